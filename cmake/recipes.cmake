@@ -1,0 +1,1 @@
+# Shipped recipes are compiled in: recipes/*.yaml -> vq_shipped_recipes[].

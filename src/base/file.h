@@ -1,0 +1,56 @@
+/* file.h -- mapped inputs, outputs that appear whole or not at all, folders, hashes. Paths are UTF-8, sizes bytes. */
+#ifndef VQ_BASE_FILE_H
+#define VQ_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+typedef struct vq_map {
+    const uint8_t *data; /* read-only, borrowed until vq_map_close */
+    size_t size;
+} vq_map;
+
+/* vq_map_open -- map a regular file read-only. VQ_E_INPUT: missing, a folder, empty is allowed (data non-NULL); VQ_E_IO: the system refused. */
+vq_status vq_map_open(vq_map *m, const char *path, vq_err *e);
+void vq_map_close(vq_map *m);
+
+/* vq_out -- a file under construction: PATH.part until vq_out_commit syncs and renames it. */
+typedef struct vq_out {
+    int fd;
+    char path[4096];
+} vq_out;
+/* vq_out_open -- create PATH.part of `size` bytes (space is reserved, so a full disk fails here). VQ_E_LIMIT: no space. */
+vq_status vq_out_open(vq_out *o, const char *path, uint64_t size, vq_err *e);
+vq_status vq_out_write(vq_out *o, uint64_t offset, const void *data, size_t n, vq_err *e); /* thread-safe */
+vq_status vq_out_commit(vq_out *o, vq_err *e);
+void vq_out_drop(vq_out *o); /* close and remove the .part; harmless after commit */
+
+/* vq_write_file -- a whole small file through vq_out. */
+vq_status vq_write_file(const char *path, const void *data, size_t n, vq_err *e);
+vq_status vq_copy_file(const char *from, const char *to, vq_err *e);
+
+bool vq_is_dir(const char *path);
+bool vq_exists(const char *path);
+vq_status vq_make_dir(const char *path, vq_err *e); /* parents are not made; existing folder is fine */
+/* vq_remove_tree -- a folder that vq made: files and folders below, no links followed. */
+vq_status vq_remove_tree(const char *path, vq_err *e);
+vq_status vq_rename(const char *from, const char *to, vq_err *e); /* syncs the parent folder */
+/* vq_list_dir -- names (no . and ..) sorted by bytes; owned by the arena. */
+vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n, vq_err *e);
+/* vq_join -- "dir/name" in the arena. */
+char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e);
+/* vq_base_name -- last component, borrowed. */
+const char *vq_base_name(const char *path);
+
+#define VQ_SHA256_TEXT 65
+typedef struct vq_sha256 vq_sha256; /* EVP context */
+vq_sha256 *vq_sha256_new(void);     /* NULL when there is no memory */
+void vq_sha256_add(vq_sha256 *h, const void *data, size_t n);
+void vq_sha256_done(vq_sha256 *h, char text[VQ_SHA256_TEXT]); /* lower-case hex; frees h */
+void vq_sha256_of(const void *data, size_t n, char text[VQ_SHA256_TEXT]);
+
+#endif

@@ -1,0 +1,99 @@
+/* num.h -- number formats as data: what one stored number, one scale and one group look like.
+ *
+ * A vq_num is one NUM of the recipe grammar: element grid x group x scale type x optional second scale x zero point.
+ * num.c is the scalar definition of every grid; the vector encoders in src/kernels are tested against it.
+ * Source: OCP MX v1.0, NVFP4, spec tables; test tests/unit/test_num.c, tests/golden/test_golden_num.c */
+#ifndef VQ_BASE_NUM_H
+#define VQ_BASE_NUM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/dtype.h"
+#include "base/status.h"
+
+typedef enum vq_grid_kind {
+    VQ_GRID_INT,   /* two's complement of `bits`, value c * 2^-frac. i2..i8: frac 0. bfpP: frac P-2, symmetric. u2..u8: unsigned */
+    VQ_GRID_FLOAT, /* sign | ebits | mbits, bias; subnormals; specials as the format has them */
+} vq_grid_kind;
+
+typedef struct vq_grid {
+    vq_grid_kind kind;
+    bool is_signed;
+    uint8_t bits;    /* all bits of a code, 2..16 */
+    uint8_t ebits;   /* float only */
+    uint8_t mbits;   /* float only */
+    int16_t bias;    /* float only */
+    uint8_t frac;    /* int only: binary point */
+    bool bfp;        /* bfpP: symmetric range +-(2^(P-1)-1), scale = shared exponent */
+    uint16_t max_code; /* float: code of the largest finite magnitude (e4m3: 0x7E) */
+    float max;       /* largest finite magnitude */
+} vq_grid;
+
+typedef enum vq_group_kind { VQ_PER_TENSOR, VQ_PER_CHANNEL, VQ_PER_TOKEN, VQ_PER_BLOCK } vq_group_kind;
+typedef struct vq_group_shape {
+    vq_group_kind kind;
+    int32_t rows, cols; /* VQ_PER_BLOCK: 1 x n (block:n) or r x c (block:RxC, edge blocks may be partial) */
+} vq_group_shape;
+
+typedef enum vq_scale_type { VQ_SCALE_F32, VQ_SCALE_F16, VQ_SCALE_BF16, VQ_SCALE_E4M3, VQ_SCALE_UE5M3, VQ_SCALE_E8M0 } vq_scale_type;
+typedef enum vq_zero { VQ_ZERO_NONE, VQ_ZERO_INT } vq_zero;
+typedef enum vq_when { VQ_STATIC, VQ_DYNAMIC } vq_when;
+typedef enum vq_observer { VQ_OBS_ABSMAX, VQ_OBS_MSE, VQ_OBS_MINMAX, VQ_OBS_PERCENTILE } vq_observer;
+typedef enum vq_rule { VQ_RULE_FLOOR, VQ_RULE_BUMP, VQ_RULE_CEIL, VQ_RULE_FOUR_THIRDS } vq_rule;
+typedef enum vq_range { VQ_RANGE_FULL, VQ_RANGE_NARROW } vq_range; /* scale amax/7.5 or amax/7 */
+typedef enum vq_compat { VQ_COMPAT_NONE, VQ_COMPAT_CT, VQ_COMPAT_MODELOPT, VQ_COMPAT_GGML } vq_compat;
+
+typedef struct vq_num {
+    vq_grid grid;
+    vq_group_shape group;
+    vq_scale_type scale;
+    bool super;          /* second-level f32 scale per tensor (NVFP4) */
+    vq_zero zero;
+    vq_when when;
+    vq_observer observer;
+    double percentile;   /* observer percentile:P, in percent */
+    vq_rule rule;        /* e8m0 scales */
+    vq_range range;
+    vq_compat compat;
+} vq_num;
+
+/* A scheme: how a linear's weight and its input are stored and computed. */
+typedef struct vq_scheme {
+    char id[32];         /* preset name or the recipe's own */
+    bool has_weight, has_act;
+    vq_num weight, act;
+} vq_scheme;
+
+/* vq_grid_parse -- "i4", "u8", "e2m1", "e4m3", "e3m4", "bfp4", "ue5m3", "e8m0". eXmY without a name of its own: bias 2^(X-1)-1, no specials.
+ *   false when the text names no grid */
+bool vq_grid_parse(const char *text, vq_grid *out);
+/* vq_grid_name -- the inverse, into buf (>= 16 bytes). */
+const char *vq_grid_name(const vq_grid *g, char *buf);
+
+/* vq_decode -- value of a code (low g->bits bits used). Exact. NaN and Inf codes give NaN and Inf. */
+float vq_decode(const vq_grid *g, uint32_t code);
+/* vq_encode -- nearest grid value, ties to even, saturating at +-max; -0 and negatives that round to zero keep the sign bit on
+ *   signed float grids; NaN gives the largest magnitude's code on grids without NaN (callers refuse NaN before). Exact for every float. */
+uint32_t vq_encode(const vq_grid *g, float x);
+
+/* vq_scale_grid -- the grid of a coded scale type (e4m3, ue5m3, e8m0), NULL for float scales. */
+const vq_grid *vq_scale_grid(vq_scale_type t);
+/* vq_e8m0_exponent -- block exponent e (scale 2^e) for amax > 0 under a rule: spec/formats 1.4. emax is the grid's. Clamped to -127..127. */
+int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax);
+
+/* vq_group_count -- groups of a [rows][cols] matrix: *per_row along K, *count in all; VQ_E_RECIPE naming the sizes that divide when a
+ * 1 x n block does not divide cols. */
+vq_status vq_group_count(const vq_num *n, int64_t rows, int64_t cols, int64_t *per_row, int64_t *count, vq_err *e);
+/* vq_num_bits -- stored bits per element of a [rows][cols] matrix: codes, scales, zero points, second scale. */
+double vq_num_bits(const vq_num *n, int64_t rows, int64_t cols);
+
+/* vq_scheme_find -- preset by name (nvfp4, nvfp4a16, mxfp4, int4-g128, int4-g32-asym, bfp12-64, ...); NULL when unknown. int<b>-g<n>[-asym] and
+ * bfp<n>-<block> are generated for any legal number into *buf. Rows: scheme.c; `vq recipe show schemes` prints them. */
+const vq_scheme *vq_scheme_find(const char *id, vq_scheme *buf);
+const vq_scheme *vq_scheme_at(int i); /* i-th row of the preset table, NULL past the end */
+/* vq_num_text -- one line "e2m1 block:16 scale e4m3 super f32 dynamic" into buf. */
+const char *vq_num_text(const vq_num *n, char *buf, size_t len);
+bool vq_num_equal(const vq_num *a, const vq_num *b);
+
+#endif

@@ -1,0 +1,25 @@
+/* watch.h -- how a long job talks with whoever started it: lines, warnings, progress, and the wish to stop.
+ * All callbacks may be NULL. Called from the thread that started the job. */
+#ifndef VQ_BASE_WATCH_H
+#define VQ_BASE_WATCH_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct vq_watch {
+    void *ctx;
+    void (*line)(void *ctx, int level, const char *text);                            /* level 0 always, 1 -v, 2 -vv */
+    void (*warning)(void *ctx, const char *code, const char *where, const char *text); /* code: stable short id */
+    void (*progress)(void *ctx, const char *phase, int64_t done, int64_t total);
+    const volatile sig_atomic_t *stop; /* nonzero: leave at the next step */
+} vq_watch;
+
+void vq_say(const vq_watch *w, int level, const char *fmt, ...) VQ_PRINTF(3, 4);
+void vq_warn(const vq_watch *w, const char *code, const char *where, const char *fmt, ...) VQ_PRINTF(4, 5);
+
+/* vq_step -- report progress and return VQ_E_STOPPED when the user wants to stop. w may be NULL. */
+vq_status vq_step(const vq_watch *w, const char *phase, int64_t done, int64_t total, vq_err *e);
+
+#endif

@@ -1,0 +1,57 @@
+/* kernels.h -- one table says which kernel runs. Reference kernels fill it, cpuid overwrites entries, an option forces a level.
+ *
+ * Adding a kernel: one line in kernels.inc, one function in simd.h-style source (compiled once per ISA level). The scalar
+ * definitions of number formats live in base/num.c and base/qtensor.c; tests/kernels compares every level with them.
+ * test tests/kernels/test_kernels.c */
+#ifndef VQ_KERNELS_KERNELS_H
+#define VQ_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/num.h"
+#include "base/qtensor.h"
+
+typedef struct vq_kernels {
+    const char *isa; /* "ref", "avx2", "avx512" */
+    bool strict;     /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
+#define VQ_KERNEL(ret, name, args) ret (*name) args;
+#include "kernels/kernels.inc"
+#undef VQ_KERNEL
+} vq_kernels;
+
+/* vq_kernels_select -- table for a level (NULL or "auto": the best this machine has). VQ_E_RECIPE for an unknown name, VQ_E_LIMIT when
+ *   this machine lacks it. */
+vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_err *e);
+/* vq_kernels_best -- name of the best level here. */
+const char *vq_kernels_best(void);
+
+/* vq_gemm_nt -- C[M][N] = A[M][K] B[N][K]^T (+ C when accumulate). Leading dimensions in elements. Runs on all OpenMP threads over tiles whose
+ *   shape does not depend on their number: same bits for every thread count. Call outside parallel regions. */
+void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+/* vq_gemm_tile_nt / _nn -- one tile on the calling thread (attention): C = alpha A B^T, C = A B. */
+void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+
+/* vq_fake_quant -- what a quantized input means to the GEMM: rows x[m][k] -> out[m][k_out] f32 after quantizing and decoding under num.
+ *   Per-token and dynamic block scales per row; act_super.value 0: second scale from the row's own maximum; act_scale != 0: static per tensor.
+ *   order/s (ARC): gather by order, quantize, append the quantized residual of the last s channels interleaved by 16 (spec 2.3, 2.4); then k_out = k + s.
+ *   Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf.
+ *   source arXiv 2601.07475; test tests/kernels/test_fake_quant.c, tests/golden/test_golden_arc.c */
+typedef struct vq_act_spec {
+    const vq_num *num;
+    vq_super super;
+    float scale;
+    int16_t zero;
+    const int32_t *order;
+    int64_t s;
+} vq_act_spec;
+vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e);
+
+/* vq_decode_rows -- canonical rows [0, q->rows) to f32 [rows][ld]: parallel over rows. */
+void vq_decode_rows(const vq_kernels *kr, const vq_qtensor *q, float *out, int64_t ld);
+/* vq_quantize_rows -- fast equal of vq_quantize_ref: parallel over rows; also gives the sums for SQNR (f64, fixed order; may be NULL). */
+vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, vq_super super, vq_dtype arith, double *signal, double *noise, vq_err *e);
+
+#endif

@@ -1,0 +1,32 @@
+/* rounder.h -- rounders: a weight matrix and its input's statistics in, a vq_qtensor out. One file and one line in the table each.
+ * docs/adding-a-quantizer.md has the steps. */
+#ifndef VQ_QUANT_ROUNDER_H
+#define VQ_QUANT_ROUNDER_H
+
+#include "base/option.h"
+#include "base/qtensor.h"
+#include "base/stats.h"
+#include "kernels/kernels.h"
+
+typedef struct vq_round_job {
+    const vq_kernels *kernels;
+    const vq_option_set *options; /* of the recipe's round pass */
+    const vq_stats *stats;        /* of the input; NULL when none were gathered */
+    vq_super super;               /* second-level scale, shared by the fused group */
+    vq_dtype arith;               /* type in which compat modes compute scales */
+    vq_arena *scratch;            /* rewound by the caller */
+    double signal, noise;         /* out: sum w^2, sum (w - w^)^2 */
+} vq_round_job;
+
+typedef struct vq_rounder {
+    const char *name, *doc, *source;
+    const vq_option *options;     /* ends with name NULL */
+    unsigned needs;               /* vq_need bits */
+    /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
+    vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
+} vq_rounder;
+
+const vq_rounder *vq_rounder_find(const char *name);
+const vq_rounder *vq_rounder_at(int i);
+
+#endif

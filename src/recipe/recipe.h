@@ -1,0 +1,71 @@
+/* recipe.h -- YAML -> recipe: typed, checked, with the place of every mistake. Computes no tensor. Grammar: docs/recipes.md.
+ * test tests/unit/test_recipe.c, tests/plans */
+#ifndef VQ_RECIPE_RECIPE_H
+#define VQ_RECIPE_RECIPE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "base/option.h"
+
+typedef enum vq_data { VQ_DATA_NONE, VQ_DATA_SELF, VQ_DATA_REQUIRED, VQ_DATA_PATH } vq_data;
+typedef enum vq_data_kind { VQ_KIND_TEXT, VQ_KIND_TOKENS } vq_data_kind;
+
+typedef struct vq_calib_recipe {
+    vq_data data;
+    const char *path;        /* VQ_DATA_PATH */
+    vq_data_kind kind;
+    int64_t samples, seqlen;
+    uint64_t seed;
+    bool random;             /* select: random; else first */
+} vq_calib_recipe;
+
+typedef struct vq_rule_recipe {
+    const char **roles; int nroles;  /* globs; 0: any */
+    const char **names; int nnames;  /* globs or re:REGEX; 0: any */
+    int layer_first, layer_last;     /* -1 -1: any */
+    bool keep;
+    const vq_scheme *scheme;         /* when not keep */
+    bool optional;
+    int line;
+    const char *text;                /* "rule 2 (line 14)" */
+} vq_rule_recipe;
+
+typedef struct vq_pass_recipe {
+    const char *name;        /* "arc", or the rounder's method for the round pass */
+    bool round;
+    vq_option_set options;
+    int line;
+} vq_pass_recipe;
+
+typedef struct vq_recipe {
+    const char *name, *about, *source;
+    vq_calib_recipe calib;
+    vq_rule_recipe *rules; int nrules;
+    vq_pass_recipe *passes; int npasses; /* transforms in order, last the rounder */
+    const char *format;      /* "compressed-tensors" | "vq" */
+    const char *runtime;     /* NULL */
+    uint64_t shard;          /* bytes, 0: one file */
+    double min_sqnr_db;      /* check, -inf when absent */
+    const char *path;        /* file it came from */
+    const char *resolved;    /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */
+} vq_recipe;
+
+/* What recipe may know of passes without including quant: run hands it the tables. */
+typedef struct vq_pass_table {
+    const vq_option *(*transform)(const char *name); /* options of a transform, NULL when unknown */
+    const vq_option *(*rounder)(const char *name);
+    const char *const *names; int nnames;            /* for "did you mean" */
+} vq_pass_table;
+
+/* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the current folder, then among `shipped`).
+ *   sets: "calib.samples=64" overrides. VQ_E_RECIPE with file:line:column and the nearest known key. */
+typedef struct vq_shipped { const char *name; const char *text; } vq_shipped;
+vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e);
+extern const vq_shipped vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
+
+/* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. */
+int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
+
+#endif
