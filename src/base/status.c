@@ -29,13 +29,15 @@ vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...)
 vq_status vq_at(vq_err *e, const char *fmt, ...)
 {
     if (!e) return VQ_E_BUG;
-    char text[sizeof e->text];
+    char text[2 * sizeof e->text];
     va_list args;
     va_start(args, fmt);
-    const int n = vsnprintf(text, sizeof text, fmt, args);
+    const int n = vsnprintf(text, sizeof e->text - 4, fmt, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof text) (void)snprintf(text + n, sizeof text - (size_t)n, " > %s", e->text);
+    const size_t used = n < 0 ? 0 : strlen(text);
+    (void)snprintf(text + used, sizeof text - used, " > %s", e->text);
     make_printable(text);
-    memcpy(e->text, text, sizeof text);
+    memcpy(e->text, text, sizeof e->text - 1);
+    e->text[sizeof e->text - 1] = '\0';
     return e->status;
 }
