@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/watch.h"
 #include "kernels/kernels.h"
+#include "recipe/recipe.h"
 
 /* What every long command shares. */
 typedef struct vq_job {
@@ -40,6 +41,10 @@ typedef struct vq_eval_options {
 } vq_eval_options;
 vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, json_t **result, vq_err *e);
 
+/* vq_run_inspect -- what a path is. result: {"kind", "files", ...}; keys beyond that are free, the command line prints any of them. */
 vq_status vq_run_inspect(vq_job *job, const char *path, json_t **result, vq_err *e);
+
+/* vq_run_passes -- the transforms and rounders of this build, as the recipe reader wants them. */
+const vq_pass_table *vq_run_passes(void);
 
 #endif

@@ -1,0 +1,125 @@
+/* folder.c -- names, folders and renames (declared in file.h). */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+bool vq_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool vq_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+vq_status vq_make_dir(const char *path, vq_err *e)
+{
+    if (mkdir(path, 0777) == 0 || (errno == EEXIST && vq_is_dir(path))) return VQ_OK;
+    return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+}
+
+/* Renames survive a power cut only once the folder that holds them is synced. */
+static void sync_parent(const char *path)
+{
+    char dir[4096];
+    if ((size_t)snprintf(dir, sizeof dir, "%s", path) >= sizeof dir) return;
+    char *slash = strrchr(dir, '/');
+    if (slash) slash[slash == dir ? 1 : 0] = '\0';
+    const int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
+vq_status vq_rename(const char *from, const char *to, vq_err *e)
+{
+    if (rename(from, to) != 0) return vq_fail(e, VQ_E_IO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
+    sync_parent(to);
+    return VQ_OK;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_entry(const struct dirent *d)
+{
+    return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
+static size_t count_entries(DIR *dir)
+{
+    size_t n = 0;
+    for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) n += is_entry(d);
+    rewinddir(dir);
+    return n;
+}
+
+vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n, vq_err *e)
+{
+    DIR *dir = opendir(path);
+    if (!dir) return vq_fail(e, errno == ENOENT ? VQ_E_INPUT : VQ_E_IO, "%s: cannot read the folder: %s", path, strerror(errno));
+    const size_t room = count_entries(dir);
+    const char **list = VQ_NEW(a, const char *, room, "folder listing", e);
+    size_t count = 0;
+    for (const struct dirent *d = list ? readdir(dir) : NULL; d && count < room; d = readdir(dir)) {
+        if (!is_entry(d)) continue;
+        list[count] = vq_arena_text(a, e, "%s", d->d_name);
+        if (!list[count]) break;
+        count++;
+    }
+    (void)closedir(dir);
+    if (!list || (count < room && e && e->status != VQ_OK)) return e ? e->status : VQ_E_LIMIT;
+    if (count) qsort(list, count, sizeof *list, by_bytes);
+    *names = list;
+    *n = count;
+    return VQ_OK;
+}
+
+static vq_status remove_entry(const char *dir, const char *name, vq_err *e)
+{
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, name) >= sizeof path)
+        return vq_fail(e, VQ_E_IO, "%s/%s: the path is too long", dir, name);
+    struct stat st;
+    if (lstat(path, &st) != 0) return VQ_OK;
+    if (S_ISDIR(st.st_mode)) return vq_remove_tree(path, e);
+    if (unlink(path) != 0) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    return VQ_OK;
+}
+
+vq_status vq_remove_tree(const char *path, vq_err *e)
+{
+    DIR *dir = opendir(path);
+    if (!dir && errno == ENOENT) return VQ_OK;
+    if (!dir) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    vq_status s = VQ_OK;
+    for (const struct dirent *d = readdir(dir); d && s == VQ_OK; d = readdir(dir))
+        if (is_entry(d)) s = remove_entry(path, d->d_name, e);
+    (void)closedir(dir);
+    if (s == VQ_OK && rmdir(path) != 0) s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    return s;
+}
+
+char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e)
+{
+    const size_t n = strlen(dir);
+    return vq_arena_text(a, e, n && dir[n - 1] == '/' ? "%s%s" : "%s/%s", dir, name);
+}
+
+const char *vq_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
