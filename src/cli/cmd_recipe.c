@@ -62,14 +62,14 @@ static json_t *option_rows(const vq_option *table)
     for (const vq_option *o = table; o && o->name; o++) {
         char range[128];
         range_text(o, range, sizeof range);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "name", o->name, "default", o->def, "range", range, "doc", o->doc));
+        json_array_append_new(rows, json_pack("{s:s, s:s?, s:s, s:s?}", "name", o->name, "default", o->def, "range", range, "doc", o->doc));
     }
     return rows;
 }
 
 static json_t *pass_row(const char *name, const char *kind, const char *doc, const char *source, const vq_option *options)
 {
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "name", name, "kind", kind, "doc", doc, "source", source);
+    json_t *row = json_pack("{s:s, s:s, s:s?, s:s?}", "name", name, "kind", kind, "doc", doc, "source", source);
     if (options) json_object_set_new(row, "options", option_rows(options));
     return row;
 }
@@ -196,7 +196,7 @@ const vq_command vq_command_recipe = {
     .about = "the shipped recipes, schemes and passes; check a recipe",
     .operands = "  list                        the shipped recipes\n"
                 "  show NAME                   a shipped recipe, the options of a pass, `schemes` or `passes`\n"
-                "  check RECIPE                read a recipe and say what is wrong; -v prints it with every default filled in\n",
+                "  check RECIPE                say what is wrong with a recipe; -v prints it in full\n",
     .example = "vq recipe show nvfp4-arc > my.yaml && vq recipe check my.yaml",
     .run = run_recipe,
     .show = show_recipe,

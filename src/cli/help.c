@@ -5,7 +5,8 @@
 
 #define NAME_COLUMNS 28
 
-static const char exit_codes[] = "exit codes: 0 done or yes, 1 no, 2 usage or recipe, 3 input refused, 4 limit, 5 I/O, 6 numeric, 7 stopped, 70 bug\n";
+static const char exit_codes[] =
+    "exit codes: 0 done, 1 no, 2 usage or recipe, 3 input, 4 limit, 5 I/O, 6 numeric, 7 stopped, 70 bug\n";
 
 const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len)
 {

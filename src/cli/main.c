@@ -8,18 +8,20 @@
 
 #include "base/option.h"
 #include "cli/command.h"
+#include "cli/show.h"
 
-static volatile sig_atomic_t stop_asked;
+static volatile sig_atomic_t stop_asked, on_terminal;
 
 /* The first signal asks the job to leave at its next step; the second one ends the program. */
 static void on_stop(int signal_number)
 {
     static const char text[] = "\nvq: stopping at the next step; once more to stop at once\n";
+    const size_t skip = on_terminal ? 0 : 1; /* a terminal has ^C on the line of the bar */
     (void)signal_number;
     stop_asked = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    const ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    const ssize_t n = write(STDERR_FILENO, text + skip, sizeof text - 1 - skip);
     (void)n;
 }
 
@@ -39,6 +41,7 @@ static void catch_signals(void)
         int number;
         void (*handler)(int);
     } table[] = {{SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGBUS, on_bus_error}, {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}};
+    on_terminal = isatty(STDERR_FILENO);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct sigaction action = {.sa_handler = table[i].handler, .sa_flags = SA_RESTART};
         sigemptyset(&action.sa_mask);
@@ -49,14 +52,18 @@ static void catch_signals(void)
 static void on_line(void *ctx, int level, const char *text)
 {
     vq_session *s = ctx;
-    vq_progress_line(&s->progress, level, text);
+    char clean[1024];
+    vq_progress_line(&s->progress, level, vq_show_clean(text, clean, sizeof clean));
 }
 
 static void on_warning(void *ctx, const char *code, const char *where, const char *text)
 {
     vq_session *s = ctx;
-    vq_output_warning(&s->output, code, where ? where : "", text);
-    vq_progress_warning(&s->progress, code, where ? where : "", text);
+    char clean_where[512], clean_text[1024];
+    vq_show_clean(where ? where : "", clean_where, sizeof clean_where);
+    vq_show_clean(text, clean_text, sizeof clean_text);
+    vq_output_warning(&s->output, code, clean_where, clean_text);
+    vq_progress_warning(&s->progress, code, clean_where, clean_text);
 }
 
 static void on_progress(void *ctx, const char *phase, int64_t done, int64_t total)

@@ -230,6 +230,7 @@ const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t l
     buf[0] = 0;
     if (f->type == VQ_FLAG_SWITCH) text = *(const bool *)at ? "yes" : "no";
     else if (f->type == VQ_FLAG_TEXT || f->type == VQ_FLAG_CHOICE) text = *(const char *const *)at;
+    else if (f->type == VQ_FLAG_SIZE && *(const int64_t *)at == 0) text = "none";
     else if (f->type != VQ_FLAG_LIST) snprintf(buf, len, "%lld", (long long)*(const int64_t *)at);
     return text ? text : buf;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MAX_COLUMNS 12
-#define CELL_BYTES 128
+#define CELL_BYTES 256
 #define MAX_DEPTH 6
 #define NAME_COLUMNS 18
 
@@ -103,7 +103,7 @@ static void value_text(const json_t *v, char *buf, size_t len)
 static void cell_text(const json_t *row, const vq_column *c, char buf[CELL_BYTES])
 {
     const json_t *v = json_object_get(row, c->key);
-    if (!v || json_is_null(v)) snprintf(buf, CELL_BYTES, "-");
+    if (!v || json_is_null(v) || (json_is_string(v) && !json_string_length(v))) snprintf(buf, CELL_BYTES, "-");
     else if (c->cell == VQ_CELL_BYTES && json_is_number(v)) vq_show_bytes(json_number_value(v), buf, CELL_BYTES);
     else if (c->cell == VQ_CELL_REAL && json_is_number(v)) snprintf(buf, CELL_BYTES, "%.*f", c->digits, json_number_value(v));
     else value_text(v, buf, CELL_BYTES);
