@@ -37,7 +37,7 @@ void vq_help_overview(FILE *f)
 {
     fprintf(f, "vq: quantize the checkpoint of a language model, verify and evaluate what was written\n\nusage: vq COMMAND [ARGUMENTS]\n\n");
     for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->about);
-    fprintf(f, "\n`vq help COMMAND` shows its arguments. Values: flag, else VQ_* in the environment, else the recipe, else built in.\n");
+    fprintf(f, "\n`vq help COMMAND` shows its arguments. A value: flag, else VQ_*, else recipe, else built in.\n");
     fprintf(f, "example: vq quantize --recipe nvfp4-arc model.safetensors\n%s", exit_codes);
 }
 

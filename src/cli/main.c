@@ -158,8 +158,8 @@ static int session(const vq_command *c, int argc, char **argv)
     }
     vq_progress_init(&s.progress, &args);
     vq_output_init(&s.output, c->name);
-    vq_arena_init(&s.arena, &s.job.budget);
-    if (status != VQ_OK) vq_at(&e, "vq %s", c->name);
+    vq_arena_init(&s.arena, NULL);
+    if (status != VQ_OK) vq_at(&e, "%s", c->name);
     else status = run_command(c, &s, &result, &answer, &e);
     const int code = end_command(c, &s, status, result, answer, &e);
     vq_arena_done(&s.arena);

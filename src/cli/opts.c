@@ -58,7 +58,7 @@ static vq_status set_size(int64_t *out, const char *what, const char *text, vq_e
     char *end;
     double v = strtod(text, &end);
     const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
-    const bool number = end != text && text[0] >= '0' && text[0] <= '9';
+    const bool number = end != text && strspn(text, "0123456789.") == (size_t)(end - text);
     if (unit && *unit) {
         for (const char *u = units; u <= unit; u++) v *= 1024;
         end++;

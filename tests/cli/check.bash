@@ -35,7 +35,7 @@ refuse() {
     run "$code" "$@"
     [ ! -s out ] || fail "prints on stdout"
     [ "$(grep -c '^vq: error: ' err)" = 1 ] || fail "does not say exactly one error line"
-    grep -qE "$text" err || fail "stderr lacks '$text'"
+    grep -qE -- "$text" err || fail "stderr lacks '$text'"
 }
 
 out_has() { grep -qE -- "$1" out || fail "stdout lacks '$1'"; }
