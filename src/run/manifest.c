@@ -73,22 +73,28 @@ vq_status vq_manifest_read(const char *dir, json_t **root, bool *intact, vq_err 
     return s;
 }
 
+static vq_status add_file(json_t *files, const char *dir, const char *name, vq_arena *a, vq_err *e)
+{
+    const char *path = vq_join(a, dir, name, e);
+    if (!path) return e->status;
+    if (strcmp(name, VQ_MANIFEST_NAME) == 0 || vq_is_dir(path)) return VQ_OK;
+    vq_map m;
+    VQ_TRY(vq_map_open(&m, path, e));
+    char sha[VQ_SHA256_TEXT];
+    vq_sha256_of(m.data, m.size, sha);
+    vq_map_close(&m);
+    (void)json_object_set_new(files, name, json_string(sha));
+    return VQ_OK;
+}
+
 vq_status vq_manifest_files(const char *dir, json_t **files, vq_arena *a, vq_err *e)
 {
     const char *const *names;
     size_t n;
     VQ_TRY(vq_list_dir(dir, a, &names, &n, e));
     *files = json_object();
-    for (size_t i = 0; i < n; i++) {
-        const char *path = vq_join(a, dir, names[i], e);
-        if (!path) return e->status;
-        if (strcmp(names[i], VQ_MANIFEST_NAME) == 0 || vq_is_dir(path)) continue;
-        vq_map m;
-        VQ_TRY(vq_map_open(&m, path, e));
-        char sha[VQ_SHA256_TEXT];
-        vq_sha256_of(m.data, m.size, sha);
-        vq_map_close(&m);
-        (void)json_object_set_new(*files, names[i], json_string(sha));
-    }
-    return VQ_OK;
+    vq_status s = VQ_OK;
+    for (size_t i = 0; i < n && s == VQ_OK; i++) s = add_file(*files, dir, names[i], a, e);
+    if (s != VQ_OK) json_decref(*files);
+    return s;
 }
