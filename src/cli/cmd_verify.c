@@ -14,7 +14,7 @@ static vq_status run_verify(vq_session *s, json_t **result, bool *answer, vq_err
 static void show_kernels(FILE *out, const json_t *kernels)
 {
     char clean[64];
-    fprintf(out, "  %-18s", "kernels checked");
+    fprintf(out, "  %-17s ", "kernels checked");
     for (size_t i = 0; i < json_array_size(kernels); i++) {
         const char *name = json_string_value(json_array_get(kernels, i));
         fprintf(out, "%s%s", i ? ", " : "", vq_show_clean(name ? name : "?", clean, sizeof clean));

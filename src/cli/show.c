@@ -144,9 +144,9 @@ void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
 
 void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
 {
-    char clean[NAME_COLUMNS * 4];
+    char clean[CELL_BYTES];
     va_list args;
-    fprintf(f, "  %-*s", NAME_COLUMNS, vq_show_clean(name, clean, sizeof clean));
+    fprintf(f, "  %-*s ", NAME_COLUMNS - 1, vq_show_clean(name, clean, sizeof clean));
     va_start(args, fmt);
     vfprintf(f, fmt, args);
     va_end(args);
@@ -175,7 +175,8 @@ static bool is_plain(const json_t *v)
     return !json_is_object(v) && !json_is_object(json_array_get(v, 0));
 }
 
-static void show_object(FILE *f, const json_t *o, int depth)
+/* sizes: the object is called bytes_..., so its numbers are bytes. */
+static void show_object(FILE *f, const json_t *o, bool sizes, int depth)
 {
     const char *key;
     json_t *value;
@@ -184,7 +185,7 @@ static void show_object(FILE *f, const json_t *o, int depth)
     {
         if (!is_plain(value)) continue;
         value_text(value, text, sizeof text);
-        const bool size = json_is_integer(value) && strncmp(key, "bytes", 5) == 0;
+        const bool size = json_is_integer(value) && (sizes || strncmp(key, "bytes", 5) == 0);
         vq_show_field(f, key, size ? "%s (%s)" : "%s%s", text, size ? vq_show_bytes((double)json_integer_value(value), bytes, sizeof bytes) : "");
     }
     json_object_foreach((json_t *)o, key, value)
@@ -196,11 +197,11 @@ static void show_object(FILE *f, const json_t *o, int depth)
             continue;
         }
         fprintf(f, "\n%s\n", clean);
-        show_object(f, value, depth + 1);
+        show_object(f, value, strncmp(key, "bytes", 5) == 0, depth + 1);
     }
 }
 
 void vq_show_json(FILE *f, const json_t *value)
 {
-    show_object(f, value, 0);
+    show_object(f, value, false, 0);
 }

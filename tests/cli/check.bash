@@ -18,14 +18,14 @@ fail() {
     failures=$((failures + 1))
 }
 
-# run CODE ARGS... -- vq must end with CODE; its output is in the files out and err.
+# run CODE ARGS (CODE may be a pattern such as [23])... -- vq must end with CODE; its output is in the files out and err.
 run() {
     local want=$1
     shift
     last_args="$*"
     "$vq" "$@" >out 2>err
     local code=$?
-    [ $code = "$want" ] || fail "exit code $code, not $want"
+    [[ $code = $want ]] || fail "exit code $code, not $want"
 }
 
 # refuse CODE TEXT ARGS... -- exit code, nothing on stdout, and exactly one line on stderr that has TEXT (an extended regular expression).
