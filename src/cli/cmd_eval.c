@@ -6,8 +6,11 @@
 
 static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
-    if (!a->data == !a->tokens) return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s", a->data ? ", not both" : "");
-    if (a->stride > a->window) return vq_fail(e, VQ_E_RECIPE, "--stride %lld is larger than --window %lld: tokens would be left out", (long long)a->stride, (long long)a->window);
+    if (!a->data == !a->tokens)
+        return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s", a->data ? ", not both" : "");
+    if (a->stride > a->window)
+        return vq_fail(e, VQ_E_RECIPE, "--stride %lld is larger than --window %lld: tokens would be left out", (long long)a->stride,
+                       (long long)a->window);
     return VQ_OK;
 }
 

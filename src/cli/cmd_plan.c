@@ -14,8 +14,8 @@ static json_t *option_values(const vq_args *a)
         const vq_origin origin = a->origin[f - vq_flags];
         const bool shown = f->env && (f->commands & VQ_CMD_PLAN) && f->type != VQ_FLAG_SWITCH;
         if (!shown || (strcmp(f->name, "seed") == 0 && origin == VQ_FROM_BUILTIN)) continue;
-        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", f->name, "value", vq_json_text(vq_flag_text(a, f, buf, sizeof buf)), "origin",
-                                             vq_origin_name(origin)));
+        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", f->name, "value", vq_json_text(vq_flag_text(a, f, buf, sizeof buf)),
+                                             "origin", vq_origin_name(origin)));
     }
     for (int i = 0; i < a->sets.n; i++) {
         if (a->sets.text[i] == a->seed_set) continue;
@@ -70,10 +70,12 @@ static json_t *group_tensors(const json_t *tensors)
 
 static void show_tensors(FILE *out, const json_t *tensors, bool every)
 {
-    static const vq_column one[] = {{"name", "tensor", VQ_CELL_TEXT, 0},   {"role", "role", VQ_CELL_TEXT, 0},    {"shape", "shape", VQ_CELL_TEXT, 0},
-                                    {"scheme", "scheme", VQ_CELL_TEXT, 0}, {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
-    static const vq_column many[] = {{"role", "role", VQ_CELL_TEXT, 0},     {"count", "count", VQ_CELL_COUNT, 0}, {"shape", "shape", VQ_CELL_TEXT, 0},
-                                     {"scheme", "scheme", VQ_CELL_TEXT, 0}, {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
+    static const vq_column one[] = {{"name", "tensor", VQ_CELL_TEXT, 0}, {"role", "role", VQ_CELL_TEXT, 0},
+                                    {"shape", "shape", VQ_CELL_TEXT, 0}, {"scheme", "scheme", VQ_CELL_TEXT, 0},
+                                    {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
+    static const vq_column many[] = {{"role", "role", VQ_CELL_TEXT, 0},   {"count", "count", VQ_CELL_COUNT, 0},
+                                     {"shape", "shape", VQ_CELL_TEXT, 0}, {"scheme", "scheme", VQ_CELL_TEXT, 0},
+                                     {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
     json_t *groups = every ? NULL : group_tensors(tensors);
     vq_show_table(out, every ? tensors : groups, every ? one : many, 6);
     json_decref(groups);
@@ -82,7 +84,8 @@ static void show_tensors(FILE *out, const json_t *tensors, bool every)
 
 static void show_plan(FILE *out, const vq_session *s, const json_t *r)
 {
-    static const vq_column values[] = {{"name", "option", VQ_CELL_TEXT, 0}, {"value", "value", VQ_CELL_TEXT, 0}, {"origin", "from", VQ_CELL_TEXT, 0}};
+    static const vq_column values[] = {
+        {"name", "option", VQ_CELL_TEXT, 0}, {"value", "value", VQ_CELL_TEXT, 0}, {"origin", "from", VQ_CELL_TEXT, 0}};
     static const struct {
         const char *key, *name;
     } sizes[] = {{"bytes", "size"}, {"peak_ram", "memory at most"}, {"disk", "disk"}};

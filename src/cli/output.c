@@ -95,8 +95,8 @@ void vq_output_print(vq_output *o, int exit_code, const char *error, json_t *res
     json_t *inputs = json_object_get(result, "inputs");
     char schema[40];
     snprintf(schema, sizeof schema, "vq.%s/1", o->command);
-    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION, "ok", exit_code == 0, "exit", exit_code, "inputs",
-                            json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
+    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION, "ok", exit_code == 0, "exit", exit_code,
+                            "inputs", json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
     if (error) json_object_set_new(all, "error", vq_json_text(error));
     if (json_is_array(inputs)) json_object_del(result, "inputs");
     json_object_set(all, "result", result ? result : json_null());
