@@ -28,8 +28,9 @@ typedef struct vq_hf_config {
     char quant_method[48];
 } vq_hf_config;
 
-/* vq_hf_config_read -- PATH of config.json. VQ_E_INPUT: missing, broken, a size missing, zero, or beyond 2^31; heads not a multiple of kv_heads; an unsupported
- *   rope type. With known=false (architecture without a builder) only what exists is read and nothing is required. */
+/* vq_hf_config_read -- PATH of config.json; generation_config.json beside it, when there, has the last word on bos and eos. VQ_E_INPUT: missing, broken, a
+ *   size missing, zero, or beyond 2^31; heads not a multiple of kv_heads; an unsupported rope type; layers that differ in their window. With
+ *   known=false (architecture without a builder) only model_type, architecture and quantization are read and nothing is required. */
 vq_status vq_hf_config_read(vq_hf_config *c, const char *path, bool known, vq_err *e);
 void vq_hf_config_done(vq_hf_config *c);
 

@@ -37,8 +37,9 @@ const vq_tensor *vq_st_find(const vq_st_set *s, const char *name); /* NULL when 
  * and model.safetensors.index.json. Files are DIR/NAME.part until commit. */
 typedef struct vq_st_writer vq_st_writer;
 vq_status vq_st_writer_new(vq_st_writer **w, vq_arena *a, vq_err *e);
-/* declare -- name is copied. Returns the tensor's handle in *id. VQ_E_BUG: a name twice, or after open. */
+/* declare -- name is copied. Returns the tensor's handle in *id. VQ_E_BUG: after open. VQ_E_INPUT: a shape that overflows or has partial bytes. */
 vq_status vq_st_writer_declare(vq_st_writer *w, const char *name, vq_dtype t, const int64_t *shape, int ndim, int64_t *id, vq_err *e);
+/* open -- lay out and reserve every file in the folder DIR, which exists. VQ_E_BUG: a name was declared twice. VQ_E_LIMIT: no space; nothing is left. */
 vq_status vq_st_writer_open(vq_st_writer *w, const char *dir, uint64_t shard_bytes, vq_err *e);
 /* write -- n bytes at byte `at` of the tensor. Thread-safe. */
 vq_status vq_st_writer_write(vq_st_writer *w, int64_t id, uint64_t at, const void *data, size_t n, vq_err *e);

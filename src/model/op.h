@@ -1,22 +1,32 @@
-/* op.h -- the ops: one file each (src/model/op/), up to four functions. Forward serves calibration and eval; backward gives gradients, the dots
- * (tangents of forward and backward) exact Hessian-vector products. NULL: not needed by any pass so far. */
+/* op.h -- the ops: one file each (src/model/op/), up to four functions. Forward serves calibration and eval; backward gives gradients, the
+ * dots (tangents of forward and backward) exact Hessian-vector products. NULL: not needed by any pass so far. */
 #ifndef VQ_MODEL_OP_H
 #define VQ_MODEL_OP_H
 
 #include "model/exec.h"
 
-/* Where a node finds its operands while one part runs. */
+/* Where a node finds its operands while one part runs. Scratch comes from exec->arena; what an op takes it gives back, but for `coded`. */
 typedef struct vq_frame {
     const vq_exec *exec;
     const vq_batch *batch;
-    const int32_t *ids;       /* embedding only */
-    float **values;           /* by node id: [tokens][width], NULL when not live */
+    const int32_t *ids; /* embedding only */
+    float **values;     /* by node id: [tokens][width], NULL when not live */
     int64_t tokens;
+    const float *cos, *sin; /* [length][rope_half]: angles of the batch's positions; NULL in parts without rope */
+    vq_arena_mark base;     /* the arena when no coded input is held */
+    int coded_value;        /* value whose quantized form is held, -1 none: shared by linears that read it the same way */
+    vq_act_spec coded_spec;
+    float *coded; /* [tokens][k + s] */
 } vq_frame;
+
+/* vq_frame_drop_coded -- give the quantized input back. */
+void vq_frame_drop_coded(vq_frame *f);
 
 typedef vq_status (*vq_op_fn)(const vq_node *n, int id, vq_frame *f, vq_err *e);
 typedef struct vq_op {
     const char *name;
+    bool in_place;                                                            /* the output may lie where the first input lies */
+    size_t (*scratch)(const vq_node *n, const vq_exec *x, const vq_batch *b); /* bytes that forward takes from the arena; NULL none */
     vq_op_fn forward, backward, forward_dot, backward_dot;
 } vq_op;
 

@@ -1,0 +1,203 @@
+/* scale.c -- from the range of a group to its stored scale, and from an element to its code: every rule of every scheme. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/grids.h"
+#include "base/qtensor.h"
+
+static const vq_grid coded_scales[] = {[VQ_SCALE_E4M3] = VQ_GRID_E4M3, [VQ_SCALE_UE5M3] = VQ_GRID_UE5M3, [VQ_SCALE_E8M0] = VQ_GRID_E8M0};
+
+const vq_grid *vq_scale_grid(vq_scale_type t)
+{
+    return t < VQ_SCALE_E4M3 ? NULL : &coded_scales[t];
+}
+
+/* Type of a float scale; coded scales are computed in f32. */
+static vq_dtype scale_dtype(vq_scale_type t)
+{
+    return t == VQ_SCALE_BF16 ? VQ_BF16 : t == VQ_SCALE_F16 ? VQ_F16 : VQ_F32;
+}
+
+/* floor(log2 x) of a positive finite float, subnormals too. */
+static int floor_log2(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    return u >> 23 ? (int)(u >> 23) - 127 : 31 - __builtin_clz(u) - 149;
+}
+
+/* Leading mantissa bits of the largest value: half a unit beyond them amax would round past it. 8-bit floats follow compressed-tensors,
+ * which takes the one bit of e2m1 for them. */
+static int bump_bits(const vq_grid *g)
+{
+    if (g->kind == VQ_GRID_INT) return g->bits - 2;
+    return g->bits == 6 ? g->mbits : 1;
+}
+
+int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
+{
+    if (!(amax > 0)) return -127;
+    const int emax = floor_log2(g->max);
+    int e = floor_log2(amax) - emax;
+    if (rule == VQ_RULE_BUMP) {
+        const float low = ldexpf(amax, -(e + emax)), step = ldexpf(1.0F, -bump_bits(g) - 1);
+        if (low >= 2.0F - step) e++;
+    } else if (rule == VQ_RULE_CEIL) {
+        if (ldexp(amax, -e) > (double)g->max) e++;
+    }
+    return e < -127 ? -127 : e > 127 ? 127 : e;
+}
+
+/* How far from zero the codes reach in units of the scale. Full-range ints spread 2^bits values over both signs: half of that, less one half. */
+static float reach_of(const vq_num *num)
+{
+    const vq_grid *g = &num->grid;
+    if (g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && num->range == VQ_RANGE_FULL) {
+        const float steps = (float)((1 << g->bits) - 1) * 0.5F;
+        return ldexpf(steps, -g->frac);
+    }
+    return g->max;
+}
+
+static float scale_top(const vq_num *num)
+{
+    const vq_grid *g = vq_scale_grid(num->scale);
+    return g ? g->max : 1.0F;
+}
+
+vq_super vq_super_from_amax(const vq_num *num, float amax, vq_dtype arith)
+{
+    if (!num->super) return (vq_super){1.0F, num->compat == VQ_COMPAT_CT};
+    const float top = scale_top(num) * reach_of(num);
+    if (num->compat == VQ_COMPAT_CT) {
+        const float g = vq_round_to(arith, top / (amax > FLT_MIN ? amax : FLT_MIN));
+        return (vq_super){isfinite(g) ? g : 1.0F, true};
+    }
+    const float s = amax / top;
+    return (vq_super){s >= 0x1p-126F ? s : 1.0F, false};
+}
+
+vq_super vq_super_as_divisor(vq_super s)
+{
+    return s.divides ? s : (vq_super){1.0F / s.value, true};
+}
+
+float vq_effective_scale(const vq_num *num, float scale, vq_super super)
+{
+    const float s = num->rule == VQ_RULE_FOUR_THIRDS && num->scale == VQ_SCALE_E8M0 ? scale * (4.0F / 3.0F) : scale;
+    if (!num->super) return s;
+    return super.divides ? s / super.value : s * super.value;
+}
+
+/* amax / reach as a code of the scale grid, seen through the second scale. */
+static float coded_scale(const vq_num *num, float amax, vq_super super, vq_dtype arith)
+{
+    const vq_grid *g = vq_scale_grid(num->scale);
+    const float reach = reach_of(num), second = num->super ? super.value : 1.0F;
+    if (num->compat == VQ_COMPAT_CT) {
+        const float s = vq_decode(g, vq_encode(g, second * vq_round_to(arith, amax / reach)));
+        return s > 0 ? s : 0.125F;
+    }
+    if (!(amax > 0)) return 1.0F;
+    const float s = super.divides ? amax / reach * second : amax / (reach * second);
+    const float least = vq_decode(g, 1);
+    return s > least ? vq_decode(g, vq_encode(g, s)) : least;
+}
+
+static float epsilon_of(vq_dtype t)
+{
+    return t == VQ_BF16 ? 0x1p-7F : t == VQ_F16 ? 0x1p-10F : FLT_EPSILON;
+}
+
+/* x in the stored type, finite. */
+static float store(vq_dtype t, float x)
+{
+    const float top = t == VQ_F16 ? 65504.0F : t == VQ_BF16 ? 0x1.fep127F : FLT_MAX;
+    return x < top ? vq_round_to(t, x) : top;
+}
+
+static float nonzero(const vq_num *num, float s)
+{
+    return s > 0 ? s : epsilon_of(scale_dtype(num->scale));
+}
+
+static int code_min(const vq_grid *g)
+{
+    return g->is_signed ? -(1 << (g->bits - 1)) : 0;
+}
+
+static int code_max(const vq_grid *g)
+{
+    return (1 << (g->is_signed ? g->bits - 1 : g->bits)) - 1;
+}
+
+/* Nearest integer, ties to even; |x| below 2^22. */
+static int nearest(float x)
+{
+    return (int)((x + 0x1.8p23F) - 0x1.8p23F);
+}
+
+/* Asymmetric ints: all 2^bits codes over [lo, hi]. */
+static void range_scale(const vq_num *num, float lo, float hi, vq_dtype arith, float *scale, int16_t *zero)
+{
+    const int least = code_min(&num->grid), most = code_max(&num->grid);
+    const float s = store(scale_dtype(num->scale), vq_round_to(arith, vq_round_to(arith, hi - lo) / (float)(most - least)));
+    *scale = nonzero(num, s);
+    *zero = 0;
+    if (!(s > 0)) return;
+    const float z = vq_round_to(arith, (float)least - vq_round_to(arith, lo / s));
+    *zero = (int16_t)nearest(z < (float)least ? (float)least : z > (float)most ? (float)most : z);
+}
+
+void vq_group_scale(const vq_num *num, float lo, float hi, vq_super super, vq_dtype arith, float *scale, int16_t *zero)
+{
+    lo = lo < 0 ? lo : 0;
+    hi = hi > 0 ? hi : 0;
+    if (num->compat != VQ_COMPAT_CT) arith = VQ_F32;
+    const float amax = !num->grid.is_signed || hi > -lo ? hi : -lo;
+    if (num->scale == VQ_SCALE_E8M0)
+        *scale = ldexpf(1.0F, vq_e8m0_exponent(&num->grid, num->rule, amax));
+    else if (vq_scale_grid(num->scale))
+        *scale = coded_scale(num, amax, super, arith);
+    else if (num->zero == VQ_ZERO_INT)
+        range_scale(num, lo, hi, arith, scale, zero);
+    else
+        *scale = nonzero(num, store(scale_dtype(num->scale), vq_round_to(arith, amax / reach_of(num))));
+}
+
+/* ModelOpt's MXFP4 encoder counts the decision points below |t|, so a tie goes toward zero, and signs whatever is not positive. */
+static uint32_t encode_e2m1_low_ties(float t)
+{
+    static const float points[] = {0.25F, 0.75F, 1.25F, 1.75F, 2.5F, 3.5F, 5.0F};
+    uint32_t code = t > 0 ? 0 : 8;
+    for (int i = 0; i < 7; i++) code += fabsf(t) > points[i];
+    return code;
+}
+
+static bool has_low_ties(const vq_num *num)
+{
+    return num->compat == VQ_COMPAT_MODELOPT && num->scale == VQ_SCALE_E8M0 && num->grid.kind == VQ_GRID_FLOAT && num->grid.bits == 4;
+}
+
+static uint32_t encode_int_at(const vq_num *num, float t)
+{
+    const vq_grid *g = &num->grid;
+    if (num->range == VQ_RANGE_NARROW && g->is_signed && t < -g->max) t = -g->max;
+    return vq_encode(g, t);
+}
+
+uint32_t vq_encode_at(const vq_num *num, float x, float scale, int zero)
+{
+    const vq_dtype step = num->compat == VQ_COMPAT_CT && !num->super ? scale_dtype(num->scale) : VQ_F32;
+    float t = vq_round_to(step, x / scale);
+    if (zero) t = vq_round_to(step, t + (float)zero);
+    if (num->grid.kind == VQ_GRID_INT) return encode_int_at(num, t);
+    if (has_low_ties(num)) return encode_e2m1_low_ties(t);
+    return num->grid.bits == 4 && t == 0 ? 0 : vq_encode(&num->grid, t);
+}
+
+float vq_decode_at(const vq_num *num, uint32_t code, float scale, int zero)
+{
+    return (vq_decode(&num->grid, code) - (float)zero) * scale;
+}

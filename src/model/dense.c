@@ -1,0 +1,52 @@
+/* dense.c -- dense tensors to f32 with the kernels of this machine, after checking that they hold what the graph expects. */
+#include "model/dense.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void convert(const vq_kernels *kr, vq_dtype t, const void *from, float *to, size_t n)
+{
+    if (t == VQ_BF16)
+        kr->bf16_to_f32(from, to, n);
+    else if (t == VQ_F16)
+        kr->f16_to_f32(from, to, n);
+    else
+        memcpy(to, from, n * sizeof *to);
+}
+
+vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count, int64_t cols, float *out, vq_err *e)
+{
+    if (t->dtype != VQ_BF16 && t->dtype != VQ_F16 && t->dtype != VQ_F32) return vq_to_f32(t, r0 * cols, count * cols, out, e);
+    const size_t size = (size_t)vq_dtype_bits(t->dtype) / 8, n = (size_t)cols;
+    const unsigned char *data = t->data;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < count; r++) convert(kr, t->dtype, data + (size_t)(r0 + r) * n * size, out + (size_t)r * n, n);
+    return VQ_OK;
+}
+
+vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, const float **out, vq_err *e)
+{
+    if (vq_tensor_numel(t) != n)
+        return vq_fail(e, VQ_E_INPUT, "%s holds %lld numbers; the model needs %lld", t->name, (long long)vq_tensor_numel(t), (long long)n);
+    float *v = VQ_ALLOC(x->arena, float, n, t->name, e);
+    if (!v) return e->status;
+    *out = v;
+    return vq_dense_rows(x->kernels, t, 0, 1, n, v, e);
+}
+
+vq_status vq_norm_weight(const vq_exec *x, const char *name, int64_t n, const float **out, vq_err *e)
+{
+    vq_tensor t;
+    VQ_TRY(x->source->tensor(x->source->self, name, &t, e));
+    return vq_dense_vector(x, &t, n, out, e);
+}
+
+vq_status vq_embedding_table(const vq_exec *x, const vq_node *n, int64_t vocab, vq_tensor *out, vq_err *e)
+{
+    char name[256], text[128];
+    (void)snprintf(name, sizeof name, "%s.weight", n->name);
+    VQ_TRY(x->source->tensor(x->source->self, name, out, e));
+    if (out->ndim == 2 && out->shape[0] == vocab && out->shape[1] == n->width) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s has shape %s; the model needs [%lld, %lld]", name,
+                   vq_shape_text(out->shape, out->ndim, text, sizeof text), (long long)vocab, (long long)n->width);
+}

@@ -1,0 +1,25 @@
+/* head_norm.c -- RMSNorm over each head of each token, one weight for all heads. */
+#include "model/dense.h"
+#include "model/op.h"
+
+static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
+{
+    const vq_exec *x = f->exec;
+    const vq_arena_mark mark = vq_arena_here(x->arena);
+    const float *weight = NULL, *in = f->values[n->in[0]];
+    VQ_TRY(vq_norm_weight(x, n->name, n->head_dim, &weight, e));
+    float *out = f->values[id];
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < f->tokens * n->heads; row++)
+        x->kernels->rms_norm(in + row * n->head_dim, weight, n->eps, (size_t)n->head_dim, out + row * n->head_dim);
+    vq_arena_rewind(x->arena, mark);
+    return VQ_OK;
+}
+
+static size_t scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
+{
+    (void)x, (void)b;
+    return (size_t)n->head_dim * sizeof(float);
+}
+
+const vq_op vq_op_head_norm = {.name = "head_norm", .in_place = true, .forward = forward, .scratch = scratch};

@@ -1,0 +1,122 @@
+/* linear_rows.c -- weight rows decoded to f32, slice by slice, and the product with them. */
+#include <string.h>
+
+#include "model/dense.h"
+#include "model/op/linear.h"
+
+/* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does not double the memory of a run. */
+enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256, ARC_BLOCK = 16 };
+
+bool vq_linear_codes_input(const vq_exec *x, const vq_linear *l)
+{
+    return x->quantize_inputs && l->quantized && l->scheme.has_act;
+}
+
+vq_act_spec vq_linear_act_spec(const vq_linear *l)
+{
+    return (vq_act_spec){
+        .num = &l->scheme.act, .super = l->act_super, .scale = l->act_scale, .zero = l->act_zero, .order = l->arc_order, .s = l->arc_s};
+}
+
+static int64_t min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows whose scales are stored together: a slice starts at a multiple. */
+static int64_t rows_together(const vq_linear *l)
+{
+    if (!l->quantized || l->scheme.weight.group.kind != VQ_PER_BLOCK) return 1;
+    return l->scheme.weight.group.rows > 1 ? l->scheme.weight.group.rows : 1;
+}
+
+static int64_t slice_rows(const vq_linear *l)
+{
+    const int64_t rows = SLICE_FLOATS / l->k_stored > SLICE_MIN_ROWS ? SLICE_FLOATS / l->k_stored : SLICE_MIN_ROWS;
+    const int64_t step = rows_together(l);
+    return min_of(l->n, (rows + step - 1) / step * step);
+}
+
+/* An ARC weight for inputs as they come: column order[i] of out is stored column i of the ordered part; the copies for the residuals fall
+ * away. */
+static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, float *out)
+{
+    const int64_t plain = l->k - l->arc_s;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+        const float *from = stored + r * l->k_stored;
+        float *to = out + r * l->k;
+        for (int64_t i = 0; i < l->k; i++) {
+            const int64_t past = i - plain, at = past < 0 ? i : plain + past / ARC_BLOCK * (2 * ARC_BLOCK) + past % ARC_BLOCK;
+            to[l->arc_order[i]] = from[at];
+        }
+    }
+}
+
+static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t r0, int64_t rows, float *out, vq_err *e)
+{
+    vq_qtensor q;
+    VQ_TRY(x->source->rows(x->source->self, l, r0, rows, &q, x->arena, e));
+    if (!l->arc_order || vq_linear_codes_input(x, l)) {
+        vq_decode_rows(x->kernels, &q, out, l->k_stored);
+        return VQ_OK;
+    }
+    float *stored = VQ_ALLOC(x->arena, float, rows * l->k_stored, "decoded weight", e);
+    if (!stored) return e->status;
+    vq_decode_rows(x->kernels, &q, stored, l->k_stored);
+    undo_arc(l, stored, rows, out);
+    return VQ_OK;
+}
+
+static void add_bias(const vq_kernels *kr, const float *bias, float *out, int64_t m, int64_t n, int64_t ld)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < m; t++) kr->add(out + t * ld, bias, (size_t)n);
+}
+
+/* Stored rows [r0, r0 + rows), r0 a multiple of rows_together; the first `skip` of them are not asked for. */
+static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t rows, int64_t skip,
+                             float *out, int64_t ld, vq_err *e)
+{
+    const int64_t k = vq_linear_codes_input(x, l) ? l->k_stored : l->k;
+    float *w = VQ_ALLOC(x->arena, float, rows *k, "decoded weight", e);
+    if (!w) return e->status;
+    if (l->quantized)
+        VQ_TRY(decode_quantized(x, l, r0, rows, w, e));
+    else
+        VQ_TRY(vq_dense_rows(x->kernels, &l->dense, r0, rows, k, w, e));
+    vq_gemm_nt(x->kernels, m, rows - skip, k, in, k, w + skip * k, k, out, ld);
+    return VQ_OK;
+}
+
+vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t count, float *out,
+                         int64_t ld, vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(x->arena);
+    const int64_t slice = slice_rows(l), step = rows_together(l), end = r0 + count;
+    for (int64_t at = r0 / step * step; at < end; at += slice) {
+        const int64_t rows = min_of(slice, min_of(l->n, (end + step - 1) / step * step) - at), skip = at < r0 ? r0 - at : 0;
+        const vq_status status = apply_slice(x, l, in, m, at, rows, skip, out + (at + skip - r0), ld, e);
+        vq_arena_rewind(x->arena, mark);
+        if (status != VQ_OK) return status;
+    }
+    if (!l->bias.data) return VQ_OK;
+    const float *bias = NULL;
+    VQ_TRY(vq_dense_vector(x, &l->bias, l->n, &bias, e));
+    add_bias(x->kernels, bias + r0, out, m, count, ld);
+    vq_arena_rewind(x->arena, mark);
+    return VQ_OK;
+}
+
+size_t vq_linear_scratch(const vq_exec *x, const vq_linear *l)
+{
+    const size_t rows = (size_t)slice_rows(l), stored = (size_t)l->k_stored;
+    size_t bytes = rows * stored * sizeof(float);
+    if (!l->quantized) return bytes;
+    const bool undo = l->arc_order && !vq_linear_codes_input(x, l);
+    const size_t codes = l->scheme.weight.grid.bits > 8 ? sizeof(uint16_t) : sizeof(uint8_t);
+    bytes += rows * stored * codes + (undo ? rows * stored * sizeof(float) : 0);
+    int64_t per_row = 1, groups = 0;
+    if (vq_group_count(&l->scheme.weight, (int64_t)rows, l->k_stored, &per_row, &groups, NULL) != VQ_OK) return bytes;
+    return bytes + (size_t)groups * (sizeof(float) + sizeof(int16_t));
+}

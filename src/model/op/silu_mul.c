@@ -1,0 +1,15 @@
+/* silu_mul.c -- y = silu(gate) * up. */
+#include "model/op.h"
+
+static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
+{
+    (void)e;
+    const float *gate = f->values[n->in[0]], *up = f->values[n->in[1]];
+    float *out = f->values[id];
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < f->tokens; t++)
+        f->exec->kernels->silu_mul(gate + t * n->width, up + t * n->width, (size_t)n->width, out + t * n->width);
+    return VQ_OK;
+}
+
+const vq_op vq_op_silu_mul = {.name = "silu_mul", .in_place = true, .forward = forward};
