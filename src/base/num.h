@@ -83,8 +83,8 @@ uint32_t vq_encode(const vq_grid *g, float x);
 const vq_grid *vq_scale_grid(vq_scale_type t);
 /* vq_e8m0_exponent -- block exponent e (scale 2^e) under a rule: floor(log2 amax) - emax, where emax = floor(log2 of the grid's largest value);
  *   bump: one more from the point where amax would round past the largest value (e2m1 and 8-bit floats 1.75, e2m3 1.9375, times a power of two);
- *   ceil: the smallest e with amax <= max 2^e; four-thirds: as floor, and the effective scale is 4/3 2^e. Clamped to -127..127; amax 0 gives -127.
- *   Subnormal amax is exact. source OCP MX v1.0 6.3, FP-Quant; test tests/unit/test_scale.c, tests/golden/test_golden_mx.c */
+ *   ceil: the smallest e with amax <= max 2^e; four-thirds: as floor, and the effective scale is 4/3 2^e. Clamped to -127..127; amax 0 gives
+ *   -127, or -126 - emax under floor (microxcaling). Subnormal amax is exact. source OCP MX v1.0 6.3, FP-Quant; test tests/unit/test_scale.c, tests/golden/test_golden_mx.c */
 int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax);
 
 /* vq_group_size -- rows and columns that one scale covers in a [rows][cols] matrix. Group of (r, k): (r / *group_rows) * per_row + k / *group_cols. */

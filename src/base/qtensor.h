@@ -32,7 +32,7 @@ typedef struct vq_super {
     bool divides;
 } vq_super;
 /* vq_super_from_amax -- second-level scale from the absolute maximum over the tensor or fused group.
- *   num.compat ct: G = 2688 / max(A, 1.18e-38), rounded to `arith`, divides; 1.0 when not finite. Else A / 2688, multiplies; 1.0 when A is 0 or so
+ *   num.compat ct: G = 2688 * (1 / max(A, 1.18e-38)), each step rounded to `arith`, divides; 1.0 when not finite. Else A / 2688, multiplies; 1.0 when A is 0 or so
  *   small that the smallest effective scale would vanish. 2688 = scale max * grid max. Without a second scale: 1.0.
  *   arith: type in which the peer computes scales (BF16 for a bf16 model under compat ct; F32 otherwise). */
 vq_super vq_super_from_amax(const vq_num *num, float amax, vq_dtype arith);
@@ -46,7 +46,7 @@ vq_super vq_super_as_divisor(vq_super s);
  *   float scales: amax / reach, asym (hi - lo) / (2^bits - 1), rounded to num.scale, kept finite; a scale of 0 becomes the type's epsilon
  *   zero (asym): round(qmin - lo / scale) in the code range, 0 when the scale was 0; NULL or untouched without num.zero
  *   e8m0: 2^vq_e8m0_exponent
- *   e4m3, ue5m3: amax / reach seen through the second scale, at least the smallest positive code, 1 for a zero group (compat ct: no floor; 0 becomes 0.125)
+ *   e4m3, ue5m3: amax / reach seen through the second scale, at least the smallest positive code, 1 when the quotient is 0 (compat ct: no floor; 0 becomes 0.125)
  *   arith: compat ct only, the type in which the peer computes (that of the weights).   *scale is exactly representable in num.scale. */
 void vq_group_scale(const vq_num *num, float lo, float hi, vq_super super, vq_dtype arith, float *scale, int16_t *zero);
 /* vq_effective_scale -- what an element's grid value is multiplied with. Never 0. */

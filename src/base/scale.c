@@ -37,10 +37,9 @@ static int bump_bits(const vq_grid *g)
 
 int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
 {
-    if (!(amax > 0)) return -127;
     const int emax = floor_log2(g->max);
-    int e = floor_log2(amax) - emax;
-    if (rule == VQ_RULE_BUMP) {
+    int e = (amax > 0 ? floor_log2(amax) : rule == VQ_RULE_FLOOR ? -126 : -127) - emax; /* a zero block under the floor rule counts as FLT_MIN */
+    if (rule == VQ_RULE_BUMP && amax > 0) {
         const float low = ldexpf(amax, -(e + emax)), step = ldexpf(1.0F, -bump_bits(g) - 1);
         if (low >= 2.0F - step) e++;
     } else if (rule == VQ_RULE_CEIL) {
@@ -71,7 +70,8 @@ vq_super vq_super_from_amax(const vq_num *num, float amax, vq_dtype arith)
     if (!num->super) return (vq_super){1.0F, num->compat == VQ_COMPAT_CT};
     const float top = scale_top(num) * reach_of(num);
     if (num->compat == VQ_COMPAT_CT) {
-        const float g = vq_round_to(arith, top / (amax > FLT_MIN ? amax : FLT_MIN));
+        const float inverse = vq_round_to(arith, 1.0F / (amax > FLT_MIN ? amax : FLT_MIN)); /* number / tensor is two steps there */
+        const float g = vq_round_to(arith, inverse * top);
         return (vq_super){isfinite(g) ? g : 1.0F, true};
     }
     const float s = amax / top;
@@ -99,9 +99,9 @@ static float coded_scale(const vq_num *num, float amax, vq_super super, vq_dtype
         const float s = vq_decode(g, vq_encode(g, second * vq_round_to(arith, amax / reach)));
         return s > 0 ? s : 0.125F;
     }
-    if (!(amax > 0)) return 1.0F;
     const float s = super.divides ? amax / reach * second : amax / (reach * second);
     const float least = vq_decode(g, 1);
+    if (!(s > 0)) return 1.0F; /* zero, or too small to be seen beside the tensor's largest */
     return s > least ? vq_decode(g, vq_encode(g, s)) : least;
 }
 

@@ -58,8 +58,7 @@ typedef struct vq_graph {
     vq_node *nodes;
     int count;
     int layers;
-    int *first; /* [layers + 2]: first[0] embedding part, first[1 + l] block l, first[layers + 1] head part; the live value between parts is
-                   one */
+    int *first; /* [layers + 2] node that each part begins with: embedding, blocks, head; one value lives from a part to the next */
     int64_t vocab, hidden, max_position;
     float *rope_inv_freq; /* [head_dim / 2] */
     double rope_scale;    /* attention factor on cos and sin, 1 by default */
@@ -70,9 +69,7 @@ typedef struct vq_graph {
 typedef struct vq_linear_group {
     int layer;
     int value;      /* the shared input */
-    int producer;   /* node whose weight can absorb a channel scale of the value: the norm that makes it (weight), the linear (rows, bias),
-                     * the up   linear of a silu_mul, the v linear of an attention (a row serves heads / kv_heads channels); -1: none, or others
-                     * read it too */
+    int producer;   /* node whose weight can absorb a channel scale of the value, -1 none: see vq_graph_groups */
     int linears[8]; /* node ids */
     int count;
     bool fused; /* runtimes fuse them: q/k/v and gate/up */
@@ -86,7 +83,9 @@ int vq_graph_add(vq_graph *g, const vq_node *n);
 /* vq_graph_end -- one past the last node of a part. */
 int vq_graph_end(const vq_graph *g, int part);
 
-/* vq_graph_groups -- all groups of linears inside blocks, in execution order; from the arena. */
+/* vq_graph_groups -- all groups of linears inside blocks, in execution order; from the arena.
+ *   producer: the norm that makes the value (its weight), the linear (rows and bias), the up linear of a silu_mul (rows), the v linear of
+ * an attention (a row serves heads / kv_heads channels); none when others read the value too. */
 vq_status vq_graph_groups(const vq_graph *g, vq_arena *a, vq_linear_group **groups, int *n, vq_err *e);
 /* vq_graph_consumers -- nodes that read a value, in graph order: the first `max` of them into nodes; returns how many there are. */
 int vq_graph_consumers(const vq_graph *g, int value, int *nodes, int max);

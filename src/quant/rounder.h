@@ -26,6 +26,8 @@ typedef struct vq_rounder {
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
 } vq_rounder;
 
+extern const vq_rounder vq_round_rtn;
+
 const vq_rounder *vq_rounder_find(const char *name);
 const vq_rounder *vq_rounder_at(int i);
 

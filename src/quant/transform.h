@@ -29,6 +29,8 @@ typedef struct vq_transform {
     vq_status (*run)(vq_transform_job *job, vq_err *e);
 } vq_transform;
 
+extern const vq_transform vq_transform_arc;
+
 const vq_transform *vq_transform_find(const char *name);
 const vq_transform *vq_transform_at(int i);
 

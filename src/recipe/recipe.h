@@ -26,7 +26,7 @@ typedef struct vq_rule_recipe {
     const char **names; int nnames;  /* globs or re:REGEX; 0: any */
     int layer_first, layer_last;     /* -1 -1: any */
     bool keep;
-    const vq_scheme *scheme;         /* when not keep */
+    const vq_scheme *scheme;         /* when not keep; always has a weight */
     bool optional;
     int line;
     const char *text;                /* "rule 2 (line 14)" */
@@ -42,6 +42,7 @@ typedef struct vq_pass_recipe {
 typedef struct vq_recipe {
     const char *name, *about, *source;
     vq_calib_recipe calib;
+    const vq_scheme **schemes; int nschemes; /* every scheme that a rule uses, once, in order of first use */
     vq_rule_recipe *rules; int nrules;
     vq_pass_recipe *passes; int npasses; /* transforms in order, last the rounder */
     const char *format;      /* "compressed-tensors" | "vq" */
@@ -62,10 +63,14 @@ typedef struct vq_pass_table {
 /* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the current folder, then among `shipped`).
  *   sets: "calib.samples=64" overrides. VQ_E_RECIPE with file:line:column and the nearest known key. */
 typedef struct vq_shipped { const char *name; const char *text; } vq_shipped;
+/* n bytes of YAML instead of a file; `file` names them in messages. */
+vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
+                          vq_err *e);
 vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e);
 extern const vq_shipped vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
 
-/* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. */
+/* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. role, name: as in the graph ("attn.q",
+ *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that names layers).  test tests/unit/test_match.c */
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
 
 #endif

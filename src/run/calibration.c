@@ -42,8 +42,9 @@ static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, const char *p
     const int64_t places = (int64_t)ids->count - s->length + 1;
     const int64_t need = p->recipe->calib.random ? s->length : s->count * s->length;
     if ((int64_t)ids->count < need)
-        return vq_fail(e, VQ_E_INPUT, "%s: %zu tokens; %lld samples of %lld need %lld: give more text, or lower calib.samples or calib.seqlen",
-                       path, ids->count, (long long)s->count, (long long)s->length, (long long)need);
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: %zu tokens; %lld samples of %lld need %lld: give more text, or lower calib.samples or calib.seqlen", path,
+                       ids->count, (long long)s->count, (long long)s->length, (long long)need);
     int32_t *out = VQ_ALLOC(a, int32_t, s->count * s->length, "samples", e);
     if (!out) return e->status;
     for (int64_t i = 0; i < s->count; i++) {
@@ -55,7 +56,8 @@ static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, const char *p
     return VQ_OK;
 }
 
-static vq_status samples_from_file(vq_calibration *c, const vq_plan *p, const char *path, bool tokens, vq_samples *s, vq_arena *a, vq_err *e)
+static vq_status samples_from_file(vq_calibration *c, const vq_plan *p, const char *path, bool tokens, vq_samples *s, vq_arena *a,
+                                   vq_err *e)
 {
     vq_ids ids;
     VQ_TRY(vq_model_ids(p->model, path, tokens, false, &ids, a, e));

@@ -75,9 +75,9 @@ vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
 {
     if (m->arch) return VQ_OK;
     const char *type = m->checkpoint.config.model_type;
-    if (!*type)
-        return vq_fail(e, VQ_E_INPUT, "%s: %s needs a config.json beside the weights; there is none", m->checkpoint.path, what);
-    return vq_fail(e, VQ_E_INPUT, "%s: %s cannot run architecture \"%s\"; known: llama, mistral, qwen2, qwen3 (data-free recipes work on any)",
+    if (!*type) return vq_fail(e, VQ_E_INPUT, "%s: %s needs a config.json beside the weights; there is none", m->checkpoint.path, what);
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: %s cannot run architecture \"%s\"; known: llama, mistral, qwen2, qwen3 (data-free recipes work on any)",
                    m->checkpoint.path, what, type);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "run/fused.h"
 
 static bool is_weight(const vq_tensor *t)
 {
@@ -107,8 +108,8 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
     for (int i = 0; i < p->recipe->nrules; i++) {
         const vq_rule_recipe *r = &p->recipe->rules[i];
         if (used[i] || r->optional) continue;
-        return vq_fail(e, VQ_E_RECIPE, "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true", p->recipe->path,
-                       r->text);
+        return vq_fail(e, VQ_E_RECIPE, "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true",
+                       p->recipe->path, r->text);
     }
     if (quantized) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE, "%s: every tensor of this model is kept; nothing would be quantized", p->recipe->path);
@@ -146,30 +147,14 @@ static vq_status groups_from_graph(vq_plan *p, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
-/* Without a graph: what runtimes fuse by name. First of the row leads, the others follow it. */
-static const char *const fused_names[][3] = {{"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj", NULL}};
-
 static void add_fused(const vq_plan *p, vq_plan_group *g, const char *module)
 {
-    const char *leaf = strrchr(module, '.');
-    leaf = leaf ? leaf + 1 : module;
-    for (size_t row = 0; row < sizeof fused_names / sizeof *fused_names; row++) {
-        if (strcmp(leaf, fused_names[row][0]) != 0) continue;
-        for (int j = 1; j < 3 && fused_names[row][j]; j++) {
-            char name[512];
-            if ((size_t)snprintf(name, sizeof name, "%.*s%s", (int)(leaf - module), module, fused_names[row][j]) >= sizeof name) continue;
-            const int w = weight_named(p, name);
-            if (w >= 0 && p->weights[w].quantized && p->weights[w].group < 0) g->weights[g->count++] = w;
-        }
-        g->fused = g->count > 1;
+    char name[512];
+    for (int i = 0; i < VQ_FUSED_FOLLOWERS && vq_fused_follower(module, i, name, sizeof name); i++) {
+        const int w = weight_named(p, name);
+        if (w >= 0 && p->weights[w].quantized && p->weights[w].group < 0) g->weights[g->count++] = w;
     }
-}
-
-static bool follows_by_name(const char *module)
-{
-    const char *leaf = strrchr(module, '.');
-    leaf = leaf ? leaf + 1 : module;
-    return strcmp(leaf, "k_proj") == 0 || strcmp(leaf, "v_proj") == 0 || strcmp(leaf, "up_proj") == 0;
+    g->fused = g->count > 1;
 }
 
 /* Leaders first, so that a follower is taken by its leader; whoever is left stands alone. */
@@ -178,7 +163,7 @@ static void groups_from_names(vq_plan *p)
     for (int leaders = 1; leaders >= 0; leaders--)
         for (int i = 0; i < p->nweights; i++) {
             const vq_plan_weight *w = &p->weights[i];
-            if (!w->quantized || w->group >= 0 || (leaders && follows_by_name(w->module))) continue;
+            if (!w->quantized || w->group >= 0 || (leaders && vq_fused_follows(w->module))) continue;
             vq_plan_group g = {.weights = {i}, .count = 1, .layer = w->layer, .stats = -1};
             add_fused(p, &g, w->module);
             close_group(p, g);
@@ -195,8 +180,8 @@ static vq_status check_fused(const vq_plan *p, vq_err *e)
             if (vq_num_equal(&w->scheme.weight, &first->scheme.weight) && w->scheme.has_act == first->scheme.has_act &&
                 (!w->scheme.has_act || vq_num_equal(&w->scheme.act, &first->scheme.act)))
                 continue;
-            return vq_fail(e, VQ_E_RECIPE, "%s and %s are fused by runtimes and need one scheme, but the rules say %s and %s", first->module,
-                           w->module, first->scheme.id, w->scheme.id);
+            return vq_fail(e, VQ_E_RECIPE, "%s and %s are fused by runtimes and need one scheme, but the rules say %s and %s",
+                           first->module, w->module, first->scheme.id, w->scheme.id);
         }
     }
     return VQ_OK;

@@ -50,7 +50,8 @@ static json_t *weight_json(const vq_plan *p, const vq_plan_weight *w)
                      "rule", p->recipe->rules[w->rule].text, "bytes", (json_int_t)weight_bytes(w));
 }
 
-/* Measured on two cores: reading, rounding, packing, hashing and checking move about this much; calibration about this many multiply-adds. */
+/* Measured on two cores: reading, rounding, packing, hashing and checking move about this much; calibration about this many multiply-adds.
+ */
 static double plan_seconds(const vq_plan *p, const vq_job *job)
 {
     uint64_t in = 0, macs = 0;

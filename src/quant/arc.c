@@ -1,0 +1,144 @@
+/* arc.c -- augmented residual channels: the channels with the largest inputs come last and are computed twice, once with their
+ * quantized values and once with what quantization took away from them. source arXiv 2601.07475, ARCQuant 347a6c8 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/transform.h"
+
+enum { BLOCK = 16 }; /* of NVFP4: residuals are appended by whole blocks */
+
+typedef struct channel {
+    float absmax;
+    int32_t index;
+} channel;
+
+static int by_absmax(const void *a, const void *b)
+{
+    const channel *x = a, *y = b;
+    if (x->absmax != y->absmax) return x->absmax < y->absmax ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+vq_status vq_arc_order(const float *absmax, int64_t k, int32_t *order, vq_arena *scratch, vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    channel *c = VQ_ALLOC(scratch, channel, k, "order of channels", e);
+    if (!c) return VQ_E_LIMIT;
+    for (int64_t i = 0; i < k; i++) c[i] = (channel){absmax[i], (int32_t)i};
+    qsort(c, (size_t)k, sizeof *c, by_absmax);
+    for (int64_t i = 0; i < k; i++) order[i] = c[i].index;
+    vq_arena_rewind(scratch, mark);
+    return VQ_OK;
+}
+
+static int64_t at_most(int64_t x, int64_t limit)
+{
+    return x < limit ? x : limit;
+}
+
+/* k * ratio / 64 = tail_count / (64 tokens): whole numbers, so that no rounding decides. */
+int64_t vq_arc_count_official(const vq_stats *s)
+{
+    const uint64_t unit = 64 * (uint64_t)s->tokens;
+    const uint64_t blocks = unit ? s->tail_count / unit + (s->tail_count % unit != 0) : 0;
+    return at_most(64 * (int64_t)blocks, s->k);
+}
+
+int64_t vq_arc_count_paper(const vq_stats *s)
+{
+    float most = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < s->k; i++) most = fmaxf(most, s->absmax[i]);
+    for (int64_t i = 0; i < s->k; i++) count += s->absmax[i] > most / 8;
+    return at_most((count + BLOCK - 1) / BLOCK * BLOCK, s->k);
+}
+
+typedef struct augment_plan {
+    int64_t blocks, doubled; /* blocks of a row; the last `doubled` ones come twice */
+} augment_plan;
+
+/* Place of block j of the plain row among the blocks of the augmented row. */
+static int64_t block_place(const augment_plan *p, int64_t j)
+{
+    const int64_t plain = p->blocks - p->doubled;
+    return j < plain ? j : j + (j - plain);
+}
+
+static void augment_row(const augment_plan *p, const vq_qtensor *q, int64_t r, vq_qtensor *out)
+{
+    for (int64_t j = 0; j < p->blocks; j++) {
+        const int64_t place = block_place(p, j), copies = j < p->blocks - p->doubled ? 1 : 2;
+        for (int64_t c = 0; c < copies; c++) {
+            memcpy(out->codes + r * out->cols + (place + c) * BLOCK, q->codes + r * q->cols + j * BLOCK, BLOCK);
+            out->scale[r * out->per_row + place + c] = q->scale[r * q->per_row + j];
+        }
+    }
+}
+
+vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_arena *a, vq_err *e)
+{
+    const augment_plan p = {q->cols / BLOCK, s / BLOCK};
+    if (q->num.group.kind != VQ_PER_BLOCK || q->num.group.rows != 1 || q->num.group.cols != BLOCK || q->zero || q->codes16)
+        return vq_fail(e, VQ_E_BUG, "residual channels need blocks of %d without zero points", BLOCK);
+    if (s < 0 || s % BLOCK || s > q->cols) return vq_fail(e, VQ_E_BUG, "%lld residual channels of %lld", (long long)s, (long long)q->cols);
+    VQ_TRY(vq_qtensor_new(out, &q->num, q->rows, q->cols + s, a, e));
+    out->super = q->super;
+    out->super_divides = q->super_divides;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < q->rows; r++) augment_row(&p, q, r, out);
+    return VQ_OK;
+}
+
+static bool takes_residuals(const vq_num *n)
+{
+    return n->grid.kind == VQ_GRID_FLOAT && n->grid.bits == 4 && n->group.kind == VQ_PER_BLOCK && n->group.rows == 1 && n->group.cols == BLOCK &&
+           n->zero == VQ_ZERO_NONE;
+}
+
+static vq_status applies(const vq_scheme *s, int64_t k, vq_err *e)
+{
+    if (!s->has_weight || !s->has_act || !takes_residuals(&s->weight) || !takes_residuals(&s->act))
+        return vq_fail(e, VQ_E_RECIPE, "arc needs 4-bit floats in blocks of %d for weight and input (nvfp4); scheme %s is something else", BLOCK, s->id);
+    if (k % BLOCK) return vq_fail(e, VQ_E_RECIPE, "arc needs a multiple of %d input channels, not %lld", BLOCK, (long long)k);
+    return VQ_OK;
+}
+
+static int64_t choose_count(const vq_transform_job *job)
+{
+    const vq_stats *s = job->stats;
+    const bool official = strcmp(vq_option_get(job->options, "count")->s, "official") == 0;
+    const int64_t unit = strtoll(vq_option_get(job->options, "granularity")->s, NULL, 10);
+    const int64_t wanted = official ? vq_arc_count_official(s) : vq_arc_count_paper(s);
+    const int64_t allowed = (int64_t)(vq_option_get(job->options, "max_fraction")->r * (double)s->k);
+    return at_most((wanted + unit - 1) / unit * unit, allowed / unit * unit);
+}
+
+static vq_status run(vq_transform_job *job, vq_err *e)
+{
+    const int64_t k = job->stats->k;
+    if (!job->stats->absmax) return vq_fail(e, VQ_E_BUG, "arc without the range of its input");
+    job->map.order = VQ_ALLOC(job->arena, int32_t, k, "order of channels", e);
+    if (!job->map.order) return VQ_E_LIMIT;
+    job->map.s = choose_count(job);
+    return vq_arc_order(job->stats->absmax, k, job->map.order, job->arena, e);
+}
+
+static const vq_option options[] = {
+    {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper",
+     "residual channels: share of entries above an eighth of their token's maximum (ARCQuant 347a6c8), or channels above an eighth of the "
+     "maximum (arXiv 2601.07475)"},
+    {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64", "residual channels are rounded up to a multiple of this (the GEMM's alignment of K)"},
+    {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "at most this share of the input channels gets a residual"},
+    {.name = NULL},
+};
+
+const vq_transform vq_transform_arc = {
+    .name = "arc",
+    .doc = "augmented residual channels: outlier inputs last, their quantization error as extra columns",
+    .source = "arXiv 2601.07475; ARCQuant 347a6c8",
+    .options = options,
+    .needs = VQ_NEED_RANGE | VQ_NEED_TAIL,
+    .applies = applies,
+    .run = run,
+};

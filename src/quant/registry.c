@@ -1,0 +1,34 @@
+/* registry.c -- the two tables: transforms and rounders. One line each. */
+#include <string.h>
+
+#include "quant/rounder.h"
+#include "quant/transform.h"
+
+static const vq_rounder *const rounders[] = {&vq_round_rtn, NULL};
+static const vq_transform *const transforms[] = {&vq_transform_arc, NULL};
+
+const vq_rounder *vq_rounder_at(int i)
+{
+    const int n = (int)(sizeof rounders / sizeof *rounders) - 1;
+    return i < 0 || i >= n ? NULL : rounders[i];
+}
+
+const vq_transform *vq_transform_at(int i)
+{
+    const int n = (int)(sizeof transforms / sizeof *transforms) - 1;
+    return i < 0 || i >= n ? NULL : transforms[i];
+}
+
+const vq_rounder *vq_rounder_find(const char *name)
+{
+    for (int i = 0; rounders[i]; i++)
+        if (strcmp(rounders[i]->name, name) == 0) return rounders[i];
+    return NULL;
+}
+
+const vq_transform *vq_transform_find(const char *name)
+{
+    for (int i = 0; transforms[i]; i++)
+        if (strcmp(transforms[i]->name, name) == 0) return transforms[i];
+    return NULL;
+}

@@ -1,0 +1,98 @@
+/* match.c -- which rule decides about a weight. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "recipe/match.h"
+
+#include <pcre2.h>
+#include <string.h>
+
+#include "recipe/recipe.h"
+
+enum { MAX_REGEX = 1000, MAX_STEPS = 1000000 };
+
+bool vq_glob_match(const char *glob, const char *name)
+{
+    const char *star = NULL, *retry = NULL;
+    while (*name) {
+        if (*glob == '*') {
+            star = ++glob;
+            retry = name;
+        } else if (*glob == '?' || *glob == *name) {
+            glob++;
+            name++;
+        } else if (star) { /* let the last star take one byte more */
+            glob = star;
+            name = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*glob == '*') glob++;
+    return *glob == '\0';
+}
+
+static pcre2_code *compile(const char *regex, int *error, size_t *offset)
+{
+    return pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF, error, offset, NULL);
+}
+
+vq_status vq_pattern_check(const char *pattern, vq_err *e)
+{
+    int error;
+    size_t offset;
+    if (strncmp(pattern, "re:", 3) != 0) return VQ_OK;
+    if (strlen(pattern) > MAX_REGEX) return vq_fail(e, VQ_E_RECIPE, "a regular expression of more than %d bytes", MAX_REGEX);
+    pcre2_code *code = compile(pattern + 3, &error, &offset);
+    if (!code) {
+        unsigned char what[128];
+        pcre2_get_error_message(error, what, sizeof what);
+        return vq_fail(e, VQ_E_RECIPE, "regular expression \"%s\", byte %zu: %s", pattern + 3, offset, (const char *)what);
+    }
+    pcre2_code_free(code);
+    return VQ_OK;
+}
+
+static int run(const pcre2_code *code, const char *name)
+{
+    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    int found = PCRE2_ERROR_NOMEMORY;
+    if (limits && data) {
+        pcre2_set_match_limit(limits, MAX_STEPS);
+        found = pcre2_match(code, (PCRE2_SPTR)name, strlen(name), 0, 0, data, limits);
+    }
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(limits);
+    return found;
+}
+
+bool vq_pattern_match(const char *pattern, const char *name)
+{
+    int error;
+    size_t offset;
+    if (strncmp(pattern, "re:", 3) != 0) return vq_glob_match(pattern, name);
+    pcre2_code *code = compile(pattern + 3, &error, &offset);
+    if (!code) return false;
+    const bool found = run(code, name) >= 0;
+    pcre2_code_free(code);
+    return found;
+}
+
+static bool any_match(const char *const *patterns, int n, const char *text)
+{
+    for (int i = 0; i < n; i++)
+        if (vq_pattern_match(patterns[i], text)) return true;
+    return n == 0;
+}
+
+static bool rule_matches(const vq_rule_recipe *r, const char *role, const char *name, int layer)
+{
+    if (r->layer_first >= 0 && (layer < r->layer_first || layer > r->layer_last)) return false;
+    return any_match((const char *const *)r->roles, r->nroles, role) && any_match((const char *const *)r->names, r->nnames, name);
+}
+
+int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer)
+{
+    for (int i = r->nrules - 1; i >= 0; i--)
+        if (rule_matches(&r->rules[i], role, name, layer)) return i;
+    return -1;
+}

@@ -1,0 +1,64 @@
+/* passes.c -- the passes of a recipe: names and options checked against the registries that the caller hands in. */
+#include <string.h>
+
+#include "recipe/recipe_read.h"
+
+static vq_status pass_option(vq_reader *rd, const vq_yaml *c, vq_option_set *set)
+{
+    const char *known[VQ_MAX_OPTIONS], *text;
+    int n = 0;
+    for (; set->table[n].name && n < VQ_MAX_OPTIONS; n++) known[n] = set->table[n].name;
+    if (!vq_option_get(set, c->key)) {
+        const char *near = vq_nearest(c->key, known, n);
+        if (near) return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; did you mean \"%s\"?", c->key, near);
+        return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; this pass has no such option", c->key);
+    }
+    vq_err cause;
+    VQ_TRY(vq_read_scalar(rd, c, &text));
+    if (vq_option_parse(set, c->key, text, &cause) != VQ_OK) return vq_yaml_fail(rd->e, c, "%s", cause.text);
+    return VQ_OK;
+}
+
+static vq_status pass_options(vq_reader *rd, const vq_yaml *n, const vq_option *table, vq_pass_recipe *p)
+{
+    vq_option_defaults(&p->options, table);
+    for (const vq_yaml *c = n->first; c; c = c->next) {
+        if (strcmp(c->key, "do") == 0 || (p->round && strcmp(c->key, "method") == 0)) continue;
+        VQ_TRY(pass_option(rd, c, &p->options));
+    }
+    return VQ_OK;
+}
+
+static vq_status read_pass(vq_reader *rd, const vq_yaml *n, vq_pass_recipe *p)
+{
+    const vq_pass_table *t = rd->passes;
+    if (n->kind != VQ_YAML_MAP) return vq_yaml_fail(rd->e, n, "a pass must be a map of keys");
+    const vq_yaml *name = vq_yaml_child(n, "do");
+    if (!name) return vq_yaml_fail(rd->e, n, "a pass needs the key \"do\"");
+    VQ_TRY(vq_read_scalar(rd, name, &p->name));
+    p->line = n->line;
+    p->round = strcmp(p->name, "round") == 0;
+    if (p->round) {
+        name = vq_yaml_child(n, "method");
+        if (!name) return vq_yaml_fail(rd->e, n, "the pass \"round\" needs the key \"method\"");
+        VQ_TRY(vq_read_scalar(rd, name, &p->name));
+    }
+    const vq_option *table = p->round ? t->rounder(p->name) : t->transform(p->name);
+    if (!table) return vq_unknown(rd, name, p->round ? "rounding method" : "pass", t->names, t->nnames);
+    return pass_options(rd, n, table, p);
+}
+
+vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+{
+    vq_recipe *r = at;
+    (void)f;
+    if (n->kind != VQ_YAML_LIST || n->count == 0) return vq_yaml_fail(rd->e, n, "passes must be a list that ends with {do: round, method: ...}");
+    r->passes = VQ_NEW(rd->a, vq_pass_recipe, n->count, "passes", rd->e);
+    if (!r->passes) return VQ_E_LIMIT;
+    for (const vq_yaml *c = n->first; c; c = c->next, r->npasses++) {
+        vq_pass_recipe *p = &r->passes[r->npasses];
+        VQ_TRY(read_pass(rd, c, p));
+        if (p->round != !c->next) return vq_yaml_fail(rd->e, c, "the pass \"round\" comes last, and only once");
+    }
+    return VQ_OK;
+}

@@ -1,0 +1,187 @@
+/* resolve.c -- a recipe as canonical YAML: every default spelled out, every preset written as numbers. Reading it gives the same recipe. */
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "recipe/recipe_read.h"
+#include "recipe/scheme_read.h"
+
+/* Text that grows in an arena; the first error stays. */
+typedef struct writer {
+    vq_arena *a;
+    vq_err *e;
+    char *text;
+    size_t len, room;
+    vq_status status;
+} writer;
+
+static void put_bytes(writer *w, const char *s, size_t n)
+{
+    if (w->status != VQ_OK) return;
+    if (w->len + n + 1 > w->room) {
+        const size_t room = 2 * (w->len + n + 1) + 4096;
+        char *text = VQ_ALLOC(w->a, char, room, "resolved recipe", w->e);
+        if (!text) {
+            w->status = VQ_E_LIMIT;
+            return;
+        }
+        if (w->len) memcpy(text, w->text, w->len);
+        w->text = text;
+        w->room = room;
+    }
+    memcpy(w->text + w->len, s, n);
+    w->len += n;
+    w->text[w->len] = '\0';
+}
+
+static void put(writer *w, const char *s)
+{
+    put_bytes(w, s, strlen(s));
+}
+
+static void putf(writer *w, const char *fmt, ...) VQ_PRINTF(2, 3);
+static void putf(writer *w, const char *fmt, ...)
+{
+    char buf[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(buf, sizeof buf, fmt, args);
+    va_end(args);
+    put(w, buf);
+}
+
+static void put_quoted(writer *w, const char *s)
+{
+    put(w, "\"");
+    for (; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c < 32 || c == 127) putf(w, "\\x%02x", c);
+        else if (c == '"' || c == '\\') putf(w, "\\%c", c);
+        else put_bytes(w, s, 1);
+    }
+    put(w, "\"");
+}
+
+static void put_group(writer *w, const vq_group_shape *g)
+{
+    static const char *const texts[] = {"tensor", "channel", "token"};
+    if (g->kind != VQ_PER_BLOCK) put(w, texts[g->kind]);
+    else if (g->rows == 1) putf(w, "block:%d", g->cols);
+    else putf(w, "block:%dx%d", g->rows, g->cols);
+}
+
+static void put_observer(writer *w, const vq_num *n)
+{
+    static const char *const texts[] = {"absmax", "mse", "minmax"};
+    if (n->observer == VQ_OBS_PERCENTILE) putf(w, "percentile:%.17g", n->percentile);
+    else put(w, texts[n->observer]);
+}
+
+static void put_num(writer *w, const char *key, const vq_num *n)
+{
+    char grid[32];
+    putf(w, "    %s: {grid: %s, group: ", key, vq_grid_name(&n->grid, grid));
+    put_group(w, &n->group);
+    putf(w, ", scale: %s, super: %s, zero: %s, when: %s, observer: ", vq_scale_texts[n->scale], n->super ? "f32" : "none", vq_zero_texts[n->zero],
+         vq_when_texts[n->when]);
+    put_observer(w, n);
+    putf(w, ", rule: %s, range: %s, compat: %s}\n", vq_rule_texts[n->rule], vq_range_texts[n->range], vq_compat_texts[n->compat]);
+}
+
+static void put_schemes(writer *w, const vq_recipe *r)
+{
+    if (r->nschemes) put(w, "schemes:\n");
+    for (int i = 0; i < r->nschemes; i++) {
+        put(w, "  ");
+        put_quoted(w, r->schemes[i]->id);
+        put(w, ":\n");
+        put_num(w, "weight", &r->schemes[i]->weight);
+        if (r->schemes[i]->has_act) put_num(w, "act", &r->schemes[i]->act);
+    }
+}
+
+static void put_calib(writer *w, const vq_calib_recipe *c)
+{
+    static const char *const words[] = {"none", "self", "required"};
+    put(w, "calib: {data: ");
+    if (c->data == VQ_DATA_PATH) put_quoted(w, c->path);
+    else put(w, words[c->data]);
+    putf(w, ", kind: %s, samples: %lld, seqlen: %lld, seed: %llu, select: %s}\n", vq_kind_texts[c->kind], (long long)c->samples, (long long)c->seqlen,
+         (unsigned long long)c->seed, c->random ? "random" : "first");
+}
+
+/* "role: [...]" with the separator that its neighbours need. */
+static void put_patterns(writer *w, const char *key, const char **items, int n, const char **separator)
+{
+    for (int i = 0; i < n; i++) {
+        if (i) put(w, ", ");
+        else putf(w, "%s%s: [", *separator, key);
+        put_quoted(w, items[i]);
+    }
+    if (n == 0) return;
+    put(w, "]");
+    *separator = ", ";
+}
+
+static void put_rule(writer *w, const vq_rule_recipe *r)
+{
+    const char *separator = "";
+    put(w, "  - {match: {");
+    put_patterns(w, "role", r->roles, r->nroles, &separator);
+    put_patterns(w, "name", r->names, r->nnames, &separator);
+    if (r->layer_first >= 0 && r->layer_last == INT_MAX) putf(w, "%slayers: %d-", separator, r->layer_first);
+    else if (r->layer_first >= 0) putf(w, "%slayers: %d-%d", separator, r->layer_first, r->layer_last);
+    put(w, "}, use: ");
+    put_quoted(w, r->keep ? "keep" : r->scheme->id);
+    putf(w, ", optional: %s}\n", r->optional ? "true" : "false");
+}
+
+static void put_option(writer *w, const vq_option *o, const vq_option_value *v)
+{
+    putf(w, ", %s: ", o->name);
+    if (o->type == VQ_OPT_INT) putf(w, "%lld", (long long)v->i);
+    else if (o->type == VQ_OPT_REAL) putf(w, "%.17g", v->r);
+    else if (o->type == VQ_OPT_BOOL) put(w, v->b ? "true" : "false");
+    else put_quoted(w, v->s);
+}
+
+static void put_pass(writer *w, const vq_pass_recipe *p)
+{
+    put(w, p->round ? "  - {do: round, method: " : "  - {do: ");
+    put_quoted(w, p->name);
+    for (int i = 0; p->options.table[i].name && i < VQ_MAX_OPTIONS; i++) put_option(w, &p->options.table[i], &p->options.value[i]);
+    put(w, "}\n");
+}
+
+static void put_output(writer *w, const vq_recipe *r)
+{
+    putf(w, "output: {format: %s, ", r->format);
+    if (r->runtime) putf(w, "runtime: %s, ", r->runtime);
+    if (r->shard) putf(w, "shard: %llu}\n", (unsigned long long)r->shard);
+    else put(w, "shard: none}\n");
+    put(w, "checks: {");
+    if (isfinite(r->min_sqnr_db)) putf(w, "min_sqnr_db: %.17g, ", r->min_sqnr_db);
+    put(w, "finite: error, fused: error}\n");
+}
+
+vq_status vq_recipe_resolve(vq_recipe *r, vq_arena *a, vq_err *e)
+{
+    writer w = {.a = a, .e = e, .status = VQ_OK};
+    putf(&w, "vq: 1\nname: %s\n", r->name);
+    put(&w, "about: ");
+    put_quoted(&w, r->about);
+    put(&w, "\nsource: ");
+    put_quoted(&w, r->source);
+    put(&w, "\n");
+    put_calib(&w, &r->calib);
+    put_schemes(&w, r);
+    put(&w, "rules:\n");
+    for (int i = 0; i < r->nrules; i++) put_rule(&w, &r->rules[i]);
+    put(&w, "passes:\n");
+    for (int i = 0; i < r->npasses; i++) put_pass(&w, &r->passes[i]);
+    put_output(&w, r);
+    r->resolved = w.text;
+    return w.status;
+}

@@ -1,0 +1,24 @@
+/* module_check.h -- checks of one stored module: hash, scales, codes, kernels against the reference, recorded error. */
+#ifndef VQ_RUN_MODULE_CHECK_H
+#define VQ_RUN_MODULE_CHECK_H
+
+#include "run/verify.h"
+
+typedef struct vq_module_checker {
+    const vq_job *job;
+    const vq_model *model;     /* the artifact */
+    const json_t *manifest;    /* NULL: none */
+    const vq_model *against;   /* NULL: no comparison with the original */
+    vq_arena *scratch;
+} vq_module_checker;
+
+/* vq_finding -- add a failure. */
+void vq_finding(vq_findings *f, const char *tensor, const char *fmt, ...) VQ_PRINTF(3, 4);
+/* vq_module_check -- one module; failures go to f, a status means that checking itself could not go on. */
+vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char *module, vq_err *e);
+/* vq_against_check -- the error against the original weights is the one that vq.json records. */
+vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_linear *l, vq_err *e);
+/* vq_fused_check -- members that runtimes fuse share second-level scales. */
+void vq_fused_check(const vq_module_checker *c, vq_findings *f, const char *const *names, const bool *quantized, size_t n);
+
+#endif

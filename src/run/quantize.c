@@ -1,0 +1,176 @@
+/* quantize.c -- the main job: plan, calibrate, round, pack, verify, name. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "run/manifest.h"
+#include "run/outputs.h"
+#include "run/rounding.h"
+#include "run/summary.h"
+#include "run/verify.h"
+
+typedef struct quantization {
+    vq_job *job;
+    const vq_quantize_options *o;
+    vq_arena arena;
+    vq_recipe recipe;
+    vq_model model;
+    vq_plan plan;
+    vq_outputs outputs;
+    vq_calibration calibration;
+    vq_rounded rounded;
+    double started;
+} quantization;
+
+static double now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static vq_status open_inputs(quantization *q, vq_err *e)
+{
+    const vq_quantize_options *o = q->o;
+    VQ_TRY(vq_recipe_load(&q->recipe, o->recipe, o->sets, o->nsets, vq_run_passes(), &q->arena, e));
+    VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
+    const vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, q->job, &q->arena, e);
+    if (s != VQ_OK) vq_model_close(&q->model);
+    return s;
+}
+
+static vq_status check_memory(const quantization *q, vq_err *e)
+{
+    const size_t limit = q->job->budget.limit;
+    if (!limit || q->plan.peak_bytes <= limit) return VQ_OK;
+    return vq_fail(e, VQ_E_LIMIT, "the plan needs %llu bytes of memory and the limit is %zu; raise --mem-limit, or lower calib.seqlen",
+                   (unsigned long long)q->plan.peak_bytes, limit);
+}
+
+static json_t *input_json(const quantization *q)
+{
+    json_t *list = json_array();
+    const vq_st_set *s = &q->model.checkpoint.weights;
+    for (size_t i = 0; i < s->nfiles; i++) {
+        char sha[VQ_SHA256_TEXT];
+        vq_sha256_of(s->files[i].map.data, s->files[i].map.size, sha);
+        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", vq_base_name(s->files[i].path), "sha256", sha));
+    }
+    return list;
+}
+
+static json_t *tensors_json(const vq_rounded *r)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; i < r->nmodules; i++) {
+        json_t *db = isfinite(r->sqnr_db[i]) ? json_real(r->sqnr_db[i]) : json_null();
+        json_t *one = json_pack("{s:s, s:s, s:o, s:n}", "scheme", r->weights[i]->scheme.id, "sha256", r->sha[i], "sqnr_db", db, "fallback");
+        if (r->modules[i].arc_s) (void)json_object_set_new(one, "arc_s", json_integer((json_int_t)r->modules[i].arc_s));
+        (void)json_object_set_new(all, r->modules[i].name, one);
+    }
+    return all;
+}
+
+static json_t *calibration_json(const vq_calibration *c)
+{
+    return json_pack("{s:s, s:s, s:I, s:I}", "kind", c->kind, "sha256", c->sha256, "tokens", (json_int_t)(c->samples * c->seqlen), "seqlen",
+                     (json_int_t)c->seqlen);
+}
+
+static vq_status write_manifest(quantization *q, vq_err *e)
+{
+    json_t *files;
+    VQ_TRY(vq_manifest_files(q->outputs.work, &files, &q->arena, e));
+    json_t *root = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o}", "schema", "vq.artifact/1", "vq", VQ_VERSION, "recipe", "name",
+                             q->recipe.name, "yaml", q->recipe.resolved, "inputs", input_json(q), "calibration",
+                             calibration_json(&q->calibration), "tensors", tensors_json(&q->rounded), "files", files);
+    const vq_status s = vq_manifest_write(q->outputs.work, root, e);
+    json_decref(root);
+    return s;
+}
+
+/* What was written is read back before it gets its name: a disk that lies is found here, not by a user. */
+static vq_status verify_own(quantization *q, vq_err *e)
+{
+    vq_findings f;
+    VQ_TRY(vq_verify_folder(&f, q->job, q->outputs.work, false, NULL, &q->job->budget, &q->arena, e));
+    const json_t *first = json_array_get(f.failures, 0);
+    vq_status s = VQ_OK;
+    if (first)
+        s = vq_fail(e, VQ_E_BUG, "what was written does not verify: %s: %s", json_string_value(json_object_get(first, "tensor")),
+                    json_string_value(json_object_get(first, "what")));
+    json_decref(f.failures);
+    return s;
+}
+
+static vq_status check_sqnr(const quantization *q, vq_err *e)
+{
+    const vq_rounded *r = &q->rounded;
+    for (size_t i = 0; i < r->nmodules; i++)
+        if (r->sqnr_db[i] < q->recipe.min_sqnr_db)
+            return vq_fail(e, VQ_E_NUMERIC, "%s: SQNR %.2f dB is below checks.min_sqnr_db %.2f", r->modules[i].name, r->sqnr_db[i],
+                           q->recipe.min_sqnr_db);
+    return VQ_OK;
+}
+
+static vq_status make_artifact(quantization *q, vq_err *e)
+{
+    const vq_quantize_options *o = q->o;
+    VQ_TRY(vq_calibration_run(&q->calibration, &q->plan, o->data, o->tokens, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
+    VQ_TRY(vq_rounding_maps(&q->rounded, &q->plan, &q->calibration, &q->arena, e));
+    VQ_TRY(vq_rounding_write(&q->rounded, &q->plan, &q->calibration, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
+    VQ_TRY(check_sqnr(q, e));
+    VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules, &q->arena, e));
+    VQ_TRY(write_manifest(q, e));
+    return verify_own(q, e);
+}
+
+static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
+{
+    VQ_TRY(check_memory(q, e));
+    const vq_quantize_options *o = q->o;
+    VQ_TRY(vq_outputs_open(&q->outputs, o->model, q->recipe.name, o->out, o->force, &q->arena, e));
+    vq_status s = make_artifact(q, e);
+    if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, e);
+    if (s != VQ_OK) {
+        vq_outputs_drop(&q->outputs);
+        return s;
+    }
+    const vq_quantize_summary summary = {
+        .out = q->outputs.out,
+        .model = &q->model,
+        .rounded = &q->rounded,
+        .calibration = calibration_json(&q->calibration),
+        .seconds = now() - q->started,
+        .peak_bytes = q->job->budget.peak,
+    };
+    return vq_quantize_result(&summary, &q->arena, result, e);
+}
+
+vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e)
+{
+    quantization q = {.job = job, .o = o, .started = now()};
+    vq_arena_init(&q.arena, &job->budget);
+    vq_status s = open_inputs(&q, e);
+    if (s == VQ_OK) {
+        s = quantize_opened(&q, result, e);
+        vq_model_close(&q.model);
+    }
+    vq_arena_done(&q.arena);
+    return s;
+}
+
+vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits, vq_err *e)
+{
+    quantization q = {.job = job, .o = o};
+    vq_arena_init(&q.arena, &job->budget);
+    const vq_status s = open_inputs(&q, e);
+    if (s == VQ_OK) {
+        *result = vq_plan_json(&q.plan, job);
+        *fits = !job->budget.limit || q.plan.peak_bytes <= job->budget.limit;
+        (void)json_object_set_new(*result, "fits", json_boolean(*fits));
+        vq_model_close(&q.model);
+    }
+    vq_arena_done(&q.arena);
+    return s;
+}

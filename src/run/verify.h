@@ -1,0 +1,20 @@
+/* verify.h -- reopening an artifact and proving that it is what vq.json says. test tests/cli/verify.sh */
+#ifndef VQ_RUN_VERIFY_H
+#define VQ_RUN_VERIFY_H
+
+#include "run/model.h"
+
+typedef struct vq_findings {
+    json_t *failures;      /* array of {"tensor", "what"}; owned */
+    size_t tensors;        /* modules checked */
+    double worst_error;    /* decoded by kernels against the reference, relative to the largest magnitude */
+    const char *worst;     /* its module */
+    vq_arena *arena;
+} vq_findings;
+
+/* vq_verify_folder -- checks DIR: manifest, files (when check_files: their hashes), modules. Failures are collected; a status other than VQ_OK means that the
+ *   folder could not be read at all. against: the original model for the recorded errors, or NULL. */
+vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool check_files, const vq_model *against, vq_budget *budget,
+                           vq_arena *a, vq_err *e);
+
+#endif
