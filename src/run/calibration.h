@@ -1,4 +1,5 @@
-/* calibration.h -- the calibration stage of a pipeline: samples in, statistics of every planned group out. test tests/unit/test_run_calibration.c */
+/* calibration.h -- the calibration stage of a pipeline: samples in, statistics of every planned group out. test
+ * tests/unit/test_run_calibration.c */
 #ifndef VQ_RUN_CALIBRATION_H
 #define VQ_RUN_CALIBRATION_H
 
@@ -12,8 +13,9 @@ typedef struct vq_calibration {
     int64_t samples, seqlen;
 } vq_calibration;
 
-/* vq_calibration_run -- gather what the plan needs from `data` (NULL: as the recipe says). spool_dir: where activations go beyond the limit.
- *   VQ_E_INPUT: too little data (says how much is needed), no builder for the architecture. Statistics live in `a`, work in scratch of its own. */
+/* vq_calibration_run -- gather what the plan needs from `data` (NULL: as the recipe says). spool_dir: where activations go beyond the
+ * limit. VQ_E_INPUT: too little data (says how much is needed), no builder for the architecture. Statistics live in `a`, work in scratch of
+ * its own. */
 vq_status vq_calibration_run(vq_calibration *c, const vq_plan *p, const char *data, bool tokens, const char *spool_dir, const vq_job *job,
                              vq_budget *budget, vq_arena *a, vq_err *e);
 /* vq_calibration_stats -- statistics of a planned group, NULL when there are none. */

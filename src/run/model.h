@@ -10,9 +10,9 @@
 
 struct vq_model {
     vq_checkpoint checkpoint;
-    const vq_arch *arch;   /* NULL: no builder for this architecture */
-    vq_graph graph;        /* when arch is known */
-    vq_dtype dtype;        /* of the largest dense weight: the model's own type */
+    const vq_arch *arch; /* NULL: no builder for this architecture */
+    vq_graph graph;      /* when arch is known */
+    vq_dtype dtype;      /* of the largest dense weight: the model's own type */
 };
 
 /* vq_model_open -- PATH as for vq_checkpoint_open; builds the graph when there is a builder. Close with vq_model_close. */
@@ -29,9 +29,8 @@ typedef struct vq_ids {
     size_t count;
     char sha256[VQ_SHA256_TEXT]; /* of the file */
 } vq_ids;
-/* vq_model_ids -- PATH holds text (tokenizer.json beside the model) or, with tokens, little-endian int32 ids. special: as the tokenizer adds.
- * VQ_E_INPUT: an id outside the vocabulary, an odd size, text that is not UTF-8. */
+/* vq_model_ids -- PATH holds text (tokenizer.json beside the model) or, with tokens, little-endian int32 ids. special: as the tokenizer
+ * adds. VQ_E_INPUT: an id outside the vocabulary, an odd size, text that is not UTF-8. */
 vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, bool special, vq_ids *out, vq_arena *a, vq_err *e);
-
 
 #endif

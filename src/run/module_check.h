@@ -6,9 +6,9 @@
 
 typedef struct vq_module_checker {
     const vq_job *job;
-    const vq_model *model;     /* the artifact */
-    const json_t *manifest;    /* NULL: none */
-    const vq_model *against;   /* NULL: no comparison with the original */
+    const vq_model *model;   /* the artifact */
+    const json_t *manifest;  /* NULL: none */
+    const vq_model *against; /* NULL: no comparison with the original */
     vq_arena *scratch;
 } vq_module_checker;
 

@@ -5,12 +5,13 @@
 #include "run/plan.h"
 
 typedef struct vq_outputs {
-    const char *out;   /* final folder */
-    const char *work;  /* OUT.run while working */
+    const char *out;  /* final folder */
+    const char *work; /* OUT.run while working */
     bool force;
 } vq_outputs;
 
-/* vq_outputs_open -- names the folders (out NULL: MODEL.RECIPE beside the model) and makes the work folder. VQ_E_RECIPE: out exists and no --force. */
+/* vq_outputs_open -- names the folders (out NULL: MODEL.RECIPE beside the model) and makes the work folder. VQ_E_RECIPE: out exists and no
+ * --force. */
 vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, vq_arena *a, vq_err *e);
 /* vq_outputs_sidecars -- copies everything that is not weights, and config.json with quantization_config added. */
 vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules, size_t nmodules, vq_arena *a, vq_err *e);

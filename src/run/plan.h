@@ -9,14 +9,14 @@
 #include "run/model.h"
 
 typedef struct vq_plan_weight {
-    const char *module;        /* without ".weight" */
+    const char *module; /* without ".weight" */
     const vq_tensor *tensor;
     vq_role role;
-    int layer;                 /* -1 outside blocks */
-    int rule;                  /* deciding rule of the recipe */
+    int layer; /* -1 outside blocks */
+    int rule;  /* deciding rule of the recipe */
     bool quantized;
-    vq_scheme scheme;          /* when quantized; float scales in the model's type where the format asks for it */
-    int group;                 /* index in plan.groups, -1 when kept */
+    vq_scheme scheme; /* when quantized; float scales in the model's type where the format asks for it */
+    int group;        /* index in plan.groups, -1 when kept */
 } vq_plan_weight;
 
 /* Linears that share an input (and, when fused, the second-level scales). */
@@ -26,7 +26,7 @@ typedef struct vq_plan_group {
     int count;
     int layer;
     bool fused;
-    int stats;                 /* index among the block's groups (vq_graph_groups order); -1 without a graph */
+    int stats; /* index among the block's groups (vq_graph_groups order); -1 without a graph */
 } vq_plan_group;
 
 typedef struct vq_plan_pass {
@@ -39,16 +39,16 @@ typedef struct vq_plan {
     const vq_recipe *recipe;
     const vq_model *model;
     vq_format format;
-    vq_plan_weight *weights;   /* every 2-D weight, sorted by name */
+    vq_plan_weight *weights; /* every 2-D weight, sorted by name */
     int nweights;
-    vq_plan_group *groups;     /* quantized ones, in execution order */
+    vq_plan_group *groups; /* quantized ones, in execution order */
     int ngroups;
     vq_plan_pass passes[VQ_PLAN_PASSES];
     int npasses;
     const vq_rounder *rounder;
     const vq_option_set *round_options;
-    unsigned needs;            /* statistics (vq_need bits) that passes and static activation scales ask for */
-    uint64_t peak_bytes;       /* anonymous memory expected */
+    unsigned needs;      /* statistics (vq_need bits) that passes and static activation scales ask for */
+    uint64_t peak_bytes; /* anonymous memory expected */
 } vq_plan;
 
 /* vq_plan_make -- every 2-D weight decided by a rule, every rule decides something, fused members end with one scheme, groups divide K,
@@ -56,7 +56,8 @@ typedef struct vq_plan {
 vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
-/* vq_plan_peak -- anonymous memory that the run will hold at most, bytes: one weight in f32, its codes and packed bytes; one block of calibration. */
+/* vq_plan_peak -- anonymous memory that the run will hold at most, bytes: one weight in f32, its codes and packed bytes; one block of
+ * calibration. */
 uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job);
 /* vq_plan_json -- the `plan` object of the command line. */
 json_t *vq_plan_json(const vq_plan *p, const vq_job *job);

@@ -6,13 +6,13 @@
 #include "run/plan.h"
 
 typedef struct vq_rounded {
-    vq_input_map *maps;      /* [ngroups] what the transforms decided */
-    vq_module *modules;      /* quantized weights in execution order, with their writer handles */
+    vq_input_map *maps;             /* [ngroups] what the transforms decided */
+    vq_module *modules;             /* quantized weights in execution order, with their writer handles */
     const vq_plan_weight **weights; /* [nmodules] */
-    int *group;              /* [nmodules] */
+    int *group;                     /* [nmodules] */
     size_t nmodules;
     char (*sha)[VQ_SHA256_TEXT]; /* [nmodules] digest over the stored tensors */
-    double *sqnr_db;         /* [nmodules] INFINITY when exact */
+    double *sqnr_db;             /* [nmodules] INFINITY when exact */
 } vq_rounded;
 
 /* vq_rounding_maps -- run the transforms of every group. */

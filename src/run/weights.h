@@ -5,8 +5,8 @@
 #include "base/dtype.h"
 #include "kernels/kernels.h"
 
-/* vq_weights_load -- t [n][k] of F32, F16 or BF16 -> out [n][k] f32, columns gathered by order when given. VQ_E_INPUT: NaN or Inf, with its place.
- *   Parallel over rows. */
+/* vq_weights_load -- t [n][k] of F32, F16 or BF16 -> out [n][k] f32, columns gathered by order when given. VQ_E_INPUT: NaN or Inf, with its
+ * place. Parallel over rows. */
 vq_status vq_weights_load(const vq_kernels *kr, const vq_tensor *t, const int32_t *order, float *out, vq_err *e);
 /* vq_weights_absmax -- largest magnitude of a dense tensor, without holding it in f32. VQ_E_INPUT as above. */
 vq_status vq_weights_absmax(const vq_kernels *kr, const vq_tensor *t, float *absmax, vq_err *e);
