@@ -141,8 +141,8 @@ static vq_status check_recipe(vq_session *s, const char *path, json_t **result, 
 {
     vq_recipe r;
     VQ_TRY(vq_recipe_load(&r, path, s->args->sets.text, s->args->sets.n, vq_run_passes(), &s->arena, e));
-    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_json_text(r.path), "name", vq_json_text(r.name), "rules", r.nrules,
-                        "passes", r.npasses, "format", r.format, "resolved", vq_json_text(r.resolved));
+    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_text_json(r.path), "name", vq_text_json(r.name), "rules", r.nrules,
+                        "passes", r.npasses, "format", r.format, "resolved", vq_text_json(r.resolved));
     return vq_output_input(&s->output, r.path, false, &s->job.watch, &s->arena, e);
 }
 
@@ -169,8 +169,8 @@ static void show_options(FILE *out, const json_t *r)
                                         {"range", "range", VQ_CELL_TEXT, 0},
                                         {"doc", "meaning", VQ_CELL_TEXT, 0}};
     const json_t *options = json_object_get(r, "options");
-    vq_show_field(out, vq_json_str(r, "name"), "%s: %s", vq_json_str(r, "kind"), vq_json_str(r, "doc"));
-    vq_show_field(out, "source", "%s", vq_json_str(r, "source"));
+    vq_show_field(out, vq_result_text(r, "name"), "%s: %s", vq_result_text(r, "kind"), vq_result_text(r, "doc"));
+    vq_show_field(out, "source", "%s", vq_result_text(r, "source"));
     fputc('\n', out);
     if (json_array_size(options))
         vq_show_table(out, options, columns, 4);
@@ -181,9 +181,9 @@ static void show_options(FILE *out, const json_t *r)
 static void show_check(FILE *out, const vq_session *s, const json_t *r)
 {
     char path[512];
-    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n", vq_show_clean(vq_json_str(r, "path"), path, sizeof path),
-            (long long)vq_json_int(r, "rules"), (long long)vq_json_int(r, "passes"), vq_json_str(r, "format"));
-    if (s->args->verbose) fputs(vq_json_str(r, "resolved"), out);
+    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n", vq_show_clean(vq_result_text(r, "path"), path, sizeof path),
+            (long long)vq_result_int(r, "rules"), (long long)vq_result_int(r, "passes"), vq_result_text(r, "format"));
+    if (s->args->verbose) fputs(vq_result_text(r, "resolved"), out);
 }
 
 static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
@@ -202,7 +202,7 @@ static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
     else if (json_is_array(json_object_get(r, "passes")))
         vq_show_table(out, json_object_get(r, "passes"), passes, 3);
     else if (json_object_get(r, "text"))
-        fputs(vq_json_str(r, "text"), out);
+        fputs(vq_result_text(r, "text"), out);
     else if (json_object_get(r, "kind"))
         show_options(out, r);
     else

@@ -38,7 +38,7 @@ static vq_status run_version(vq_session *s, json_t **result, bool *answer, vq_er
 static void show_version(FILE *out, const vq_session *s, const json_t *result)
 {
     (void)s;
-    fprintf(out, "vq %s (%s)\n", vq_json_str(result, "version"), vq_json_str(result, "isa"));
+    fprintf(out, "vq %s (%s)\n", vq_result_text(result, "version"), vq_result_text(result, "isa"));
 }
 
 const vq_command vq_command_version = {

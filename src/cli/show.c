@@ -32,24 +32,24 @@ const char *vq_show_bytes(double bytes, char *buf, size_t len)
     return buf;
 }
 
-double vq_json_real(const json_t *o, const char *key)
+double vq_result_real(const json_t *o, const char *key)
 {
     const json_t *v = json_object_get(o, key);
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-json_int_t vq_json_int(const json_t *o, const char *key)
+json_int_t vq_result_int(const json_t *o, const char *key)
 {
     return json_integer_value(json_object_get(o, key));
 }
 
-const char *vq_json_str(const json_t *o, const char *key)
+const char *vq_result_text(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
     return s ? s : "";
 }
 
-json_t *vq_json_text(const char *text)
+json_t *vq_text_json(const char *text)
 {
     char buf[4096];
     json_t *s = json_string(text);
