@@ -194,7 +194,7 @@ uint32_t vq_encode_at(const vq_num *num, float x, float scale, int zero)
     if (zero) t = vq_round_to(step, t + (float)zero);
     if (num->grid.kind == VQ_GRID_INT) return encode_int_at(num, t);
     if (has_low_ties(num)) return encode_e2m1_low_ties(t);
-    return num->grid.bits == 4 && t == 0 ? 0 : vq_encode(&num->grid, t);
+    return vq_encode(&num->grid, t + 0.0F); /* -0 becomes +0; negatives that round to zero keep their sign */
 }
 
 float vq_decode_at(const vq_num *num, uint32_t code, float scale, int zero)

@@ -26,7 +26,7 @@ typedef struct vq_rounder {
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
 } vq_rounder;
 
-extern const vq_rounder vq_round_rtn;
+extern const vq_rounder vq_round_rtn, vq_round_mse;
 
 const vq_rounder *vq_rounder_find(const char *name);
 const vq_rounder *vq_rounder_at(int i);
