@@ -1,6 +1,6 @@
 /* kernels.h -- one table says which kernel runs. Reference kernels fill it, cpuid overwrites entries, an option forces a level.
  *
- * Adding a kernel: one line in kernels.inc, one function in simd.h-style source (compiled once per ISA level). The scalar
+ * Adding a kernel: one line in kernels.inc, one function in simd/ (compiled once per ISA level). The scalar
  * definitions of number formats live in base/num.c and base/qtensor.c; tests/kernels compares every level with them.
  * test tests/kernels/test_kernels.c */
 #ifndef VQ_KERNELS_KERNELS_H
@@ -27,7 +27,7 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
 /* vq_kernels_best -- name of the best level here. */
 const char *vq_kernels_best(void);
 
-/* vq_gemm_nt -- C[M][N] = A[M][K] B[N][K]^T (+ C when accumulate). Leading dimensions in elements. Runs on all OpenMP threads over tiles whose
+/* vq_gemm_nt -- C[M][N] = A[M][K] B[N][K]^T. Leading dimensions in elements. Runs on all OpenMP threads over tiles whose
  *   shape does not depend on their number: same bits for every thread count. Call outside parallel regions. */
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
 /* vq_gemm_tile_nt / _nn -- one tile on the calling thread (attention): C = alpha A B^T, C = A B. */
@@ -48,6 +48,17 @@ typedef struct vq_act_spec {
     int64_t s;
 } vq_act_spec;
 vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e);
+/* vq_act_encode -- the quantized form of one input row x[k], finite: codes[k + s], and per group of the row (one when the scale covers the whole
+ *   row) the stored scale and zero point, in the same order; out[k + s] f32 is what they mean. Each of the four may be NULL. Returns the
+ *   second scale that was used. With order the arithmetic is that of the ARC kernels: x over the second scale, times the reciprocal of the
+ *   stored scale; the residual stays f32; a group of zeros has the smallest scale. k is a multiple of the block width. */
+typedef struct vq_act_codes {
+    uint8_t *codes;
+    float *scale;
+    int16_t *zero;
+    float *out;
+} vq_act_codes;
+vq_super vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t k, const vq_act_codes *to);
 
 /* vq_decode_rows -- canonical rows [0, q->rows) to f32 [rows][ld]: parallel over rows. */
 void vq_decode_rows(const vq_kernels *kr, const vq_qtensor *q, float *out, int64_t ld);

@@ -1,0 +1,184 @@
+/* fake_quant.c -- quantized inputs of a linear: per token, static, by block, and with the residual channels of ARC. */
+#include <float.h>
+#include <math.h>
+
+#include "kernels/kernels.h"
+
+#define PIECE 1024  /* elements handled together */
+#define GROUPS 1024 /* at most this many groups in a piece */
+
+typedef struct row {
+    const vq_kernels *kr;
+    const vq_act_spec *spec;
+    const vq_num *num;
+    const float *x;
+    int64_t k, width; /* channels; elements under one scale */
+    vq_super super;
+    const vq_act_codes *to;
+} row;
+
+/* One piece of a row, quantized: groups of `width`. */
+typedef struct piece {
+    int64_t n, groups;
+    float scale[GROUPS], effective[GROUPS];
+    int16_t zero[GROUPS];
+    uint8_t codes[PIECE];
+} piece;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Group i of the piece goes out as elements [at, at + width) and group g of the row. */
+static void emit(const row *r, const piece *p, int64_t from, int64_t n, int64_t at, int64_t g)
+{
+    const int64_t i = from / r->width;
+    if (r->to->codes)
+        for (int64_t t = 0; t < n; t++) r->to->codes[at + t] = p->codes[from + t];
+    for (int64_t t = 0; t * r->width < n; t++) {
+        if (r->to->scale) r->to->scale[g + t] = p->scale[i + t];
+        if (r->to->zero) r->to->zero[g + t] = p->zero[i + t];
+    }
+    if (!r->to->out) return;
+    const int16_t *zero = r->num->zero == VQ_ZERO_NONE ? NULL : p->zero + i;
+    r->kr->decode_row(r->num, p->codes + from, (size_t)n, (size_t)r->width, p->effective + i, zero, r->to->out + at);
+}
+
+static void scale_of_ranges(const row *r, const float *lo, const float *hi, piece *p)
+{
+    for (int64_t g = 0; g < p->groups; g++) p->zero[g] = 0;
+    r->kr->scale_row(r->num, lo, hi, (size_t)p->groups, r->super, VQ_F32, p->scale, p->zero);
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
+}
+
+static void encode(const row *r, const float *x, piece *p)
+{
+    const int16_t *zero = r->num->zero == VQ_ZERO_NONE ? NULL : p->zero;
+    r->kr->encode_row(r->num, x, (size_t)p->n, (size_t)r->width, p->effective, zero, p->codes);
+}
+
+/* One scale for the row, given or from its own range. */
+static void whole_row(const row *r)
+{
+    piece p;
+    p.groups = 1;
+    if (r->spec->scale != 0) {
+        p.scale[0] = p.effective[0] = r->spec->scale;
+        p.zero[0] = r->spec->zero;
+    } else {
+        float lo, hi;
+        r->kr->range_blocks(r->x, (size_t)r->k, (size_t)r->k, &lo, &hi);
+        scale_of_ranges(r, &lo, &hi, &p);
+    }
+    for (int64_t i = 0; i < r->k; i += PIECE) {
+        p.n = least(PIECE, r->k - i);
+        encode(r, r->x + i, &p);
+        emit(r, &p, 0, p.n, i, 0);
+    }
+}
+
+static void by_blocks(const row *r)
+{
+    float lo[GROUPS], hi[GROUPS];
+    piece p;
+    const int64_t step = PIECE / r->width * r->width;
+    for (int64_t i = 0; i < r->k; i += p.n) {
+        p.n = least(step, r->k - i);
+        p.groups = (p.n + r->width - 1) / r->width;
+        r->kr->range_blocks(r->x + i, (size_t)p.n, (size_t)r->width, lo, hi);
+        scale_of_ranges(r, lo, hi, &p);
+        encode(r, r->x + i, &p);
+        emit(r, &p, 0, p.n, i, i / r->width);
+    }
+}
+
+/* ARC: x is already over the second scale, elements are multiplied by the reciprocal of the stored scale. */
+static void arc_encode(const row *r, const float *x, piece *p)
+{
+    float lo[GROUPS], hi[GROUPS], y[PIECE], one[GROUPS];
+    const vq_super none = {1.0F, false};
+    r->kr->range_blocks(x, (size_t)p->n, (size_t)r->width, lo, hi);
+    for (int64_t g = 0; g < p->groups; g++) {
+        if (hi[g] < FLT_MIN && -lo[g] < FLT_MIN) hi[g] = FLT_MIN; /* a group of zeros has the smallest scale */
+        one[g] = 1.0F;
+        p->zero[g] = 0;
+    }
+    r->kr->scale_row(r->num, lo, hi, (size_t)p->groups, none, VQ_F32, p->scale, NULL);
+    for (int64_t i = 0; i < p->n; i++) y[i] = x[i] * (1.0F / vq_effective_scale(r->num, p->scale[i / r->width], none));
+    r->kr->encode_row(r->num, y, (size_t)p->n, (size_t)r->width, one, NULL, p->codes);
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
+}
+
+/* What the codes of p leave over of x. */
+static void residual(const row *r, const float *x, const piece *p, float *rest)
+{
+    float unit[GROUPS];
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, (vq_super){1.0F, false}, unit);
+    r->kr->decode_row(r->num, p->codes, (size_t)p->n, (size_t)r->width, unit, NULL, rest);
+    for (int64_t i = 0; i < p->n; i++) rest[i] = x[i] - rest[i];
+}
+
+static void gather(const row *r, int64_t from, int64_t n, float *x)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float v = r->x[r->spec->order[from + i]];
+        x[i] = !r->num->super ? v : r->super.divides ? v * r->super.value : v / r->super.value;
+    }
+}
+
+/* Blocks before the last s channels go out as they are, the others each followed by the block of their residual. */
+static void with_residuals(const row *r)
+{
+    float x[PIECE], rest[PIECE];
+    piece p, extra;
+    const int64_t w = r->width, plain = r->k - r->spec->s;
+    for (int64_t i = 0; i < r->k; i += p.n) {
+        p.n = least(PIECE / w * w, (i < plain ? plain : r->k) - i);
+        p.groups = extra.groups = p.n / w;
+        gather(r, i, p.n, x);
+        arc_encode(r, x, &p);
+        if (i < plain) {
+            emit(r, &p, 0, p.n, i, i / w);
+            continue;
+        }
+        extra.n = p.n;
+        residual(r, x, &p, rest);
+        arc_encode(r, rest, &extra);
+        for (int64_t g = 0; g < p.groups; g++) {
+            const int64_t at = plain + 2 * (i - plain + g * w);
+            emit(r, &p, g * w, w, at, at / w);
+            emit(r, &extra, g * w, w, at + w, at / w + 1);
+        }
+    }
+}
+
+vq_super vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t k, const vq_act_codes *to)
+{
+    const vq_num *num = spec->num;
+    const bool blocks = num->group.kind == VQ_PER_BLOCK;
+    row r = {kr, spec, num, x, k, blocks ? num->group.cols : k, spec->super, to};
+    if (num->super && r.super.value == 0) r.super = vq_super_from_amax(num, kr->absmax(x, (size_t)k), VQ_F32);
+    if (spec->order)
+        with_residuals(&r);
+    else if (blocks && r.width <= PIECE)
+        by_blocks(&r);
+    else
+        whole_row(&r);
+    return r.super;
+}
+
+vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e)
+{
+    int64_t bad = INT64_MAX;
+#pragma omp parallel for reduction(min : bad)
+    for (int64_t i = 0; i < m; i++) {
+        if (!kr->all_finite(x + i * k, (size_t)k)) {
+            bad = least(bad, i);
+            continue;
+        }
+        vq_act_encode(kr, spec, x + i * k, k, &(vq_act_codes){.out = out + i * (k + spec->s)});
+    }
+    if (bad == INT64_MAX) return VQ_OK;
+    return vq_fail(e, VQ_E_NUMERIC, "row %lld of a linear's input has a NaN or an infinity", (long long)bad);
+}

@@ -1,0 +1,90 @@
+/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8 bits; vectorised are ints and floats with a
+ * mantissa, e8m0 and mantissa-free grids (ties to an even exponent) go element by element through base. NaN encodes like the largest value. */
+#ifndef VQ_KERNELS_SIMD_GRID_LANES_H
+#define VQ_KERNELS_SIMD_GRID_LANES_H
+
+#include "kernels/simd/lanes.h"
+
+/* What the lanes need of a grid, worked out once per row. */
+typedef struct grid_lanes {
+    const vq_grid *grid;
+    float up, down;              /* int: 2^frac and its inverse; float: down = value of the smallest subnormal */
+    float lo, hi;                /* int: range of t = x * up */
+    int32_t mask, sign;          /* bits of a code; its sign bit, 0 when unsigned */
+    int32_t mbits, low;          /* float: mantissa bits, exponent field of the smallest normal as f32 */
+    int32_t top, max_code;       /* float: bits of the largest finite value as f32, its code */
+    float beyond;                /* float: value of the code after max_code when there is one (Inf or NaN) */
+    bool round_bf16, plain_zero; /* vq_encode_at: steps rounded to bf16; an exact zero is +0 */
+} grid_lanes;
+
+static inline float grid_pow2(int e)
+{
+    const uint32_t u = (uint32_t)(e + 127) << 23;
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+static inline bool grid_is_plain(const vq_grid *g)
+{
+    return g->bits <= 8 && (g->kind == VQ_GRID_INT || (g->mbits > 0 && g->ebits < 8));
+}
+
+static inline grid_lanes grid_lanes_of(const vq_grid *g)
+{
+    grid_lanes l = {.grid = g, .mask = (1 << g->bits) - 1, .sign = g->is_signed ? 1 << (g->bits - 1) : 0};
+    if (g->kind == VQ_GRID_INT) {
+        l.up = grid_pow2(g->frac);
+        l.down = grid_pow2(-g->frac);
+        l.lo = g->is_signed ? (float)(-l.sign + (g->bfp ? 1 : 0)) : 0.0F;
+        l.hi = (float)(g->is_signed ? l.sign - 1 : l.mask);
+        return l;
+    }
+    l.mbits = g->mbits;
+    l.low = 128 - g->bias;
+    l.down = grid_pow2(1 - g->bias - g->mbits);
+    memcpy(&l.top, &g->max, sizeof l.top);
+    l.max_code = g->max_code;
+    l.beyond = vq_decode(g, (uint32_t)g->max_code + 1);
+    return l;
+}
+
+static inline vi encode_int_lanes(const grid_lanes *l, vf y)
+{
+    const vf t = y * l->up, lo = vf_all(l->lo), hi = vf_all(l->hi);
+    return vf_rint(vf_pick(t < hi, vf_max(t, lo), hi)) & l->mask;
+}
+
+/* Scale |y| so that the grid's last place is 1, let one float addition round, and put the exponent above. */
+static inline vi encode_float_lanes(const grid_lanes *l, vf y)
+{
+    const vi bits = vf_magnitude(y), top = vi_all(l->top), low = vi_all(l->low), negative = (vi)y >> 31;
+    const vi a = vi_pick(bits < top, bits, top);
+    const vi field = a >> 23, e = vi_pick(field > low, field, low);
+    const vf unit = (vf)((l->mbits + 254 - e) << 23);
+    const vi q = (vi)((vf)a * unit + 8388608.0F) - 0x4B000000;
+    const vi code = ((e - low) << l->mbits) + q;
+    return l->sign ? code | (negative & l->sign) : code & ~negative;
+}
+
+static inline vf decode_int_lanes(const grid_lanes *l, vi code)
+{
+    const vi c = ((code & l->mask) ^ l->sign) - l->sign;
+    return __builtin_convertvector(c, vf) * l->down;
+}
+
+static inline vf decode_float_lanes(const grid_lanes *l, vi code)
+{
+    const vi mag = code & (l->mask & ~l->sign);
+    const vf small = __builtin_convertvector(mag, vf) * l->down;
+    const vi normal = (mag + ((l->low - 1) << l->mbits)) << (23 - l->mbits);
+    vi v = vi_pick((mag >> l->mbits) == 0, (vi)small, normal);
+    if (l->max_code < (l->mask & ~l->sign)) {
+        v = vi_pick(mag > l->max_code, (vi)vf_all(__builtin_nanf("")), v);
+        v = vi_pick(mag == l->max_code + 1, (vi)vf_all(l->beyond), v);
+    }
+    const vi negative = l->sign ? ((code & l->sign) != 0) & INT32_MIN : (vi){0};
+    return (vf)(v | negative);
+}
+
+#endif

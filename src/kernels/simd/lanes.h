@@ -1,0 +1,200 @@
+/* lanes.h -- vectors of one ISA level: every file of simd/ is compiled once per level with VQ_ISA (its name) and VQ_VEC (bytes of a vector).
+ *
+ * Elementwise code gives the same bits for every width. Reductions keep 16 partial results, element i in partial i % 16, and halve
+ * them in a fixed tree (8, 4, 2, 1), so they too give the same bits at every level. */
+#ifndef VQ_KERNELS_SIMD_LANES_H
+#define VQ_KERNELS_SIMD_LANES_H
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+#define VQ_JOIN_(name, isa) vq_##name##_##isa
+#define VQ_JOIN(name, isa) VQ_JOIN_(name, isa)
+#define VQ_FN(name) VQ_JOIN(name, VQ_ISA)
+
+#define VQ_KERNEL(ret, name, args) ret VQ_FN(name) args;
+#include "kernels/kernels.inc"
+#undef VQ_KERNEL
+
+#define VQ_L (VQ_VEC / 4) /* floats of a vector */
+#define VQ_PARTS 16       /* partial results of a reduction */
+#define VQ_ACC (VQ_PARTS / VQ_L)
+#define VQ_ACCD (2 * VQ_ACC)
+
+typedef float vf __attribute__((vector_size(VQ_VEC)));
+typedef int32_t vi __attribute__((vector_size(VQ_VEC)));
+typedef uint32_t vu __attribute__((vector_size(VQ_VEC)));
+typedef double vd __attribute__((vector_size(VQ_VEC)));
+typedef int64_t vl __attribute__((vector_size(VQ_VEC)));
+typedef float vf_half __attribute__((vector_size(VQ_VEC / 2)));
+typedef uint16_t vu16 __attribute__((vector_size(VQ_VEC / 2)));
+typedef uint8_t vu8 __attribute__((vector_size(VQ_VEC / 4)));
+
+static inline vf vf_load(const float *x)
+{
+    vf v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline void vf_store(float *x, vf v)
+{
+    memcpy(x, &v, sizeof v);
+}
+
+/* vf_load_n -- n < VQ_L floats, the other lanes `fill`. */
+static inline vf vf_load_n(const float *x, size_t n, float fill)
+{
+    float lane[VQ_L];
+    for (size_t i = 0; i < VQ_L; i++) lane[i] = i < n ? x[i] : fill;
+    return vf_load(lane);
+}
+
+static inline void vf_store_n(float *x, size_t n, vf v)
+{
+    float lane[VQ_L];
+    vf_store(lane, v);
+    for (size_t i = 0; i < n; i++) x[i] = lane[i];
+}
+
+static inline vf vf_all(float x)
+{
+    return x - (vf){0};
+}
+
+static inline vi vi_all(int32_t x)
+{
+    return x - (vi){0};
+}
+
+static inline vi vi_pick(vi mask, vi yes, vi no)
+{
+    return (mask & yes) | (~mask & no);
+}
+
+static inline vf vf_pick(vi mask, vf yes, vf no)
+{
+    return (vf)vi_pick(mask, (vi)yes, (vi)no);
+}
+
+/* Ties and NaN give the second operand. */
+static inline vf vf_max(vf a, vf b)
+{
+    return vf_pick(a > b, a, b);
+}
+
+static inline vf vf_min(vf a, vf b)
+{
+    return vf_pick(a < b, a, b);
+}
+
+static inline vi vf_magnitude(vf x)
+{
+    return (vi)x & 0x7FFFFFFF;
+}
+
+/* vf_rint -- nearest even of |x| < 2^22. */
+static inline vi vf_rint(vf x)
+{
+    return (vi)(x + 12582912.0F) - 0x4B400000;
+}
+
+/* vf_round_bf16 -- nearest even, not for NaN. */
+static inline vf vf_round_bf16(vf x)
+{
+    const vu bits = (vu)x;
+    return (vf)((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000U);
+}
+
+#if VQ_VEC == 64
+#define VQ_LOW 0, 1, 2, 3, 4, 5, 6, 7
+#define VQ_HIGH 8, 9, 10, 11, 12, 13, 14, 15
+#elif VQ_VEC == 32
+#define VQ_LOW 0, 1, 2, 3
+#define VQ_HIGH 4, 5, 6, 7
+#else
+#define VQ_LOW 0, 1
+#define VQ_HIGH 2, 3
+#endif
+
+/* vf_widen -- the lower or upper half as doubles. */
+static inline void vf_widen(vf x, vd out[2])
+{
+    const vf_half low = __builtin_shufflevector(x, x, VQ_LOW), high = __builtin_shufflevector(x, x, VQ_HIGH);
+    out[0] = __builtin_convertvector(low, vd);
+    out[1] = __builtin_convertvector(high, vd);
+}
+
+/* Halving a vector of parts: lanes l and l + width / 2 meet in lane l. */
+#if VQ_VEC == 64
+#define VQ_FOLD(x, f) \
+    x = f(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)); \
+    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 12, 13, 14, 15, 12, 13, 14, 15)); \
+    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15)); \
+    x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15))
+#elif VQ_VEC == 32
+#define VQ_FOLD(x, f) \
+    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7)); \
+    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7)); \
+    x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7))
+#else
+#define VQ_FOLD(x, f) \
+    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3)); \
+    x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3))
+#endif
+
+/* vf_lowest, vf_highest -- 16 partial results to one, in the order 8, 4, 2, 1. */
+static inline float vf_lowest(vf part[VQ_ACC])
+{
+    for (size_t step = VQ_ACC / 2; step > 0; step /= 2)
+        for (size_t a = 0; a < step; a++) part[a] = vf_min(part[a], part[a + step]);
+    vf x = part[0];
+    VQ_FOLD(x, vf_min);
+    return x[0];
+}
+
+static inline float vf_highest(vf part[VQ_ACC])
+{
+    for (size_t step = VQ_ACC / 2; step > 0; step /= 2)
+        for (size_t a = 0; a < step; a++) part[a] = vf_max(part[a], part[a + step]);
+    vf x = part[0];
+    VQ_FOLD(x, vf_max);
+    return x[0];
+}
+
+static inline vf vf_plus(vf a, vf b)
+{
+    return a + b;
+}
+
+static inline float vf_total(vf part[VQ_ACC])
+{
+    for (size_t step = VQ_ACC / 2; step > 0; step /= 2)
+        for (size_t a = 0; a < step; a++) part[a] += part[a + step];
+    vf x = part[0];
+    VQ_FOLD(x, vf_plus);
+    return x[0];
+}
+
+/* 16 partial sums in f64; vd_total adds them up in the same tree. */
+typedef struct vq_sum {
+    vd part[VQ_ACCD];
+} vq_sum;
+
+static inline double vd_total(const vq_sum *s)
+{
+    double p[VQ_PARTS];
+    memcpy(p, s->part, sizeof p);
+    for (size_t step = VQ_PARTS / 2; step > 0; step /= 2)
+        for (size_t i = 0; i < step; i++) p[i] += p[i + step];
+    return p[0];
+}
+
+/* vq_pad -- the last n < 16 elements of a row as a full step. */
+static inline void vq_pad(float tail[VQ_PARTS], const float *x, size_t n, float fill)
+{
+    for (size_t i = 0; i < VQ_PARTS; i++) tail[i] = i < n ? x[i] : fill;
+}
+
+#endif

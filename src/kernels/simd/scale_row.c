@@ -1,0 +1,189 @@
+/* scale_row.c -- vq_group_scale for the groups of a row, and the effective scales of a row. Rules that are rare or not elementwise
+ * (f16 scales, e8m0 of subnormal ranges) go to the scalar definition. */
+#include <float.h>
+
+#include "kernels/simd/grid_lanes.h"
+
+/* The inputs of one call. */
+typedef struct groups {
+    const vq_num *num;
+    const float *lo, *hi;
+    size_t n;
+    vq_super super;
+    vq_dtype arith;
+    float *scale;
+    int16_t *zero;
+} groups;
+
+static void scale_scalar(const groups *g, size_t i)
+{
+    vq_group_scale(g->num, g->lo[i], g->hi[i], g->super, g->arith, g->scale + i, g->zero ? g->zero + i : NULL);
+}
+
+static inline vf round_lanes(vq_dtype t, vf x)
+{
+    return t == VQ_BF16 ? vf_round_bf16(x) : x;
+}
+
+/* The largest magnitude of a group whose range always holds zero. */
+static inline vf amax_lanes(const vq_num *num, vf lo, vf hi)
+{
+    const vf zero = {0}, low = -vf_min(lo, zero), high = vf_max(hi, zero);
+    return num->grid.is_signed ? vf_max(high, low) : high;
+}
+
+/* How far from zero the codes reach: half of the 2^bits - 1 steps of a full-range int, else the largest value. */
+static float reach_of(const vq_num *num)
+{
+    const vq_grid *g = &num->grid;
+    if (g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && num->range == VQ_RANGE_FULL)
+        return (float)((1 << g->bits) - 1) * 0.5F * grid_pow2(-g->frac);
+    return g->max;
+}
+
+/* What one rule needs besides the range. */
+typedef struct rule {
+    const groups *g;
+    grid_lanes grid; /* of coded scales */
+    vq_dtype arith, type;
+    float reach, second, least, top, epsilon;
+    int32_t emax, over; /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
+} rule;
+
+static inline vf coded_ct_lanes(const rule *r, vf lo, vf hi)
+{
+    const vf a = round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->reach);
+    const vf s = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, r->second * a));
+    return vf_pick(s > 0.0F, s, vf_all(0.125F));
+}
+
+static inline vf coded_lanes(const rule *r, vf lo, vf hi)
+{
+    const vf a = amax_lanes(r->g->num, lo, hi);
+    const vf s = r->g->super.divides ? a / r->reach * r->second : a / (r->reach * r->second);
+    const vf coded = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, s));
+    const vf floored = vf_pick(s > r->least, coded, vf_all(r->least));
+    return vf_pick(s > 0.0F, floored, vf_all(1.0F));
+}
+
+static inline vf stored_lanes(const rule *r, vf s)
+{
+    const vf top = vf_all(r->top);
+    return vf_pick(s < top, round_lanes(r->type, s), top);
+}
+
+static inline vf float_lanes(const rule *r, vf lo, vf hi)
+{
+    const vf s = stored_lanes(r, round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->reach));
+    return vf_pick(s > 0.0F, s, vf_all(r->epsilon));
+}
+
+/* Ranges of normal floats; the caller redoes subnormal ones. */
+static inline vf e8m0_lanes(const rule *r, vf lo, vf hi)
+{
+    const vi bits = (vi)amax_lanes(r->g->num, lo, hi), lowest = vi_all(0), highest = vi_all(254);
+    vi e = (bits >> 23) - r->emax - ((bits & 0x7FFFFF) >= r->over);
+    e = vi_pick(e > lowest, e, lowest);
+    e = vi_pick(e < highest, e, highest);
+    return (vf)vi_pick(e == 0, vi_all(1 << 22), e << 23);
+}
+
+typedef vf (*scaler)(const rule *r, vf lo, vf hi);
+
+static inline void scale_all(const rule *r, scaler scale)
+{
+    const groups *g = r->g;
+    size_t i = 0;
+    for (; i + VQ_L <= g->n; i += VQ_L) vf_store(g->scale + i, scale(r, vf_load(g->lo + i), vf_load(g->hi + i)));
+    if (i == g->n) return;
+    const vf lo = vf_load_n(g->lo + i, g->n - i, 0.0F), hi = vf_load_n(g->hi + i, g->n - i, 0.0F);
+    vf_store_n(g->scale + i, g->n - i, scale(r, lo, hi));
+}
+
+static void scale_coded(rule *r)
+{
+    const vq_num *num = r->g->num;
+    const vq_grid *grid = vq_scale_grid(num->scale);
+    r->grid = grid_lanes_of(grid);
+    r->second = num->super ? r->g->super.value : 1.0F;
+    r->least = vq_decode(grid, 1);
+    if (num->compat == VQ_COMPAT_CT)
+        scale_all(r, coded_ct_lanes);
+    else
+        scale_all(r, coded_lanes);
+}
+
+/* Mantissa bits of amax from which the exponent is one more; 2^23 for never. Read off the scalar rule, at one exponent, by bisection. */
+static int32_t e8m0_over(const vq_num *num, int32_t emax)
+{
+    int32_t below = -1, over = 1 << 23;
+    if (num->rule == VQ_RULE_FLOOR || num->rule == VQ_RULE_FOUR_THIRDS) return over;
+    while (over - below > 1) {
+        const int32_t middle = (below + over) / 2, bits = (127 << 23) | middle;
+        float amax;
+        memcpy(&amax, &bits, sizeof amax);
+        if (vq_e8m0_exponent(&num->grid, num->rule, amax) > -emax)
+            over = middle;
+        else
+            below = middle;
+    }
+    return over;
+}
+
+/* Range over the magnitude that scale_row looks at. */
+static float amax_of(const groups *g, size_t i)
+{
+    return g->num->grid.is_signed && -g->lo[i] > g->hi[i] ? -g->lo[i] : g->hi[i];
+}
+
+static void scale_e8m0(rule *r)
+{
+    const groups *g = r->g;
+    int32_t bits;
+    memcpy(&bits, &g->num->grid.max, sizeof bits);
+    r->emax = (bits >> 23) - 127;
+    r->over = e8m0_over(g->num, r->emax);
+    scale_all(r, e8m0_lanes);
+    for (size_t i = 0; i < g->n; i++) {
+        if (amax_of(g, i) < FLT_MIN) scale_scalar(g, i);
+    }
+}
+
+static bool is_vectorised(const vq_num *num)
+{
+    if (num->scale == VQ_SCALE_E8M0) return true;
+    return num->scale != VQ_SCALE_F16 && num->zero == VQ_ZERO_NONE;
+}
+
+void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_t n, vq_super super, vq_dtype arith, float *scale, int16_t *zero)
+{
+    const groups g = {num, lo, hi, n, super, arith, scale, zero};
+    if (!is_vectorised(num)) {
+        for (size_t i = 0; i < n; i++) scale_scalar(&g, i);
+        return;
+    }
+    const bool bf16 = num->scale == VQ_SCALE_BF16;
+    rule r = {.g = &g, .arith = num->compat == VQ_COMPAT_CT ? arith : VQ_F32, .type = bf16 ? VQ_BF16 : VQ_F32, .reach = reach_of(num)};
+    r.top = bf16 ? 0x1.fep127F : FLT_MAX;
+    r.epsilon = bf16 ? 0x1p-7F : FLT_EPSILON;
+    if (num->scale == VQ_SCALE_E8M0)
+        scale_e8m0(&r);
+    else if (vq_scale_grid(num->scale))
+        scale_coded(&r);
+    else
+        scale_all(&r, float_lanes);
+}
+
+static inline vf effective_lanes(bool super, bool divides, float value, vf s)
+{
+    return !super ? s : divides ? s / value : s * value;
+}
+
+void VQ_FN(effective_row)(const vq_num *num, const float *scale, size_t n, vq_super super, float *effective)
+{
+    const float factor = vq_effective_scale(num, 1.0F, (vq_super){1.0F, false}); /* of the rule: 1 or 4/3 */
+    size_t i = 0;
+    for (; i + VQ_L <= n; i += VQ_L)
+        vf_store(effective + i, effective_lanes(num->super, super.divides, super.value, vf_load(scale + i) * factor));
+    for (; i < n; i++) effective[i] = vq_effective_scale(num, scale[i], super);
+}
