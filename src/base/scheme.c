@@ -4,6 +4,7 @@
 
 #include "base/grids.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initializers */
 #define BLOCK(n)                                                                                                                           \
     {                                                                                                                                      \
         VQ_PER_BLOCK, 1, (n)                                                                                                               \
@@ -40,6 +41,7 @@
     {                                                                                                                                      \
         .id = name, .has_weight = true, .weight = w                                                                                        \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const vq_scheme presets[] = {
     BOTH("nvfp4", NVFP4(VQ_STATIC), NVFP4(VQ_DYNAMIC)),
