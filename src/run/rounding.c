@@ -61,13 +61,6 @@ static vq_dtype arith_of(const vq_num *n, vq_dtype model)
     return n->compat == VQ_COMPAT_CT ? model : VQ_F32;
 }
 
-/* compressed-tensors stores the second scale as a divisor; rounding must see it in the form in which it is stored. */
-static vq_super super_of(const vq_num *n, float amax, const vq_plan *p)
-{
-    const vq_super s = vq_super_from_amax(n, amax, arith_of(n, p->model->dtype));
-    return p->format == VQ_FORMAT_CT ? vq_super_as_divisor(s) : s;
-}
-
 static vq_status group_super(vq_super *super, const vq_plan *p, const vq_plan_group *g, const vq_plan_weight *w, const vq_kernels *kr,
                              vq_err *e)
 {
@@ -81,7 +74,7 @@ static vq_status group_super(vq_super *super, const vq_plan *p, const vq_plan_gr
         VQ_TRY(vq_weights_absmax(kr, member->tensor, &x, e));
         if (x > amax) amax = x;
     }
-    *super = super_of(&w->scheme.weight, amax, p);
+    *super = vq_format_super(p->format, vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, p->model->dtype)));
     return VQ_OK;
 }
 
@@ -92,10 +85,11 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
     if (!w->scheme.has_act || !stats || (!act->super && act->when != VQ_STATIC)) return VQ_OK;
     float lo, hi;
     VQ_TRY(vq_observe(stats, act, &lo, &hi, e));
+    const vq_dtype arith = arith_of(act, p->model->dtype);
     if (act->super)
-        x->act_super = super_of(act, fmaxf(-lo, hi), p);
+        x->act_super = vq_format_super(p->format, vq_super_from_amax(act, fmaxf(-lo, hi), arith));
     else
-        vq_group_scale(act, lo, hi, (vq_super){.value = 1}, arith_of(act, p->model->dtype), &x->act_scale, &x->act_zero);
+        vq_group_scale(act, lo, hi, (vq_super){.value = 1}, arith, &x->act_scale, &x->act_zero);
     return VQ_OK;
 }
 
