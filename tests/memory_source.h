@@ -14,7 +14,7 @@ typedef struct memory_source {
     vq_source source;
     vq_tensor tensors[MEMORY_TENSORS];
     float *data[MEMORY_TENSORS];
-    char names[MEMORY_TENSORS][96];
+    char names[MEMORY_TENSORS][128];
     int count;
     uint64_t seed;
 } memory_source;

@@ -54,7 +54,7 @@ float vq_effective_scale(const vq_num *num, float scale, vq_super super);
 
 /* vq_encode_at -- code of element x in a group of effective scale `scale` and zero point `zero` (0 without): the grid's nearest to x / scale + zero.
  *   f32, two roundings; compat ct without second scale rounds both steps to num.scale's type when that is bf16 or f16, as the peer does (its scales
- *   have the type of its weights). 4-bit floats: an x / scale of exactly zero is +0. range narrow: ints symmetric, +-(2^(bits-1)-1).
+ *   have the type of its weights). A quotient of exactly zero is +0. range narrow: ints symmetric, +-(2^(bits-1)-1).
  *   compat modelopt with e2m1 and e8m0: ties toward zero, zero is code 8. */
 uint32_t vq_encode_at(const vq_num *num, float x, float scale, int zero);
 /* vq_decode_at -- (decode(code) - zero) * scale in f32. */

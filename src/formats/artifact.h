@@ -19,12 +19,17 @@ const char *vq_format_name(vq_format f);
 typedef struct vq_module {
     const char *name;
     int64_t n, k;            /* of the layer; k_stored = k + arc_s */
-    int64_t arc_s;
-    const vq_scheme *scheme;
+    int64_t arc_s;           /* 0: no ARC, the columns keep their order */
+    const vq_scheme *scheme; /* as vq_format_adapt gives it */
     vq_dtype model_dtype;    /* type of the dense weight: stored scales of int and fp8 formats use it */
     int64_t ids[8];          /* writer handles, by the format's row */
 } vq_module;
 
+/* vq_format_adapt -- the scheme as f can store it without loss: compressed-tensors keeps the float scales of int and fp8 weights and of static
+ *   inputs in the model's type. Call it before rounding: what is measured is what is written. */
+void vq_format_adapt(vq_format f, vq_dtype model, vq_scheme *s);
+/* vq_format_super -- a second-level scale in the form that f stores: a divisor in compressed-tensors, a multiplier in vq. Call it before rounding. */
+vq_super vq_format_super(vq_format f, vq_super s);
 /* vq_format_takes -- VQ_E_RECIPE naming what the format cannot hold exactly (a scheme that has no row, or ARC in compressed-tensors). */
 vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e);
 /* vq_module_declare -- declare the module's tensors. */

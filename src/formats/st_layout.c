@@ -163,6 +163,7 @@ vq_status vq_st_lay_out(vq_st_layout *l, vq_st_slot *slots, size_t n, uint64_t s
     l->shards = VQ_NEW(a, vq_st_shard, l->nshards, "shards", e);
     size_t *order = l->shards ? VQ_ALLOC(a, size_t, n, "order of tensors", e) : NULL;
     if (!order) return VQ_E_LIMIT;
+    l->shards[0].slots = order; /* also when there is no tensor */
     for (size_t i = 0; i < n; i++) { /* a shard is a run of slots */
         vq_st_shard *s = &l->shards[slots[i].shard];
         if (s->count == 0) s->slots = order + i;

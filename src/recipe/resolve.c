@@ -64,6 +64,14 @@ static void put_quoted(writer *w, const char *s)
     put(w, "\"");
 }
 
+static void put_note(writer *w, const char *key, const char *text)
+{
+    if (!text[0]) return;
+    put(w, key);
+    put_quoted(w, text);
+    put(w, "\n");
+}
+
 static void put_group(writer *w, const vq_group_shape *g)
 {
     static const char *const texts[] = {"tensor", "channel", "token"};
@@ -170,11 +178,8 @@ vq_status vq_recipe_resolve(vq_recipe *r, vq_arena *a, vq_err *e)
 {
     writer w = {.a = a, .e = e, .status = VQ_OK};
     putf(&w, "vq: 1\nname: %s\n", r->name);
-    put(&w, "about: ");
-    put_quoted(&w, r->about);
-    put(&w, "\nsource: ");
-    put_quoted(&w, r->source);
-    put(&w, "\n");
+    put_note(&w, "about: ", r->about);
+    put_note(&w, "source: ", r->source);
     put_calib(&w, &r->calib);
     put_schemes(&w, r);
     put(&w, "rules:\n");

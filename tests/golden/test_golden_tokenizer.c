@@ -95,8 +95,10 @@ static void test_wikitext(void **state)
     (void)state;
     char t[4096], text[4096], ids[4096];
     shared_path(t, sizeof t, "models/smollm2-135m/tokenizer.json");
-    same_ids(t, shared_path(text, sizeof text, "data/wikitext2-test.txt"), shared_path(ids, sizeof ids, "models/smollm2-135m/wikitext2-test.i32"));
-    same_ids(t, shared_path(text, sizeof text, "data/wikitext2-valid.txt"), shared_path(ids, sizeof ids, "models/smollm2-135m/wikitext2-valid.i32"));
+    same_ids(t, shared_path(text, sizeof text, "data/wikitext2-test.txt"),
+             shared_path(ids, sizeof ids, "models/smollm2-135m/wikitext2-test.i32"));
+    same_ids(t, shared_path(text, sizeof text, "data/wikitext2-valid.txt"),
+             shared_path(ids, sizeof ids, "models/smollm2-135m/wikitext2-valid.i32"));
 }
 
 static void test_embedded_model(void **state)
@@ -114,6 +116,7 @@ static void test_embedded_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stored_cases), cmocka_unit_test(test_wikitext), cmocka_unit_test(test_embedded_model)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stored_cases), cmocka_unit_test(test_wikitext),
+                                       cmocka_unit_test(test_embedded_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

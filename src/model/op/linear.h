@@ -11,7 +11,7 @@ vq_act_spec vq_linear_act_spec(const vq_linear *l);
 
 /* vq_linear_rows -- out[m][count], leading dimension ld, = in W[r0, r0 + count)^T + bias. The weight is decoded to f32 in slices of bounded
  * size. in  [m][k_stored] when the input is coded (ARC: gathered and augmented), else [m][k]; an ARC weight then acts in the order of the
- * input. scratch: exec->arena, given back                                                          test tests/unit/test_exec_linear.c */
+ * input. scratch: exec->arena, given back                                                          test tests/unit/test_linear.c */
 vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t count, float *out,
                          int64_t ld, vq_err *e);
 

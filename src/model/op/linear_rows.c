@@ -74,29 +74,42 @@ static void add_bias(const vq_kernels *kr, const float *bias, float *out, int64_
     for (int64_t t = 0; t < m; t++) kr->add(out + t * ld, bias, (size_t)n);
 }
 
-/* Stored rows [r0, r0 + rows), r0 a multiple of rows_together; the first `skip` of them are not asked for. */
-static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t rows, int64_t skip,
-                             float *out, int64_t ld, vq_err *e)
+/* Of the stored rows [r0, r0 + rows) the `want` ones from row `skip` on. */
+typedef struct slice {
+    int64_t r0, rows, skip, want;
+} slice;
+
+static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, const slice *s, float *out, int64_t ld,
+                             vq_err *e)
 {
     const int64_t k = vq_linear_codes_input(x, l) ? l->k_stored : l->k;
-    float *w = VQ_ALLOC(x->arena, float, rows *k, "decoded weight", e);
+    float *w = VQ_ALLOC(x->arena, float, s->rows *k, "decoded weight", e);
     if (!w) return e->status;
     if (l->quantized)
-        VQ_TRY(decode_quantized(x, l, r0, rows, w, e));
+        VQ_TRY(decode_quantized(x, l, s->r0, s->rows, w, e));
     else
-        VQ_TRY(vq_dense_rows(x->kernels, &l->dense, r0, rows, k, w, e));
-    vq_gemm_nt(x->kernels, m, rows - skip, k, in, k, w + skip * k, k, out, ld);
+        VQ_TRY(vq_dense_rows(x->kernels, &l->dense, s->r0, s->rows, k, w, e));
+    vq_gemm_nt(x->kernels, m, s->want, k, in, k, w + s->skip * k, k, out, ld);
     return VQ_OK;
+}
+
+/* The slice from row `at` on: whole groups of rows are decoded, wanted rows lie in [r0, end). */
+static slice slice_at(const vq_linear *l, int64_t at, int64_t r0, int64_t end)
+{
+    const int64_t step = rows_together(l), stored_end = min_of(l->n, (end + step - 1) / step * step);
+    slice s = {.r0 = at, .rows = min_of(slice_rows(l), stored_end - at), .skip = at < r0 ? r0 - at : 0};
+    s.want = min_of(s.rows, end - at) - s.skip;
+    return s;
 }
 
 vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t count, float *out,
                          int64_t ld, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
-    const int64_t slice = slice_rows(l), step = rows_together(l), end = r0 + count;
-    for (int64_t at = r0 / step * step; at < end; at += slice) {
-        const int64_t rows = min_of(slice, min_of(l->n, (end + step - 1) / step * step) - at), skip = at < r0 ? r0 - at : 0;
-        const vq_status status = apply_slice(x, l, in, m, at, rows, skip, out + (at + skip - r0), ld, e);
+    const int64_t step = rows_together(l), end = r0 + count;
+    for (int64_t at = r0 / step * step; at < end; at += slice_rows(l)) {
+        const slice s = slice_at(l, at, r0, end);
+        const vq_status status = apply_slice(x, l, in, m, &s, out + (s.r0 + s.skip - r0), ld, e);
         vq_arena_rewind(x->arena, mark);
         if (status != VQ_OK) return status;
     }

@@ -1,4 +1,4 @@
-/* passes.c -- the registries of quant as the recipe reader wants them: recipe computes no tensor, so it never includes quant. */
+/* pass_table.c -- the registries of quant as the recipe reader wants them: recipe computes no tensor, so it never includes quant. */
 #include "quant/rounder.h"
 #include "quant/transform.h"
 #include "run/run.h"

@@ -1,0 +1,14 @@
+#!/bin/sh
+# test.sh -- install what is missing, build, run every test; then the memory-sensitive ones under the address and undefined-behaviour sanitizers.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/packages.sh
+jobs=$(nproc)
+
+cmake --preset release -DVQ_TESTS=ON
+cmake --build --preset release -j "$jobs"
+ctest --preset release -j "$jobs"
+
+cmake --preset asan
+cmake --build --preset asan -j "$jobs"
+ctest --preset asan -j "$jobs" -L '^(unit|kernels|golden|fuzz|fault)$'

@@ -1,0 +1,102 @@
+/* cmd_quantize.c -- vq quantize MODEL -r R. */
+#include <math.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/show.h"
+
+#define WORST_SHOWN 5
+
+static vq_status check_arguments(const vq_args *a, vq_err *e)
+{
+    if (!a->recipe) return vq_fail(e, VQ_E_RECIPE, "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
+    if (a->data && a->tokens) return vq_fail(e, VQ_E_RECIPE, "--data and --tokens both give the calibration data: use one");
+    return VQ_OK;
+}
+
+static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_err *e)
+{
+    const vq_args *a = s->args;
+    (void)answer;
+    VQ_TRY(check_arguments(a, e));
+    const vq_quantize_options o = {
+        .model = a->operands[0],
+        .recipe = a->recipe,
+        .data = a->tokens ? a->tokens : a->data,
+        .out = a->out,
+        .sets = a->sets.text,
+        .nsets = a->sets.n,
+        .force = a->force,
+        .tokens = a->tokens != NULL,
+    };
+    VQ_TRY(vq_run_quantize(&s->job, &o, result, e));
+    if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
+    VQ_TRY(vq_output_input(&s->output, o.model, false, &s->job.watch, &s->arena, e));
+    VQ_TRY(vq_output_input(&s->output, o.recipe, false, &s->job.watch, &s->arena, e));
+    return vq_output_input(&s->output, o.data, false, &s->job.watch, &s->arena, e);
+}
+
+static void show_sizes(FILE *out, const json_t *r)
+{
+    char before[32], after[32], peak[32];
+    const double in = vq_result_real(r, "bytes_in"), now = vq_result_real(r, "bytes_out"), memory = vq_result_real(r, "peak_bytes");
+    const double bits = vq_result_real(r, "bits_per_weight");
+    if (in > 0 && now > 0)
+        vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before), vq_show_bytes(now, after, sizeof after),
+                      100 * now / in);
+    if (!isnan(bits)) vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits, (long long)vq_result_int(r, "modules"));
+    if (!isnan(memory))
+        vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"), vq_show_bytes(memory, peak, sizeof peak));
+}
+
+static void show_calibration(FILE *out, const json_t *c)
+{
+    char source[128];
+    if (!json_is_object(c)) return;
+    vq_show_clean(vq_result_text(c, "kind"), source, sizeof source);
+    const json_int_t tokens = vq_result_int(c, "tokens");
+    if (tokens > 0)
+        vq_show_field(out, "calibrated on", "%s, %lld tokens", source, (long long)tokens);
+    else
+        vq_show_field(out, "calibrated on", "%s", *source ? source : "nothing (data-free)");
+}
+
+static void show_worst(FILE *out, const json_t *worst)
+{
+    static const vq_column columns[] = {{"name", "worst modules", VQ_CELL_TEXT, 0}, {"sqnr_db", "SQNR dB", VQ_CELL_REAL, 2}};
+    json_t *first = json_array();
+    for (size_t i = 0; i < json_array_size(worst) && i < WORST_SHOWN; i++) json_array_append(first, json_array_get(worst, i));
+    if (json_array_size(first)) {
+        fputc('\n', out);
+        vq_show_table(out, first, columns, 2);
+    }
+    json_decref(first);
+}
+
+static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
+{
+    static const vq_column files[] = {
+        {"name", "files", VQ_CELL_TEXT, 0}, {"bytes", "size", VQ_CELL_BYTES, 0}, {"sha256", "sha256", VQ_CELL_TEXT, 0}};
+    char model[512], folder[512];
+    vq_show_field(out, "input", "%s", vq_show_clean(s->args->operands[0], model, sizeof model));
+    vq_show_field(out, "output", "%s", vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder));
+    show_sizes(out, r);
+    show_calibration(out, json_object_get(r, "calibration"));
+    show_worst(out, json_object_get(r, "worst"));
+    fputc('\n', out);
+    vq_show_table(out, json_object_get(r, "files"), files, s->args->verbose ? 3 : 2);
+    if (!s->args->quiet) fprintf(stderr, "next: vq eval ppl %s --data TEXT --ref %s\n", folder, model);
+}
+
+const vq_command vq_command_quantize = {
+    .name = "quantize",
+    .bit = VQ_CMD_QUANTIZE,
+    .operands_min = 1,
+    .operands_max = 1,
+    .usage = "MODEL -r RECIPE [--data TEXT] [-o OUT]",
+    .about = "quantize a model by a recipe and verify what was written",
+    .operands = "  MODEL                       a .safetensors file or a Hugging Face folder\n",
+    .example = "vq quantize model.safetensors -r nvfp4-arc --data calibration.txt",
+    .run = run_quantize,
+    .show = show_quantize,
+};

@@ -1,0 +1,226 @@
+/* cmd_recipe.c -- vq recipe list|show|check: shipped recipes, presets of schemes, options of passes, and whether a recipe is sound. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/show.h"
+#include "quant/rounder.h"
+#include "quant/transform.h"
+
+#define BITS_ROWS 4096 /* bits per weight are those of a matrix of this many rows and columns */
+
+/* The value of a top-level "key: value" line of a shipped recipe, into buf. */
+static const char *shipped_value(const char *text, const char *key, char *buf, size_t len)
+{
+    const size_t n = strlen(key);
+    buf[0] = 0;
+    for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+        if (strncmp(line, key, n) != 0 || line[n] != ':') continue;
+        const char *value = line + n + 1 + strspn(line + n + 1, " \"'");
+        size_t size = strcspn(value, "\n");
+        while (size && strchr(" \"'", value[size - 1])) size--;
+        snprintf(buf, len, "%.*s", (int)size, value);
+        break;
+    }
+    return buf;
+}
+
+static json_t *list_recipes(void)
+{
+    json_t *rows = json_array();
+    for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) {
+        char about[256];
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s}", "name", r->name, "about", shipped_value(r->text, "about", about, sizeof about)));
+    }
+    return json_pack("{s:o}", "recipes", rows);
+}
+
+static json_t *list_schemes(void)
+{
+    json_t *rows = json_array();
+    for (int i = 0; vq_scheme_at(i); i++) {
+        const vq_scheme *s = vq_scheme_at(i);
+        char weight[128] = "", act[128] = "";
+        if (s->has_weight) vq_num_text(&s->weight, weight, sizeof weight);
+        if (s->has_act) vq_num_text(&s->act, act, sizeof act);
+        json_array_append_new(rows, json_pack("{s:s, s:f, s:s, s:s}", "id", s->id, "bits_per_weight",
+                                              s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0, "weight", weight, "act",
+                                              act));
+    }
+    return json_pack("{s:o}", "schemes", rows);
+}
+
+static void range_text(const vq_option *o, char *buf, size_t len)
+{
+    if (o->type == VQ_OPT_CHOICE)
+        snprintf(buf, len, "%s", o->choices);
+    else if (o->type == VQ_OPT_BOOL)
+        snprintf(buf, len, "true|false");
+    else
+        snprintf(buf, len, "%g..%g", o->min, o->max);
+}
+
+static json_t *option_rows(const vq_option *table)
+{
+    json_t *rows = json_array();
+    for (const vq_option *o = table; o && o->name; o++) {
+        char range[128];
+        range_text(o, range, sizeof range);
+        json_array_append_new(rows, json_pack("{s:s, s:s?, s:s, s:s?}", "name", o->name, "default", o->def, "range", range, "doc", o->doc));
+    }
+    return rows;
+}
+
+static json_t *pass_row(const char *name, const char *kind, const char *doc, const char *source, const vq_option *options)
+{
+    json_t *row = json_pack("{s:s, s:s, s:s?, s:s?}", "name", name, "kind", kind, "doc", doc, "source", source);
+    if (options) json_object_set_new(row, "options", option_rows(options));
+    return row;
+}
+
+static json_t *list_passes(void)
+{
+    json_t *rows = json_array();
+    for (int i = 0; vq_transform_at(i); i++) {
+        const vq_transform *t = vq_transform_at(i);
+        json_array_append_new(rows, pass_row(t->name, "transform", t->doc, t->source, NULL));
+    }
+    for (int i = 0; vq_rounder_at(i); i++) {
+        const vq_rounder *r = vq_rounder_at(i);
+        json_array_append_new(rows, pass_row(r->name, "round", r->doc, r->source, NULL));
+    }
+    return json_pack("{s:o}", "passes", rows);
+}
+
+static json_t *show_pass(const char *name)
+{
+    const vq_transform *t = vq_transform_find(name);
+    const vq_rounder *r = vq_rounder_find(name);
+    if (t) return pass_row(t->name, "transform", t->doc, t->source, t->options);
+    return r ? pass_row(r->name, "round", r->doc, r->source, r->options) : NULL;
+}
+
+static const vq_shipped *find_shipped(const char *name)
+{
+    const size_t len = strlen(name), bare = len > 5 && strcmp(name + len - 5, ".yaml") == 0 ? len - 5 : len;
+    for (const vq_shipped *r = vq_shipped_recipes; r->name; r++)
+        if (strlen(r->name) == bare && strncmp(r->name, name, bare) == 0) return r;
+    return NULL;
+}
+
+static vq_status unknown_name(const char *name, vq_err *e)
+{
+    const vq_pass_table *passes = vq_run_passes();
+    const char *known[160];
+    int n = 0;
+    known[n++] = "schemes";
+    known[n++] = "passes";
+    for (const vq_shipped *r = vq_shipped_recipes; r->name && n < 80; r++) known[n++] = r->name;
+    for (int i = 0; i < passes->nnames && n < 160; i++) known[n++] = passes->names[i];
+    const char *near = vq_nearest(name, known, n);
+    if (near) return vq_fail(e, VQ_E_RECIPE, "nothing is called '%s'; did you mean '%s'?", name, near);
+    return vq_fail(e, VQ_E_RECIPE, "nothing is called '%s'; `vq recipe list`, `show passes` and `show schemes` list what there is", name);
+}
+
+static vq_status show_name(const char *name, json_t **result, vq_err *e)
+{
+    const vq_shipped *shipped = find_shipped(name);
+    if (strcmp(name, "schemes") == 0)
+        *result = list_schemes();
+    else if (strcmp(name, "passes") == 0)
+        *result = list_passes();
+    else if (shipped)
+        *result = json_pack("{s:s, s:s}", "name", shipped->name, "text", shipped->text);
+    else
+        *result = show_pass(name);
+    return *result ? VQ_OK : unknown_name(name, e);
+}
+
+static vq_status check_recipe(vq_session *s, const char *path, json_t **result, vq_err *e)
+{
+    vq_recipe r;
+    VQ_TRY(vq_recipe_load(&r, path, s->args->sets.text, s->args->sets.n, vq_run_passes(), &s->arena, e));
+    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_text_json(r.path), "name", vq_text_json(r.name), "rules", r.nrules,
+                        "passes", r.npasses, "format", r.format, "resolved", vq_text_json(r.resolved));
+    return vq_output_input(&s->output, r.path, false, &s->job.watch, &s->arena, e);
+}
+
+static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err *e)
+{
+    const vq_args *a = s->args;
+    (void)answer;
+    if (strcmp(a->operands[0], "check") != 0 && a->sets.n) return vq_fail(e, VQ_E_RECIPE, "--set works with `vq recipe check` alone");
+    if (strcmp(a->operands[0], "list") == 0) {
+        if (a->noperands > 1)
+            return vq_fail(e, VQ_E_RECIPE, "`vq recipe list` takes no name; `vq recipe show %s` shows one", a->operands[1]);
+        *result = list_recipes();
+        return VQ_OK;
+    }
+    if (a->noperands < 2) return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: vq recipe %s NAME", a->operands[0], a->operands[0]);
+    if (strcmp(a->operands[0], "check") == 0) return check_recipe(s, a->operands[1], result, e);
+    return show_name(a->operands[1], result, e);
+}
+
+static void show_options(FILE *out, const json_t *r)
+{
+    static const vq_column columns[] = {{"name", "option", VQ_CELL_TEXT, 0},
+                                        {"default", "default", VQ_CELL_TEXT, 0},
+                                        {"range", "range", VQ_CELL_TEXT, 0},
+                                        {"doc", "meaning", VQ_CELL_TEXT, 0}};
+    const json_t *options = json_object_get(r, "options");
+    vq_show_field(out, vq_result_text(r, "name"), "%s: %s", vq_result_text(r, "kind"), vq_result_text(r, "doc"));
+    vq_show_field(out, "source", "%s", vq_result_text(r, "source"));
+    fputc('\n', out);
+    if (json_array_size(options))
+        vq_show_table(out, options, columns, 4);
+    else
+        fprintf(out, "  no options\n");
+}
+
+static void show_check(FILE *out, const vq_session *s, const json_t *r)
+{
+    char path[512];
+    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n", vq_show_clean(vq_result_text(r, "path"), path, sizeof path),
+            (long long)vq_result_int(r, "rules"), (long long)vq_result_int(r, "passes"), vq_result_text(r, "format"));
+    if (s->args->verbose) fputs(vq_result_text(r, "resolved"), out);
+}
+
+static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
+{
+    static const vq_column recipes[] = {{"name", "recipe", VQ_CELL_TEXT, 0}, {"about", "about", VQ_CELL_TEXT, 0}};
+    static const vq_column schemes[] = {{"id", "scheme", VQ_CELL_TEXT, 0},
+                                        {"bits_per_weight", "bits", VQ_CELL_REAL, 3},
+                                        {"weight", "weight", VQ_CELL_TEXT, 0},
+                                        {"act", "input", VQ_CELL_TEXT, 0}};
+    static const vq_column passes[] = {
+        {"name", "pass", VQ_CELL_TEXT, 0}, {"kind", "kind", VQ_CELL_TEXT, 0}, {"doc", "does", VQ_CELL_TEXT, 0}};
+    if (json_object_get(r, "recipes"))
+        vq_show_table(out, json_object_get(r, "recipes"), recipes, 2);
+    else if (json_object_get(r, "schemes"))
+        vq_show_table(out, json_object_get(r, "schemes"), schemes, 4);
+    else if (json_is_array(json_object_get(r, "passes")))
+        vq_show_table(out, json_object_get(r, "passes"), passes, 3);
+    else if (json_object_get(r, "text"))
+        fputs(vq_result_text(r, "text"), out);
+    else if (json_object_get(r, "kind"))
+        show_options(out, r);
+    else
+        show_check(out, s, r);
+}
+
+const vq_command vq_command_recipe = {
+    .name = "recipe",
+    .bit = VQ_CMD_RECIPE,
+    .words = "list|show|check",
+    .operands_min = 1,
+    .operands_max = 2,
+    .usage = "list | show NAME | check RECIPE [--set KEY=VALUE]",
+    .about = "the shipped recipes, schemes and passes; check a recipe",
+    .operands = "  list                        the shipped recipes\n"
+                "  show NAME                   a shipped recipe, the options of a pass, `schemes` or `passes`\n"
+                "  check RECIPE                say what is wrong with a recipe; -v prints it in full\n",
+    .example = "vq recipe show nvfp4-arc > my.yaml && vq recipe check my.yaml",
+    .run = run_recipe,
+    .show = show_recipe,
+};

@@ -1,0 +1,42 @@
+/* flags.c -- the option table. An option stands here only when a command obeys it. */
+#include "cli/opts.h"
+
+#define AT(field) offsetof(vq_args, field)
+#define PLANS (VQ_CMD_PLAN | VQ_CMD_QUANTIZE)
+#define RECIPES (PLANS | VQ_CMD_RECIPE)
+
+const vq_flag vq_flags[] = {
+    {"recipe", 'r', VQ_FLAG_TEXT, PLANS, AT(recipe), "R", 0, 0, NULL, "recipe: a YAML file, or the name of a shipped one"},
+    {"data", 0, VQ_FLAG_TEXT, VQ_CMD_QUANTIZE | VQ_CMD_EVAL, AT(data), "TEXT", 0, 0, NULL, "text file (UTF-8), tokenized whole"},
+    {"tokens", 0, VQ_FLAG_TEXT, VQ_CMD_QUANTIZE | VQ_CMD_EVAL, AT(tokens), "FILE", 0, 0, NULL,
+     "little-endian int32 token ids instead of text"},
+    {"out", 'o', VQ_FLAG_TEXT, VQ_CMD_QUANTIZE, AT(out), "OUT", 0, 0, NULL,
+     "output folder (default: beside the model, named after the recipe)"},
+    {"set", 0, VQ_FLAG_LIST, RECIPES, AT(sets), "KEY=VALUE", 0, 0, NULL, "override one value of the recipe; may be repeated"},
+    {"seed", 0, VQ_FLAG_INT, PLANS, AT(seed), "N", 0, INT64_MAX, "VQ_SEED", "seed of whatever is drawn: sets calib.seed"},
+    {"force", 'f', VQ_FLAG_SWITCH, VQ_CMD_QUANTIZE, AT(force), NULL, 0, 0, NULL, "replace an output that exists"},
+    {"against", 0, VQ_FLAG_TEXT, VQ_CMD_VERIFY, AT(against), "MODEL", 0, 0, NULL, "compare with the model it was made from"},
+    {"ref", 0, VQ_FLAG_TEXT, VQ_CMD_EVAL, AT(ref), "MODEL", 0, 0, NULL, "second model: paired differences of loss, KL, top-1 agreement"},
+    {"window", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(window), "N", 2, 1 << 24, NULL, "tokens of a window (default 2048)"},
+    {"stride", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(stride), "N", 1, 1 << 24, NULL, "tokens from window to window (default: the window)"},
+    {"max-windows", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(max_windows), "N", 1, INT64_MAX, NULL, "only the first N windows"},
+    {"bos", 0, VQ_FLAG_SWITCH, VQ_CMD_EVAL, AT(bos), NULL, 0, 0, NULL, "start every window with the BOS token"},
+    {"weights-only", 0, VQ_FLAG_SWITCH, VQ_CMD_EVAL, AT(weights_only), NULL, 0, 0, NULL, "leave activations unquantized"},
+    {"threads", 't', VQ_FLAG_INT, VQ_CMD_LONG, AT(threads), "N", 1, 1024, "VQ_THREADS",
+     "threads (default: the processors of this machine)"},
+    {"mem-limit", 0, VQ_FLAG_SIZE, VQ_CMD_LONG, AT(mem_limit), "SIZE", 0, 0, "VQ_MEM_LIMIT",
+     "refuse to use more memory: 512M, 16G (default: no limit)"},
+    {"isa", 0, VQ_FLAG_CHOICE, VQ_CMD_LONG, AT(isa), "auto|ref|avx2|avx512", 0, 0, "VQ_ISA", "kernels, by default the best here"},
+    {"numeric", 0, VQ_FLAG_CHOICE, VQ_CMD_LONG, AT(numeric), "fast|strict", 0, 0, "VQ_NUMERIC",
+     "strict gives the same bytes on every machine"},
+    {"progress", 0, VQ_FLAG_CHOICE, VQ_CMD_LONG, AT(progress), "auto|tty|plain|json|none", 0, 0, "VQ_PROGRESS",
+     "how to show progress on stderr"},
+    {"json", 0, VQ_FLAG_SWITCH, VQ_CMD_LONG | VQ_CMD_RECIPE | VQ_CMD_VERSION, AT(json), NULL, 0, 0, NULL,
+     "one JSON object on stdout instead of text"},
+    {"quiet", 'q', VQ_FLAG_SWITCH, VQ_CMD_LONG, AT(quiet), NULL, 0, 0, NULL, "say only warnings and errors"},
+    {"verbose", 'v', VQ_FLAG_COUNT, VQ_CMD_LONG | VQ_CMD_RECIPE, AT(verbose), NULL, 0, 0, NULL, "say more; -vv: still more"},
+    {"man", 0, VQ_FLAG_SWITCH, VQ_CMD_HELP, AT(man), NULL, 0, 0, NULL, "the man page vq.1"},
+    {"completion", 0, VQ_FLAG_CHOICE, VQ_CMD_HELP, AT(completion), "bash|zsh", 0, 0, NULL, "completions for a shell"},
+    {"help", 'h', VQ_FLAG_SWITCH, VQ_CMD_ALL, AT(help), NULL, 0, 0, NULL, "this page"},
+    {0},
+};

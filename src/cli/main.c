@@ -1,0 +1,191 @@
+/* main.c -- from argv to an exit code: signals, the job that a command runs in, and the end of the program. */
+#include <errno.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/option.h"
+#include "cli/command.h"
+#include "cli/show.h"
+
+static volatile sig_atomic_t stop_asked, on_terminal;
+
+/* The first signal asks the job to leave at its next step; the second one ends the program. */
+static void on_stop(int signal_number)
+{
+    static const char text[] = "\nvq: stopping at the next step; once more to stop at once\n";
+    const size_t skip = on_terminal ? 0 : 1; /* a terminal has ^C on the line of the bar */
+    (void)signal_number;
+    stop_asked = 1;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    const ssize_t n = write(STDERR_FILENO, text + skip, sizeof text - 1 - skip);
+    (void)n;
+}
+
+/* A mapped input that shrinks under us is the file's fault, not a crash of ours. */
+static void on_bus_error(int signal_number)
+{
+    static const char text[] = "\nvq: error: an input file became shorter, or unreadable, while vq was reading it\n";
+    (void)signal_number;
+    const ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)n;
+    _exit(VQ_E_IO);
+}
+
+static void catch_signals(void)
+{
+    static const struct {
+        int number;
+        void (*handler)(int);
+    } table[] = {{SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGBUS, on_bus_error}, {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}};
+    on_terminal = isatty(STDERR_FILENO);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct sigaction action = {.sa_handler = table[i].handler, .sa_flags = SA_RESTART};
+        sigemptyset(&action.sa_mask);
+        sigaction(table[i].number, &action, NULL);
+    }
+}
+
+static void on_line(void *ctx, int level, const char *text)
+{
+    vq_session *s = ctx;
+    char clean[1024];
+    vq_progress_line(&s->progress, level, vq_show_clean(text, clean, sizeof clean));
+}
+
+static void on_warning(void *ctx, const char *code, const char *where, const char *text)
+{
+    vq_session *s = ctx;
+    char clean_where[512], clean_text[1024];
+    vq_show_clean(where ? where : "", clean_where, sizeof clean_where);
+    vq_show_clean(text, clean_text, sizeof clean_text);
+    vq_output_warning(&s->output, code, clean_where, clean_text);
+    vq_progress_warning(&s->progress, code, clean_where, clean_text);
+}
+
+static void on_progress(void *ctx, const char *phase, int64_t done, int64_t total)
+{
+    vq_session *s = ctx;
+    vq_progress_step(&s->progress, phase, done, total);
+}
+
+static vq_status begin_job(vq_session *s, vq_err *e)
+{
+    const vq_args *a = s->args;
+    s->job.watch = (vq_watch){s, on_line, on_warning, on_progress, &stop_asked};
+    s->job.budget.limit = (size_t)a->mem_limit;
+    s->job.threads = (int)a->threads;
+    omp_set_num_threads(s->job.threads);
+    VQ_TRY(vq_kernels_select(&s->job.kernels, a->isa, strcmp(a->numeric, "strict") == 0, e));
+    vq_say(&s->job.watch, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
+    return VQ_OK;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+    const char *known[8];
+    char buf[64];
+    int n = 0;
+    snprintf(buf, sizeof buf, "%s", words);
+    for (char *save, *p = strtok_r(buf, "|", &save); p && n < 8; p = strtok_r(NULL, "|", &save)) known[n++] = p;
+    for (int i = 0; i < n; i++)
+        if (strcmp(known[i], word) == 0) return true;
+    return false;
+}
+
+static vq_status check_operands(const vq_command *c, const vq_args *a, vq_err *e)
+{
+    if (c->words && a->noperands && !has_word(c->words, a->operands[0]))
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is none of %s", a->operands[0], c->words);
+    if (a->noperands < c->operands_min) return vq_fail(e, VQ_E_RECIPE, "something is missing: vq %s %s", c->name, c->usage);
+    if (a->noperands > c->operands_max)
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq %s %s", a->operands[c->operands_max], c->name, c->usage);
+    return VQ_OK;
+}
+
+static vq_status run_command(const vq_command *c, vq_session *s, json_t **result, bool *answer, vq_err *e)
+{
+    VQ_TRY(check_operands(c, s->args, e));
+    VQ_TRY(begin_job(s, e));
+    const vq_status status = c->run(s, result, answer, e);
+    vq_progress_end(&s->progress);
+    return status;
+}
+
+/* What was printed must have arrived: a full disk behind a pipe is an I/O error, a reader that left early is not our business. */
+static int flush_stdout(vq_session *s, int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    if (errno != EPIPE) vq_progress_error(&s->progress, "standard output cannot be written");
+    return code ? code : VQ_E_IO;
+}
+
+static int end_command(const vq_command *c, vq_session *s, vq_status status, json_t *result, bool answer, const vq_err *e)
+{
+    int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
+    if (status != VQ_OK) vq_progress_error(&s->progress, e->text);
+    if (s->args->json)
+        vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL, status == VQ_OK ? result : NULL);
+    else if (status == VQ_OK)
+        c->show(stdout, s, result);
+    code = flush_stdout(s, code);
+    json_decref(result);
+    return code;
+}
+
+/* --json is a wish for the shape of errors too, so it is looked for before the arguments are understood. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0) return true;
+    return false;
+}
+
+static int session(const vq_command *c, int argc, char **argv)
+{
+    vq_args args;
+    vq_err e = {VQ_OK, ""};
+    vq_session s = {.args = &args};
+    json_t *result = NULL;
+    bool answer = true;
+    vq_status status = vq_args_parse(&args, c->bit, argc, argv, &e);
+    args.json = args.json || (wants_json(argc, argv) && vq_flag_find("json", 4, c->bit));
+    if (status == VQ_OK && args.help) {
+        vq_help_command(stdout, c);
+        return flush_stdout(&s, 0);
+    }
+    vq_progress_init(&s.progress, &args);
+    vq_output_init(&s.output, c->name);
+    vq_arena_init(&s.arena, NULL);
+    if (status != VQ_OK)
+        vq_at(&e, "%s", c->name);
+    else
+        status = run_command(c, &s, &result, &answer, &e);
+    const int code = end_command(c, &s, status, result, answer, &e);
+    vq_arena_done(&s.arena);
+    vq_output_done(&s.output);
+    return code;
+}
+
+static int usage_error(const char *text)
+{
+    fprintf(stderr, "vq: error: %s; `vq help` lists the commands\n", text);
+    return VQ_E_RECIPE;
+}
+
+int main(int argc, char **argv)
+{
+    static char *version[] = {"version"}, *help[] = {"help"};
+    vq_err e = {VQ_OK, ""};
+    catch_signals();
+    if (argc < 2) return usage_error("no command");
+    if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) argv[1] = version[0];
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) argv[1] = help[0];
+    if (argv[1][0] == '-') return usage_error("the command comes first, then its options");
+    const vq_command *c = vq_command_find(argv[1], &e);
+    return c ? session(c, argc - 2, argv + 2) : usage_error(e.text);
+}

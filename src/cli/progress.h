@@ -1,0 +1,37 @@
+/* progress.h -- what a long job says on stderr: lines, warnings, a bar with rate and time left, or plain or JSON lines.
+ * test tests/cli/progress.sh */
+#ifndef VQ_CLI_PROGRESS_H
+#define VQ_CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "cli/opts.h"
+
+typedef enum vq_progress_mode { VQ_PROGRESS_NONE, VQ_PROGRESS_PLAIN, VQ_PROGRESS_TTY, VQ_PROGRESS_JSON } vq_progress_mode;
+
+typedef struct vq_progress {
+    vq_progress_mode mode;
+    bool color;
+    int level;      /* -1 quiet, 0, 1 -v, 2 -vv */
+    bool bar;       /* an unfinished bar is on the line */
+    char phase[48]; /* "" before the first */
+    int64_t done, total;
+    int64_t shown;       /* last `done` of a plain or JSON line */
+    double began, drawn; /* seconds: start of the phase, last drawing */
+} vq_progress;
+
+/* vq_progress_init -- mode from --progress, stderr, TERM and NO_COLOR; level from -q and -v. */
+void vq_progress_init(vq_progress *p, const vq_args *a);
+/* vq_progress_step -- the callback of vq_watch.progress: ctx is the vq_progress. */
+void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total);
+/* vq_progress_line / _warning -- lines of the job; they never break a bar. */
+void vq_progress_line(vq_progress *p, int level, const char *text);
+void vq_progress_warning(vq_progress *p, const char *code, const char *where, const char *text);
+/* vq_progress_end -- leave the line of an unfinished bar. */
+void vq_progress_end(vq_progress *p);
+/* vq_progress_error -- the one line that says why the program ends. */
+void vq_progress_error(vq_progress *p, const char *text);
+
+#endif

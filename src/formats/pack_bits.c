@@ -1,0 +1,115 @@
+/* pack_bits.c -- dense little-endian bit streams; 4 and 8 bits have loops of their own, eight codes of b bits always fill b bytes. */
+#include "formats/pack_bits.h"
+
+#include <string.h>
+
+size_t vq_bits_bytes(int64_t n, int bits, size_t unit)
+{
+    const size_t all = ((size_t)n * (size_t)bits + 7) / 8;
+    return (all + unit - 1) / unit * unit;
+}
+
+static void pack8(const uint8_t *restrict codes, int64_t n, uint8_t flip, uint8_t *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = (uint8_t)(codes[i] ^ flip);
+}
+
+static void pack4(const uint8_t *restrict codes, int64_t n, uint8_t flip, uint8_t *restrict out)
+{
+    const unsigned both = (unsigned)flip * 0x11u;
+    for (int64_t j = 0; j < n / 2; j++) out[j] = (uint8_t)(((codes[2 * j] & 15u) | (unsigned)codes[2 * j + 1] << 4) ^ both);
+    if (n % 2) out[n / 2] = (uint8_t)((codes[n - 1] & 15u) ^ flip);
+}
+
+static void unpack4(const uint8_t *restrict in, int64_t n, uint8_t flip, uint8_t *restrict codes)
+{
+    for (int64_t j = 0; j < n / 2; j++) {
+        codes[2 * j] = (uint8_t)((in[j] & 15u) ^ flip);
+        codes[2 * j + 1] = (uint8_t)((in[j] >> 4) ^ flip);
+    }
+    if (n % 2) codes[n - 1] = (uint8_t)((in[n / 2] & 15u) ^ flip);
+}
+
+/* Up to eight codes in one word, the first in the lowest bits. */
+static uint64_t gather(const uint8_t *codes, int64_t n, int bits, uint8_t flip)
+{
+    const uint64_t mask = (1u << bits) - 1;
+    uint64_t word = 0;
+    for (int64_t i = 0; i < n; i++) word |= ((uint64_t)(codes[i] ^ flip) & mask) << (i * bits);
+    return word;
+}
+
+static void put_word(uint64_t word, uint8_t *out, size_t bytes)
+{
+    for (size_t b = 0; b < bytes; b++) out[b] = (uint8_t)(word >> (8 * b));
+}
+
+static uint64_t get_word(const uint8_t *in, size_t bytes)
+{
+    uint64_t word = 0;
+    for (size_t b = 0; b < bytes; b++) word |= (uint64_t)in[b] << (8 * b);
+    return word;
+}
+
+static void pack_any(const uint8_t *codes, int64_t n, int bits, uint8_t flip, uint8_t *out)
+{
+    const size_t step = (size_t)bits;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8, out += step) put_word(gather(codes + i, 8, bits, flip), out, step);
+    if (i < n) put_word(gather(codes + i, n - i, bits, flip), out, vq_bits_bytes(n - i, bits, 1));
+}
+
+void vq_bits_pack(const uint8_t *codes, int64_t n, int bits, uint8_t flip, uint8_t *out, size_t bytes)
+{
+    const size_t used = vq_bits_bytes(n, bits, 1);
+    memset(out + used, 0, bytes - used);
+    if (bits == 8) pack8(codes, n, flip, out);
+    else if (bits == 4) pack4(codes, n, flip, out);
+    else pack_any(codes, n, bits, flip, out);
+}
+
+static void scatter(uint64_t word, int64_t n, int bits, uint8_t flip, uint8_t *codes)
+{
+    const uint64_t mask = (1u << bits) - 1;
+    for (int64_t i = 0; i < n; i++) codes[i] = (uint8_t)((word >> (i * bits) & mask) ^ flip);
+}
+
+static void unpack_any(const uint8_t *in, int64_t n, int bits, uint8_t flip, uint8_t *codes)
+{
+    const size_t step = (size_t)bits;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8, in += step) scatter(get_word(in, step), 8, bits, flip, codes + i);
+    if (i < n) scatter(get_word(in, vq_bits_bytes(n - i, bits, 1)), n - i, bits, flip, codes + i);
+}
+
+void vq_bits_unpack(const uint8_t *in, int64_t n, int bits, uint8_t flip, uint8_t *codes)
+{
+    if (bits == 8) pack8(in, n, flip, codes);
+    else if (bits == 4) unpack4(in, n, flip, codes);
+    else unpack_any(in, n, bits, flip, codes);
+}
+
+void vq_bits_pack16(const uint16_t *codes, int64_t n, int bits, uint8_t *out, size_t bytes)
+{
+    uint32_t held = 0;
+    int have = 0;
+    size_t at = 0;
+    for (int64_t i = 0; i < n; i++) {
+        held |= (codes[i] & ((1u << bits) - 1)) << have;
+        for (have += bits; have >= 8; have -= 8, held >>= 8) out[at++] = (uint8_t)held;
+    }
+    if (have > 0) out[at++] = (uint8_t)held;
+    memset(out + at, 0, bytes - at);
+}
+
+void vq_bits_unpack16(const uint8_t *in, int64_t n, int bits, uint16_t *codes)
+{
+    uint32_t held = 0;
+    int have = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (; have < bits; have += 8) held |= (uint32_t)*in++ << have;
+        codes[i] = (uint16_t)(held & ((1u << bits) - 1));
+        held >>= bits;
+        have -= bits;
+    }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Progress on stderr: plain lines where stderr is no terminal, bars on demand, JSON lines, nothing; stdout never changes.
+. "$2/tests/cli/check.bash"
+need_model
+quantize="quantize $tiny/model.safetensors -r nvfp4a16 -o artifact --force"
+escape=$(printf '\033')
+
+run 0 $quantize
+err_has '^[a-z ]+ [0-9]+/[0-9]+  '
+grep -q "$escape" err && fail "plain lines have escapes"
+grep -q "$(printf '\r')" err && fail "plain lines have carriage returns"
+sed -E '/^  took/d' out >plain.out
+
+run 0 $quantize --progress none
+grep -qE '[0-9]+/[0-9]+' err && fail "--progress none shows progress"
+sed -E '/^  took/d' out | cmp -s - plain.out || fail "stdout depends on --progress"
+run 0 $quantize -q
+err_empty
+run 0 $quantize --progress json
+grep -E '^\{"event":"progress","phase":"[^"]+","done":[0-9]+,"total":[0-9]+,"seconds":' err >lines || fail "no JSON lines"
+grep -vE '^\{"event":"|^next: ' err && fail "talk that is not JSON"
+run 0 $quantize --progress tty
+grep -q "$escape\[K" err || fail "no bar"
+grep -q "$escape\[3" err && fail "colour although stderr is no terminal"
+export VQ_PROGRESS=none
+run 0 $quantize
+grep -qE '[0-9]+/[0-9]+' err && fail "VQ_PROGRESS=none shows progress"
+run 0 $quantize --progress plain
+err_has '[0-9]+/[0-9]+'
+unset VQ_PROGRESS
+
+# On a terminal: a bar; TERM=dumb: plain lines; NO_COLOR: no colour.
+if command -v script >/dev/null; then
+    on_terminal() { script -qec "$1 '$vq' $quantize" /dev/null </dev/null >err 2>&1; }
+    last_args='on a terminal'
+    on_terminal 'TERM=xterm'
+    grep -q "$escape\[32m" err || fail "no coloured bar"
+    on_terminal 'TERM=xterm NO_COLOR=1'
+    grep -q "$escape\[K" err || fail "no bar with NO_COLOR"
+    grep -q "$escape\[32m" err && fail "colour with NO_COLOR"
+    on_terminal 'TERM=dumb'
+    grep -q "$escape" err && fail "escapes with TERM=dumb"
+fi
+end_checks

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Values of options: types, ranges, units; flag over environment over built-in.
+. "$2/tests/cli/check.bash"
+
+refuse 2 "--threads needs a whole number from 1 to 1024; got '0'" plan m -r nvfp4 --threads 0
+refuse 2 "got '4x'" plan m -r nvfp4 -t 4x
+refuse 2 "got '99999999999999999999'" plan m -r nvfp4 -t 99999999999999999999
+refuse 2 "--window needs a whole number from 2 to [0-9]*; got '-5'" eval ppl m --data t --window -5
+refuse 2 "--seed needs a whole number, at least 0; got 'abc'" plan m -r nvfp4 --seed abc
+for size in '' x -1 1X 1.2.3 0 nan inf 1e400 0x10; do
+    run 2 plan m -r nvfp4 --mem-limit "$size"
+    err_has '--mem-limit needs a (size such as 512M or 16G|value)'
+done
+refuse 2 "--isa is one of auto\|ref\|avx2\|avx512; got 'sse'" plan m -r nvfp4 --isa sse
+refuse 2 "got 'av'" plan m -r nvfp4 --isa av
+refuse 2 "--numeric is one of fast\|strict" plan m -r nvfp4 --numeric exact
+refuse 2 "--progress is one of" plan m -r nvfp4 --progress bar
+
+export VQ_THREADS=many
+refuse 2 "VQ_THREADS needs a whole number from 1 to 1024; got 'many'" plan m -r nvfp4
+run 0 help
+run 0 recipe list
+export VQ_THREADS=1 VQ_MEM_LIMIT=rubbish
+refuse 2 "VQ_MEM_LIMIT needs a size" plan m -r nvfp4
+unset VQ_MEM_LIMIT
+
+need_model
+run 0 plan "$tiny" -r nvfp4a16
+out_has '^ *threads +1 +environment'
+run 0 plan "$tiny" -r nvfp4a16 --threads=2
+out_has '^ *threads +2 +flag'
+unset VQ_THREADS
+run 0 plan "$tiny" -r nvfp4a16 --mem-limit 1.5GiB --seed 7
+out_has '^ *mem-limit +1610612736 +flag'
+out_has '^ *seed +7 +flag'
+out_has '^ *numeric +fast +built-in'
+end_checks

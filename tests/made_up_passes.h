@@ -1,0 +1,35 @@
+/* made_up_passes.h -- a pass table for recipe tests that need no registry: transform arc, rounders rtn and mse. */
+#ifndef VQ_TESTS_MADE_UP_PASSES_H
+#define VQ_TESTS_MADE_UP_PASSES_H
+
+#include <string.h>
+
+#include "recipe/recipe.h"
+
+static inline const vq_option *made_up_transform(const char *name)
+{
+    static const vq_option arc[] = {
+        {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper", "how many"},
+        {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64", "unit"},
+        {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "limit"},
+        {"width", VQ_OPT_INT, "3", 1, 9, NULL, "an integer"},
+        {"fold", VQ_OPT_BOOL, "false", 0, 0, NULL, "a switch"},
+        {.name = NULL},
+    };
+    return strcmp(name, "arc") == 0 ? arc : NULL;
+}
+
+static inline const vq_option *made_up_rounder(const char *name)
+{
+    static const vq_option none[] = {{.name = NULL}};
+    return strcmp(name, "rtn") == 0 || strcmp(name, "mse") == 0 ? none : NULL;
+}
+
+static inline const vq_pass_table *made_up_passes(void)
+{
+    static const char *const names[] = {"arc", "rtn", "mse"};
+    static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 3};
+    return &table;
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* test_arena.c -- limits, alignment, mark and rewind, overflow. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+static void test_alignment_and_zero(void **state)
+{
+    (void)state;
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    for (size_t n = 0; n < 200; n += 7) {
+        char *p = VQ_NEW(&a, char, n, "x", NULL);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        for (size_t i = 0; i < n; i++) assert_int_equal(p[i], 0);
+        memset(p, 1, n);
+    }
+    vq_arena_done(&a);
+}
+
+static void test_limit(void **state)
+{
+    (void)state;
+    vq_budget b = {.limit = 200000};
+    vq_arena a;
+    vq_err e;
+    vq_arena_init(&a, &b);
+    assert_non_null(VQ_ALLOC(&a, char, 100000, "first", &e));
+    assert_null(VQ_ALLOC(&a, char, 150000, "Hessian", &e));
+    assert_int_equal(e.status, VQ_E_LIMIT);
+    assert_non_null(strstr(e.text, "Hessian needs 150016 bytes"));
+    vq_arena_done(&a);
+    assert_int_equal(b.used, 0);
+    assert_true(b.peak >= 100000);
+}
+
+static void test_overflow(void **state)
+{
+    (void)state;
+    vq_arena a;
+    vq_err e;
+    vq_arena_init(&a, NULL);
+    assert_null(vq_arena_alloc(&a, SIZE_MAX / 2, 4, "huge", &e));
+    assert_int_equal(e.status, VQ_E_LIMIT);
+    vq_arena_done(&a);
+}
+
+static void test_rewind(void **state)
+{
+    (void)state;
+    vq_budget b = {0};
+    vq_arena a;
+    vq_arena_init(&a, &b);
+    char *first = VQ_ALLOC(&a, char, 10, "x", NULL);
+    const size_t used = b.used;
+    const vq_arena_mark m = vq_arena_here(&a);
+    char *second = VQ_ALLOC(&a, char, 10, "x", NULL);
+    (void)VQ_ALLOC(&a, char, 1000000, "x", NULL);
+    vq_arena_rewind(&a, m);
+    assert_int_equal(b.used, used);
+    assert_ptr_equal(VQ_ALLOC(&a, char, 10, "x", NULL), second);
+    assert_ptr_not_equal(first, second);
+    vq_arena_done(&a);
+}
+
+static void test_nth_failure(void **state)
+{
+    (void)state;
+    vq_budget b = {.fail_in = 2};
+    vq_arena a;
+    vq_err e;
+    vq_arena_init(&a, &b);
+    assert_non_null(VQ_ALLOC(&a, char, 100000, "x", &e));
+    assert_null(VQ_ALLOC(&a, char, 100000, "x", &e));
+    assert_non_null(VQ_ALLOC(&a, char, 100000, "x", &e));
+    vq_arena_done(&a);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    assert_string_equal(vq_arena_text(&a, NULL, "%s-%d", "x", 7), "x-7");
+    vq_arena_done(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alignment_and_zero), cmocka_unit_test(test_limit),       cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_rewind),             cmocka_unit_test(test_nth_failure), cmocka_unit_test(test_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

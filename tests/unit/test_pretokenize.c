@@ -1,0 +1,127 @@
+/* test_pretokenize.c -- words written as a|b|c; the expectations are what the tokenizers library gives. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "formats/pretokenize.h"
+
+#define BYTES "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
+#define SPLIT(regex) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"Isolated\",\"invert\":false}"
+#define SEQUENCE(list) "{\"type\":\"Sequence\",\"pretokenizers\":[" list "]}"
+#define LLAMA3                                                                                                                             \
+    SEQUENCE(SPLIT(                                                                                                                        \
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|"     \
+        "\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+") "," BYTES)
+#define GPT2 "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
+#define SMOL SEQUENCE("{\"type\":\"Digits\",\"individual_digits\":true}," GPT2)
+
+static vq_status on_word(void *ctx, const uint8_t *text, size_t n, vq_err *e)
+{
+    (void)e;
+    char *got = ctx;
+    const size_t len = strlen(got);
+    snprintf(got + len, 512 - len, "%.*s|", (int)n, (const char *)text);
+    return VQ_OK;
+}
+
+static vq_status cut(const char *json, const char *text, char *got, vq_err *e)
+{
+    json_t *o = json_loads(json, 0, NULL);
+    assert_non_null(o);
+    vq_pretokenizer p = {.count = 0};
+    vq_cutter c = {.p = NULL};
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    vq_status s = vq_pretokenizer_parse(&p, o, e);
+    if (s == VQ_OK) s = vq_cutter_init(&c, &p, strlen(text), &a, e);
+    c.word = on_word;
+    c.ctx = got;
+    if (s == VQ_OK) s = vq_cut(&c, (const uint8_t *)text, strlen(text), e);
+    vq_cutter_done(&c);
+    vq_pretokenizer_done(&p);
+    vq_arena_done(&a);
+    json_decref(o);
+    return s;
+}
+
+static void expect(const char *json, const char *text, const char *want)
+{
+    char got[512] = "";
+    vq_err e = {0};
+    if (cut(json, text, got, &e) != VQ_OK) fail_msg("%s", e.text);
+    assert_string_equal(got, want);
+}
+
+static void test_families(void **state)
+{
+    (void)state;
+    expect(GPT2, "it's 12345  IT'S\n\n x", "it|'s| 12345| | IT|'|S|\n\n| x|");
+    expect(LLAMA3, "it's 12345  IT'S\n\n x", "it|'s| |123|45| | IT|'S|\n\n| x|");
+    expect(SMOL, "it's 12345  IT'S\n\n x", "it|'s| |1|2|3|4|5| | IT|'|S|\n\n| x|");
+    expect(GPT2, "don\u2019t \u00bd\u00b2 \u4e2d\u6587\U0001F600 ", "don|\u2019|t| \u00bd\u00b2| \u4e2d\u6587|\U0001F600| |");
+    expect(GPT2, "", "");
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    expect("{\"type\":\"ByteLevel\"}", "a b", " a| b|");
+    expect("{\"type\":\"ByteLevel\"}", " a", " a|");
+    expect(BYTES, "a b\nc", "a b\nc|");
+    expect(SEQUENCE("{\"type\":\"Digits\",\"individual_digits\":false},{\"type\":\"ByteLevel\",\"use_regex\":false}"), "a12\u00b2b",
+           " a| 12\u00b2| b|");
+    expect(SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"String\":\"a.\"},\"behavior\":\"Isolated\"}," BYTES), "xa.ab", "x|a.|ab|");
+    expect(SEQUENCE(SPLIT("x*") "," BYTES), "axxb\u00e9c", "a|xx|b|\u00e9|c|"); /* empty matches cut as well */
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"null", "byte-level"},
+        {"{\"type\":\"Metaspace\"}", "byte-level"},
+        {SEQUENCE(""), "byte-level"},
+        {SEQUENCE(GPT2 "," SPLIT("a")), "byte-level"},
+        {"{\"type\":\"Sequence\"}", "pretokenizers"},
+        {SEQUENCE("{\"type\":\"Whitespace\"}," GPT2), "Whitespace"},
+        {SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Removed\"}," GPT2), "Removed"},
+        {SEQUENCE("{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Isolated\"}," GPT2), "pattern"},
+        {SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," GPT2), "regular expression"},
+        {"{\"type\":\"ByteLevel\",\"use_regex\":1}", "use_regex"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        vq_err e = {0};
+        json_t *o = json_loads(bad[i][0], JSON_DECODE_ANY, NULL);
+        vq_pretokenizer p = {.count = 0};
+        assert_int_equal(vq_pretokenizer_parse(&p, o, &e), VQ_E_INPUT);
+        if (!strstr(e.text, bad[i][1])) fail_msg("%s: %s", bad[i][0], e.text);
+        vq_pretokenizer_done(&p);
+        json_decref(o);
+    }
+    char many[2048] = "{\"type\":\"Sequence\",\"pretokenizers\":[";
+    for (int i = 0; i < 20; i++) strcat(many, "{\"type\":\"Digits\"},");
+    strcat(many, GPT2 "]}");
+    char got[512] = "";
+    vq_err e;
+    assert_int_equal(cut(many, "a", got, &e), VQ_E_INPUT);
+}
+
+static void test_hostile_pattern_ends(void **state)
+{
+    (void)state;
+    char got[512] = "";
+    vq_err e;
+    assert_int_equal(
+        cut(SEQUENCE(SPLIT("(a|aa)+$") "," BYTES), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", got, &e),
+        VQ_E_INPUT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_families), cmocka_unit_test(test_options), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_hostile_pattern_ends)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
