@@ -240,7 +240,7 @@ static void test_network(void **state)
     memcpy(p, x, sizeof p);
     ref.softmax(p, N - 5, N, 0.25F);
     for (int i = 0; i < N - 5; i++) sum += exp((double)x[i] * 0.25 - top);
-    for (int i = 0; i < N; i++) close_to((double)p[i], i < N - 5 ? exp((double)x[i] * 0.25 - top) / sum : 0, 2e-6);
+    for (int i = 0; i < N; i++) close_to((double)p[i], i < N - 5 ? exp((double)x[i] * 0.25 - top) / sum : 0, 5e-6);
     for (int i = 0; i < N; i++) {
         lse += exp((double)x[i]);
         lq += exp((double)g[i]);
@@ -249,7 +249,7 @@ static void test_network(void **state)
     close_to(ref.log_sum_exp(x, N), lse, 1e-7);
     close_to(ref.log_sum_exp(g, N), lq, 1e-7);
     for (int i = 0; i < N; i++) kl += exp((double)x[i] - lse) * ((double)x[i] - lse - (double)g[i] + lq);
-    close_to(ref.kl_row(x, lse, g, lq, N), kl, 2e-6);
+    close_to(ref.kl_row(x, lse, g, lq, N), kl, 5e-6);
 }
 
 /* Closed forms: a quarter turn swaps the halves; exact sums of powers of two. */
