@@ -9,48 +9,29 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "formats/checkpoint.h"
 #include "golden.h"
-#include "model/arch.h"
-#include "model/exec.h"
+#include "run/model.h"
 
 typedef struct opened {
     vq_arena arena;
-    vq_checkpoint checkpoint;
-    vq_graph graph;
-    vq_kernels kernels;
+    vq_job job;
+    vq_model model;
     vq_exec exec;
 } opened;
 
 static void open_model(opened *o, const char *path)
 {
     vq_err e = {0};
+    *o = (opened){.arena = {0}};
     vq_arena_init(&o->arena, NULL);
-    if (vq_checkpoint_open(&o->checkpoint, path, &o->arena, &e) != VQ_OK) fail_msg("%s", e.text);
-    const vq_hf_config *c = &o->checkpoint.config;
-    const vq_arch_config arch = {.model_type = c->model_type,
-                                 .hidden = c->hidden,
-                                 .ffn = c->ffn,
-                                 .layers = c->layers,
-                                 .heads = c->heads,
-                                 .kv_heads = c->kv_heads,
-                                 .head_dim = c->head_dim,
-                                 .vocab = c->vocab,
-                                 .max_position = c->max_position,
-                                 .norm_eps = c->norm_eps,
-                                 .rope_theta = c->rope_theta,
-                                 .tied = c->tied,
-                                 .attention_bias = c->attention_bias,
-                                 .mlp_bias = c->mlp_bias,
-                                 .activation = c->activation};
-    assert_int_equal(vq_arch_find(c->model_type)->build(&arch, &o->graph, &o->arena, &e), VQ_OK);
-    assert_int_equal(vq_kernels_select(&o->kernels, NULL, false, &e), VQ_OK);
-    o->exec = (vq_exec){.graph = &o->graph, .source = &o->checkpoint.source, .kernels = &o->kernels, .arena = &o->arena};
+    if (vq_model_open(&o->model, path, &o->arena, &e) != VQ_OK) fail_msg("%s", e.text);
+    assert_int_equal(vq_kernels_select(&o->job.kernels, NULL, false, &e), VQ_OK);
+    o->exec = vq_model_exec(&o->model, &o->job, &o->arena, false);
 }
 
 static void close_model(opened *o)
 {
-    vq_checkpoint_close(&o->checkpoint);
+    vq_model_close(&o->model);
     vq_arena_done(&o->arena);
 }
 
@@ -59,14 +40,15 @@ static float worst_difference(const opened *o, const int32_t *ids, int64_t lengt
 {
     const vq_batch b = {.sequences = 1, .length = length};
     vq_err e = {0};
-    float *h = malloc((size_t)(length * o->graph.hidden) * sizeof *h), *logits = malloc((size_t)(length * o->graph.vocab) * sizeof *logits);
+    float *h = malloc((size_t)(length * o->model.graph.hidden) * sizeof *h),
+          *logits = malloc((size_t)(length * o->model.graph.vocab) * sizeof *logits);
     float worst = 0;
     if (vq_exec_embed(&o->exec, &b, ids, h, &e) != VQ_OK) fail_msg("%s", e.text);
-    for (int layer = 0; layer < o->graph.layers; layer++)
+    for (int layer = 0; layer < o->model.graph.layers; layer++)
         if (vq_exec_block(&o->exec, &b, layer, h, &e) != VQ_OK) fail_msg("%s", e.text);
     if (vq_exec_norm(&o->exec, h, length, h, &e) != VQ_OK) fail_msg("%s", e.text);
-    if (vq_exec_logits(&o->exec, h, length, 0, o->graph.vocab, logits, &e) != VQ_OK) fail_msg("%s", e.text);
-    for (int64_t i = 0; i < length * o->graph.vocab; i++) worst = fmaxf(worst, fabsf(logits[i] - want[i]));
+    if (vq_exec_logits(&o->exec, h, length, 0, o->model.graph.vocab, logits, &e) != VQ_OK) fail_msg("%s", e.text);
+    for (int64_t i = 0; i < length * o->model.graph.vocab; i++) worst = fmaxf(worst, fabsf(logits[i] - want[i]));
     free(logits);
     free(h);
     return worst;
@@ -104,14 +86,14 @@ static void golden_family(const char *family)
     const int64_t length = read_tokens(golden_path(path, sizeof path, rest), ids, 4096);
     snprintf(rest, sizeof rest, "file-formats/%s/base", family);
     open_model(&o, golden_path(path, sizeof path, rest));
-    round_frequencies(&o.graph);
+    round_frequencies(&o.model.graph);
     snprintf(rest, sizeof rest, "file-formats/%s/logits_base_f32.safetensors", family);
     assert_int_equal(vq_st_open(&stored, golden_path(path, sizeof path, rest), &o.arena, &e), VQ_OK);
     const vq_tensor *want = NULL;
     for (size_t i = 0; i < stored.count; i++)
         if (strcmp(stored.tensors[i].name, "logits") == 0) want = &stored.tensors[i];
     assert_non_null(want);
-    assert_int_equal(want->bytes, (size_t)(length * o.graph.vocab) * sizeof(float));
+    assert_int_equal(want->bytes, (size_t)(length * o.model.graph.vocab) * sizeof(float));
     float *logits = malloc(want->bytes);
     memcpy(logits, want->data, want->bytes);
     const float worst = worst_difference(&o, ids, length, logits);
