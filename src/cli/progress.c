@@ -61,8 +61,10 @@ static const char *short_count(double v, char *buf, size_t len)
 static const char *clock_text(double seconds, char *buf, size_t len)
 {
     const long s = seconds < 0 ? 0 : seconds > 3.6e6 ? 3600000 : (long)(seconds + 0.5);
-    if (s >= 3600) snprintf(buf, len, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else snprintf(buf, len, "%ld:%02ld", s / 60, s % 60);
+    if (s >= 3600)
+        snprintf(buf, len, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(buf, len, "%ld:%02ld", s / 60, s % 60);
     return buf;
 }
 
@@ -73,8 +75,9 @@ static const char *figures(const vq_progress *p, double now, char *buf, size_t l
     const double took = now - p->began, speed = took > 0 ? (double)p->done / took : 0;
     const bool ended = p->done >= p->total;
     const double wait = ended ? took : speed > 0 ? (double)(p->total - p->done) / speed : 0;
-    snprintf(buf, len, "%s/%s  %s/s  %s %s", short_count((double)p->done, done, sizeof done), short_count((double)p->total, total, sizeof total),
-             short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left), ended ? "taken" : "left");
+    snprintf(buf, len, "%s/%s  %s/s  %s %s", short_count((double)p->done, done, sizeof done),
+             short_count((double)p->total, total, sizeof total), short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left),
+             ended ? "taken" : "left");
     return buf;
 }
 
@@ -93,8 +96,8 @@ static void draw_bar(vq_progress *p, double now)
     const int full = (int)(share * width);
     for (int i = 0; i < width; i++) cells[i] = i < full ? '=' : i == full ? '>' : ' ';
     cells[width] = 0;
-    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells, p->color ? "\033[0m" : "", (int)(100 * share),
-            figures(p, now, text, sizeof text));
+    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells, p->color ? "\033[0m" : "",
+            (int)(100 * share), figures(p, now, text, sizeof text));
     p->bar = true;
     p->drawn = now;
     if (p->done >= p->total) vq_progress_end(p);
@@ -176,8 +179,10 @@ void vq_progress_line(vq_progress *p, int level, const char *text)
 {
     if (level > p->level) return;
     clear_bar(p);
-    if (p->mode == VQ_PROGRESS_JSON) print_json(json_pack("{s:s, s:s}", "event", "line", "text", text));
-    else fprintf(stderr, "%s\n", text);
+    if (p->mode == VQ_PROGRESS_JSON)
+        print_json(json_pack("{s:s, s:s}", "event", "line", "text", text));
+    else
+        fprintf(stderr, "%s\n", text);
 }
 
 void vq_progress_warning(vq_progress *p, const char *code, const char *where, const char *text)
@@ -187,12 +192,15 @@ void vq_progress_warning(vq_progress *p, const char *code, const char *where, co
         print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "warning", "code", code, "where", where, "text", text));
         return;
     }
-    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "", p->color ? "\033[0m" : "", where, *where ? ": " : "", text, code);
+    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "", p->color ? "\033[0m" : "", where, *where ? ": " : "", text,
+            code);
 }
 
 void vq_progress_error(vq_progress *p, const char *text)
 {
     vq_progress_end(p);
-    if (p->mode == VQ_PROGRESS_JSON) print_json(json_pack("{s:s, s:s}", "event", "error", "text", text));
-    else fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "", p->color ? "\033[0m" : "", text);
+    if (p->mode == VQ_PROGRESS_JSON)
+        print_json(json_pack("{s:s, s:s}", "event", "error", "text", text));
+    else
+        fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "", p->color ? "\033[0m" : "", text);
 }

@@ -50,18 +50,6 @@ static vq_status collect_weights(vq_plan *p, vq_arena *a, vq_err *e)
     return vq_fail(e, VQ_E_INPUT, "%s: no 2-D tensor named *.weight; there is nothing to quantize", p->model->checkpoint.path);
 }
 
-static bool is_float_scale(vq_scale_type t)
-{
-    return t == VQ_SCALE_F32 || t == VQ_SCALE_F16 || t == VQ_SCALE_BF16;
-}
-
-/* compressed-tensors stores float scales in the model's own type, whatever the preset says. */
-static void adopt_model_type(vq_num *n, vq_dtype model)
-{
-    if (!is_float_scale(n->scale)) return;
-    n->scale = model == VQ_F16 ? VQ_SCALE_F16 : model == VQ_F32 ? VQ_SCALE_F32 : VQ_SCALE_BF16;
-}
-
 static vq_status check_float(const vq_plan_weight *w, vq_err *e)
 {
     const vq_dtype t = w->tensor->dtype;
@@ -83,7 +71,7 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     if (!w->quantized) return VQ_OK;
     VQ_TRY(check_float(w, e));
     w->scheme = *rule->scheme;
-    if (p->format == VQ_FORMAT_CT) adopt_model_type(&w->scheme.weight, p->model->dtype);
+    vq_format_adapt(p->format, p->model->dtype, &w->scheme);
     int64_t per_row, count;
     if (vq_group_count(&w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1], &per_row, &count, e) != VQ_OK)
         return vq_at(e, "%s", w->module);

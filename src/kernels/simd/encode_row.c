@@ -23,7 +23,7 @@ static inline vi encode_float_at(const grid_lanes *l, vf x, vf scale, vf zero)
 
 static inline void store_codes(uint8_t *codes, size_t n, vi code)
 {
-    const vu8 c = __builtin_convertvector((vu)code, vu8);
+    const vu8 c = vu8_of(code);
     if (n >= VQ_L) {
         memcpy(codes, &c, sizeof c);
         return;
