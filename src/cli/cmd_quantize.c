@@ -58,7 +58,7 @@ static void show_calibration(FILE *out, const json_t *c)
     if (tokens > 0)
         vq_show_field(out, "calibrated on", "%s, %lld tokens", source, (long long)tokens);
     else
-        vq_show_field(out, "calibrated on", "%s", *source ? source : "nothing (data-free)");
+        vq_show_field(out, "calibrated on", "nothing: the recipe needs no data");
 }
 
 static void show_worst(FILE *out, const json_t *worst)

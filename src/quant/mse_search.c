@@ -61,6 +61,10 @@ static void band_ranges(const search_run *r, band *b, int64_t i)
             b->hi[g] = fmaxf(b->hi[g], hi[g]);
         }
     }
+    for (int64_t g = 0; r->s->base != 0 && g < q->per_row; g++) {
+        b->lo[g] *= r->s->base;
+        b->hi[g] *= r->s->base;
+    }
 }
 
 /* Scales of the whole band at one step, as `num` stores them. */

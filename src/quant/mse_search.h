@@ -11,7 +11,8 @@ typedef struct vq_mse_search {
     int steps;                   /* at most VQ_MSE_MAX_STEPS */
     int patience;                /* 0: none */
     double power;                /* error = sum |w - w^|^power */
-    float (*factor)(int step);   /* step -> factor on the group's range; NULL: offsets */
+    float base;                  /* on the group's range, before the factor; 0: 1 */
+    float (*factor)(int step);   /* step -> factor on the range; NULL: offsets */
     const int8_t *offset;        /* step -> offset from the code of the plain scale (coded scales) */
     bool before_rounding;        /* judge a scale as f32 under a second-level scale, before it becomes a code */
 } vq_mse_search;
