@@ -1,6 +1,7 @@
 /* artifact.c -- what a format takes, and the tensors of one quantized module: declared, written, digested. */
 #include "formats/artifact.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,10 @@ void vq_format_adapt(vq_format f, vq_dtype model, vq_scheme *s)
 
 vq_super vq_format_super(vq_format f, vq_super s)
 {
-    if (f == VQ_FORMAT_CT) return vq_super_as_divisor(s);
+    if (f == VQ_FORMAT_CT) {
+        const vq_super d = vq_super_as_divisor(s);
+        return (vq_super){.value = d.value <= FLT_MAX ? d.value : FLT_MAX, .divides = true};
+    }
     return s.divides ? (vq_super){.value = 1 / s.value} : s;
 }
 

@@ -7,7 +7,7 @@
 #include "formats/ct_args.h"
 #include "formats/ct_config.h"
 
-enum { EXPRESSIONS_MAX = 4096, MATCH_LIMIT = 100000 };
+enum { EXPRESSIONS_MAX = 512, MATCH_LIMIT = 100000 };
 #define CLASS_NAME "Linear"
 
 /* One target or ignore entry; group -1: ignore. */

@@ -92,8 +92,10 @@ static vq_status check_fields(const vq_stored_module *s, vq_err *e)
     const vq_linear *l = &s->linear;
     const vq_module m = {.name = l->name, .n = l->n, .k = l->k, .arc_s = l->arc_s, .scheme = &l->scheme};
     int64_t per_row, groups;
-    const vq_status status = vq_group_count(&l->scheme.weight, l->n, l->k_stored, &per_row, &groups, e);
-    if (status != VQ_OK) return vq_fail(e, VQ_E_INPUT, "%s", e ? e->text : "");
+    if (vq_group_count(&l->scheme.weight, l->n, l->k_stored, &per_row, &groups, e) != VQ_OK) {
+        if (e) e->status = VQ_E_INPUT; /* the cause as it is: here it is the file's fault */
+        return VQ_E_INPUT;
+    }
     for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++)
         VQ_TRY(check_field(s, &s->layout->fields[i], s->tensors[i], &m, e));
     return VQ_OK;
