@@ -127,7 +127,7 @@ size_t vq_code_row(const vq_layout *l, const vq_layout_field *f, const vq_num *n
 
 static uint8_t flip_of(const vq_layout *l, const vq_num *num)
 {
-    return l->offset ? (uint8_t)(1u << (num->grid.bits - 1)) : 0;
+    return (uint8_t)(l->offset ? 1u << (num->grid.bits - 1) : 0u);
 }
 
 void vq_pack_codes(const vq_layout *l, const vq_layout_field *f, const vq_qtensor *q, int64_t r0, int64_t n, uint8_t *out)
