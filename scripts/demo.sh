@@ -28,7 +28,8 @@ value() { sed "s/.*\"$1\":\\([-0-9.e+]*\\).*/\\1/" "$2"; }
 
 say $vq version
 for recipe in nvfp4-arc nvfp4; do
-    say $vq quantize --recipe $recipe.yaml $model/model.safetensors --data $model/valid.txt -o $out/tiny-llama.$recipe --force
+    say $vq quantize --recipe $recipe.yaml $model/model.safetensors --data $model/valid.txt -o $out/tiny-llama.$recipe --force >$out/$recipe.txt
+    cat $out/$recipe.txt
     say $vq verify $out/tiny-llama.$recipe
 done
 # shellcheck disable=SC2086
@@ -48,8 +49,7 @@ for name in model nvfp4-arc nvfp4; do
     if [ $name = model ]; then
         path=$model/model.safetensors
     else
-        $vq plan $model -r $name --json --progress none >$out/plan.json
-        bits=$(value bits_per_weight $out/plan.json)
+        bits=$(sed -n 's/^  bits per weight *\([0-9.]*\).*/\1/p' $out/$name.txt)
     fi
     printf '%-28s %10s %16.2f %12.3f\n' "$name" $(($(wc -c <"$path") / 1024)) "$bits" "$(value perplexity $out/$name.json)"
 done

@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 
+/* clang-format off: a table */
 /*                    kind            signed bits  e  m bias frac  bfp  max_code    max */
 #define VQ_GRID_E2M1  {VQ_GRID_FLOAT, true,   4,   2, 1,   1,  0, false, 0x07,        6.0F}
 #define VQ_GRID_E2M3  {VQ_GRID_FLOAT, true,   6,   2, 3,   1,  0, false, 0x1f,        7.5F}
@@ -14,5 +15,6 @@
 #define VQ_GRID_E8M0  {VQ_GRID_FLOAT, false,  8,   8, 0, 127,  0, false, 0xfe,    0x1p127F}
 #define VQ_GRID_MXINT8 {VQ_GRID_INT,  true,   8,   0, 0,   0,  6, false,    0,   1.984375F}
 #define VQ_GRID_I(b)  {VQ_GRID_INT,   true,  (uint8_t)(b),  0, 0,   0,  0, false,    0, (float)((1 << ((b) - 1)) - 1)}
+/* clang-format on */
 
 #endif

@@ -120,7 +120,7 @@ const char *vq_grid_name(const vq_grid *g, char *buf)
 {
     const size_t len = 16;
     for (size_t i = 0; i < NAMED; i++)
-        if (vq_grid_equal(g, &named[i].grid)) return strcpy(buf, named[i].name);
+        if (vq_grid_equal(g, &named[i].grid)) return memcpy(buf, named[i].name, strlen(named[i].name) + 1);
     if (g->kind == VQ_GRID_FLOAT)
         (void)snprintf(buf, len, "e%um%u", g->ebits, g->mbits);
     else

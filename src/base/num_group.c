@@ -81,8 +81,8 @@ const char *vq_num_text(const vq_num *n, char *buf, size_t len)
     else
         (void)snprintf(observer, sizeof observer, "%s", observer_texts[n->observer]);
     (void)snprintf(buf, len, "%s %s scale %s%s%s%s%s%s%s%s", vq_grid_name(&n->grid, grid), group, scale_names[n->scale],
-                   n->super ? " super f32" : "", n->zero == VQ_ZERO_INT ? " zero int" : "", n->when == VQ_DYNAMIC ? " dynamic" : "", observer,
-                   n->scale == VQ_SCALE_E8M0 ? rule_texts[n->rule] : "", n->range == VQ_RANGE_NARROW ? " range narrow" : "",
+                   n->super ? " super f32" : "", n->zero == VQ_ZERO_INT ? " zero int" : "", n->when == VQ_DYNAMIC ? " dynamic" : "",
+                   observer, n->scale == VQ_SCALE_E8M0 ? rule_texts[n->rule] : "", n->range == VQ_RANGE_NARROW ? " range narrow" : "",
                    compat_texts[n->compat]);
     return buf;
 }

@@ -39,7 +39,7 @@ static vq_status parse_bool(const vq_option *o, const char *text, vq_option_valu
 
 static vq_status parse_choice(const vq_option *o, const char *text, vq_option_value *v, vq_err *e)
 {
-    const size_t n = strlen(text);
+    const size_t n = strchr(text, '|') ? 0 : strlen(text);
     for (const char *p = o->choices; n && p; p = strchr(p, '|')) {
         if (*p == '|') p++;
         if (strncmp(p, text, n) == 0 && (p[n] == '|' || p[n] == 0)) {

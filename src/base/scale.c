@@ -38,7 +38,10 @@ static int bump_bits(const vq_grid *g)
 int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
 {
     const int emax = floor_log2(g->max);
-    int e = (amax > 0 ? floor_log2(amax) : rule == VQ_RULE_FLOOR ? -126 : -127) - emax; /* a zero block under the floor rule counts as FLT_MIN */
+    int e = (amax > 0                ? floor_log2(amax)
+             : rule == VQ_RULE_FLOOR ? -126
+                                     : -127) -
+            emax; /* a zero block under the floor rule counts as FLT_MIN */
     if (rule == VQ_RULE_BUMP && amax > 0) {
         const float low = ldexpf(amax, -(e + emax)), step = ldexpf(1.0F, -bump_bits(g) - 1);
         if (low >= 2.0F - step) e++;
@@ -48,7 +51,8 @@ int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
     return e < -127 ? -127 : e > 127 ? 127 : e;
 }
 
-/* How far from zero the codes reach in units of the scale. Full-range ints spread 2^bits values over both signs: half of that, less one half. */
+/* How far from zero the codes reach in units of the scale. Full-range ints spread 2^bits values over both signs: half of that, less one
+ * half. */
 static float reach_of(const vq_num *num)
 {
     const vq_grid *g = &num->grid;

@@ -4,15 +4,44 @@
 
 #include "base/grids.h"
 
-#define BLOCK(n) {VQ_PER_BLOCK, 1, (n)}
-#define NVFP4(w) {.grid = VQ_GRID_E2M1, .group = BLOCK(16), .scale = VQ_SCALE_E4M3, .super = true, .when = (w)}
-#define MX(g, w) {.grid = g, .group = BLOCK(32), .scale = VQ_SCALE_E8M0, .rule = VQ_RULE_BUMP, .when = (w)}
-#define FP8(k, s, w) {.grid = VQ_GRID_E4M3, .group = {(k), 0, 0}, .scale = (s), .when = (w)}
-#define FP8_BLOCK(r, c, s, w) {.grid = VQ_GRID_E4M3, .group = {VQ_PER_BLOCK, (r), (c)}, .scale = (s), .when = (w)}
-#define INT8(k, s, w) {.grid = VQ_GRID_I(8), .group = {(k), 0, 0}, .scale = (s), .when = (w)}
-#define INT4(n, z) {.grid = VQ_GRID_I(4), .group = BLOCK(n), .scale = VQ_SCALE_BF16, .zero = (z)}
-#define BOTH(name, w, a) {.id = name, .has_weight = true, .has_act = true, .weight = w, .act = a}
-#define ONLY(name, w) {.id = name, .has_weight = true, .weight = w}
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initializers */
+#define BLOCK(n)                                                                                                                           \
+    {                                                                                                                                      \
+        VQ_PER_BLOCK, 1, (n)                                                                                                               \
+    }
+#define NVFP4(w)                                                                                                                           \
+    {                                                                                                                                      \
+        .grid = VQ_GRID_E2M1, .group = BLOCK(16), .scale = VQ_SCALE_E4M3, .super = true, .when = (w)                                       \
+    }
+#define MX(g, w)                                                                                                                           \
+    {                                                                                                                                      \
+        .grid = g, .group = BLOCK(32), .scale = VQ_SCALE_E8M0, .rule = VQ_RULE_BUMP, .when = (w)                                           \
+    }
+#define FP8(k, s, w)                                                                                                                       \
+    {                                                                                                                                      \
+        .grid = VQ_GRID_E4M3, .group = {(k), 0, 0}, .scale = (s), .when = (w)                                                              \
+    }
+#define FP8_BLOCK(r, c, s, w)                                                                                                              \
+    {                                                                                                                                      \
+        .grid = VQ_GRID_E4M3, .group = {VQ_PER_BLOCK, (r), (c)}, .scale = (s), .when = (w)                                                 \
+    }
+#define INT8(k, s, w)                                                                                                                      \
+    {                                                                                                                                      \
+        .grid = VQ_GRID_I(8), .group = {(k), 0, 0}, .scale = (s), .when = (w)                                                              \
+    }
+#define INT4(n, z)                                                                                                                         \
+    {                                                                                                                                      \
+        .grid = VQ_GRID_I(4), .group = BLOCK(n), .scale = VQ_SCALE_BF16, .zero = (z)                                                       \
+    }
+#define BOTH(name, w, a)                                                                                                                   \
+    {                                                                                                                                      \
+        .id = name, .has_weight = true, .has_act = true, .weight = w, .act = a                                                             \
+    }
+#define ONLY(name, w)                                                                                                                      \
+    {                                                                                                                                      \
+        .id = name, .has_weight = true, .weight = w                                                                                        \
+    }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const vq_scheme presets[] = {
     BOTH("nvfp4", NVFP4(VQ_STATIC), NVFP4(VQ_DYNAMIC)),

@@ -6,8 +6,11 @@
 
 static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
-    if (!a->data == !a->tokens) return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s", a->data ? ", not both" : "");
-    if (a->stride > a->window) return vq_fail(e, VQ_E_RECIPE, "--stride %lld is larger than --window %lld: tokens would be left out", (long long)a->stride, (long long)a->window);
+    if (!a->data == !a->tokens)
+        return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s", a->data ? ", not both" : "");
+    if (a->stride > a->window)
+        return vq_fail(e, VQ_E_RECIPE, "--stride %lld is larger than --window %lld: tokens would be left out", (long long)a->stride,
+                       (long long)a->window);
     return VQ_OK;
 }
 
@@ -38,22 +41,22 @@ static vq_status run_eval(vq_session *s, json_t **result, bool *answer, vq_err *
 /* The error of a perplexity: exp is steep, so the loss's standard error times the perplexity. */
 static void show_perplexity(FILE *out, const char *name, const json_t *r)
 {
-    const double ppl = vq_json_real(r, "perplexity"), error = vq_json_real(r, "nll_stderr");
-    vq_show_field(out, name, "%.4f +- %.4f   (loss %.5f +- %.5f)", ppl, ppl * error, vq_json_real(r, "nll"), error);
+    const double ppl = vq_result_real(r, "perplexity"), error = vq_result_real(r, "nll_stderr");
+    vq_show_field(out, name, "%.4f +- %.4f   (loss %.5f +- %.5f)", ppl, ppl * error, vq_result_real(r, "nll"), error);
 }
 
 static void show_pair(FILE *out, const json_t *r)
 {
-    const double delta = vq_json_real(r, "delta_nll"), error = vq_json_real(r, "delta_nll_stderr");
+    const double delta = vq_result_real(r, "delta_nll"), error = vq_result_real(r, "delta_nll_stderr");
     vq_show_field(out, "loss difference", "%+.5f +- %.5f   (perplexity %+.2f %%)", delta, error, 100 * expm1(delta));
-    vq_show_field(out, "KL divergence", "%.5f +- %.5f", vq_json_real(r, "kl"), vq_json_real(r, "kl_stderr"));
-    vq_show_field(out, "same top token", "%.2f %%", 100 * vq_json_real(r, "top1_agreement"));
+    vq_show_field(out, "KL divergence", "%.5f +- %.5f", vq_result_real(r, "kl"), vq_result_real(r, "kl_stderr"));
+    vq_show_field(out, "same top token", "%.2f %%", 100 * vq_result_real(r, "top1_agreement"));
 }
 
 static void show_eval(FILE *out, const vq_session *s, const json_t *r)
 {
     const json_t *ref = json_object_get(r, "ref");
-    const double tokens = vq_json_real(r, "tokens"), seconds = vq_json_real(r, "seconds");
+    const double tokens = vq_result_real(r, "tokens"), seconds = vq_result_real(r, "seconds");
     char clean[512];
     vq_show_field(out, "model", "%s", vq_show_clean(s->args->operands[1], clean, sizeof clean));
     show_perplexity(out, "perplexity", r);
@@ -62,7 +65,7 @@ static void show_eval(FILE *out, const vq_session *s, const json_t *r)
         show_perplexity(out, "its perplexity", ref);
         show_pair(out, r);
     }
-    vq_show_field(out, "predicted", "%.0f tokens in %lld windows", tokens, (long long)vq_json_int(r, "windows"));
+    vq_show_field(out, "predicted", "%.0f tokens in %lld windows", tokens, (long long)vq_result_int(r, "windows"));
     if (seconds > 0) vq_show_field(out, "took", "%.1f s, %.0f tokens/s", seconds, tokens / seconds);
 }
 

@@ -39,22 +39,26 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
 static void show_sizes(FILE *out, const json_t *r)
 {
     char before[32], after[32], peak[32];
-    const double in = vq_json_real(r, "bytes_in"), now = vq_json_real(r, "bytes_out"), memory = vq_json_real(r, "peak_bytes");
-    const double bits = vq_json_real(r, "bits_per_weight");
+    const double in = vq_result_real(r, "bytes_in"), now = vq_result_real(r, "bytes_out"), memory = vq_result_real(r, "peak_bytes");
+    const double bits = vq_result_real(r, "bits_per_weight");
     if (in > 0 && now > 0)
-        vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before), vq_show_bytes(now, after, sizeof after), 100 * now / in);
-    if (!isnan(bits)) vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits, (long long)vq_json_int(r, "modules"));
-    if (!isnan(memory)) vq_show_field(out, "took", "%.1f s, %s of memory", vq_json_real(r, "seconds"), vq_show_bytes(memory, peak, sizeof peak));
+        vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before), vq_show_bytes(now, after, sizeof after),
+                      100 * now / in);
+    if (!isnan(bits)) vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits, (long long)vq_result_int(r, "modules"));
+    if (!isnan(memory))
+        vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"), vq_show_bytes(memory, peak, sizeof peak));
 }
 
 static void show_calibration(FILE *out, const json_t *c)
 {
     char source[128];
     if (!json_is_object(c)) return;
-    vq_show_clean(vq_json_str(c, "kind"), source, sizeof source);
-    const json_int_t tokens = vq_json_int(c, "tokens");
-    if (tokens > 0) vq_show_field(out, "calibrated on", "%s, %lld tokens", source, (long long)tokens);
-    else vq_show_field(out, "calibrated on", "%s", *source ? source : "nothing (data-free)");
+    vq_show_clean(vq_result_text(c, "kind"), source, sizeof source);
+    const json_int_t tokens = vq_result_int(c, "tokens");
+    if (tokens > 0)
+        vq_show_field(out, "calibrated on", "%s, %lld tokens", source, (long long)tokens);
+    else
+        vq_show_field(out, "calibrated on", "nothing: the recipe needs no data");
 }
 
 static void show_worst(FILE *out, const json_t *worst)
@@ -71,10 +75,11 @@ static void show_worst(FILE *out, const json_t *worst)
 
 static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
 {
-    static const vq_column files[] = {{"name", "files", VQ_CELL_TEXT, 0}, {"bytes", "size", VQ_CELL_BYTES, 0}, {"sha256", "sha256", VQ_CELL_TEXT, 0}};
+    static const vq_column files[] = {
+        {"name", "files", VQ_CELL_TEXT, 0}, {"bytes", "size", VQ_CELL_BYTES, 0}, {"sha256", "sha256", VQ_CELL_TEXT, 0}};
     char model[512], folder[512];
     vq_show_field(out, "input", "%s", vq_show_clean(s->args->operands[0], model, sizeof model));
-    vq_show_field(out, "output", "%s", vq_show_clean(vq_json_str(r, "out"), folder, sizeof folder));
+    vq_show_field(out, "output", "%s", vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder));
     show_sizes(out, r);
     show_calibration(out, json_object_get(r, "calibration"));
     show_worst(out, json_object_get(r, "worst"));

@@ -30,7 +30,8 @@ static json_t *list_recipes(void)
     json_t *rows = json_array();
     for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) {
         char about[256];
-        json_array_append_new(rows, json_pack("{s:s, s:s}", "name", r->name, "about", shipped_value(r->text, "about", about, sizeof about)));
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s}", "name", r->name, "about", shipped_value(r->text, "about", about, sizeof about)));
     }
     return json_pack("{s:o}", "recipes", rows);
 }
@@ -44,16 +45,20 @@ static json_t *list_schemes(void)
         if (s->has_weight) vq_num_text(&s->weight, weight, sizeof weight);
         if (s->has_act) vq_num_text(&s->act, act, sizeof act);
         json_array_append_new(rows, json_pack("{s:s, s:f, s:s, s:s}", "id", s->id, "bits_per_weight",
-                                              s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0, "weight", weight, "act", act));
+                                              s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0, "weight", weight, "act",
+                                              act));
     }
     return json_pack("{s:o}", "schemes", rows);
 }
 
 static void range_text(const vq_option *o, char *buf, size_t len)
 {
-    if (o->type == VQ_OPT_CHOICE) snprintf(buf, len, "%s", o->choices);
-    else if (o->type == VQ_OPT_BOOL) snprintf(buf, len, "true|false");
-    else snprintf(buf, len, "%g..%g", o->min, o->max);
+    if (o->type == VQ_OPT_CHOICE)
+        snprintf(buf, len, "%s", o->choices);
+    else if (o->type == VQ_OPT_BOOL)
+        snprintf(buf, len, "true|false");
+    else
+        snprintf(buf, len, "%g..%g", o->min, o->max);
 }
 
 static json_t *option_rows(const vq_option *table)
@@ -121,10 +126,14 @@ static vq_status unknown_name(const char *name, vq_err *e)
 static vq_status show_name(const char *name, json_t **result, vq_err *e)
 {
     const vq_shipped *shipped = find_shipped(name);
-    if (strcmp(name, "schemes") == 0) *result = list_schemes();
-    else if (strcmp(name, "passes") == 0) *result = list_passes();
-    else if (shipped) *result = json_pack("{s:s, s:s}", "name", shipped->name, "text", shipped->text);
-    else *result = show_pass(name);
+    if (strcmp(name, "schemes") == 0)
+        *result = list_schemes();
+    else if (strcmp(name, "passes") == 0)
+        *result = list_passes();
+    else if (shipped)
+        *result = json_pack("{s:s, s:s}", "name", shipped->name, "text", shipped->text);
+    else
+        *result = show_pass(name);
     return *result ? VQ_OK : unknown_name(name, e);
 }
 
@@ -132,8 +141,8 @@ static vq_status check_recipe(vq_session *s, const char *path, json_t **result, 
 {
     vq_recipe r;
     VQ_TRY(vq_recipe_load(&r, path, s->args->sets.text, s->args->sets.n, vq_run_passes(), &s->arena, e));
-    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_json_text(r.path), "name", vq_json_text(r.name), "rules", r.nrules, "passes",
-                        r.npasses, "format", r.format, "resolved", vq_json_text(r.resolved));
+    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_text_json(r.path), "name", vq_text_json(r.name), "rules", r.nrules,
+                        "passes", r.npasses, "format", r.format, "resolved", vq_text_json(r.resolved));
     return vq_output_input(&s->output, r.path, false, &s->job.watch, &s->arena, e);
 }
 
@@ -143,7 +152,8 @@ static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err
     (void)answer;
     if (strcmp(a->operands[0], "check") != 0 && a->sets.n) return vq_fail(e, VQ_E_RECIPE, "--set works with `vq recipe check` alone");
     if (strcmp(a->operands[0], "list") == 0) {
-        if (a->noperands > 1) return vq_fail(e, VQ_E_RECIPE, "`vq recipe list` takes no name; `vq recipe show %s` shows one", a->operands[1]);
+        if (a->noperands > 1)
+            return vq_fail(e, VQ_E_RECIPE, "`vq recipe list` takes no name; `vq recipe show %s` shows one", a->operands[1]);
         *result = list_recipes();
         return VQ_OK;
     }
@@ -154,36 +164,49 @@ static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err
 
 static void show_options(FILE *out, const json_t *r)
 {
-    static const vq_column columns[] = {
-        {"name", "option", VQ_CELL_TEXT, 0}, {"default", "default", VQ_CELL_TEXT, 0}, {"range", "range", VQ_CELL_TEXT, 0}, {"doc", "meaning", VQ_CELL_TEXT, 0}};
+    static const vq_column columns[] = {{"name", "option", VQ_CELL_TEXT, 0},
+                                        {"default", "default", VQ_CELL_TEXT, 0},
+                                        {"range", "range", VQ_CELL_TEXT, 0},
+                                        {"doc", "meaning", VQ_CELL_TEXT, 0}};
     const json_t *options = json_object_get(r, "options");
-    vq_show_field(out, vq_json_str(r, "name"), "%s: %s", vq_json_str(r, "kind"), vq_json_str(r, "doc"));
-    vq_show_field(out, "source", "%s", vq_json_str(r, "source"));
+    vq_show_field(out, vq_result_text(r, "name"), "%s: %s", vq_result_text(r, "kind"), vq_result_text(r, "doc"));
+    vq_show_field(out, "source", "%s", vq_result_text(r, "source"));
     fputc('\n', out);
-    if (json_array_size(options)) vq_show_table(out, options, columns, 4);
-    else fprintf(out, "  no options\n");
+    if (json_array_size(options))
+        vq_show_table(out, options, columns, 4);
+    else
+        fprintf(out, "  no options\n");
 }
 
 static void show_check(FILE *out, const vq_session *s, const json_t *r)
 {
     char path[512];
-    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n", vq_show_clean(vq_json_str(r, "path"), path, sizeof path), (long long)vq_json_int(r, "rules"),
-            (long long)vq_json_int(r, "passes"), vq_json_str(r, "format"));
-    if (s->args->verbose) fputs(vq_json_str(r, "resolved"), out);
+    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n", vq_show_clean(vq_result_text(r, "path"), path, sizeof path),
+            (long long)vq_result_int(r, "rules"), (long long)vq_result_int(r, "passes"), vq_result_text(r, "format"));
+    if (s->args->verbose) fputs(vq_result_text(r, "resolved"), out);
 }
 
 static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column recipes[] = {{"name", "recipe", VQ_CELL_TEXT, 0}, {"about", "about", VQ_CELL_TEXT, 0}};
-    static const vq_column schemes[] = {
-        {"id", "scheme", VQ_CELL_TEXT, 0}, {"bits_per_weight", "bits", VQ_CELL_REAL, 3}, {"weight", "weight", VQ_CELL_TEXT, 0}, {"act", "input", VQ_CELL_TEXT, 0}};
-    static const vq_column passes[] = {{"name", "pass", VQ_CELL_TEXT, 0}, {"kind", "kind", VQ_CELL_TEXT, 0}, {"doc", "does", VQ_CELL_TEXT, 0}};
-    if (json_object_get(r, "recipes")) vq_show_table(out, json_object_get(r, "recipes"), recipes, 2);
-    else if (json_object_get(r, "schemes")) vq_show_table(out, json_object_get(r, "schemes"), schemes, 4);
-    else if (json_is_array(json_object_get(r, "passes"))) vq_show_table(out, json_object_get(r, "passes"), passes, 3);
-    else if (json_object_get(r, "text")) fputs(vq_json_str(r, "text"), out);
-    else if (json_object_get(r, "kind")) show_options(out, r);
-    else show_check(out, s, r);
+    static const vq_column schemes[] = {{"id", "scheme", VQ_CELL_TEXT, 0},
+                                        {"bits_per_weight", "bits", VQ_CELL_REAL, 3},
+                                        {"weight", "weight", VQ_CELL_TEXT, 0},
+                                        {"act", "input", VQ_CELL_TEXT, 0}};
+    static const vq_column passes[] = {
+        {"name", "pass", VQ_CELL_TEXT, 0}, {"kind", "kind", VQ_CELL_TEXT, 0}, {"doc", "does", VQ_CELL_TEXT, 0}};
+    if (json_object_get(r, "recipes"))
+        vq_show_table(out, json_object_get(r, "recipes"), recipes, 2);
+    else if (json_object_get(r, "schemes"))
+        vq_show_table(out, json_object_get(r, "schemes"), schemes, 4);
+    else if (json_is_array(json_object_get(r, "passes")))
+        vq_show_table(out, json_object_get(r, "passes"), passes, 3);
+    else if (json_object_get(r, "text"))
+        fputs(vq_result_text(r, "text"), out);
+    else if (json_object_get(r, "kind"))
+        show_options(out, r);
+    else
+        show_check(out, s, r);
 }
 
 const vq_command vq_command_recipe = {

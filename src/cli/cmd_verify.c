@@ -25,17 +25,20 @@ static void show_kernels(FILE *out, const json_t *kernels)
 static void show_verify(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column columns[] = {{"tensor", "tensor", VQ_CELL_TEXT, 0}, {"what", "what is wrong", VQ_CELL_TEXT, 0}};
-    const json_t *failures = json_object_get(r, "failures"), *worst = json_object_get(r, "worst"), *kernels = json_object_get(r, "checked_kernels");
+    const json_t *failures = json_object_get(r, "failures"), *worst = json_object_get(r, "worst"),
+                 *kernels = json_object_get(r, "checked_kernels");
     const size_t n = json_array_size(failures);
     char clean[512];
     vq_show_field(out, "artifact", "%s", vq_show_clean(s->args->operands[0], clean, sizeof clean));
-    vq_show_field(out, "tensors", "%lld", (long long)vq_json_int(r, "tensors"));
+    vq_show_field(out, "tensors", "%lld", (long long)vq_result_int(r, "tensors"));
     if (json_array_size(kernels)) show_kernels(out, kernels);
-    if (json_is_object(worst) && *vq_json_str(worst, "tensor"))
-        vq_show_field(out, "largest error", "%.3g of %.3g allowed, %s", vq_json_real(worst, "error"), vq_json_real(worst, "bound"),
-                      vq_show_clean(vq_json_str(worst, "tensor"), clean, sizeof clean));
-    if (n) vq_show_field(out, "verdict", "NO: %zu %s", n, n == 1 ? "failure" : "failures");
-    else vq_show_field(out, "verdict", "yes: it is what vq.json says");
+    if (json_is_object(worst) && *vq_result_text(worst, "tensor"))
+        vq_show_field(out, "largest error", "%.3g of %.3g allowed, %s", vq_result_real(worst, "error"), vq_result_real(worst, "bound"),
+                      vq_show_clean(vq_result_text(worst, "tensor"), clean, sizeof clean));
+    if (n)
+        vq_show_field(out, "verdict", "NO: %zu %s", n, n == 1 ? "failure" : "failures");
+    else
+        vq_show_field(out, "verdict", "yes: it is what vq.json says");
     if (!n) return;
     fputc('\n', out);
     vq_show_table(out, failures, columns, 2);

@@ -22,13 +22,13 @@ typedef struct vq_session {
 } vq_session;
 
 typedef struct vq_command {
-    const char *name;      /* NULL ends the table */
-    unsigned bit;          /* VQ_CMD_... */
-    const char *words;     /* first operand is one of "a|b"; NULL: free */
+    const char *name;  /* NULL ends the table */
+    unsigned bit;      /* VQ_CMD_... */
+    const char *words; /* first operand is one of "a|b"; NULL: free */
     int operands_min, operands_max;
-    const char *usage;     /* operands and main options */
-    const char *about;     /* one line */
-    const char *operands;  /* lines of help about the operands, indented by two */
+    const char *usage;    /* operands and main options */
+    const char *about;    /* one line */
+    const char *operands; /* lines of help about the operands, indented by two */
     const char *example;
     /* run -- *answer false: it says "no" (exit 1). *result: new reference, may stay NULL. */
     vq_status (*run)(vq_session *s, json_t **result, bool *answer, vq_err *e);

@@ -6,8 +6,9 @@
 #include "cli/show.h"
 
 const vq_command *const vq_commands[] = {
-    &vq_command_plan,   &vq_command_quantize, &vq_command_verify,  &vq_command_eval, &vq_command_inspect,
-    &vq_command_recipe, &vq_command_help,     &vq_command_version, NULL,
+    &vq_command_plan, &vq_command_quantize, &vq_command_verify,
+    &vq_command_eval, &vq_command_inspect,  &vq_command_recipe,
+    &vq_command_help, &vq_command_version,  NULL,
 };
 
 const vq_command *vq_command_find(const char *name, vq_err *e)
@@ -19,8 +20,10 @@ const vq_command *vq_command_find(const char *name, vq_err *e)
         names[n++] = (*c)->name;
     }
     const char *near = vq_nearest(name, names, n);
-    if (near) vq_fail(e, VQ_E_RECIPE, "unknown command '%s'; did you mean '%s'?", name, near);
-    else vq_fail(e, VQ_E_RECIPE, "unknown command '%s'", name);
+    if (near)
+        vq_fail(e, VQ_E_RECIPE, "unknown command '%s'; did you mean '%s'?", name, near);
+    else
+        vq_fail(e, VQ_E_RECIPE, "unknown command '%s'", name);
     return NULL;
 }
 
@@ -35,7 +38,7 @@ static vq_status run_version(vq_session *s, json_t **result, bool *answer, vq_er
 static void show_version(FILE *out, const vq_session *s, const json_t *result)
 {
     (void)s;
-    fprintf(out, "vq %s (%s)\n", vq_json_str(result, "version"), vq_json_str(result, "isa"));
+    fprintf(out, "vq %s (%s)\n", vq_result_text(result, "version"), vq_result_text(result, "isa"));
 }
 
 const vq_command vq_command_version = {

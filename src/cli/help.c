@@ -5,8 +5,7 @@
 
 #define NAME_COLUMNS 28
 
-static const char exit_codes[] =
-    "exit codes: 0 done, 1 no, 2 usage or recipe, 3 input, 4 limit, 5 I/O, 6 numeric, 7 stopped, 70 bug\n";
+static const char exit_codes[] = "exit codes: 0 done, 1 no, 2 usage or recipe, 3 input, 4 limit, 5 I/O, 6 numeric, 7 stopped, 70 bug\n";
 
 const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len)
 {
@@ -35,7 +34,8 @@ void vq_help_command(FILE *f, const vq_command *c)
 
 void vq_help_overview(FILE *f)
 {
-    fprintf(f, "vq: quantize the checkpoint of a language model, verify and evaluate what was written\n\nusage: vq COMMAND [ARGUMENTS]\n\n");
+    fprintf(f,
+            "vq: quantize the checkpoint of a language model, verify and evaluate what was written\n\nusage: vq COMMAND [ARGUMENTS]\n\n");
     for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->about);
     fprintf(f, "\n`vq help COMMAND` shows its arguments. A value: flag, else VQ_*, else recipe, else built in.\n");
     fprintf(f, "example: vq quantize --recipe nvfp4-arc model.safetensors\n%s", exit_codes);
@@ -47,7 +47,8 @@ static vq_status run_help(vq_session *s, json_t **result, bool *answer, vq_err *
     (void)answer;
     const vq_args *a = s->args;
     if (a->man && a->completion) return vq_fail(e, VQ_E_RECIPE, "--man and --completion both print a file: ask for one");
-    if ((a->man || a->completion) && a->noperands) return vq_fail(e, VQ_E_RECIPE, "--man and --completion cover every command: leave '%s' out", a->operands[0]);
+    if ((a->man || a->completion) && a->noperands)
+        return vq_fail(e, VQ_E_RECIPE, "--man and --completion cover every command: leave '%s' out", a->operands[0]);
     if (a->noperands && !vq_command_find(a->operands[0], e)) return e->status;
     return VQ_OK;
 }
@@ -56,11 +57,16 @@ static void show_help(FILE *out, const vq_session *s, const json_t *result)
 {
     (void)result;
     const vq_args *a = s->args;
-    if (a->man) vq_help_man(out);
-    else if (a->completion && strcmp(a->completion, "bash") == 0) vq_help_bash(out);
-    else if (a->completion) vq_help_zsh(out);
-    else if (a->noperands) vq_help_command(out, vq_command_find(a->operands[0], NULL));
-    else vq_help_overview(out);
+    if (a->man)
+        vq_help_man(out);
+    else if (a->completion && strcmp(a->completion, "bash") == 0)
+        vq_help_bash(out);
+    else if (a->completion)
+        vq_help_zsh(out);
+    else if (a->noperands)
+        vq_help_command(out, vq_command_find(a->operands[0], NULL));
+    else
+        vq_help_overview(out);
 }
 
 const vq_command vq_command_help = {

@@ -128,8 +128,10 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
 {
     int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
     if (status != VQ_OK) vq_progress_error(&s->progress, e->text);
-    if (s->args->json) vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL, status == VQ_OK ? result : NULL);
-    else if (status == VQ_OK) c->show(stdout, s, result);
+    if (s->args->json)
+        vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL, status == VQ_OK ? result : NULL);
+    else if (status == VQ_OK)
+        c->show(stdout, s, result);
     code = flush_stdout(s, code);
     json_decref(result);
     return code;
@@ -159,8 +161,10 @@ static int session(const vq_command *c, int argc, char **argv)
     vq_progress_init(&s.progress, &args);
     vq_output_init(&s.output, c->name);
     vq_arena_init(&s.arena, NULL);
-    if (status != VQ_OK) vq_at(&e, "%s", c->name);
-    else status = run_command(c, &s, &result, &answer, &e);
+    if (status != VQ_OK)
+        vq_at(&e, "%s", c->name);
+    else
+        status = run_command(c, &s, &result, &answer, &e);
     const int code = end_command(c, &s, status, result, answer, &e);
     vq_arena_done(&s.arena);
     vq_output_done(&s.output);

@@ -32,7 +32,8 @@ static void put_man_flag(FILE *f, const vq_flag *flag)
     put_roff(f, flag->doc);
     if (flag->type == VQ_FLAG_CHOICE) fprintf(f, ": %s", flag->value);
     fputs(".\nKnown to:", f);
-    if (flag->commands == VQ_CMD_ALL) fputs(" every command", f);
+    if (flag->commands == VQ_CMD_ALL)
+        fputs(" every command", f);
     else
         for (const vq_command *const *c = vq_commands; *c; c++)
             if ((*c)->bit & flag->commands) fprintf(f, " %s", (*c)->name);
@@ -42,12 +43,14 @@ static void put_man_flag(FILE *f, const vq_flag *flag)
 
 void vq_help_man(FILE *f)
 {
-    fprintf(f, ".TH VQ 1 \"\" \"vq %s\" \"User Commands\"\n.SH NAME\nvq \\- quantize, verify and evaluate checkpoints of language models\n", VQ_VERSION);
+    fprintf(f, ".TH VQ 1 \"\" \"vq %s\" \"User Commands\"\n.SH NAME\nvq \\- quantize, verify and evaluate checkpoints of language models\n",
+            VQ_VERSION);
     fputs(".SH SYNOPSIS\n.B vq\n.I COMMAND\n[ARGUMENTS]\n.SH COMMANDS\n", f);
     for (const vq_command *const *c = vq_commands; *c; c++) put_man_command(f, *c);
     fputs(".SH OPTIONS\nA value comes from its flag, else from the environment, else from the recipe, else it is built in.\n", f);
     for (const vq_flag *flag = vq_flags; flag->name; flag++) put_man_flag(f, flag);
-    fputs(".SH EXIT STATUS\n0 done or yes; 1 no (verify failed, a plan does not fit); 2 usage or recipe; 3 input refused; 4 limit; 5 I/O; 6 numeric; "
+    fputs(".SH EXIT STATUS\n0 done or yes; 1 no (verify failed, a plan does not fit); 2 usage or recipe; 3 input refused; 4 limit; 5 I/O; "
+          "6 numeric; "
           "7 stopped; 70 a bug of vq.\n",
           f);
 }
@@ -83,7 +86,9 @@ void vq_help_bash(FILE *f)
     for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, " %s", (*c)->name);
     fputs("\"\n    else case ${COMP_WORDS[1]} in\n", f);
     for (const vq_command *const *c = vq_commands; *c; c++) put_bash_case(f, *c);
-    fputs("    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _vq vq\n", f);
+    fputs("    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _vq "
+          "vq\n",
+          f);
 }
 
 static void put_zsh_flag(FILE *f, const vq_flag *flag)

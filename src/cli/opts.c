@@ -45,7 +45,8 @@ static vq_status set_int(int64_t *out, const vq_flag *f, const char *what, const
     if (end == text || *end || errno || v < f->min || v > f->max) {
         if (f->max == INT64_MAX)
             return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number, at least %lld; got '%s'", what, (long long)f->min, text);
-        return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number from %lld to %lld; got '%s'", what, (long long)f->min, (long long)f->max, text);
+        return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number from %lld to %lld; got '%s'", what, (long long)f->min, (long long)f->max,
+                       text);
     }
     *out = v;
     return VQ_OK;
@@ -65,7 +66,8 @@ static vq_status set_size(int64_t *out, const char *what, const char *text, vq_e
         if (*end == 'i') end++;
     }
     if (*end == 'B') end++;
-    if (!number || *end || !(v >= 1) || v > 0x1p62) return vq_fail(e, VQ_E_RECIPE, "%s needs a size such as 512M or 16G; got '%s'", what, text);
+    if (!number || *end || !(v >= 1) || v > 0x1p62)
+        return vq_fail(e, VQ_E_RECIPE, "%s needs a size such as 512M or 16G; got '%s'", what, text);
     *out = (int64_t)v;
     return VQ_OK;
 }
@@ -169,7 +171,8 @@ static vq_status parse_letters(vq_args *a, unsigned command, int *i, int argc, c
 
 static vq_status add_operand(vq_args *a, const char *text, vq_err *e)
 {
-    if (a->noperands == VQ_MAX_OPERANDS) return vq_fail(e, VQ_E_RECIPE, "too many arguments: '%s' is one more than any command takes", text);
+    if (a->noperands == VQ_MAX_OPERANDS)
+        return vq_fail(e, VQ_E_RECIPE, "too many arguments: '%s' is one more than any command takes", text);
     if (!*text) return vq_fail(e, VQ_E_RECIPE, "an argument is empty");
     a->operands[a->noperands++] = text;
     return VQ_OK;
@@ -215,10 +218,14 @@ vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_
     VQ_TRY(parse_environment(a, command, e));
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
-        if (options && strcmp(arg, "--") == 0) options = false;
-        else if (options && arg[0] == '-' && arg[1] == '-') VQ_TRY(parse_long(a, command, &i, argc, argv, e));
-        else if (options && arg[0] == '-' && arg[1]) VQ_TRY(parse_letters(a, command, &i, argc, argv, e));
-        else VQ_TRY(add_operand(a, arg, e));
+        if (options && strcmp(arg, "--") == 0)
+            options = false;
+        else if (options && arg[0] == '-' && arg[1] == '-')
+            VQ_TRY(parse_long(a, command, &i, argc, argv, e));
+        else if (options && arg[0] == '-' && arg[1])
+            VQ_TRY(parse_letters(a, command, &i, argc, argv, e));
+        else
+            VQ_TRY(add_operand(a, arg, e));
     }
     return seed_to_set(a, e);
 }
@@ -228,10 +235,14 @@ const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t l
     const void *at = (const char *)a + f->offset;
     const char *text = NULL;
     buf[0] = 0;
-    if (f->type == VQ_FLAG_SWITCH) text = *(const bool *)at ? "yes" : "no";
-    else if (f->type == VQ_FLAG_TEXT || f->type == VQ_FLAG_CHOICE) text = *(const char *const *)at;
-    else if (f->type == VQ_FLAG_SIZE && *(const int64_t *)at == 0) text = "none";
-    else if (f->type != VQ_FLAG_LIST) snprintf(buf, len, "%lld", (long long)*(const int64_t *)at);
+    if (f->type == VQ_FLAG_SWITCH)
+        text = *(const bool *)at ? "yes" : "no";
+    else if (f->type == VQ_FLAG_TEXT || f->type == VQ_FLAG_CHOICE)
+        text = *(const char *const *)at;
+    else if (f->type == VQ_FLAG_SIZE && *(const int64_t *)at == 0)
+        text = "none";
+    else if (f->type != VQ_FLAG_LIST)
+        snprintf(buf, len, "%lld", (long long)*(const int64_t *)at);
     return text ? text : buf;
 }
 

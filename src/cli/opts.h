@@ -46,7 +46,15 @@ typedef struct vq_args {
     char seed_set[40];    /* "calib.seed=N" */
 } vq_args;
 
-typedef enum vq_flag_type { VQ_FLAG_SWITCH, VQ_FLAG_COUNT, VQ_FLAG_INT, VQ_FLAG_SIZE, VQ_FLAG_TEXT, VQ_FLAG_CHOICE, VQ_FLAG_LIST } vq_flag_type;
+typedef enum vq_flag_type {
+    VQ_FLAG_SWITCH,
+    VQ_FLAG_COUNT,
+    VQ_FLAG_INT,
+    VQ_FLAG_SIZE,
+    VQ_FLAG_TEXT,
+    VQ_FLAG_CHOICE,
+    VQ_FLAG_LIST
+} vq_flag_type;
 
 typedef struct vq_flag {
     const char *name; /* without the dashes; NULL ends the table */
@@ -65,8 +73,9 @@ extern const vq_flag vq_flags[];
 /* vq_flag_find -- row of a long name that the commands in `mask` know, NULL when there is none. */
 const vq_flag *vq_flag_find(const char *name, size_t len, unsigned mask);
 
-/* vq_args_parse -- built-in values, then VQ_* from the environment, then argv[0..argc). VQ_E_RECIPE: unknown option (with the nearest), missing or
- *   wrong value, an option given twice, too many operands.                                                  a: filled, borrows argv and environ */
+/* vq_args_parse -- built-in values, then VQ_* from the environment, then argv[0..argc). VQ_E_RECIPE: unknown option (with the nearest),
+ * missing or wrong value, an option given twice, too many operands.                                                  a: filled, borrows
+ * argv and environ */
 vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_err *e);
 
 /* vq_flag_text -- the value of a flag as text into buf ("" when unset), for `vq plan`. */

@@ -24,7 +24,7 @@ void vq_output_done(vq_output *o)
 
 void vq_output_warning(vq_output *o, const char *code, const char *where, const char *text)
 {
-    json_t *w = json_pack("{s:o, s:o, s:o}", "code", vq_json_text(code), "where", vq_json_text(where), "text", vq_json_text(text));
+    json_t *w = json_pack("{s:o, s:o, s:o}", "code", vq_text_json(code), "where", vq_text_json(where), "text", vq_text_json(text));
     json_array_append_new(o->warnings, w);
 }
 
@@ -54,7 +54,7 @@ static vq_status add_file(vq_output *o, const char *path, bool headers_only, con
     char sha[VQ_SHA256_TEXT] = "";
     const bool skip = headers_only && ends_with(path, ".safetensors");
     if (!skip) VQ_TRY(hash_file(path, sha, w, e));
-    json_array_append_new(o->inputs, json_pack("{s:o, s:o}", "path", vq_json_text(path), "sha256", skip ? json_null() : json_string(sha)));
+    json_array_append_new(o->inputs, json_pack("{s:o, s:o}", "path", vq_text_json(path), "sha256", skip ? json_null() : json_string(sha)));
     return VQ_OK;
 }
 
@@ -95,9 +95,9 @@ void vq_output_print(vq_output *o, int exit_code, const char *error, json_t *res
     json_t *inputs = json_object_get(result, "inputs");
     char schema[40];
     snprintf(schema, sizeof schema, "vq.%s/1", o->command);
-    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION, "ok", exit_code == 0, "exit", exit_code, "inputs",
-                            json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
-    if (error) json_object_set_new(all, "error", vq_json_text(error));
+    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION, "ok", exit_code == 0, "exit", exit_code,
+                            "inputs", json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
+    if (error) json_object_set_new(all, "error", vq_text_json(error));
     if (json_is_array(inputs)) json_object_del(result, "inputs");
     json_object_set(all, "result", result ? result : json_null());
     char *text = json_dumps(all, JSON_COMPACT);

@@ -18,10 +18,11 @@ typedef struct vq_output {
 void vq_output_init(vq_output *o, const char *command);
 void vq_output_done(vq_output *o);
 void vq_output_warning(vq_output *o, const char *code, const char *where, const char *text);
-/* vq_output_input -- add what the user named: a file, a model file with the config.json and tokenizer.json beside it, or a folder with its .json
- *   and .safetensors files. headers_only: weights were not read, so their sha256 is null. A path that is no file is left out. */
+/* vq_output_input -- add what the user named: a file, a model file with the config.json and tokenizer.json beside it, or a folder with its
+ * .json and .safetensors files. headers_only: weights were not read, so their sha256 is null. A path that is no file is left out. */
 vq_status vq_output_input(vq_output *o, const char *path, bool headers_only, const vq_watch *w, vq_arena *a, vq_err *e);
-/* vq_output_print -- the object on stdout. result may be NULL (an error: then `error` says why); "inputs" of the result take the place of ours. */
+/* vq_output_print -- the object on stdout. result may be NULL (an error: then `error` says why); "inputs" of the result take the place of
+ * ours. */
 void vq_output_print(vq_output *o, int exit_code, const char *error, json_t *result);
 
 #endif

@@ -41,7 +41,7 @@ static vq_progress_mode mode_of(const vq_args *a)
 void vq_progress_init(vq_progress *p, const vq_args *a)
 {
     const char *no_color = getenv("NO_COLOR");
-    *p = (vq_progress){.mode = mode_of(a), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
+    *p = (vq_progress){.mode = mode_of(a), .last = seconds_now(), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
     p->color = !is_dumb() && !(no_color && *no_color);
 }
 
@@ -61,8 +61,10 @@ static const char *short_count(double v, char *buf, size_t len)
 static const char *clock_text(double seconds, char *buf, size_t len)
 {
     const long s = seconds < 0 ? 0 : seconds > 3.6e6 ? 3600000 : (long)(seconds + 0.5);
-    if (s >= 3600) snprintf(buf, len, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else snprintf(buf, len, "%ld:%02ld", s / 60, s % 60);
+    if (s >= 3600)
+        snprintf(buf, len, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(buf, len, "%ld:%02ld", s / 60, s % 60);
     return buf;
 }
 
@@ -73,8 +75,9 @@ static const char *figures(const vq_progress *p, double now, char *buf, size_t l
     const double took = now - p->began, speed = took > 0 ? (double)p->done / took : 0;
     const bool ended = p->done >= p->total;
     const double wait = ended ? took : speed > 0 ? (double)(p->total - p->done) / speed : 0;
-    snprintf(buf, len, "%s/%s  %s/s  %s %s", short_count((double)p->done, done, sizeof done), short_count((double)p->total, total, sizeof total),
-             short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left), ended ? "taken" : "left");
+    snprintf(buf, len, "%s/%s  %s/s  %s %s", short_count((double)p->done, done, sizeof done),
+             short_count((double)p->total, total, sizeof total), short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left),
+             ended ? "taken" : "left");
     return buf;
 }
 
@@ -93,8 +96,8 @@ static void draw_bar(vq_progress *p, double now)
     const int full = (int)(share * width);
     for (int i = 0; i < width; i++) cells[i] = i < full ? '=' : i == full ? '>' : ' ';
     cells[width] = 0;
-    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells, p->color ? "\033[0m" : "", (int)(100 * share),
-            figures(p, now, text, sizeof text));
+    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells, p->color ? "\033[0m" : "",
+            (int)(100 * share), figures(p, now, text, sizeof text));
     p->bar = true;
     p->drawn = now;
     if (p->done >= p->total) vq_progress_end(p);
@@ -132,11 +135,11 @@ static void print_event(vq_progress *p, double now)
                          (json_int_t)p->total, "seconds", now - p->began));
 }
 
-static void begin_phase(vq_progress *p, const char *phase, double now)
+static void begin_phase(vq_progress *p, const char *phase, int64_t done, double now)
 {
     vq_progress_end(p);
     snprintf(p->phase, sizeof p->phase, "%s", phase);
-    p->began = now;
+    p->began = done > 0 ? p->last : now;
     p->drawn = now - 1;
     p->shown = 0;
 }
@@ -145,10 +148,11 @@ void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
 {
     vq_progress *p = ctx;
     const double now = seconds_now();
-    if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done) begin_phase(p, phase, now);
+    if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done) begin_phase(p, phase, done, now);
     const bool again = done == p->done && done >= p->total && total == p->total && !p->bar && p->shown == done;
     p->done = done;
     p->total = total;
+    p->last = now;
     if (again) return;
     if (p->mode == VQ_PROGRESS_PLAIN) print_plain(p, now);
     if (p->mode == VQ_PROGRESS_JSON) print_event(p, now);
@@ -176,8 +180,10 @@ void vq_progress_line(vq_progress *p, int level, const char *text)
 {
     if (level > p->level) return;
     clear_bar(p);
-    if (p->mode == VQ_PROGRESS_JSON) print_json(json_pack("{s:s, s:s}", "event", "line", "text", text));
-    else fprintf(stderr, "%s\n", text);
+    if (p->mode == VQ_PROGRESS_JSON)
+        print_json(json_pack("{s:s, s:s}", "event", "line", "text", text));
+    else
+        fprintf(stderr, "%s\n", text);
 }
 
 void vq_progress_warning(vq_progress *p, const char *code, const char *where, const char *text)
@@ -187,12 +193,15 @@ void vq_progress_warning(vq_progress *p, const char *code, const char *where, co
         print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "warning", "code", code, "where", where, "text", text));
         return;
     }
-    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "", p->color ? "\033[0m" : "", where, *where ? ": " : "", text, code);
+    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "", p->color ? "\033[0m" : "", where, *where ? ": " : "", text,
+            code);
 }
 
 void vq_progress_error(vq_progress *p, const char *text)
 {
     vq_progress_end(p);
-    if (p->mode == VQ_PROGRESS_JSON) print_json(json_pack("{s:s, s:s}", "event", "error", "text", text));
-    else fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "", p->color ? "\033[0m" : "", text);
+    if (p->mode == VQ_PROGRESS_JSON)
+        print_json(json_pack("{s:s, s:s}", "event", "error", "text", text));
+    else
+        fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "", p->color ? "\033[0m" : "", text);
 }

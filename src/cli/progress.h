@@ -14,12 +14,13 @@ typedef enum vq_progress_mode { VQ_PROGRESS_NONE, VQ_PROGRESS_PLAIN, VQ_PROGRESS
 typedef struct vq_progress {
     vq_progress_mode mode;
     bool color;
-    int level;         /* -1 quiet, 0, 1 -v, 2 -vv */
-    bool bar;          /* an unfinished bar is on the line */
-    char phase[48];    /* "" before the first */
+    int level;      /* -1 quiet, 0, 1 -v, 2 -vv */
+    bool bar;       /* an unfinished bar is on the line */
+    char phase[48]; /* "" before the first */
     int64_t done, total;
-    int64_t shown;     /* last `done` of a plain or JSON line */
+    int64_t shown;       /* last `done` of a plain or JSON line */
     double began, drawn; /* seconds: start of the phase, last drawing */
+    double last;         /* the latest step of any phase: where a phase begins that first reports some work as done */
 } vq_progress;
 
 /* vq_progress_init -- mode from --progress, stderr, TERM and NO_COLOR; level from -q and -v. */

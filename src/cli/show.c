@@ -32,24 +32,24 @@ const char *vq_show_bytes(double bytes, char *buf, size_t len)
     return buf;
 }
 
-double vq_json_real(const json_t *o, const char *key)
+double vq_result_real(const json_t *o, const char *key)
 {
     const json_t *v = json_object_get(o, key);
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-json_int_t vq_json_int(const json_t *o, const char *key)
+json_int_t vq_result_int(const json_t *o, const char *key)
 {
     return json_integer_value(json_object_get(o, key));
 }
 
-const char *vq_json_str(const json_t *o, const char *key)
+const char *vq_result_text(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
     return s ? s : "";
 }
 
-json_t *vq_json_text(const char *text)
+json_t *vq_text_json(const char *text)
 {
     char buf[4096];
     json_t *s = json_string(text);
@@ -103,16 +103,22 @@ static void value_text(const json_t *v, char *buf, size_t len)
 static void cell_text(const json_t *row, const vq_column *c, char buf[CELL_BYTES])
 {
     const json_t *v = json_object_get(row, c->key);
-    if (!v || json_is_null(v) || (json_is_string(v) && !json_string_length(v))) snprintf(buf, CELL_BYTES, "-");
-    else if (c->cell == VQ_CELL_BYTES && json_is_number(v)) vq_show_bytes(json_number_value(v), buf, CELL_BYTES);
-    else if (c->cell == VQ_CELL_REAL && json_is_number(v)) snprintf(buf, CELL_BYTES, "%.*f", c->digits, json_number_value(v));
-    else value_text(v, buf, CELL_BYTES);
+    if (!v || json_is_null(v) || (json_is_string(v) && !json_string_length(v)))
+        snprintf(buf, CELL_BYTES, "-");
+    else if (c->cell == VQ_CELL_BYTES && json_is_number(v))
+        vq_show_bytes(json_number_value(v), buf, CELL_BYTES);
+    else if (c->cell == VQ_CELL_REAL && json_is_number(v))
+        snprintf(buf, CELL_BYTES, "%.*f", c->digits, json_number_value(v));
+    else
+        value_text(v, buf, CELL_BYTES);
 }
 
 static void put_cell(FILE *f, const char *text, int width, bool right, bool last)
 {
-    if (right) fprintf(f, "  %*s", width, text);
-    else fprintf(f, "  %-*s", last ? 0 : width, text);
+    if (right)
+        fprintf(f, "  %*s", width, text);
+    else
+        fprintf(f, "  %-*s", last ? 0 : width, text);
 }
 
 void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
@@ -186,7 +192,8 @@ static void show_object(FILE *f, const json_t *o, bool sizes, int depth)
         if (!is_plain(value)) continue;
         value_text(value, text, sizeof text);
         const bool size = json_is_integer(value) && (sizes || strncmp(key, "bytes", 5) == 0);
-        vq_show_field(f, key, size ? "%s (%s)" : "%s%s", text, size ? vq_show_bytes((double)json_integer_value(value), bytes, sizeof bytes) : "");
+        vq_show_field(f, key, size ? "%s (%s)" : "%s%s", text,
+                      size ? vq_show_bytes((double)json_integer_value(value), bytes, sizeof bytes) : "");
     }
     json_object_foreach((json_t *)o, key, value)
     {

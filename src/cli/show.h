@@ -25,10 +25,10 @@ void vq_show_field(FILE *f, const char *name, const char *fmt, ...) __attribute_
 void vq_show_json(FILE *f, const json_t *value);
 
 /* Numbers of a result object; NAN or 0 or "" when the key is missing. */
-double vq_json_real(const json_t *o, const char *key);
-json_int_t vq_json_int(const json_t *o, const char *key);
-const char *vq_json_str(const json_t *o, const char *key);
-/* vq_json_text -- a JSON string of text that may not be UTF-8 (a path): then the bytes above 127 become '?'. New reference. */
-json_t *vq_json_text(const char *text);
+double vq_result_real(const json_t *o, const char *key);
+json_int_t vq_result_int(const json_t *o, const char *key);
+const char *vq_result_text(const json_t *o, const char *key);
+/* vq_text_json -- a JSON string of text that may not be UTF-8 (a path): then the bytes above 127 become '?'. New reference. */
+json_t *vq_text_json(const char *text);
 
 #endif

@@ -1,7 +1,7 @@
 /* artifact.c -- what a format takes, and the tensors of one quantized module: declared, written, digested. */
 #include "formats/artifact.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,10 +39,11 @@ void vq_format_adapt(vq_format f, vq_dtype model, vq_scheme *s)
 
 vq_super vq_format_super(vq_format f, vq_super s)
 {
-    const bool divides = f == VQ_FORMAT_CT;
-    if (s.divides == divides || s.value == 0) return s;
-    const float inverse = 1 / s.value;
-    return (vq_super){.value = isfinite(inverse) && inverse != 0 ? inverse : 1, .divides = divides};
+    if (f == VQ_FORMAT_CT) {
+        const vq_super d = vq_super_as_divisor(s);
+        return (vq_super){.value = d.value <= FLT_MAX ? d.value : FLT_MAX, .divides = true};
+    }
+    return s.divides ? (vq_super){.value = 1 / s.value} : s;
 }
 
 static vq_status not_held(vq_format f, const vq_module *m, vq_err *e)

@@ -26,7 +26,7 @@ static bool block(const vq_num *n, int32_t cols)
 
 static bool mx(const vq_num *n, const char *grid)
 {
-    return grid_is(n, grid) && block(n, 32) && n->scale == VQ_SCALE_E8M0 && !n->super && n->zero == VQ_ZERO_NONE;
+    return grid_is(n, grid) && block(n, 32) && n->scale == VQ_SCALE_E8M0 && n->rule != VQ_RULE_FOUR_THIRDS && n->zero == VQ_ZERO_NONE;
 }
 
 /* One scale for the whole input, fixed, or one per token, made on the way. */

@@ -5,7 +5,7 @@
 
 #define GROUPS 64  /* groups handled together */
 #define PIECE 1024 /* elements decoded together for the sums */
-#define SLOTS 256  /* parts of the matrix whose sums are added up in order */
+#define SLOTS 256  /* at most this many parts of the matrix, each with its own sums */
 
 typedef struct job {
     const vq_kernels *kr;
@@ -112,18 +112,19 @@ static vq_status refuse(const job *j, int64_t row, vq_err *e)
 /* All bands, in slots whose limits do not depend on the number of threads; their sums are added in order. */
 static vq_status do_bands(const job *j, sums *total, vq_err *e)
 {
-    const int64_t bands = (j->q->rows + j->group_rows - 1) / j->group_rows;
-    sums part[SLOTS] = {{0, 0}};
+    const int64_t bands = (j->q->rows + j->group_rows - 1) / j->group_rows, slots = least(SLOTS, bands);
+    sums part[SLOTS];
     int64_t bad = INT64_MAX;
 #pragma omp parallel for schedule(dynamic) reduction(min : bad)
-    for (int64_t slot = 0; slot < SLOTS; slot++) {
-        for (int64_t b = slot * bands / SLOTS; b < (slot + 1) * bands / SLOTS; b++) {
+    for (int64_t slot = 0; slot < slots; slot++) {
+        part[slot] = (sums){0, 0};
+        for (int64_t b = slot * bands / slots; b < (slot + 1) * bands / slots; b++) {
             const int64_t row = do_band(j, b, &part[slot]);
             bad = least(bad, row);
         }
     }
     if (bad < INT64_MAX) return refuse(j, bad, e);
-    for (int slot = 0; slot < SLOTS; slot++) {
+    for (int64_t slot = 0; slot < slots; slot++) {
         total->signal += part[slot].signal;
         total->noise += part[slot].noise;
     }

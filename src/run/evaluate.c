@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "run/likelihood.h"
+#include "run/scoring.h"
 #include "run/model.h"
 
 #define CHUNK_TOKENS 8192 /* forward passes of whole windows, at most this many tokens at a time */

@@ -1,6 +1,8 @@
 /* outputs.c -- folders and sidecar files of an artifact. */
 #include "run/outputs.h"
 
+#include "run/manifest.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,24 @@ static char *default_name(const char *model, const char *recipe, vq_arena *a, vq
     return vq_arena_text(a, e, "%.*s.%s", (int)n, model, recipe);
 }
 
+/* --force replaces what vq wrote, or an empty folder; never someone's files, nor the model that is about to be read. */
+static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e)
+{
+    const char *const *inside;
+    size_t n = 1;
+    if (!vq_exists(name)) return VQ_OK;
+    if (!force)
+        return vq_fail(e, VQ_E_RECIPE, "%s exists already; remove it, choose another folder with -o, or replace it with --force", name);
+    if (vq_is_dir(name)) VQ_TRY(vq_list_dir(name, a, &inside, &n, e));
+    const char *manifest = vq_join(a, name, VQ_MANIFEST_NAME, e);
+    if (!manifest) return e->status;
+    if (n == 0 || vq_exists(manifest)) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_RECIPE,
+        "%s exists already and vq did not write it; --force replaces only what vq wrote: remove it, or choose another folder with -o",
+        name);
+}
+
 vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, vq_arena *a, vq_err *e)
 {
     char *name = out ? vq_arena_text(a, e, "%s", out) : default_name(model, recipe, a, e);
@@ -21,8 +41,7 @@ vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, 
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
     *o = (vq_outputs){.out = name, .force = force, .work = vq_arena_text(a, e, "%s.run", name)};
     if (!o->work) return e->status;
-    if (vq_exists(name) && !force)
-        return vq_fail(e, VQ_E_RECIPE, "%s exists already; remove it, choose another folder with -o, or replace it with --force", name);
+    VQ_TRY(check_free(name, force, a, e));
     VQ_TRY(vq_remove_tree(o->work, e));
     return vq_make_dir(o->work, e);
 }

@@ -6,6 +6,7 @@
 
 #include "calib/observer.h"
 #include "run/fused.h"
+#include "run/rule_hint.h"
 
 static bool is_weight(const vq_tensor *t)
 {
@@ -50,18 +51,6 @@ static vq_status collect_weights(vq_plan *p, vq_arena *a, vq_err *e)
     return vq_fail(e, VQ_E_INPUT, "%s: no 2-D tensor named *.weight; there is nothing to quantize", p->model->checkpoint.path);
 }
 
-static bool is_float_scale(vq_scale_type t)
-{
-    return t == VQ_SCALE_F32 || t == VQ_SCALE_F16 || t == VQ_SCALE_BF16;
-}
-
-/* compressed-tensors stores float scales in the model's own type, whatever the preset says. */
-static void adopt_model_type(vq_num *n, vq_dtype model)
-{
-    if (!is_float_scale(n->scale)) return;
-    n->scale = model == VQ_F16 ? VQ_SCALE_F16 : model == VQ_F32 ? VQ_SCALE_F32 : VQ_SCALE_BF16;
-}
-
 static vq_status check_float(const vq_plan_weight *w, vq_err *e)
 {
     const vq_dtype t = w->tensor->dtype;
@@ -83,7 +72,7 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     if (!w->quantized) return VQ_OK;
     VQ_TRY(check_float(w, e));
     w->scheme = *rule->scheme;
-    if (p->format == VQ_FORMAT_CT) adopt_model_type(&w->scheme.weight, p->model->dtype);
+    vq_format_adapt(p->format, p->model->dtype, &w->scheme);
     int64_t per_row, count;
     if (vq_group_count(&w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1], &per_row, &count, e) != VQ_OK)
         return vq_at(e, "%s", w->module);
@@ -108,8 +97,8 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
     for (int i = 0; i < p->recipe->nrules; i++) {
         const vq_rule_recipe *r = &p->recipe->rules[i];
         if (used[i] || r->optional) continue;
-        return vq_fail(e, VQ_E_RECIPE, "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true",
-                       p->recipe->path, r->text);
+        return vq_fail(e, VQ_E_RECIPE, "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true%s",
+                       p->recipe->path, r->text, vq_rule_hint(p, r, a, e));
     }
     if (quantized) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE, "%s: every tensor of this model is kept; nothing would be quantized", p->recipe->path);
@@ -206,12 +195,21 @@ static vq_status resolve_passes(vq_plan *p, vq_err *e)
     return p->rounder ? VQ_OK : vq_fail(e, VQ_E_RECIPE, "%s: the passes end without {do: round, method: ...}", r->path);
 }
 
+/* Does the scheme take the pass, and the format what the pass makes of it? Channel counts are known only after calibration; any will do
+ * here. */
+static vq_status check_pass(const vq_plan *p, const vq_transform *t, const vq_plan_weight *w, vq_err *e)
+{
+    VQ_TRY(t->applies(&w->scheme, w->tensor->shape[1], e));
+    const vq_module m = vq_plan_module(p, w, t == &vq_transform_arc ? w->scheme.weight.group.cols : 0);
+    return vq_format_takes(p->format, &m, e);
+}
+
 static vq_status check_passes(vq_plan *p, vq_err *e)
 {
     for (int i = 0; i < p->npasses; i++)
         for (int j = 0; j < p->nweights; j++) {
             const vq_plan_weight *w = &p->weights[j];
-            if (!w->quantized || p->passes[i].transform->applies(&w->scheme, w->tensor->shape[1], e) == VQ_OK) continue;
+            if (!w->quantized || check_pass(p, p->passes[i].transform, w, e) == VQ_OK) continue;
             return vq_at(e, "pass %s > %s", p->passes[i].transform->name, w->module);
         }
     return VQ_OK;

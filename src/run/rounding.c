@@ -74,7 +74,7 @@ static vq_status group_super(vq_super *super, const vq_plan *p, const vq_plan_gr
         VQ_TRY(vq_weights_absmax(kr, member->tensor, &x, e));
         if (x > amax) amax = x;
     }
-    *super = vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, p->model->dtype));
+    *super = vq_format_super(p->format, vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, p->model->dtype)));
     return VQ_OK;
 }
 
@@ -87,7 +87,7 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
     VQ_TRY(vq_observe(stats, act, &lo, &hi, e));
     const vq_dtype arith = arith_of(act, p->model->dtype);
     if (act->super)
-        x->act_super = vq_super_from_amax(act, fmaxf(-lo, hi), arith);
+        x->act_super = vq_format_super(p->format, vq_super_from_amax(act, fmaxf(-lo, hi), arith));
     else
         vq_group_scale(act, lo, hi, (vq_super){.value = 1}, arith, &x->act_scale, &x->act_zero);
     return VQ_OK;

@@ -89,14 +89,14 @@ absent result
 copy_model tokenizer
 rm tokenizer/tokenizer.json
 refuse 3 'tokenizer.json' quantize tokenizer -r nvfp4-arc --data "$tiny/test.txt" -o result
-refuse 3 'tokenizer.json' eval ppl tokenizer --data "$tiny/test.txt"
+refuse 3 'tokenizer.json' eval ppl tokenizer --data "$tiny/test.txt" --window 64
 printf '{"model":{"type":"BPE","vocab":' >tokenizer/tokenizer.json
-refuse 3 'tokenizer.json' eval ppl tokenizer --data "$tiny/test.txt"
+refuse 3 'tokenizer.json' eval ppl tokenizer --data "$tiny/test.txt" --window 64
 head -c 3 "$tiny/test.txt" >odd.i32
-refuse 3 'odd.i32' eval ppl "$tiny" --tokens odd.i32
+refuse 3 'odd.i32' eval ppl "$tiny" --tokens odd.i32 --window 64
 { le64 1; printf '\377\377\377\177'; } >range.i32
 refuse 3 'range.i32|vocabulary|token' eval ppl "$tiny" --tokens range.i32 --window 2
 printf 'good \377\376 text' >latin.txt
-refuse 3 'latin.txt|UTF-8' eval ppl "$tiny" --data latin.txt
+refuse 3 'latin.txt|UTF-8' eval ppl "$tiny" --data latin.txt --window 64
 absent result
 end_checks

@@ -1,6 +1,7 @@
 # check.bash -- sourced by the scripts of this folder: runs vq, compares exit code and output, makes broken models.
 # Each script is called with the path of vq and the source folder; it works in a folder of its own that goes away at the end.
 set -u
+[ -x "$1" ] || { echo "no program $1"; exit 1; }
 vq=$1
 source_dir=$2
 work=$(mktemp -d)

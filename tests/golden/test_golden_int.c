@@ -41,7 +41,7 @@ static void quantizes_as_the_peer(void **state)
         const int8_t *zero = (const int8_t *)golden_find(f, "%s.memoryless_minmax.zero_point", name)->data;
         for (int64_t g = 0; g < q.groups; g++) assert_int_equal(q.zero ? q.zero[g] : 0, zero[g]);
         check_codes(f, &q, name);
-        float *out = VQ_ALLOC(&f->arena, float, n * k, "values", &e);
+        float *out = VQ_ALLOC(&f->arena, float, n *k, "values", &e);
         vq_dequantize_ref(&q, 0, n, out);
         assert_int_equal(differing_floats(out, golden_f32(f, golden_find(f, "%s.memoryless_minmax.dequant", name)), n * k, name), 0);
     }

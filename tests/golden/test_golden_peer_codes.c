@@ -1,5 +1,5 @@
-/* test_golden_peer_codes.c -- the bf16 base models quantized in the peer's arithmetic: every code, scale, zero point and second scale of the
- * compressed-tensors folders, from canonical tensors (the packers have their own test). */
+/* test_golden_peer_codes.c -- the bf16 base models quantized in the peer's arithmetic: every code, scale, zero point and second scale of
+ * the compressed-tensors folders, from canonical tensors (the packers have their own test). */
 #include "golden_tensors.h"
 
 #include <setjmp.h>

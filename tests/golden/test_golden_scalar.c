@@ -14,9 +14,8 @@ static const struct {
     const char *grid, *encoded;
     bool absolute;
 } rows[] = {
-    {"e2m1", "encode_sat", false},   {"e4m3", "encode_sat", false}, {"e5m2", "encode_sat", false},
-    {"e3m2", "encode_sat", false},   {"e2m3", "encode_sat", false}, {"e8m0", "encode_abs_rne_gfloat", true},
-    {"ue5m3", "encode_abs", true},   {"mxint8", NULL, false},
+    {"e2m1", "encode_sat", false}, {"e4m3", "encode_sat", false},           {"e5m2", "encode_sat", false}, {"e3m2", "encode_sat", false},
+    {"e2m3", "encode_sat", false}, {"e8m0", "encode_abs_rne_gfloat", true}, {"ue5m3", "encode_abs", true}, {"mxint8", NULL, false},
 };
 
 static void decodes_every_code(void **state)

@@ -10,7 +10,7 @@ static inline vi load_codes(const uint8_t *codes, size_t n)
         memcpy(&c, codes, sizeof c);
     else
         memcpy(&c, codes, n);
-    return __builtin_convertvector(c, vi);
+    return vi_of_u8(c);
 }
 
 /* One group; `decode` is a constant of the caller and is inlined. */

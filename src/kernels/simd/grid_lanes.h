@@ -14,7 +14,7 @@ typedef struct grid_lanes {
     int32_t mbits, low;          /* float: mantissa bits, exponent field of the smallest normal as f32 */
     int32_t top, max_code;       /* float: bits of the largest finite value as f32, its code */
     float beyond;                /* float: value of the code after max_code when there is one (Inf or NaN) */
-    bool round_bf16, plain_zero; /* vq_encode_at: steps rounded to bf16; an exact zero is +0 */
+    bool round_bf16;             /* vq_encode_at: steps rounded to bf16 */
 } grid_lanes;
 
 static inline float grid_pow2(int e)

@@ -6,6 +6,9 @@
 #define VQ_KERNELS_SIMD_LANES_H
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "kernels/kernels.h"
 
@@ -78,7 +81,56 @@ static inline vf vf_pick(vi mask, vf yes, vf no)
     return (vf)vi_pick(mask, (vi)yes, (vi)no);
 }
 
-/* Ties and NaN give the second operand. */
+/* vf_max, vf_min, vi_of_u8, vu8_of -- one instruction each where the compiler does not find it by itself.
+ * Ties and NaN give the second operand of max and min; vu8_of keeps the low byte. */
+#if VQ_VEC == 64
+static inline vf vf_max(vf a, vf b)
+{
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+}
+
+static inline vf vf_min(vf a, vf b)
+{
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+}
+
+static inline vi vi_of_u8(vu8 c)
+{
+    return (vi)_mm512_cvtepu8_epi32((__m128i)c);
+}
+
+static inline vu8 vu8_of(vi c)
+{
+    return (vu8)_mm512_cvtepi32_epi8((__m512i)c);
+}
+#elif VQ_VEC == 32
+static inline vf vf_max(vf a, vf b)
+{
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+}
+
+static inline vf vf_min(vf a, vf b)
+{
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+}
+
+static inline vi vi_of_u8(vu8 c)
+{
+    long long low;
+    memcpy(&low, &c, sizeof low);
+    return (vi)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(low));
+}
+
+static inline vu8 vu8_of(vi c)
+{
+    const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+    const __m256i bytes = _mm256_shuffle_epi8((__m256i)c, pick);
+    const long long low = _mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
+    vu8 out;
+    memcpy(&out, &low, sizeof out);
+    return out;
+}
+#else
 static inline vf vf_max(vf a, vf b)
 {
     return vf_pick(a > b, a, b);
@@ -88,6 +140,17 @@ static inline vf vf_min(vf a, vf b)
 {
     return vf_pick(a < b, a, b);
 }
+
+static inline vi vi_of_u8(vu8 c)
+{
+    return __builtin_convertvector(c, vi);
+}
+
+static inline vu8 vu8_of(vi c)
+{
+    return __builtin_convertvector((vu)c, vu8);
+}
+#endif
 
 static inline vi vf_magnitude(vf x)
 {

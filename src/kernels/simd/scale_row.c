@@ -47,6 +47,7 @@ typedef struct rule {
     grid_lanes grid; /* of coded scales */
     vq_dtype arith, type;
     float reach, second, least, top, epsilon;
+    float code_min, code_max; /* asymmetric ints */
     int32_t emax, over; /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
 } rule;
 
@@ -100,6 +101,34 @@ static inline void scale_all(const rule *r, scaler scale)
     vf_store_n(g->scale + i, g->n - i, scale(r, lo, hi));
 }
 
+/* Asymmetric ints: all codes over [lo, hi], which holds zero. */
+static inline vf range_lanes(const rule *r, vf lo, vf hi, vi *zero)
+{
+    const vf none = {0}, low = vf_min(lo, none), high = vf_max(hi, none), least = vf_all(r->code_min), most = vf_all(r->code_max);
+    const vf s = stored_lanes(r, round_lanes(r->arith, round_lanes(r->arith, high - low) / (r->code_max - r->code_min)));
+    const vi live = s > 0.0F;
+    const vf z = round_lanes(r->arith, least - round_lanes(r->arith, low / vf_pick(live, s, vf_all(1.0F))));
+    *zero = vf_rint(vf_pick(z < least, least, vf_pick(z > most, most, z))) & live;
+    return vf_pick(live, s, vf_all(r->epsilon));
+}
+
+static void scale_asymmetric(rule *r)
+{
+    const groups *g = r->g;
+    const grid_lanes l = grid_lanes_of(&g->num->grid);
+    r->code_min = l.lo;
+    r->code_max = l.hi;
+    for (size_t i = 0; i < g->n; i += VQ_L) {
+        const size_t n = g->n - i < VQ_L ? g->n - i : VQ_L;
+        int32_t lane[VQ_L];
+        vi zero;
+        const vf s = range_lanes(r, vf_load_n(g->lo + i, n, 0.0F), vf_load_n(g->hi + i, n, 0.0F), &zero);
+        vf_store_n(g->scale + i, n, s);
+        memcpy(lane, &zero, sizeof zero);
+        for (size_t t = 0; t < n; t++) g->zero[i + t] = (int16_t)lane[t];
+    }
+}
+
 static void scale_coded(rule *r)
 {
     const vq_num *num = r->g->num;
@@ -113,21 +142,18 @@ static void scale_coded(rule *r)
         scale_all(r, coded_lanes);
 }
 
-/* Mantissa bits of amax from which the exponent is one more; 2^23 for never. Read off the scalar rule, at one exponent, by bisection. */
-static int32_t e8m0_over(const vq_num *num, int32_t emax)
+/* Mantissa bits of amax from which the exponent is one more; 2^23 for never. Where rule bump starts is read off the scalar rule. */
+static int32_t e8m0_over(const vq_num *num, int32_t emax, int32_t max_bits)
 {
-    int32_t below = -1, over = 1 << 23;
-    if (num->rule == VQ_RULE_FLOOR || num->rule == VQ_RULE_FOUR_THIRDS) return over;
-    while (over - below > 1) {
-        const int32_t middle = (below + over) / 2, bits = (127 << 23) | middle;
+    const int32_t never = 1 << 23;
+    if (num->rule == VQ_RULE_CEIL) return (max_bits & 0x7FFFFF) + 1;
+    for (int32_t rest = never / 2; num->rule == VQ_RULE_BUMP && rest > 0; rest /= 2) {
+        const int32_t bits = (127 << 23) | (never - rest);
         float amax;
         memcpy(&amax, &bits, sizeof amax);
-        if (vq_e8m0_exponent(&num->grid, num->rule, amax) > -emax)
-            over = middle;
-        else
-            below = middle;
+        if (vq_e8m0_exponent(&num->grid, num->rule, amax) > -emax) return never - rest;
     }
-    return over;
+    return never;
 }
 
 /* Range over the magnitude that scale_row looks at. */
@@ -142,7 +168,7 @@ static void scale_e8m0(rule *r)
     int32_t bits;
     memcpy(&bits, &g->num->grid.max, sizeof bits);
     r->emax = (bits >> 23) - 127;
-    r->over = e8m0_over(g->num, r->emax);
+    r->over = e8m0_over(g->num, r->emax, bits);
     scale_all(r, e8m0_lanes);
     for (size_t i = 0; i < g->n; i++) {
         if (amax_of(g, i) < FLT_MIN) scale_scalar(g, i);
@@ -152,7 +178,7 @@ static void scale_e8m0(rule *r)
 static bool is_vectorised(const vq_num *num)
 {
     if (num->scale == VQ_SCALE_E8M0) return true;
-    return num->scale != VQ_SCALE_F16 && num->zero == VQ_ZERO_NONE;
+    return num->scale != VQ_SCALE_F16 && (num->zero == VQ_ZERO_NONE || !vq_scale_grid(num->scale));
 }
 
 void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_t n, vq_super super, vq_dtype arith, float *scale, int16_t *zero)
@@ -170,6 +196,8 @@ void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_
         scale_e8m0(&r);
     else if (vq_scale_grid(num->scale))
         scale_coded(&r);
+    else if (num->zero == VQ_ZERO_INT)
+        scale_asymmetric(&r);
     else
         scale_all(&r, float_lanes);
 }

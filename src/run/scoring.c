@@ -1,5 +1,5 @@
-/* likelihood.c -- softmax statistics gathered tile by tile over the vocabulary. */
-#include "run/likelihood.h"
+/* scoring.c -- softmax statistics gathered tile by tile over the vocabulary. */
+#include "run/scoring.h"
 
 #include <math.h>
 

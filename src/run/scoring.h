@@ -1,7 +1,7 @@
-/* likelihood.h -- per-token log-likelihoods of a chunk of rows, walking the vocabulary in tiles: all logits are never held.
- * test tests/unit/test_likelihood.c (against the plain definition in f64) */
-#ifndef VQ_RUN_LIKELIHOOD_H
-#define VQ_RUN_LIKELIHOOD_H
+/* scoring.h -- per-token log-likelihoods of a chunk of rows, walking the vocabulary in tiles: all logits are never held.
+ * test tests/unit/test_scoring.c (against the plain definition in f64) */
+#ifndef VQ_RUN_SCORING_H
+#define VQ_RUN_SCORING_H
 
 #include "model/exec.h"
 

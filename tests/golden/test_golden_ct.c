@@ -1,0 +1,238 @@
+/* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's own values, and the base model quantized here
+ * with the same scheme gives the peer's stored bytes. Walks whatever folders the golden root has. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "formats/checkpoint.h"
+#include "formats/layout.h"
+#include "formats/module_map.h"
+#include "golden.h"
+
+static char root[2048];
+static vq_err err;
+
+#define OK(call)                                               \
+    do {                                                       \
+        if ((call) != VQ_OK) fail_msg("%s: %s", where, err.text); \
+    } while (0)
+
+/* Calls fn for every FAMILY/ct-* below the root; fails when there is none. */
+static void each_folder(void (*fn)(const char *where, const char *family, const char *folder, vq_arena *a))
+{
+    vq_arena a, b;
+    const char *const *families, *const *folders;
+    size_t nfamilies, nfolders;
+    const char *where = root;
+    int done = 0;
+    vq_arena_init(&a, NULL);
+    OK(vq_list_dir(root, &a, &families, &nfamilies, &err));
+    for (size_t i = 0; i < nfamilies; i++) {
+        const char *family = vq_join(&a, root, families[i], &err);
+        if (!vq_is_dir(family)) continue;
+        OK(vq_list_dir(family, &a, &folders, &nfolders, &err));
+        for (size_t j = 0; j < nfolders; j++) {
+            if (strncmp(folders[j], "ct-", 3) != 0) continue;
+            const char *folder = vq_join(&a, family, folders[j], &err);
+            vq_arena_init(&b, NULL);
+            fn(folder, family, folder, &b);
+            vq_arena_done(&b);
+            done++;
+        }
+    }
+    vq_arena_done(&a);
+    printf("%d folders\n", done);
+    assert_true(done > 0);
+}
+
+static uint16_t bf16_at(const vq_tensor *t, int64_t i)
+{
+    uint16_t h;
+    memcpy(&h, (const uint8_t *)t->data + 2 * i, 2);
+    return h;
+}
+
+/* Decoded in slices of rows, as a runtime would read them. */
+static void compare_module(const char *where, vq_checkpoint *c, const char *name, const vq_st_set *want, vq_arena *a)
+{
+    vq_linear l;
+    OK(c->source.linear(c, name, 0, 0, &l, &err));
+    assert_true(l.quantized);
+    char key[512];
+    snprintf(key, sizeof key, "%s.weight", name);
+    const vq_tensor *t = vq_st_find(want, key);
+    if (!t) fail_msg("%s: %s is not in dequant.safetensors", where, key);
+    assert_int_equal(t->dtype, VQ_BF16);
+    assert_int_equal(t->shape[0], l.n);
+    assert_int_equal(t->shape[1], l.k);
+    const int64_t step = l.scheme.weight.group.kind == VQ_PER_BLOCK && l.scheme.weight.group.rows > 1 ? l.scheme.weight.group.rows : 7;
+    for (int64_t r = 0; r < l.n; r += step) {
+        const int64_t n = l.n - r < step ? l.n - r : step;
+        vq_qtensor q;
+        OK(c->source.rows(c, &l, r, n, &q, a, &err));
+        float *x = VQ_ALLOC(a, float, n * l.k, "rows", &err);
+        assert_non_null(x);
+        vq_dequantize_ref(&q, 0, n, x);
+        for (int64_t i = 0; i < n * l.k; i++) {
+            const uint16_t got = vq_f32_to_bf16(x[i]), exp = bf16_at(t, r * l.k + i);
+            if (got != exp && !(((got | exp) & 0x7FFF) == 0))
+                fail_msg("%s: %s row %lld column %lld: %g, expected %g", where, name, (long long)(r + i / l.k), (long long)(i % l.k),
+                         (double)vq_bf16_to_f32(got), (double)vq_bf16_to_f32(exp));
+        }
+    }
+}
+
+static void decode_folder(const char *where, const char *family, const char *folder, vq_arena *a)
+{
+    (void)family;
+    vq_checkpoint c;
+    vq_st_set want;
+    OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
+    OK(vq_st_set_open(&want, vq_join(a, folder, "dequant.safetensors", &err), a, &err));
+    size_t n = 0;
+    for (; n < c.modules->count; n++) compare_module(where, &c, c.modules->modules[n].linear.name, &want, a);
+    printf("%s: %zu modules of scheme %s\n", where, n, c.modules->modules[0].linear.scheme.id);
+    assert_int_equal(n, want.count);
+    vq_st_set_close(&want);
+    vq_checkpoint_close(&c);
+}
+
+static void decodes(void **state)
+{
+    (void)state;
+    each_folder(decode_folder);
+}
+
+static float absmax(const float *x, int64_t n)
+{
+    float m = 0;
+    for (int64_t i = 0; i < n; i++) m = fmaxf(m, fabsf(x[i]));
+    return m;
+}
+
+/* The weight of a module of the base model as f32; NULL when it has none. */
+static float *base_weight(const char *where, const vq_st_set *base, const char *module, int64_t *numel, vq_arena *a)
+{
+    char key[512];
+    snprintf(key, sizeof key, "%s.weight", module);
+    const vq_tensor *t = vq_st_find(base, key);
+    if (!t) return NULL;
+    *numel = vq_tensor_numel(t);
+    float *x = VQ_ALLOC(a, float, *numel, "weight", &err);
+    assert_non_null(x);
+    OK(vq_to_f32(t, 0, *numel, x, &err));
+    return x;
+}
+
+/* Maximum over the weights that a runtime fuses with this one. */
+static float fused_absmax(const char *where, const vq_st_set *base, const char *module, vq_arena *a)
+{
+    static const char *const fused[][3] = {{"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj", NULL}};
+    const char *dot = strrchr(module, '.');
+    const char *last = dot ? dot + 1 : module;
+    int64_t numel;
+    float *x = base_weight(where, base, module, &numel, a), amax = absmax(x, numel);
+    for (int g = 0; g < 2; g++) {
+        bool member = false;
+        for (int i = 0; i < 3 && fused[g][i]; i++) member |= strcmp(fused[g][i], last) == 0;
+        for (int i = 0; member && i < 3 && fused[g][i]; i++) {
+            char name[512];
+            snprintf(name, sizeof name, "%.*s%s", (int)(last - module), module, fused[g][i]);
+            x = base_weight(where, base, name, &numel, a);
+            if (x) amax = fmaxf(amax, absmax(x, numel));
+        }
+    }
+    return amax;
+}
+
+/* Bytes of one tensor of the peer and of ours. */
+static void same_bytes(const char *where, const char *name, const void *got, const vq_tensor *want, size_t bytes)
+{
+    const uint8_t *a = got, *b = want->data;
+    size_t bad = 0, first = 0;
+    assert_int_equal(want->bytes, bytes);
+    for (size_t i = bytes; i-- > 0;)
+        if (a[i] != b[i]) bad++, first = i;
+    if (bad) fail_msg("%s: %s: %zu of %zu bytes differ, the first at %zu: %02x, expected %02x", where, name, bad, bytes, first, a[first], b[first]);
+}
+
+static void write_module(const char *where, const vq_stored_module *s, const vq_qtensor *q, const char *dir, vq_st_set *out, vq_arena *a)
+{
+    vq_st_writer *w;
+    const char *const *names;
+    size_t n;
+    char sha[VQ_SHA256_TEXT], again[VQ_SHA256_TEXT];
+    vq_module m = {.name = s->linear.name, .n = s->linear.n, .k = s->linear.k, .scheme = &s->linear.scheme, .model_dtype = VQ_BF16};
+    const vq_module_extra x = {.act_super = s->linear.act_super, .act_scale = s->linear.act_scale, .act_zero = s->linear.act_zero};
+    OK(vq_st_writer_new(&w, a, &err));
+    OK(vq_format_takes(VQ_FORMAT_CT, &m, &err));
+    OK(vq_module_declare(VQ_FORMAT_CT, &m, w, &err));
+    OK(vq_st_writer_open(w, dir, 0, &err));
+    OK(vq_module_write(VQ_FORMAT_CT, &m, q, &x, w, sha, a, &err));
+    OK(vq_st_writer_commit(w, &names, &n, &err));
+    OK(vq_st_set_open(out, dir, a, &err));
+    OK(vq_module_sha(VQ_FORMAT_CT, m.name, out, again, &err));
+    assert_string_equal(sha, again);
+}
+
+static void requantize_module(const char *where, const vq_stored_module *s, const vq_st_set *base, const char *dir, vq_arena *a)
+{
+    const vq_linear *l = &s->linear;
+    int64_t numel;
+    const float *w = base_weight(where, base, l->name, &numel, a);
+    assert_non_null(w);
+    vq_qtensor q;
+    vq_super super = {.value = 1};
+    if (l->scheme.weight.super) super = vq_super_from_amax(&l->scheme.weight, fused_absmax(where, base, l->name, a), VQ_BF16);
+    OK(vq_qtensor_new(&q, &l->scheme.weight, l->n, l->k, a, &err));
+    OK(vq_quantize_ref(&q, w, super, VQ_BF16, &err));
+    vq_st_set out;
+    write_module(where, s, &q, dir, &out, a);
+    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
+        const vq_tensor *want = s->tensors[i];
+        if (!want) continue;
+        const vq_tensor *got = vq_st_find(&out, want->name);
+        assert_non_null(got);
+        assert_int_equal(got->dtype, want->dtype);
+        assert_int_equal(got->ndim, want->ndim);
+        for (int d = 0; d < want->ndim; d++) assert_int_equal(got->shape[d], want->shape[d]);
+        same_bytes(where, want->name, got->data, want, got->bytes);
+    }
+    vq_st_set_close(&out);
+}
+
+static void requantize_folder(const char *where, const char *family, const char *folder, vq_arena *a)
+{
+    vq_checkpoint c;
+    vq_st_set base;
+    char dir[] = "/tmp/vq-golden-ct-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
+    OK(vq_st_set_open(&base, vq_join(a, family, "base", &err), a, &err));
+    for (size_t i = 0; i < c.modules->count; i++) {
+        const vq_arena_mark here = vq_arena_here(a);
+        requantize_module(where, &c.modules->modules[i], &base, dir, a);
+        vq_arena_rewind(a, here);
+    }
+    vq_st_set_close(&base);
+    vq_checkpoint_close(&c);
+    OK(vq_remove_tree(dir, &err));
+}
+
+static void requantizes(void **state)
+{
+    (void)state;
+    each_folder(requantize_folder);
+}
+
+int main(void)
+{
+    golden_path(root, sizeof root, "file-formats");
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decodes), cmocka_unit_test(requantizes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,293 @@
+/* test_kernels.c -- every kernel of kernels.inc at every level that this machine has: the same bits as ref over edge lengths and unaligned
+ * pointers, and no write outside the output. What ref itself computes is compared with the scalar definitions in test_kernels_ref.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/variants.h"
+
+#define MOST 400
+#define MARGIN 24
+
+/* An output with margins of NaN, one float off alignment. */
+typedef struct guarded {
+    float raw[MOST + 2 * MARGIN + 1];
+} guarded;
+
+static float in_a[MOST + 8], in_b[MOST + 8], in_c[MOST + 8];
+
+typedef struct levels {
+    const vq_kernels *level, *ref;
+    size_t n;
+} levels;
+
+static float *open_guarded(guarded *g)
+{
+    memset(g->raw, 0xFF, sizeof g->raw);
+    return g->raw + MARGIN + 1;
+}
+
+static void assert_same(const guarded *a, const guarded *b, size_t used)
+{
+    const uint8_t *from = (const uint8_t *)(a->raw + MARGIN + 1), *end = (const uint8_t *)a->raw + sizeof a->raw;
+    assert_memory_equal(a->raw, b->raw, sizeof a->raw);
+    for (const uint8_t *p = (const uint8_t *)a->raw; p < from; p++) assert_int_equal(*p, 0xFF);
+    for (const uint8_t *p = from + used; p < end; p++) assert_int_equal(*p, 0xFF);
+}
+
+/* Run `...` with k = the level and then ref; it writes `used` bytes to out. */
+#define BOTH(used, ...)                    \
+    do {                                   \
+        static guarded g[2];               \
+        for (int which = 0; which < 2; which++) { \
+            const vq_kernels *k = which ? v->ref : v->level; \
+            float *out = open_guarded(&g[which]); \
+            __VA_ARGS__;                   \
+        }                                  \
+        assert_same(&g[0], &g[1], (used)); \
+    } while (0)
+
+/* A number that a kernel returns, where margins are checked. */
+static void keep(float *out, double x)
+{
+    memcpy(out, &x, sizeof x);
+}
+
+static void check_bf16_to_f32(const levels *v)
+{
+    BOTH(4 * v->n, k->bf16_to_f32((const uint8_t *)in_a + 1, out, v->n));
+}
+
+static void check_f16_to_f32(const levels *v)
+{
+    BOTH(4 * v->n, k->f16_to_f32((const uint8_t *)in_a + 1, out, v->n));
+}
+
+static void check_f32_to_bf16(const levels *v)
+{
+    BOTH(2 * v->n, k->f32_to_bf16(in_a + 1, (uint16_t *)(void *)out, v->n));
+}
+
+static void check_all_finite(const levels *v)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        const float old = in_a[1 + i];
+        in_a[1 + i] = i % 3 ? (i % 2 ? INFINITY : -INFINITY) : NAN;
+        assert_int_equal(v->level->all_finite(in_a + 1, v->n), 0);
+        in_a[1 + i] = old;
+    }
+    assert_int_equal(v->level->all_finite(in_a + 1, v->n), 1);
+}
+
+static void check_absmax(const levels *v)
+{
+    BOTH(8, keep(out, (double)k->absmax(in_a + 1, v->n)));
+}
+
+static const size_t widths[] = {1, 3, 8, 16, 32, 64, 128, 1000};
+#define WIDTHS (sizeof widths / sizeof widths[0])
+
+static void check_range_blocks(const levels *v)
+{
+    for (size_t w = 0; w < WIDTHS; w++) {
+        const size_t groups = (v->n + widths[w] - 1) / widths[w];
+        float other[MOST];
+        BOTH(4 * groups, k->range_blocks(in_a + 1, v->n, widths[w], out, other));
+        BOTH(4 * groups, k->range_blocks(in_a + 1, v->n, widths[w], other, out));
+    }
+}
+
+static float scales[MOST];
+static int16_t zeros[MOST];
+
+static void fill_scales(void)
+{
+    for (size_t i = 0; i < MOST; i++) {
+        scales[i] = 0.001F + (float)((i * 7919) % 97) * 0.01F;
+        zeros[i] = (int16_t)((int)(i % 15) - 8);
+    }
+}
+
+static const int16_t *zeros_of(const vq_num *num)
+{
+    return num->zero == VQ_ZERO_INT ? zeros : NULL;
+}
+
+static void encode_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    for (size_t w = 0; w < WIDTHS; w++)
+        BOTH(v->n, k->encode_row(num, in_a + 1, v->n, widths[w], scales, zeros_of(num), (uint8_t *)out));
+}
+
+static void decode_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    uint8_t codes[MOST + 1];
+    for (size_t i = 0; i <= MOST; i++) codes[i] = (uint8_t)((i * 37) & ((1U << num->grid.bits) - 1));
+    for (size_t w = 0; w < WIDTHS; w++) BOTH(4 * v->n, k->decode_row(num, codes + 1, v->n, widths[w], scales, zeros_of(num), out));
+}
+
+static void scale_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    const vq_super super[] = {{0.01F, false}, {37.0F, true}};
+    for (int s = 0; s < 4; s++) {
+        int16_t zero[2][MOST] = {{0}};
+        BOTH(4 * v->n, k->scale_row(num, in_b + 1, in_c + 1, v->n, super[s / 2], s % 2 ? VQ_BF16 : VQ_F32, out, zero[which]));
+        assert_memory_equal(zero[0], zero[1], sizeof zero[0]);
+    }
+}
+
+static void effective_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_super){37.0F, true}, out));
+    BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_super){0.1F, false}, out));
+}
+
+static void check_encode_row(const levels *v)
+{
+    each_num(encode_num, (void *)v);
+}
+
+static void check_decode_row(const levels *v)
+{
+    each_num(decode_num, (void *)v);
+}
+
+static void check_scale_row(const levels *v)
+{
+    each_num(scale_num, (void *)v);
+}
+
+static void check_effective_row(const levels *v)
+{
+    each_num(effective_num, (void *)v);
+}
+
+static void check_error_sums(const levels *v)
+{
+    double other;
+    BOTH(8, double sum; k->error_sums(in_a + 1, in_b + 2, v->n, &sum, &other); keep(out, sum));
+    BOTH(8, double sum; k->error_sums(in_a + 1, in_b + 2, v->n, &other, &sum); keep(out, sum));
+}
+
+static void check_dot(const levels *v)
+{
+    BOTH(8, keep(out, k->dot(in_a + 1, in_b + 2, v->n)));
+}
+
+static void check_rms_norm(const levels *v)
+{
+    BOTH(4 * v->n, k->rms_norm(in_a + 1, in_b + 2, 1e-5F, v->n, out));
+}
+
+static void check_silu_mul(const levels *v)
+{
+    BOTH(4 * v->n, k->silu_mul(in_a + 1, in_b + 2, v->n, out));
+}
+
+static void check_softmax(const levels *v)
+{
+    for (size_t live = 0; live <= v->n; live += 1 + v->n / 4) BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->softmax(out, live, v->n, 0.3F));
+}
+
+static void check_log_sum_exp(const levels *v)
+{
+    BOTH(8, keep(out, k->log_sum_exp(in_a + 1, v->n)));
+}
+
+static void check_kl_row(const levels *v)
+{
+    BOTH(8, keep(out, k->kl_row(in_a + 1, 1.5, in_b + 2, 1.25, v->n)));
+}
+
+static void check_rope(const levels *v)
+{
+    const size_t d = v->n / 2 * 2;
+    BOTH(4 * d, memcpy(out, in_a + 1, 4 * d); k->rope(out, in_b + 1, in_b + 3, d));
+}
+
+static void check_add(const levels *v)
+{
+    BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->add(out, in_b + 1, v->n));
+}
+
+/* One line per kernel: a new kernel does not compile here without a check of its own. */
+static void (*const checks[])(const levels *v) = {
+#define VQ_KERNEL(ret, name, args) check_##name,
+#include "kernels/kernels.inc"
+#undef VQ_KERNEL
+};
+
+static void compare(const char *isa)
+{
+    vq_kernels level, ref;
+    vq_err e;
+    assert_int_equal(vq_kernels_select(&ref, "ref", false, &e), VQ_OK);
+    const vq_status s = vq_kernels_select(&level, isa, false, &e);
+    if (s == VQ_E_LIMIT) {
+        print_message("%s\n", e.text);
+        skip();
+    }
+    assert_int_equal(s, VQ_OK);
+    fill_scales();
+    const size_t sizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129, 320, 391};
+    for (size_t c = 0; c < sizeof checks / sizeof checks[0]; c++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            fill_row(in_a, MOST + 8, 1 + (uint32_t)i, 6);
+            fill_row(in_b, MOST + 8, 99 + (uint32_t)i, 2);
+            fill_row(in_c, MOST + 8, 7 + (uint32_t)i, 130);
+            checks[c](&(levels){&level, &ref, sizes[i]});
+        }
+    }
+}
+
+/* ref against itself: the margins. */
+static void test_ref(void **state)
+{
+    (void)state;
+    compare("ref");
+}
+
+static void test_avx2(void **state)
+{
+    (void)state;
+    compare("avx2");
+}
+
+static void test_avx512(void **state)
+{
+    (void)state;
+    compare("avx512");
+}
+
+static void test_select(void **state)
+{
+    (void)state;
+    vq_kernels k;
+    vq_err e;
+    assert_int_equal(vq_kernels_select(&k, "sse9", false, &e), VQ_E_RECIPE);
+    assert_non_null(strstr(e.text, "sse9"));
+    assert_int_equal(vq_kernels_select(&k, NULL, true, &e), VQ_OK);
+    assert_string_equal(k.isa, vq_kernels_best());
+    assert_true(k.strict);
+    assert_int_equal(vq_kernels_select(&k, "auto", false, &e), VQ_OK);
+    assert_false(k.strict);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ref),
+        cmocka_unit_test(test_avx2),
+        cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_select),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

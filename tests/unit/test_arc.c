@@ -1,0 +1,149 @@
+/* test_arc.c -- order, counts, augmented layout, and the transform's options, on made-up statistics. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "quant/transform.h"
+
+static vq_arena arena;
+static vq_err err;
+
+static int setup(void **state)
+{
+    (void)state;
+    vq_arena_init(&arena, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vq_arena_done(&arena);
+    return 0;
+}
+
+static void test_order(void **state)
+{
+    static const float absmax[] = {3, 1, 2, 1, 0, 9};
+    static const int32_t want[] = {4, 1, 3, 2, 0, 5};
+    int32_t order[6];
+    (void)state;
+    assert_int_equal(vq_arc_order(absmax, 6, order, &arena, &err), VQ_OK);
+    assert_memory_equal(order, want, sizeof want);
+}
+
+static void test_counts(void **state)
+{
+    float absmax[100] = {0};
+    vq_stats s = {.k = 100, .tokens = 10, .absmax = absmax};
+    (void)state;
+    assert_int_equal(vq_arc_count_official(&s), 0);
+    assert_int_equal(vq_arc_count_paper(&s), 0);
+    s.tail_count = 1;
+    assert_int_equal(vq_arc_count_official(&s), 64);
+    s.tail_count = 640;
+    assert_int_equal(vq_arc_count_official(&s), 64);
+    s.tail_count = 641;
+    assert_int_equal(vq_arc_count_official(&s), 100);
+    absmax[0] = 8;
+    absmax[1] = 1;
+    assert_int_equal(vq_arc_count_paper(&s), 16); /* exactly an eighth is not above it */
+    for (int i = 1; i < 18; i++) absmax[i] = 1.001F;
+    assert_int_equal(vq_arc_count_paper(&s), 32);
+    for (int i = 1; i < 100; i++) absmax[i] = 5;
+    assert_int_equal(vq_arc_count_paper(&s), 100);
+    s.tokens = 0;
+    assert_int_equal(vq_arc_count_official(&s), 0);
+}
+
+/* Blocks numbered by their first code: P0 P1 | P2 R2 P3 R3. */
+static void test_augment(void **state)
+{
+    vq_scheme buf;
+    const vq_num *num = &vq_scheme_find("nvfp4", &buf)->weight;
+    vq_qtensor q, out;
+    (void)state;
+    assert_int_equal(vq_qtensor_new(&q, num, 3, 64, &arena, &err), VQ_OK);
+    for (int64_t i = 0; i < 3 * 64; i++) q.codes[i] = (uint8_t)((i / 64 * 5 + i % 64 / 16 * 3 + i) % 16);
+    for (int64_t g = 0; g < q.groups; g++) q.scale[g] = (float)(g + 1);
+    q.super = 0.5F;
+    assert_int_equal(vq_arc_augment(&q, 32, &out, &arena, &err), VQ_OK);
+    assert_int_equal(out.cols, 96);
+    assert_true(out.super == 0.5F);
+    static const int from[] = {0, 1, 2, 2, 3, 3};
+    for (int r = 0; r < 3; r++) {
+        for (int b = 0; b < 6; b++) {
+            assert_memory_equal(out.codes + r * 96 + b * 16, q.codes + r * 64 + from[b] * 16, 16);
+            assert_true(out.scale[r * 6 + b] == q.scale[r * 4 + from[b]]);
+        }
+    }
+    assert_int_equal(vq_arc_augment(&q, 0, &out, &arena, &err), VQ_OK);
+    assert_memory_equal(out.codes, q.codes, 3 * 64);
+    assert_int_equal(vq_arc_augment(&q, 64, &out, &arena, &err), VQ_OK);
+    assert_int_equal(out.cols, 128);
+    assert_int_equal(vq_arc_augment(&q, 80, &out, &arena, &err), VQ_E_BUG);
+    assert_int_equal(vq_arc_augment(&q, 8, &out, &arena, &err), VQ_E_BUG);
+}
+
+static void test_applies(void **state)
+{
+    vq_scheme buf;
+    const vq_transform *arc = vq_transform_find("arc");
+    (void)state;
+    assert_int_equal(arc->applies(vq_scheme_find("nvfp4", &buf), 64, &err), VQ_OK);
+    assert_int_equal(arc->applies(vq_scheme_find("nvfp4", &buf), 72, &err), VQ_E_RECIPE);
+    assert_string_equal(err.text, "arc needs a multiple of 16 input channels, not 72");
+    assert_int_equal(arc->applies(vq_scheme_find("nvfp4a16", &buf), 64, &err), VQ_E_RECIPE);
+    assert_int_equal(arc->applies(vq_scheme_find("mxfp4", &buf), 64, &err), VQ_E_RECIPE);
+}
+
+static int64_t count_with(const char *count, const char *granularity, const char *fraction, const vq_stats *s)
+{
+    const vq_transform *arc = vq_transform_find("arc");
+    vq_option_set options;
+    vq_option_defaults(&options, arc->options);
+    assert_int_equal(vq_option_parse(&options, "count", count, &err), VQ_OK);
+    assert_int_equal(vq_option_parse(&options, "granularity", granularity, &err), VQ_OK);
+    assert_int_equal(vq_option_parse(&options, "max_fraction", fraction, &err), VQ_OK);
+    vq_transform_job job = {.options = &options, .stats = s, .arena = &arena};
+    assert_int_equal(arc->run(&job, &err), VQ_OK);
+    assert_int_equal(job.map.order[s->k - 1], 0);
+    return job.map.s;
+}
+
+static void test_options(void **state)
+{
+    float absmax[576] = {80};
+    vq_stats s = {.k = 576, .tokens = 100, .absmax = absmax, .tail_count = 6401};
+    (void)state;
+    for (int i = 1; i < 576; i++) absmax[i] = i < 20 ? 11 : 1;
+    assert_int_equal(count_with("official", "16", "1", &s), 128);
+    assert_int_equal(count_with("paper", "16", "1", &s), 32);
+    assert_int_equal(count_with("paper", "64", "1", &s), 64);
+    s.tail_count = 100 * 576;
+    assert_int_equal(count_with("official", "16", "1", &s), 576);
+    assert_int_equal(count_with("official", "16", "0.25", &s), 144);
+    assert_int_equal(count_with("official", "64", "0.25", &s), 128);
+    assert_int_equal(count_with("official", "16", "0", &s), 0);
+}
+
+static void test_registry(void **state)
+{
+    (void)state;
+    for (int i = 0; vq_transform_at(i); i++) assert_ptr_equal(vq_transform_find(vq_transform_at(i)->name), vq_transform_at(i));
+    assert_null(vq_transform_find("gps"));
+    assert_null(vq_transform_at(-1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),   cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_augment, setup, teardown), cmocka_unit_test_setup_teardown(test_applies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_options, setup, teardown), cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

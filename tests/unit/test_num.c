@@ -1,0 +1,204 @@
+/* test_num.c -- every code of every grid: names, decoding and encoding are inverse, order, ties, saturation, nearest by search. */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/num.h"
+
+static const char *const grids[] = {
+    "e2m1", "e2m3", "e3m2",  "e4m3", "e5m2", "ue5m3", "e8m0", "mxint8", "i2",   "i3",   "i4",   "i5",   "i6",
+    "i7",   "i8",   "u2",    "u3",   "u4",   "u5",    "u6",   "u7",     "u8",   "bfp2", "bfp3", "bfp4", "bfp6",
+    "bfp8", "bfp9", "bfp16", "e1m0", "e1m2", "e2m0",  "e3m0", "e3m4",   "e4m0", "e5m1", "e6m9", "e7m0", "e7m8",
+};
+#define GRIDS (sizeof grids / sizeof grids[0])
+
+static vq_grid grid(const char *name)
+{
+    vq_grid g;
+    if (!vq_grid_parse(name, &g)) fail_msg("%s is no grid", name);
+    return g;
+}
+
+static bool has_sign_bit(const vq_grid *g)
+{
+    return g->kind == VQ_GRID_FLOAT && g->is_signed;
+}
+
+/* The finite values of a grid in rising order, one code each (of a float's two zeros, the positive one). */
+static uint32_t rising(const vq_grid *g, uint32_t *codes)
+{
+    const uint32_t half = 1U << (g->bits - 1), top = has_sign_bit(g) || !g->is_signed ? 0 : half;
+    uint32_t n = 0;
+    if (has_sign_bit(g))
+        for (uint32_t c = g->max_code; c > 0; c--) codes[n++] = half | c;
+    for (uint32_t i = 0; i < 2 * half; i++) {
+        const uint32_t c = (i + top) & (2 * half - 1);
+        if (g->kind == VQ_GRID_FLOAT && c > g->max_code) break;
+        if (g->bfp && c == half) continue; /* symmetric: the lowest code is not used */
+        codes[n++] = c;
+    }
+    return n;
+}
+
+static void names_are_inverse(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GRIDS; i++) {
+        char name[16];
+        const vq_grid g = grid(grids[i]);
+        assert_string_equal(vq_grid_name(&g, name), grids[i]);
+        const vq_grid again = grid(name);
+        assert_true(vq_grid_equal(&g, &again));
+    }
+}
+
+static void refuses_what_is_no_grid(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",      "i",   "i1",   "i9",    "i04", "u1",    "u9",   "e",     "e2",    "e2m",    "e0m3", "e8m1",  "e9m1",
+        "e4m12", "bfp", "bfp1", "bfp17", "I4",  "e2m1 ", "int4", "e2m1x", "e02m1", "mxint4", "i4 ",  "e-1m2", "e7m99999999999"};
+    vq_grid g;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (vq_grid_parse(wrong[i], &g)) fail_msg("'%s' was taken for a grid", wrong[i]);
+}
+
+static void codes_survive(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GRIDS; i++) {
+        const vq_grid g = grid(grids[i]);
+        for (uint32_t c = 0; c < 1U << g.bits; c++) {
+            const float x = vq_decode(&g, c);
+            if (!isfinite(x) || (g.bfp && c == 1U << (g.bits - 1))) continue;
+            if (vq_encode(&g, x) != c) fail_msg("%s: code %u became %u", grids[i], c, vq_encode(&g, x));
+        }
+    }
+}
+
+static void values_rise_to_max(void **state)
+{
+    (void)state;
+    static uint32_t codes[1 << 16];
+    for (size_t i = 0; i < GRIDS; i++) {
+        const vq_grid g = grid(grids[i]);
+        const uint32_t n = rising(&g, codes);
+        for (uint32_t k = 1; k < n; k++) assert_true(vq_decode(&g, codes[k - 1]) < vq_decode(&g, codes[k]));
+        assert_true(vq_decode(&g, codes[n - 1]) == g.max);
+    }
+}
+
+/* Between neighbours: the middle goes to the even code, a hair to either side goes to that side. */
+static void ties_go_to_even(void **state)
+{
+    (void)state;
+    static uint32_t codes[1 << 16];
+    for (size_t i = 0; i < GRIDS; i++) {
+        const vq_grid g = grid(grids[i]);
+        const uint32_t n = rising(&g, codes);
+        for (uint32_t k = 1; k < n; k++) {
+            const float a = vq_decode(&g, codes[k - 1]), b = vq_decode(&g, codes[k]), middle = a * 0.5F + b * 0.5F;
+            const float near_a = vq_decode(&g, vq_encode(&g, nextafterf(middle, a))),
+                        near_b = vq_decode(&g, vq_encode(&g, nextafterf(middle, b)));
+            const float even = vq_decode(&g, codes[k] & 1 ? codes[k - 1] : codes[k]);
+            if (near_a != a || near_b != b || vq_decode(&g, vq_encode(&g, middle)) != even)
+                fail_msg("%s between %a and %a", grids[i], (double)a, (double)b);
+        }
+    }
+}
+
+static uint32_t next_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (uint32_t)(*state >> 32);
+}
+
+/* Distance to the grid by looking at every code, in f64 (exact for these). */
+static double least_distance(const vq_grid *g, const uint32_t *codes, uint32_t n, float x)
+{
+    double least = INFINITY;
+    for (uint32_t k = 0; k < n; k++) {
+        const double d = fabs((double)vq_decode(g, codes[k]) - (double)x);
+        if (d < least) least = d;
+    }
+    return least;
+}
+
+static void any_float_goes_to_the_nearest(void **state)
+{
+    (void)state;
+    static uint32_t codes[1 << 16];
+    for (size_t i = 0; i < GRIDS; i++) {
+        const vq_grid g = grid(grids[i]);
+        if (g.bits > 9) continue;
+        const uint32_t n = rising(&g, codes);
+        uint64_t seed = i;
+        for (int k = 0; k < 2000; k++) {
+            uint32_t u = next_random(&seed);
+            if (k & 1) u = (u & 0x807fffff) | ((uint32_t)(127 + (int)(u >> 23) % 16 - 8) << 23); /* half of them near one */
+            float x;
+            memcpy(&x, &u, 4);
+            if (!isfinite(x)) continue;
+            const double got = fabs((double)vq_decode(&g, vq_encode(&g, x)) - (double)x);
+            if (got != least_distance(&g, codes, n, x)) fail_msg("%s: %a is off by %g", grids[i], (double)x, got);
+        }
+    }
+}
+
+static void extremes_saturate(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GRIDS; i++) {
+        const vq_grid g = grid(grids[i]);
+        assert_true(vq_decode(&g, vq_encode(&g, INFINITY)) == g.max);
+        assert_true(vq_decode(&g, vq_encode(&g, FLT_MAX)) == g.max);
+        const float low = vq_decode(&g, vq_encode(&g, -INFINITY));
+        if (!g.is_signed)
+            assert_true(low == vq_decode(&g, 0));
+        else
+            assert_true(low == -g.max || (g.kind == VQ_GRID_INT && !g.bfp && low < -g.max));
+        const float nan = vq_decode(&g, vq_encode(&g, NAN));
+        assert_true(nan != nan || fabsf(nan) == g.max);
+    }
+}
+
+static void small_negatives_keep_their_sign(void **state)
+{
+    (void)state;
+    const vq_grid e2m1 = grid("e2m1"), e4m3 = grid("e4m3"), ue5m3 = grid("ue5m3"), e8m0 = grid("e8m0");
+    assert_int_equal(vq_encode(&e2m1, -0.0F), 8);
+    assert_int_equal(vq_encode(&e2m1, -0x1p-149F), 8);
+    assert_int_equal(vq_encode(&e4m3, -0x1p-11F), 0x80);
+    assert_int_equal(vq_encode(&ue5m3, -1.0F), 0);
+    assert_int_equal(vq_encode(&e8m0, -1.0F), 0);
+    assert_int_equal(vq_encode(&e8m0, 0.0F), 0);
+}
+
+static void specials_decode(void **state)
+{
+    (void)state;
+    const vq_grid e4m3 = grid("e4m3"), e5m2 = grid("e5m2"), ue5m3 = grid("ue5m3"), e8m0 = grid("e8m0");
+    assert_true(isnan(vq_decode(&e4m3, 0x7f)) && isnan(vq_decode(&e4m3, 0xff)) && isnan(vq_decode(&ue5m3, 0xff)) &&
+                isnan(vq_decode(&e8m0, 0xff)));
+    assert_true(vq_decode(&e5m2, 0x7c) == INFINITY && vq_decode(&e5m2, 0xfc) == -INFINITY && isnan(vq_decode(&e5m2, 0x7d)));
+    assert_true(vq_decode(&e8m0, 0) == 0x1p-127F && vq_decode(&e8m0, 0xfe) == 0x1p127F);
+    assert_true(isnan(vq_decode(&e4m3, vq_encode(&e4m3, NAN))) && isnan(vq_decode(&e8m0, vq_encode(&e8m0, NAN))));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_inverse), cmocka_unit_test(refuses_what_is_no_grid),
+        cmocka_unit_test(codes_survive),     cmocka_unit_test(values_rise_to_max),
+        cmocka_unit_test(ties_go_to_even),   cmocka_unit_test(any_float_goes_to_the_nearest),
+        cmocka_unit_test(extremes_saturate), cmocka_unit_test(small_negatives_keep_their_sign),
+        cmocka_unit_test(specials_decode),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
