@@ -1,6 +1,6 @@
-/* test_golden_arc.c -- the quantized operands of ARC against arc.safetensors: codes and scales of both sides bit for bit, the product in f64.
- * Our definition is the variant exact_fp32. arc_kernel and trtllm round the scaled input and the residual to bf16; here the test does that, around
- * the same row quantizer. */
+/* test_golden_arc.c -- the quantized operands of ARC against arc.safetensors: codes and scales of both sides bit for bit, the product in
+ * f64. Our definition is the variant exact_fp32. arc_kernel and trtllm round the scaled input and the residual to bf16; here the test does
+ * that, around the same row quantizer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,8 +125,7 @@ static operand left_in_steps(const struct variant *v, const float *x, int64_t m,
     const operand p = quantize(x, m, k, order, means);
     for (int64_t i = 0; i < s; i++) same[i] = (int32_t)i;
     for (int64_t r = 0; r < m; r++)
-        for (int64_t i = 0; i < s; i++)
-            rest[r * s + i] = vq_round_to(v->residual, x[r * k + order[k - s + i]] - means[r * k + k - s + i]);
+        for (int64_t i = 0; i < s; i++) rest[r * s + i] = vq_round_to(v->residual, x[r * k + order[k - s + i]] - means[r * k + k - s + i]);
     const operand q = quantize(rest, m, s, same, NULL);
     operand out = operand_new(m, k + s);
     interleave(&p, &q, &out);

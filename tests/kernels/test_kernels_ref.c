@@ -1,5 +1,5 @@
-/* test_kernels_ref.c -- the ref level against the scalar definitions of base, the whole row quantizer against vq_quantize_ref at every level,
- * and the functions of the network against libm in double. */
+/* test_kernels_ref.c -- the ref level against the scalar definitions of base, the whole row quantizer against vq_quantize_ref at every
+ * level, and the functions of the network against libm in double. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,8 +114,8 @@ static void test_scales(void **state)
 #define ROWS 37
 #define COLS 1280
 
-/* The whole quantizer at one level against the definition: codes, scales, zero points, what they decode to, and sums that do not depend on the
- * number of threads. */
+/* The whole quantizer at one level against the definition: codes, scales, zero points, what they decode to, and sums that do not depend on
+ * the number of threads. */
 static void rows_of_num(void *ctx, const vq_num *num)
 {
     const vq_kernels *kr = ctx;
@@ -282,8 +282,9 @@ static int pick_ref(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),   cmocka_unit_test(test_scales),  cmocka_unit_test(test_quantize_rows),
-        cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses), cmocka_unit_test(test_network), cmocka_unit_test(test_rope_and_sums),
+        cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),         cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);
 }
