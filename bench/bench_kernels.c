@@ -52,13 +52,13 @@ static void report(bench *b, const char *op, body run, double bytes, double flop
 }
 
 /* Kernels of one row, over m rows of k elements that stay in the cache. */
-#define ROWS(name, call)                     \
-    static void name(bench *b)               \
-    {                                        \
-        const size_t k = (size_t)b->k;       \
-        for (int64_t r = 0; r < b->m; r++) { \
-            call;                            \
-        }                                    \
+#define ROWS(name, call)                                                                                                                   \
+    static void name(bench *b)                                                                                                             \
+    {                                                                                                                                      \
+        const size_t k = (size_t)b->k;                                                                                                     \
+        for (int64_t r = 0; r < b->m; r++) {                                                                                               \
+            call;                                                                                                                          \
+        }                                                                                                                                  \
     }
 ROWS(run_bf16, b->kr.bf16_to_f32(b->half, b->y, k))
 ROWS(run_finite, b->scale[0] = (float)b->kr.all_finite(b->x, k))
@@ -70,8 +70,10 @@ ROWS(run_silu, b->kr.silu_mul(b->x, b->y, k, b->z))
 ROWS(run_softmax, memcpy(b->z, b->x, k * 4); b->kr.softmax(b->z, k, k, 0.125F))
 ROWS(run_lse, b->scale[0] = (float)b->kr.log_sum_exp(b->x, k))
 ROWS(run_kl, b->scale[0] = (float)b->kr.kl_row(b->x, 9.0, b->y, 9.0, k))
-ROWS(run_encode, b->kr.encode_row(b->num, b->x, k, (size_t)b->num->group.cols, b->scale, b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->codes))
-ROWS(run_decode, b->kr.decode_row(b->num, b->codes, k, (size_t)b->num->group.cols, b->scale, b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->y))
+ROWS(run_encode,
+     b->kr.encode_row(b->num, b->x, k, (size_t)b->num->group.cols, b->scale, b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->codes))
+ROWS(run_decode,
+     b->kr.decode_row(b->num, b->codes, k, (size_t)b->num->group.cols, b->scale, b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->y))
 ROWS(run_scale, b->kr.scale_row(b->num, b->x, b->y, k, (vq_super){1.0F, false}, VQ_F32, b->scale, b->zero))
 
 static void bench_rows(bench *b)
@@ -80,11 +82,13 @@ static void bench_rows(bench *b)
         const char *name;
         body run;
         double bytes; /* per element, read and written */
-    } ops[] = {{"bf16_to_f32", run_bf16, 6},  {"all_finite", run_finite, 4}, {"range_blocks16", run_range16, 4}, {"range_blocks64", run_range64, 4},
-               {"error_sums", run_error, 8},  {"rms_norm", run_rms, 12},     {"silu_mul", run_silu, 12},         {"softmax", run_softmax, 8},
-               {"log_sum_exp", run_lse, 4},   {"kl_row", run_kl, 8}};
+    } ops[] = {
+        {"bf16_to_f32", run_bf16, 6}, {"all_finite", run_finite, 4}, {"range_blocks16", run_range16, 4}, {"range_blocks64", run_range64, 4},
+        {"error_sums", run_error, 8}, {"rms_norm", run_rms, 12},     {"silu_mul", run_silu, 12},         {"softmax", run_softmax, 8},
+        {"log_sum_exp", run_lse, 4},  {"kl_row", run_kl, 8}};
     b->format = "f32";
-    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) report(b, ops[i].name, ops[i].run, ops[i].bytes * (double)b->m * (double)b->k, 0);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        report(b, ops[i].name, ops[i].run, ops[i].bytes * (double)b->m * (double)b->k, 0);
 }
 
 static void run_quantize(bench *b)
@@ -190,7 +194,7 @@ int main(int argc, char **argv)
     b.codes = room(8192, 1), b.scale = room(16384, 4), b.zero = room(16384, 2);
     fill(b.x, most);
     fill(b.y, most);
-    b.kr.isa = "";
+    for (size_t i = 0; i < 8192; i++) b.half[i] = vq_f32_to_bf16(b.x[i]);
     printf("op,format,isa,threads,m,n,k,seconds,gb_s,gflop_s\n");
     const char *const all[] = {"ref", "avx2", "avx512"};
     for (int i = 1; i < argc; i++) bench_level(&b, argv[i]);

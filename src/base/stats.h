@@ -21,6 +21,7 @@ typedef struct vq_stats {
     float *absmax;           /* [k] */
     uint64_t tail_count;     /* entries (token, channel) with x > max_c(x)/8 of their token, signed: ARCQuant's code */
     uint64_t *histogram;     /* [VQ_HIST_BINS] counts of |x| */
+    unsigned gathered;       /* vq_need bits of what is here */
 } vq_stats;
 
 #endif

@@ -41,7 +41,7 @@ static vq_progress_mode mode_of(const vq_args *a)
 void vq_progress_init(vq_progress *p, const vq_args *a)
 {
     const char *no_color = getenv("NO_COLOR");
-    *p = (vq_progress){.mode = mode_of(a), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
+    *p = (vq_progress){.mode = mode_of(a), .last = seconds_now(), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
     p->color = !is_dumb() && !(no_color && *no_color);
 }
 
@@ -135,11 +135,11 @@ static void print_event(vq_progress *p, double now)
                          (json_int_t)p->total, "seconds", now - p->began));
 }
 
-static void begin_phase(vq_progress *p, const char *phase, double now)
+static void begin_phase(vq_progress *p, const char *phase, int64_t done, double now)
 {
     vq_progress_end(p);
     snprintf(p->phase, sizeof p->phase, "%s", phase);
-    p->began = now;
+    p->began = done > 0 ? p->last : now;
     p->drawn = now - 1;
     p->shown = 0;
 }
@@ -148,10 +148,11 @@ void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
 {
     vq_progress *p = ctx;
     const double now = seconds_now();
-    if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done) begin_phase(p, phase, now);
+    if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done) begin_phase(p, phase, done, now);
     const bool again = done == p->done && done >= p->total && total == p->total && !p->bar && p->shown == done;
     p->done = done;
     p->total = total;
+    p->last = now;
     if (again) return;
     if (p->mode == VQ_PROGRESS_PLAIN) print_plain(p, now);
     if (p->mode == VQ_PROGRESS_JSON) print_event(p, now);

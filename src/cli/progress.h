@@ -20,6 +20,7 @@ typedef struct vq_progress {
     int64_t done, total;
     int64_t shown;       /* last `done` of a plain or JSON line */
     double began, drawn; /* seconds: start of the phase, last drawing */
+    double last;         /* the latest step of any phase: where a phase begins that first reports some work as done */
 } vq_progress;
 
 /* vq_progress_init -- mode from --progress, stderr, TERM and NO_COLOR; level from -q and -v. */

@@ -172,17 +172,17 @@ static vq_status read_rope(vq_hf_config *c, vq_err *e)
     return read_rope_factors(c, rope, e);
 }
 
-/* How many layers slide: layer_types says it; without it the layers from max_window_layers on. */
-static vq_status count_sliding(const vq_hf_config *c, bool use, int64_t *out, vq_err *e)
+/* From which layer on the window holds: layer_types says it; without it max_window_layers does. c->layers: none slides. */
+static vq_status first_sliding(const vq_hf_config *c, bool use, int64_t *out, vq_err *e)
 {
     const json_t *types = get(c->root, "layer_types"), *v;
     int64_t first = 28;
     VQ_TRY(read_size(c->root, "max_window_layers", INT32_MAX, &first, e));
-    *out = use && first < c->layers ? c->layers - first : 0;
+    *out = use && first < c->layers ? first : c->layers;
     if (!types) return VQ_OK;
     if ((int64_t)json_array_size(types) != c->layers) return vq_fail(e, VQ_E_INPUT, "layer_types does not list every layer");
     size_t i;
-    *out = 0;
+    *out = c->layers;
     json_array_foreach(types, i, v)
     {
         const char *name = json_string_value(v);
@@ -190,28 +190,26 @@ static vq_status count_sliding(const vq_hf_config *c, bool use, int64_t *out, vq
         if (!slides && !(name && strcmp(name, "full_attention") == 0)) {
             return vq_fail(e, VQ_E_INPUT, "layer_types: %s of layer %zu is not supported", name ? name : "the entry", i);
         }
-        *out += slides;
+        if (!slides && *out < c->layers) return vq_fail(e, VQ_E_INPUT, "layer_types: full attention after sliding layers is not supported");
+        if (slides && *out == c->layers) *out = (int64_t)i;
     }
     return VQ_OK;
 }
 
 static vq_status read_window(vq_hf_config *c, const hf_family *f, vq_err *e)
 {
-    int64_t window = json_object_get(c->root, "sliding_window") ? 0 : f->window, sliding = 0;
+    int64_t window = json_object_get(c->root, "sliding_window") ? 0 : f->window, from = 0;
     bool use = false;
     if (f->window == 0) return VQ_OK; /* the family has none, whatever the file says */
     VQ_TRY(read_size(c->root, "sliding_window", INT32_MAX, &window, e));
     VQ_TRY(read_flag(c->root, "use_sliding_window", &use, e));
-    if (f->always_slides) {
-        c->sliding_window = window;
-        return VQ_OK;
+    if (!f->always_slides) {
+        VQ_TRY(first_sliding(c, use, &from, e));
+        if (from == c->layers) return VQ_OK;
+        if (!use || !window) return vq_fail(e, VQ_E_INPUT, "layer_types has sliding layers but no sliding window is in use");
     }
-    VQ_TRY(count_sliding(c, use, &sliding, e));
-    if (sliding == 0) return VQ_OK;
-    if (!use || !window) return vq_fail(e, VQ_E_INPUT, "layer_types has sliding layers but no sliding window is in use");
-    if (sliding != c->layers)
-        return vq_fail(e, VQ_E_INPUT, "a sliding window in %lld of %lld layers is not supported", (long long)sliding, (long long)c->layers);
     c->sliding_window = window;
+    c->sliding_from = from;
     return VQ_OK;
 }
 

@@ -19,18 +19,21 @@
 
 /* Rising order. */
 static const vq_kernels levels[] = {
-    {.isa = "ref",
+    {
+        .isa = "ref",
 #define VQ_KERNEL(ret, name, args) .name = vq_##name##_ref,
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
     },
 #if defined(__x86_64__)
-    {.isa = "avx2",
+    {
+        .isa = "avx2",
 #define VQ_KERNEL(ret, name, args) .name = vq_##name##_avx2,
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
     },
-    {.isa = "avx512",
+    {
+        .isa = "avx512",
 #define VQ_KERNEL(ret, name, args) .name = vq_##name##_avx512,
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL

@@ -16,7 +16,7 @@
 typedef struct vq_kernels {
     const char *isa; /* "ref", "avx2", "avx512" */
     bool strict;     /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
-#define VQ_KERNEL(ret, name, args) ret (*name) args;
+#define VQ_KERNEL(ret, name, args) ret(*name) args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
 } vq_kernels;
@@ -29,16 +29,19 @@ const char *vq_kernels_best(void);
 
 /* vq_gemm_nt -- C[M][N] = A[M][K] B[N][K]^T. Leading dimensions in elements. Runs on all OpenMP threads over tiles whose
  *   shape does not depend on their number: same bits for every thread count. Call outside parallel regions. */
-void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                int64_t ldc);
 /* vq_gemm_tile_nt / _nn -- one tile on the calling thread (attention): C = alpha A B^T, C = A B. */
-void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
-void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc);
+void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                     int64_t ldb, float *c, int64_t ldc);
+void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                     float *c, int64_t ldc);
 
 /* vq_fake_quant -- what a quantized input means to the GEMM: rows x[m][k] -> out[m][k_out] f32 after quantizing and decoding under num.
- *   Per-token and dynamic block scales per row; act_super.value 0: second scale from the row's own maximum; act_scale != 0: static per tensor.
- *   order/s (ARC): gather by order, quantize, append the quantized residual of the last s channels interleaved by 16 (spec 2.3, 2.4); then k_out = k + s.
- *   Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf.
- *   source arXiv 2601.07475; test tests/kernels/test_fake_quant.c, tests/golden/test_golden_arc.c */
+ *   Per-token and dynamic block scales per row; act_super.value 0: second scale from the row's own maximum; act_scale != 0: static per
+ * tensor. order/s (ARC): gather by order, quantize, append the quantized residual of the last s channels interleaved by 16 (spec 2.3, 2.4);
+ * then k_out = k + s. Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf. source arXiv 2601.07475; test
+ * tests/kernels/test_fake_quant.c, tests/golden/test_golden_arc.c */
 typedef struct vq_act_spec {
     const vq_num *num;
     vq_super super;
@@ -48,10 +51,10 @@ typedef struct vq_act_spec {
     int64_t s;
 } vq_act_spec;
 vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e);
-/* vq_act_encode -- the quantized form of one input row x[k], finite: codes[k + s], and per group of the row (one when the scale covers the whole
- *   row) the stored scale and zero point, in the same order; out[k + s] f32 is what they mean. Each of the four may be NULL. Returns the
- *   second scale that was used. With order the arithmetic is that of the ARC kernels: x over the second scale, times the reciprocal of the
- *   stored scale; the residual stays f32; a group of zeros has the smallest scale. k is a multiple of the block width. */
+/* vq_act_encode -- the quantized form of one input row x[k], finite: codes[k + s], and per group of the row (one when the scale covers the
+ * whole row) the stored scale and zero point, in the same order; out[k + s] f32 is what they mean. Each of the four may be NULL. Returns
+ * the second scale that was used. With order the arithmetic is that of the ARC kernels: x over the second scale, times the reciprocal of
+ * the stored scale; the residual stays f32; a group of zeros has the smallest scale. k is a multiple of the block width. */
 typedef struct vq_act_codes {
     uint8_t *codes;
     float *scale;
@@ -63,6 +66,7 @@ vq_super vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const floa
 /* vq_decode_rows -- canonical rows [0, q->rows) to f32 [rows][ld]: parallel over rows. */
 void vq_decode_rows(const vq_kernels *kr, const vq_qtensor *q, float *out, int64_t ld);
 /* vq_quantize_rows -- fast equal of vq_quantize_ref: parallel over rows; also gives the sums for SQNR (f64, fixed order; may be NULL). */
-vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, vq_super super, vq_dtype arith, double *signal, double *noise, vq_err *e);
+vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, vq_super super, vq_dtype arith, double *signal,
+                           double *noise, vq_err *e);
 
 #endif

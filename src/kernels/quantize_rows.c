@@ -170,7 +170,8 @@ static vq_status quantize_wide(const job *j, sums *total, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, vq_super super, vq_dtype arith, double *signal, double *noise, vq_err *e)
+vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, vq_super super, vq_dtype arith, double *signal,
+                           double *noise, vq_err *e)
 {
     job j = {.kr = kr, .q = q, .w = w, .super = super, .arith = arith, .measured = signal || noise};
     sums total = {0, 0};
@@ -206,7 +207,8 @@ void vq_decode_rows(const vq_kernels *kr, const vq_qtensor *q, float *out, int64
             const int64_t groups = least(GROUPS, q->per_row - g), k0 = g * group_cols, n = least(groups * group_cols, q->cols - k0);
             const int64_t at = r / group_rows * q->per_row + g;
             kr->effective_row(&q->num, q->scale + at, (size_t)groups, super, effective);
-            kr->decode_row(&q->num, q->codes + r * q->cols + k0, (size_t)n, (size_t)group_cols, effective, zeros_at(q, at), out + r * ld + k0);
+            kr->decode_row(&q->num, q->codes + r * q->cols + k0, (size_t)n, (size_t)group_cols, effective, zeros_at(q, at),
+                           out + r * ld + k0);
         }
     }
 }

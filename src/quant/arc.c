@@ -92,14 +92,15 @@ vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_are
 
 static bool takes_residuals(const vq_num *n)
 {
-    return n->grid.kind == VQ_GRID_FLOAT && n->grid.bits == 4 && n->group.kind == VQ_PER_BLOCK && n->group.rows == 1 && n->group.cols == BLOCK &&
-           n->zero == VQ_ZERO_NONE;
+    return n->grid.kind == VQ_GRID_FLOAT && n->grid.bits == 4 && n->group.kind == VQ_PER_BLOCK && n->group.rows == 1 &&
+           n->group.cols == BLOCK && n->zero == VQ_ZERO_NONE;
 }
 
 static vq_status applies(const vq_scheme *s, int64_t k, vq_err *e)
 {
     if (!s->has_weight || !s->has_act || !takes_residuals(&s->weight) || !takes_residuals(&s->act))
-        return vq_fail(e, VQ_E_RECIPE, "arc needs 4-bit floats in blocks of %d for weight and input (nvfp4); scheme %s is something else", BLOCK, s->id);
+        return vq_fail(e, VQ_E_RECIPE, "arc needs 4-bit floats in blocks of %d for weight and input (nvfp4); scheme %s is something else",
+                       BLOCK, s->id);
     if (k % BLOCK) return vq_fail(e, VQ_E_RECIPE, "arc needs a multiple of %d input channels, not %lld", BLOCK, (long long)k);
     return VQ_OK;
 }
@@ -128,7 +129,8 @@ static const vq_option options[] = {
     {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper",
      "residual channels: share of entries above an eighth of their token's maximum (ARCQuant 347a6c8), or channels above an eighth of the "
      "maximum (arXiv 2601.07475)"},
-    {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64", "residual channels are rounded up to a multiple of this (the GEMM's alignment of K)"},
+    {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64",
+     "residual channels are rounded up to a multiple of this (the GEMM's alignment of K)"},
     {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "at most this share of the input channels gets a residual"},
     {.name = NULL},
 };

@@ -22,8 +22,8 @@ typedef struct search_run {
     const vq_mse_search *s;
     const float *w;
     const vq_qtensor *q;
-    vq_num num;          /* as judged */
-    int64_t rows, cols;  /* of a group */
+    vq_num num;         /* as judged */
+    int64_t rows, cols; /* of a group */
     int64_t bands;
     int steps;
 } search_run;
@@ -105,7 +105,8 @@ static void band_errors(const search_run *r, band *b, int64_t i)
         const float *x = r->w + row * q->cols;
         r->job->kernels->encode_row(&r->num, x, cols, width, b->effective, q->zero ? b->zero : NULL, b->codes);
         r->job->kernels->decode_row(&r->num, b->codes, cols, width, b->effective, q->zero ? b->zero : NULL, b->decoded);
-        for (size_t g = 0, k = 0; k < cols; g++, k += width) b->error[g] += group_error(r, x + k, b->decoded + k, cols - k < width ? cols - k : width);
+        for (size_t g = 0, k = 0; k < cols; g++, k += width)
+            b->error[g] += group_error(r, x + k, b->decoded + k, cols - k < width ? cols - k : width);
     }
 }
 
@@ -138,7 +139,8 @@ static int steps_taken(const search_run *r, const band *bands, int threads)
     return r->steps;
 }
 
-static vq_status begin(search_run *r, vq_round_job *job, const vq_mse_search *s, const float *w, const vq_qtensor *q, band **bands, vq_err *e)
+static vq_status begin(search_run *r, vq_round_job *job, const vq_mse_search *s, const float *w, const vq_qtensor *q, band **bands,
+                       vq_err *e)
 {
     const int threads = omp_get_max_threads();
     if (q->codes16) return vq_fail(e, VQ_E_RECIPE, "mse takes grids of at most 8 bits, not %d; use rtn", q->num.grid.bits);

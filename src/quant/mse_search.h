@@ -8,13 +8,13 @@ enum { VQ_MSE_MAX_STEPS = 128 };
 
 /* A way to search: step 0, 1, ... of every group of a matrix, until `steps` or until `patience` steps in a row improved no group. */
 typedef struct vq_mse_search {
-    int steps;                   /* at most VQ_MSE_MAX_STEPS */
-    int patience;                /* 0: none */
-    double power;                /* error = sum |w - w^|^power */
-    float base;                  /* on the group's range, before the factor; 0: 1 */
-    float (*factor)(int step);   /* step -> factor on the range; NULL: offsets */
-    const int8_t *offset;        /* step -> offset from the code of the plain scale (coded scales) */
-    bool before_rounding;        /* judge a scale as f32 under a second-level scale, before it becomes a code */
+    int steps;                 /* at most VQ_MSE_MAX_STEPS */
+    int patience;              /* 0: none */
+    double power;              /* error = sum |w - w^|^power */
+    float base;                /* on the group's range, before the factor; 0: 1 */
+    float (*factor)(int step); /* step -> factor on the range; NULL: offsets */
+    const int8_t *offset;      /* step -> offset from the code of the plain scale (coded scales) */
+    bool before_rounding;      /* judge a scale as f32 under a second-level scale, before it becomes a code */
 } vq_mse_search;
 
 /* vq_mse_choose -- best[groups of q]: the step of each group with the least error; the first of equals. w [rows][cols] finite.

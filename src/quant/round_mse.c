@@ -26,7 +26,8 @@ static const int8_t near_codes[] = {0, 1, -1, 2, -2, 3, -3, -4, -5, -6};
 static const int8_t near_exponents[] = {0, 1, -1};
 
 static const vq_mse_search memoryless = {.steps = 20, .patience = 5, .power = 2.4, .factor = shrink, .before_rounding = true};
-static const vq_mse_search expanded = {.steps = 111, .patience = 0, .power = 2.4, .base = 1.8F, .factor = half_shrink, .before_rounding = true};
+static const vq_mse_search expanded = {
+    .steps = 111, .patience = 0, .power = 2.4, .base = 1.8F, .factor = half_shrink, .before_rounding = true};
 static const vq_mse_search stored_float = {.steps = 35, .power = 2.0, .factor = around};
 static const vq_mse_search stored_code = {.steps = sizeof near_codes, .power = 2.0, .offset = near_codes};
 static const vq_mse_search stored_exponent = {.steps = sizeof near_exponents, .power = 2.0, .offset = near_exponents};
@@ -50,7 +51,8 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
 
 static const vq_option options[] = {
     {"search", VQ_OPT_CHOICE, "stored", 0, 0, "stored|memoryless|expanded",
-     "stored: least squared error over the scales that can be stored near the plain one; memoryless, expanded: llm-compressor 0.14 memoryless_mse "
+     "stored: least squared error over the scales that can be stored near the plain one; memoryless, expanded: llm-compressor 0.14 "
+     "memoryless_mse "
      "and nvfp4_expanded_mse"},
     {.name = NULL},
 };

@@ -17,7 +17,7 @@ static vq_status unknown_key(vq_reader *rd, const vq_yaml *n, const char *what, 
 {
     const char *known[32];
     int count = 0;
-    for (; fields[count].key && count < 32; count++) known[count] = fields[count].key;
+    for (; count < 32 && fields[count].key; count++) known[count] = fields[count].key;
     const char *near = vq_nearest(n->key, known, count);
     if (near) return vq_yaml_fail_key(rd->e, n, "unknown key \"%s\"; did you mean \"%s\"?", n->key, near);
     return vq_yaml_fail_key(rd->e, n, "unknown key \"%s\" in %s", n->key, what);
@@ -40,8 +40,10 @@ vq_status vq_read_map(vq_reader *rd, const vq_yaml *n, const char *what, const v
     VQ_TRY(check_keys(rd, n, what, fields));
     for (const vq_field *f = fields; f->key; f++) {
         const vq_yaml *c = vq_yaml_child(n, f->key);
-        if (c) VQ_TRY(f->read(rd, c, f, (char *)object + f->offset));
-        else if (f->required) return vq_yaml_fail(rd->e, n, "%s needs the key \"%s\"", what, f->key);
+        if (c)
+            VQ_TRY(f->read(rd, c, f, (char *)object + f->offset));
+        else if (f->required)
+            return vq_yaml_fail(rd->e, n, "%s needs the key \"%s\"", what, f->key);
     }
     return VQ_OK;
 }

@@ -17,7 +17,7 @@ static vq_status no_recipe(const char *name, vq_err *e)
 {
     const char *names[64];
     int n = 0;
-    for (; vq_shipped_recipes[n].name && n < 64; n++) names[n] = vq_shipped_recipes[n].name;
+    for (; n < 64 && vq_shipped_recipes[n].name; n++) names[n] = vq_shipped_recipes[n].name;
     const char *near = vq_nearest(name, names, n);
     if (near) return vq_fail(e, VQ_E_RECIPE, "no recipe \"%s\"; did you mean \"%s\"?", name, near);
     return vq_fail(e, VQ_E_RECIPE, "no recipe \"%s\": neither a file nor a shipped recipe (vq recipe list)", name);
@@ -52,8 +52,10 @@ static vq_yaml *take_extends(vq_yaml *root)
     vq_yaml *before = NULL;
     for (vq_yaml *c = root->first; c; before = c, c = c->next) {
         if (strcmp(c->key, "extends") != 0) continue;
-        if (before) before->next = c->next;
-        else root->first = c->next;
+        if (before)
+            before->next = c->next;
+        else
+            root->first = c->next;
         if (root->last == c) root->last = before;
         root->count--;
         return c;
@@ -69,7 +71,8 @@ static vq_status extend(vq_yaml *root, vq_arena *a, vq_err *e)
     if (n->kind != VQ_YAML_SCALAR || !n->text[0]) return vq_yaml_fail(e, n, "extends: the name or path of one recipe");
     vq_err cause;
     const vq_status s = find_recipe(n->text, a, &base, &cause);
-    if (s != VQ_OK) return s == VQ_E_RECIPE ? vq_yaml_fail(e, n, "extends: %s", cause.text) : vq_fail(e, s, "%s: extends: %s", n->file, cause.text);
+    if (s != VQ_OK)
+        return s == VQ_E_RECIPE ? vq_yaml_fail(e, n, "extends: %s", cause.text) : vq_fail(e, s, "%s: extends: %s", n->file, cause.text);
     const vq_yaml *again = vq_yaml_child(base, "extends");
     if (again) return vq_yaml_fail_key(e, again, "a recipe that is extended cannot extend another one");
     vq_recipe_extend(root, base);
@@ -83,8 +86,8 @@ static vq_status finish(vq_recipe *r, vq_yaml *root, const char *const *sets, in
     return vq_recipe_read(r, root, t, a, e);
 }
 
-vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
-                          vq_err *e)
+vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets,
+                          const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
     vq_yaml *root;
     VQ_TRY(vq_yaml_parse(file, text, n, a, &root, e));

@@ -70,8 +70,10 @@ static vq_status walk(const override *o, vq_yaml *root, char *path, vq_yaml **ou
         if (depth == VQ_YAML_DEPTH) return vq_fail(o->e, VQ_E_RECIPE, "%s: nested more than %d deep", o->label, VQ_YAML_DEPTH);
         if ((*out)->kind == VQ_YAML_SCALAR)
             return vq_fail(o->e, VQ_E_RECIPE, "%s: \"%s\" lies below the single value \"%s\"", o->label, segment, (*out)->text);
-        if ((*out)->kind == VQ_YAML_LIST) VQ_TRY(find_item(o, *out, segment, out));
-        else VQ_TRY(find_key(o, *out, segment, out));
+        if ((*out)->kind == VQ_YAML_LIST)
+            VQ_TRY(find_item(o, *out, segment, out));
+        else
+            VQ_TRY(find_key(o, *out, segment, out));
         segment = dot ? dot + 1 : NULL;
     }
     return VQ_OK;

@@ -7,7 +7,7 @@ static vq_status pass_option(vq_reader *rd, const vq_yaml *c, vq_option_set *set
 {
     const char *known[VQ_MAX_OPTIONS], *text;
     int n = 0;
-    for (; set->table[n].name && n < VQ_MAX_OPTIONS; n++) known[n] = set->table[n].name;
+    for (; n < VQ_MAX_OPTIONS && set->table[n].name; n++) known[n] = set->table[n].name;
     if (!vq_option_get(set, c->key)) {
         const char *near = vq_nearest(c->key, known, n);
         if (near) return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; did you mean \"%s\"?", c->key, near);
@@ -52,7 +52,8 @@ vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field 
 {
     vq_recipe *r = at;
     (void)f;
-    if (n->kind != VQ_YAML_LIST || n->count == 0) return vq_yaml_fail(rd->e, n, "passes must be a list that ends with {do: round, method: ...}");
+    if (n->kind != VQ_YAML_LIST || n->count == 0)
+        return vq_yaml_fail(rd->e, n, "passes must be a list that ends with {do: round, method: ...}");
     r->passes = VQ_NEW(rd->a, vq_pass_recipe, n->count, "passes", rd->e);
     if (!r->passes) return VQ_E_LIMIT;
     for (const vq_yaml *c = n->first; c; c = c->next, r->npasses++) {

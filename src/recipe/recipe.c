@@ -97,10 +97,16 @@ typedef struct output_recipe {
     uint64_t shard;
 } output_recipe;
 
-static const char *const format_texts[] = {"compressed-tensors", "vq", NULL}, *const format_later[] = {"modelopt", "gguf", "gptq", "awq", NULL};
+static const char *const format_texts[] = {"compressed-tensors", "vq", NULL}, *const format_later[] = {"modelopt", "gguf", "gptq", "awq",
+                                                                                                       NULL};
 static const char *const runtime_texts[] = {"vllm", "sglang", "trtllm", "llama.cpp", NULL};
 static const vq_field output_fields[] = {
-    {.key = "format", .read = vq_read_choice, .offset = offsetof(output_recipe, format), .choices = format_texts, .later = format_later, .required = true},
+    {.key = "format",
+     .read = vq_read_choice,
+     .offset = offsetof(output_recipe, format),
+     .choices = format_texts,
+     .later = format_later,
+     .required = true},
     {.key = "runtime", .read = vq_read_choice, .offset = offsetof(output_recipe, runtime), .choices = runtime_texts},
     {.key = "shard", .read = read_size, .offset = offsetof(output_recipe, shard)},
     {.key = NULL},

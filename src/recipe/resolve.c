@@ -57,9 +57,12 @@ static void put_quoted(writer *w, const char *s)
     put(w, "\"");
     for (; *s; s++) {
         const unsigned char c = (unsigned char)*s;
-        if (c < 32 || c == 127) putf(w, "\\x%02x", c);
-        else if (c == '"' || c == '\\') putf(w, "\\%c", c);
-        else put_bytes(w, s, 1);
+        if (c < 32 || c == 127)
+            putf(w, "\\x%02x", c);
+        else if (c == '"' || c == '\\')
+            putf(w, "\\%c", c);
+        else
+            put_bytes(w, s, 1);
     }
     put(w, "\"");
 }
@@ -75,16 +78,21 @@ static void put_note(writer *w, const char *key, const char *text)
 static void put_group(writer *w, const vq_group_shape *g)
 {
     static const char *const texts[] = {"tensor", "channel", "token"};
-    if (g->kind != VQ_PER_BLOCK) put(w, texts[g->kind]);
-    else if (g->rows == 1) putf(w, "block:%d", g->cols);
-    else putf(w, "block:%dx%d", g->rows, g->cols);
+    if (g->kind != VQ_PER_BLOCK)
+        put(w, texts[g->kind]);
+    else if (g->rows == 1)
+        putf(w, "block:%d", g->cols);
+    else
+        putf(w, "block:%dx%d", g->rows, g->cols);
 }
 
 static void put_observer(writer *w, const vq_num *n)
 {
     static const char *const texts[] = {"absmax", "mse", "minmax"};
-    if (n->observer == VQ_OBS_PERCENTILE) putf(w, "percentile:%.17g", n->percentile);
-    else put(w, texts[n->observer]);
+    if (n->observer == VQ_OBS_PERCENTILE)
+        putf(w, "percentile:%.17g", n->percentile);
+    else
+        put(w, texts[n->observer]);
 }
 
 static void put_num(writer *w, const char *key, const vq_num *n)
@@ -92,8 +100,8 @@ static void put_num(writer *w, const char *key, const vq_num *n)
     char grid[32];
     putf(w, "    %s: {grid: %s, group: ", key, vq_grid_name(&n->grid, grid));
     put_group(w, &n->group);
-    putf(w, ", scale: %s, super: %s, zero: %s, when: %s, observer: ", vq_scale_texts[n->scale], n->super ? "f32" : "none", vq_zero_texts[n->zero],
-         vq_when_texts[n->when]);
+    putf(w, ", scale: %s, super: %s, zero: %s, when: %s, observer: ", vq_scale_texts[n->scale], n->super ? "f32" : "none",
+         vq_zero_texts[n->zero], vq_when_texts[n->when]);
     put_observer(w, n);
     putf(w, ", rule: %s, range: %s, compat: %s}\n", vq_rule_texts[n->rule], vq_range_texts[n->range], vq_compat_texts[n->compat]);
 }
@@ -114,18 +122,22 @@ static void put_calib(writer *w, const vq_calib_recipe *c)
 {
     static const char *const words[] = {"none", "self", "required"};
     put(w, "calib: {data: ");
-    if (c->data == VQ_DATA_PATH) put_quoted(w, c->path);
-    else put(w, words[c->data]);
-    putf(w, ", kind: %s, samples: %lld, seqlen: %lld, seed: %llu, select: %s}\n", vq_kind_texts[c->kind], (long long)c->samples, (long long)c->seqlen,
-         (unsigned long long)c->seed, c->random ? "random" : "first");
+    if (c->data == VQ_DATA_PATH)
+        put_quoted(w, c->path);
+    else
+        put(w, words[c->data]);
+    putf(w, ", kind: %s, samples: %lld, seqlen: %lld, seed: %llu, select: %s}\n", vq_kind_texts[c->kind], (long long)c->samples,
+         (long long)c->seqlen, (unsigned long long)c->seed, c->random ? "random" : "first");
 }
 
 /* "role: [...]" with the separator that its neighbours need. */
 static void put_patterns(writer *w, const char *key, const char **items, int n, const char **separator)
 {
     for (int i = 0; i < n; i++) {
-        if (i) put(w, ", ");
-        else putf(w, "%s%s: [", *separator, key);
+        if (i)
+            put(w, ", ");
+        else
+            putf(w, "%s%s: [", *separator, key);
         put_quoted(w, items[i]);
     }
     if (n == 0) return;
@@ -139,8 +151,10 @@ static void put_rule(writer *w, const vq_rule_recipe *r)
     put(w, "  - {match: {");
     put_patterns(w, "role", r->roles, r->nroles, &separator);
     put_patterns(w, "name", r->names, r->nnames, &separator);
-    if (r->layer_first >= 0 && r->layer_last == INT_MAX) putf(w, "%slayers: %d-", separator, r->layer_first);
-    else if (r->layer_first >= 0) putf(w, "%slayers: %d-%d", separator, r->layer_first, r->layer_last);
+    if (r->layer_first >= 0 && r->layer_last == INT_MAX)
+        putf(w, "%slayers: %d-", separator, r->layer_first);
+    else if (r->layer_first >= 0)
+        putf(w, "%slayers: %d-%d", separator, r->layer_first, r->layer_last);
     put(w, "}, use: ");
     put_quoted(w, r->keep ? "keep" : r->scheme->id);
     putf(w, ", optional: %s}\n", r->optional ? "true" : "false");
@@ -149,17 +163,21 @@ static void put_rule(writer *w, const vq_rule_recipe *r)
 static void put_option(writer *w, const vq_option *o, const vq_option_value *v)
 {
     putf(w, ", %s: ", o->name);
-    if (o->type == VQ_OPT_INT) putf(w, "%lld", (long long)v->i);
-    else if (o->type == VQ_OPT_REAL) putf(w, "%.17g", v->r);
-    else if (o->type == VQ_OPT_BOOL) put(w, v->b ? "true" : "false");
-    else put_quoted(w, v->s);
+    if (o->type == VQ_OPT_INT)
+        putf(w, "%lld", (long long)v->i);
+    else if (o->type == VQ_OPT_REAL)
+        putf(w, "%.17g", v->r);
+    else if (o->type == VQ_OPT_BOOL)
+        put(w, v->b ? "true" : "false");
+    else
+        put_quoted(w, v->s);
 }
 
 static void put_pass(writer *w, const vq_pass_recipe *p)
 {
     put(w, p->round ? "  - {do: round, method: " : "  - {do: ");
     put_quoted(w, p->name);
-    for (int i = 0; p->options.table[i].name && i < VQ_MAX_OPTIONS; i++) put_option(w, &p->options.table[i], &p->options.value[i]);
+    for (int i = 0; i < VQ_MAX_OPTIONS && p->options.table[i].name; i++) put_option(w, &p->options.table[i], &p->options.value[i]);
     put(w, "}\n");
 }
 
@@ -167,8 +185,10 @@ static void put_output(writer *w, const vq_recipe *r)
 {
     putf(w, "output: {format: %s, ", r->format);
     if (r->runtime) putf(w, "runtime: %s, ", r->runtime);
-    if (r->shard) putf(w, "shard: %llu}\n", (unsigned long long)r->shard);
-    else put(w, "shard: none}\n");
+    if (r->shard)
+        putf(w, "shard: %llu}\n", (unsigned long long)r->shard);
+    else
+        put(w, "shard: none}\n");
     put(w, "checks: {");
     if (isfinite(r->min_sqnr_db)) putf(w, "min_sqnr_db: %.17g, ", r->min_sqnr_db);
     put(w, "finite: error, fused: error}\n");

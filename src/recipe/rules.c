@@ -108,7 +108,8 @@ static vq_status read_use(vq_reader *rd, const vq_yaml *n, const vq_field *f, vo
     (void)f;
     r->keep = n->kind == VQ_YAML_SCALAR && strcmp(n->text, "keep") == 0;
     if (r->keep) return VQ_OK;
-    if (n->kind == VQ_YAML_SCALAR && strcmp(n->text, "auto") == 0) return vq_yaml_fail(rd->e, n, "use: auto is not supported by this version");
+    if (n->kind == VQ_YAML_SCALAR && strcmp(n->text, "auto") == 0)
+        return vq_yaml_fail(rd->e, n, "use: auto is not supported by this version");
     const char *id = vq_arena_text(rd->a, rd->e, "rule-%d", (int)(r - rd->recipe->rules));
     return id ? vq_read_use(rd, n, id, &r->scheme) : VQ_E_LIMIT;
 }

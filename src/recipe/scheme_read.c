@@ -103,15 +103,24 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
 {
     const bool is_int = num->grid.kind == VQ_GRID_INT, shared = num->grid.bfp;
     const char *why = NULL;
-    if (num->zero == VQ_ZERO_INT && (!is_int || shared)) why = "zero: int is for the grids i2 ... i8 and u2 ... u8";
-    else if (num->zero == VQ_ZERO_INT && num->scale > VQ_SCALE_BF16) why = "zero: int needs a scale of f32, f16 or bf16";
-    else if (num->super && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3) why = "super: f32 is for the scales e4m3 and ue5m3";
-    else if (shared && num->scale != VQ_SCALE_E8M0) why = "a bfp grid shares an exponent: scale must be e8m0";
-    else if (is_weight && num->group.kind == VQ_PER_TOKEN) why = "group: token is for inputs";
-    else if (is_weight && num->when == VQ_DYNAMIC) why = "when: dynamic is for inputs";
-    else if (!is_weight && num->group.kind == VQ_PER_CHANNEL) why = "group: channel is for weights";
-    else if (!is_weight && num->group.kind == VQ_PER_BLOCK && num->group.rows != 1) why = "group: block:RxC is for weights";
-    else if (!is_weight && num->group.kind == VQ_PER_TOKEN && num->when == VQ_STATIC) why = "group: token is dynamic";
+    if (num->zero == VQ_ZERO_INT && (!is_int || shared))
+        why = "zero: int is for the grids i2 ... i8 and u2 ... u8";
+    else if (num->zero == VQ_ZERO_INT && num->scale > VQ_SCALE_BF16)
+        why = "zero: int needs a scale of f32, f16 or bf16";
+    else if (num->super && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
+        why = "super: f32 is for the scales e4m3 and ue5m3";
+    else if (shared && num->scale != VQ_SCALE_E8M0)
+        why = "a bfp grid shares an exponent: scale must be e8m0";
+    else if (is_weight && num->group.kind == VQ_PER_TOKEN)
+        why = "group: token is for inputs";
+    else if (is_weight && num->when == VQ_DYNAMIC)
+        why = "when: dynamic is for inputs";
+    else if (!is_weight && num->group.kind == VQ_PER_CHANNEL)
+        why = "group: channel is for weights";
+    else if (!is_weight && num->group.kind == VQ_PER_BLOCK && num->group.rows != 1)
+        why = "group: block:RxC is for weights";
+    else if (!is_weight && (num->group.kind == VQ_PER_TENSOR) != (num->when == VQ_STATIC))
+        why = "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block";
     return why ? vq_yaml_fail(rd->e, n, "%s", why) : VQ_OK;
 }
 
@@ -119,6 +128,7 @@ static vq_status read_num(vq_reader *rd, const vq_yaml *n, vq_num *num, bool is_
 {
     *num = (vq_num){.group.kind = is_weight ? VQ_PER_CHANNEL : VQ_PER_TOKEN, .when = is_weight ? VQ_STATIC : VQ_DYNAMIC};
     VQ_TRY(vq_read_map(rd, n, is_weight ? "weight" : "act", num_fields, num));
+    if (!is_weight && num->group.kind == VQ_PER_TENSOR && !vq_yaml_child(n, "when")) num->when = VQ_STATIC;
     if (num->grid.bfp && !vq_yaml_child(n, "scale")) num->scale = VQ_SCALE_E8M0;
     if (num->scale == VQ_SCALE_E8M0 && !num->grid.bfp && !vq_yaml_child(n, "rule")) num->rule = VQ_RULE_BUMP;
     return check_num(rd, n, num, is_weight);
@@ -170,8 +180,10 @@ static vq_status read_preset(vq_reader *rd, const vq_yaml *n, vq_scheme *out)
 static vq_status read_scheme(vq_reader *rd, const vq_yaml *n, const char *id, vq_scheme *out)
 {
     *out = (vq_scheme){.has_weight = false};
-    if (n->kind == VQ_YAML_MAP) VQ_TRY(vq_read_map(rd, n, "a scheme", scheme_fields, out));
-    else VQ_TRY(read_preset(rd, n, out));
+    if (n->kind == VQ_YAML_MAP)
+        VQ_TRY(vq_read_map(rd, n, "a scheme", scheme_fields, out));
+    else
+        VQ_TRY(read_preset(rd, n, out));
     snprintf(out->id, sizeof out->id, "%s", id);
     return VQ_OK;
 }
@@ -187,9 +199,11 @@ static vq_status check_id(vq_reader *rd, const vq_yaml *n, const vq_scheme *s)
 {
     vq_scheme buf;
     if (strlen(n->key) >= sizeof s->id) return vq_yaml_fail_key(rd->e, n, "a scheme's name has at most %zu letters", sizeof s->id - 1);
-    if (strcmp(n->key, "keep") == 0 || strcmp(n->key, "auto") == 0) return vq_yaml_fail_key(rd->e, n, "\"%s\" is not free as a name", n->key);
+    if (strcmp(n->key, "keep") == 0 || strcmp(n->key, "auto") == 0)
+        return vq_yaml_fail_key(rd->e, n, "\"%s\" is not free as a name", n->key);
     const vq_scheme *preset = vq_scheme_find(n->key, &buf);
-    if (preset && !same_scheme(preset, s)) return vq_yaml_fail_key(rd->e, n, "\"%s\" is a preset with another meaning; choose another name", n->key);
+    if (preset && !same_scheme(preset, s))
+        return vq_yaml_fail_key(rd->e, n, "\"%s\" is a preset with another meaning; choose another name", n->key);
     return VQ_OK;
 }
 

@@ -5,8 +5,8 @@
 #include "recipe/fields.h"
 
 /* Texts of num.h's enums in their order, each ending with NULL: for reading and for writing. */
-extern const char *const vq_scale_texts[], *const vq_zero_texts[], *const vq_when_texts[], *const vq_rule_texts[], *const vq_range_texts[],
-    *const vq_compat_texts[];
+extern const char *const vq_scale_texts[],
+    *const vq_zero_texts[], *const vq_when_texts[], *const vq_rule_texts[], *const vq_range_texts[], *const vq_compat_texts[];
 
 /* vq_read_schemes -- the map ID: SCHEME into the reader's list. */
 vq_status vq_read_schemes(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at);

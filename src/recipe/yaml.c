@@ -64,8 +64,10 @@ vq_yaml *vq_yaml_child(const vq_yaml *n, const char *key)
 
 void vq_yaml_append(vq_yaml *parent, vq_yaml *child)
 {
-    if (parent->last) parent->last->next = child;
-    else parent->first = child;
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->first = child;
     parent->last = child;
     parent->count++;
 }
@@ -143,15 +145,20 @@ static vq_status on_event(builder *b, const yaml_event_t *ev)
         if (ev->data.document_start.tag_directives.start != ev->data.document_start.tag_directives.end)
             return refuse(b, ev->start_mark, "tags are not part of the grammar");
         return VQ_OK;
-    case YAML_ALIAS_EVENT: return refuse(b, ev->start_mark, "aliases are not part of the grammar");
-    case YAML_SCALAR_EVENT: return on_scalar(b, ev);
+    case YAML_ALIAS_EVENT:
+        return refuse(b, ev->start_mark, "aliases are not part of the grammar");
+    case YAML_SCALAR_EVENT:
+        return on_scalar(b, ev);
     case YAML_SEQUENCE_START_EVENT:
         return on_open(b, VQ_YAML_LIST, ev->data.sequence_start.anchor, ev->data.sequence_start.tag, ev->start_mark);
     case YAML_MAPPING_START_EVENT:
         return on_open(b, VQ_YAML_MAP, ev->data.mapping_start.anchor, ev->data.mapping_start.tag, ev->start_mark);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: b->depth--; return VQ_OK;
-    default: return VQ_OK;
+    case YAML_MAPPING_END_EVENT:
+        b->depth--;
+        return VQ_OK;
+    default:
+        return VQ_OK;
     }
 }
 

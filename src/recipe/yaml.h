@@ -18,14 +18,14 @@ typedef enum vq_yaml_kind { VQ_YAML_SCALAR, VQ_YAML_LIST, VQ_YAML_MAP } vq_yaml_
 typedef struct vq_yaml vq_yaml;
 struct vq_yaml {
     vq_yaml_kind kind;
-    const char *file;          /* for messages, borrowed */
-    int line, column;          /* of the value, from 1; line 0: not from a file (an override) */
-    const char *key;           /* when the parent is a map */
+    const char *file; /* for messages, borrowed */
+    int line, column; /* of the value, from 1; line 0: not from a file (an override) */
+    const char *key;  /* when the parent is a map */
     int key_line, key_column;
-    const char *text;          /* scalar, never NULL */
-    vq_yaml *first, *last;     /* children of lists and maps, in order */
-    vq_yaml *next;             /* next sibling */
-    int count;                 /* children */
+    const char *text;      /* scalar, never NULL */
+    vq_yaml *first, *last; /* children of lists and maps, in order */
+    vq_yaml *next;         /* next sibling */
+    int count;             /* children */
 };
 
 /* vq_yaml_parse -- n bytes of UTF-8 YAML whose top is a map. file names it in messages and must outlive the tree; the tree is the arena's.

@@ -16,6 +16,7 @@ static vq_arch_config arch_config(const vq_hf_config *c)
         .vocab = c->vocab,
         .max_position = c->max_position,
         .sliding_window = c->sliding_window,
+        .sliding_from = c->sliding_from,
         .norm_eps = c->norm_eps,
         .rope_theta = c->rope_theta,
         .rope_factor = c->rope_factor,

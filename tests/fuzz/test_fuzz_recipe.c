@@ -12,8 +12,11 @@
 
 enum { ROUNDS = 4000, ROOM = 8192 };
 
-static const char *const pieces[] = {"{", "}", "[", "]", ": ", "- ", "\n", "\"", "'", "&a ", "*a", "!!x ", "---\n", "%TAG ! x\n", "\t", "#", "|\n ", ">\n ",
-                                     "? ", "re:(a+)+$", "block:99999999999x1", "percentile:", "-1", "1e999", "nan", "\xff", "\xe2\x80\xa8", "0x10", "vq: 1\n"};
+static const char *const pieces[] = {"{",           "}",  "[",     "]",    ": ",   "- ",           "\n",
+                                     "\"",          "'",  "&a ",   "*a",   "!!x ", "---\n",        "%TAG ! x\n",
+                                     "\t",          "#",  "|\n ",  ">\n ", "? ",   "re:(a+)+$",    "block:99999999999x1",
+                                     "percentile:", "-1", "1e999", "nan",  "\xff", "\xe2\x80\xa8", "0x10",
+                                     "vq: 1\n"};
 
 typedef struct dice {
     uint64_t seed, thrown;
@@ -28,8 +31,9 @@ static size_t mutate(dice *g, char *text, size_t len)
 {
     const size_t at = below(g, len + 1);
     switch (below(g, 5)) {
-    case 0: return at; /* cut */
-    case 1:            /* flip */
+    case 0:
+        return at; /* cut */
+    case 1:        /* flip */
         if (at < len) text[at] = (char)(text[at] ^ (1 << below(g, 8)));
         return len;
     case 2: { /* remove a run */
@@ -97,8 +101,8 @@ static void mutations(void **state)
 
 static void overrides(void **state)
 {
-    static const char *const words[] = {"calib", "samples", "rules", "0", "use", "passes", "arc", "round", "count", "schemes", "x",
-                                        "weight", "grid", ".", "=", "[1]", "{a: 1}", "[", "999999999", "", "keep", "e2m1"};
+    static const char *const words[] = {"calib",  "samples", "rules", "0", "use", "passes", "arc", "round",     "count", "schemes", "x",
+                                        "weight", "grid",    ".",     "=", "[1]", "{a: 1}", "[",   "999999999", "",      "keep",    "e2m1"};
     dice g = {2, 0};
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {

@@ -72,9 +72,12 @@ static float *prepared_weight(golden_file *f, const char *who, float super)
     float *out = VQ_ALLOC(&f->arena, float, n, "weight", &e);
     for (int64_t i = 0; i < n; i++) {
         const float x = w[i / k * k + from[i % k]];
-        if (strcmp(who, "exact_fp32") == 0) out[i] = x / super;
-        else if (strcmp(who, "trtllm") == 0) out[i] = vq_round_to(VQ_BF16, x * inverse);
-        else out[i] = vq_round_to(VQ_BF16, x / super);
+        if (strcmp(who, "exact_fp32") == 0)
+            out[i] = x / super;
+        else if (strcmp(who, "trtllm") == 0)
+            out[i] = vq_round_to(VQ_BF16, x * inverse);
+        else
+            out[i] = vq_round_to(VQ_BF16, x / super);
     }
     return out;
 }

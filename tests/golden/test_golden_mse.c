@@ -1,4 +1,5 @@
-/* test_golden_mse.c -- scale searches of llm-compressor: chosen ranges, second scale, scales, codes; and ours never loses to plain rounding. */
+/* test_golden_mse.c -- scale searches of llm-compressor: chosen ranges, second scale, scales, codes; and ours never loses to plain
+ * rounding. */
 #include "golden_tensors.h"
 
 #include <math.h>
@@ -37,7 +38,8 @@ static float chosen_amax(const search_case *c, const vq_mse_search *s, const uin
 {
     const int64_t width = c->num.group.cols;
     float most = 0;
-    for (int64_t i = 0; i < c->rows * c->cols; i++) most = fmaxf(most, fabsf(c->x[i]) * (s->base != 0 ? s->base : 1.0F) * s->factor(best[i / width]));
+    for (int64_t i = 0; i < c->rows * c->cols; i++)
+        most = fmaxf(most, fabsf(c->x[i]) * (s->base != 0 ? s->base : 1.0F) * s->factor(best[i / width]));
     return most;
 }
 
@@ -107,7 +109,7 @@ static void ours(void **state)
         printf("%-16s squared error: plain %.4g, searched %.4g\n", schemes[i], plain, c.job.noise);
         assert_true(fabs(c.job.signal - signal) <= 1e-9 * signal);
         assert_true(c.job.noise <= plain);
-        float *y = VQ_ALLOC(&f->arena, float, c.rows * c.cols, "values", &e);
+        float *y = VQ_ALLOC(&f->arena, float, c.rows *c.cols, "values", &e);
         double noise = 0;
         vq_dequantize_ref(&c.q, 0, c.rows, y);
         for (int64_t k = 0; k < c.rows * c.cols; k++) noise += ((double)y[k] - (double)c.x[k]) * ((double)y[k] - (double)c.x[k]);

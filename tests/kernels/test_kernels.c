@@ -40,15 +40,15 @@ static void assert_same(const guarded *a, const guarded *b, size_t used)
 }
 
 /* Run `...` with k = the level and then ref; it writes `used` bytes to out. */
-#define BOTH(used, ...)                    \
-    do {                                   \
-        static guarded g[2];               \
-        for (int which = 0; which < 2; which++) { \
-            const vq_kernels *k = which ? v->ref : v->level; \
-            float *out = open_guarded(&g[which]); \
-            __VA_ARGS__;                   \
-        }                                  \
-        assert_same(&g[0], &g[1], (used)); \
+#define BOTH(used, ...)                                                                                                                    \
+    do {                                                                                                                                   \
+        static guarded g[2];                                                                                                               \
+        for (int which = 0; which < 2; which++) {                                                                                          \
+            const vq_kernels *k = which ? v->ref : v->level;                                                                               \
+            float *out = open_guarded(&g[which]);                                                                                          \
+            __VA_ARGS__;                                                                                                                   \
+        }                                                                                                                                  \
+        assert_same(&g[0], &g[1], (used));                                                                                                 \
     } while (0)
 
 /* A number that a kernel returns, where margins are checked. */
@@ -120,8 +120,7 @@ static const int16_t *zeros_of(const vq_num *num)
 static void encode_num(void *ctx, const vq_num *num)
 {
     const levels *v = ctx;
-    for (size_t w = 0; w < WIDTHS; w++)
-        BOTH(v->n, k->encode_row(num, in_a + 1, v->n, widths[w], scales, zeros_of(num), (uint8_t *)out));
+    for (size_t w = 0; w < WIDTHS; w++) BOTH(v->n, k->encode_row(num, in_a + 1, v->n, widths[w], scales, zeros_of(num), (uint8_t *)out));
 }
 
 static void decode_num(void *ctx, const vq_num *num)
@@ -194,7 +193,8 @@ static void check_silu_mul(const levels *v)
 
 static void check_softmax(const levels *v)
 {
-    for (size_t live = 0; live <= v->n; live += 1 + v->n / 4) BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->softmax(out, live, v->n, 0.3F));
+    for (size_t live = 0; live <= v->n; live += 1 + v->n / 4)
+        BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->softmax(out, live, v->n, 0.3F));
 }
 
 static void check_log_sum_exp(const levels *v)

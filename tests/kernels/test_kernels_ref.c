@@ -1,5 +1,5 @@
-/* test_kernels_ref.c -- the ref level against the scalar definitions of base, the whole row quantizer against vq_quantize_ref at every level,
- * and the functions of the network against libm in double. */
+/* test_kernels_ref.c -- the ref level against the scalar definitions of base, the whole row quantizer against vq_quantize_ref at every
+ * level, and the functions of the network against libm in double. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,8 +114,8 @@ static void test_scales(void **state)
 #define ROWS 37
 #define COLS 1280
 
-/* The whole quantizer at one level against the definition: codes, scales, zero points, what they decode to, and sums that do not depend on the
- * number of threads. */
+/* The whole quantizer at one level against the definition: codes, scales, zero points, what they decode to, and sums that do not depend on
+ * the number of threads. */
 static void rows_of_num(void *ctx, const vq_num *num)
 {
     const vq_kernels *kr = ctx;
@@ -240,7 +240,7 @@ static void test_network(void **state)
     memcpy(p, x, sizeof p);
     ref.softmax(p, N - 5, N, 0.25F);
     for (int i = 0; i < N - 5; i++) sum += exp((double)x[i] * 0.25 - top);
-    for (int i = 0; i < N; i++) close_to((double)p[i], i < N - 5 ? exp((double)x[i] * 0.25 - top) / sum : 0, 2e-6);
+    for (int i = 0; i < N; i++) close_to((double)p[i], i < N - 5 ? exp((double)x[i] * 0.25 - top) / sum : 0, 5e-6);
     for (int i = 0; i < N; i++) {
         lse += exp((double)x[i]);
         lq += exp((double)g[i]);
@@ -249,7 +249,7 @@ static void test_network(void **state)
     close_to(ref.log_sum_exp(x, N), lse, 1e-7);
     close_to(ref.log_sum_exp(g, N), lq, 1e-7);
     for (int i = 0; i < N; i++) kl += exp((double)x[i] - lse) * ((double)x[i] - lse - (double)g[i] + lq);
-    close_to(ref.kl_row(x, lse, g, lq, N), kl, 2e-6);
+    close_to(ref.kl_row(x, lse, g, lq, N), kl, 5e-6);
 }
 
 /* Closed forms: a quarter turn swaps the halves; exact sums of powers of two. */
@@ -282,8 +282,9 @@ static int pick_ref(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),   cmocka_unit_test(test_scales),  cmocka_unit_test(test_quantize_rows),
-        cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses), cmocka_unit_test(test_network), cmocka_unit_test(test_rope_and_sums),
+        cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),         cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);
 }

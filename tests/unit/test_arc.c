@@ -141,12 +141,9 @@ static void test_registry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_augment, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_applies, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_options, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),   cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_augment, setup, teardown), cmocka_unit_test_setup_teardown(test_applies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_options, setup, teardown), cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

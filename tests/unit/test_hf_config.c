@@ -115,6 +115,20 @@ static void test_families(void **state)
     }
 }
 
+static void test_the_last_layers_slide(void **state)
+{
+    static const char *const tails[] = {"\"max_window_layers\":2",
+                                        "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "{\"model_type\":\"qwen2\"," SIZES ",\"use_sliding_window\":true,\"sliding_window\":100,%s}", tails[i]);
+        vq_hf_config c = read_good(*state, text);
+        assert_int_equal(c.sliding_window, 100);
+        assert_int_equal(c.sliding_from, 2);
+        vq_hf_config_done(&c);
+    }
+}
+
 typedef struct rope_case {
     const char *text;
     vq_rope_type type;
@@ -203,9 +217,8 @@ static const refusal refusals[] = {
     {"{" LLAMA ",\"bos_token_id\":[1]}", "bos_token_id is not a token id"},
     {"{" LLAMA ",\"eos_token_id\":[1,\"x\"]}", "eos_token_id is not a token id"},
     {"{" LLAMA ",\"eos_token_id\":[1,2,3,4,5,6,7,8,9]}", "eos_token_id lists 9 tokens"},
-    {"{" QWEN ",\"use_sliding_window\":true,\"max_window_layers\":1}", "a sliding window in 2 of 3 layers"},
     {"{" QWEN ",\"use_sliding_window\":true,\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]}",
-     "1 of 3 layers"},
+     "full attention after sliding"},
     {"{" QWEN ",\"layer_types\":[\"sliding_attention\",\"sliding_attention\",\"sliding_attention\"]}", "no sliding window is in use"},
     {"{" QWEN ",\"layer_types\":[\"full_attention\"]}", "does not list every layer"},
     {"{" QWEN ",\"layer_types\":[\"full_attention\",\"linear_attention\",\"full_attention\"]}", "linear_attention of layer 1"},
@@ -259,7 +272,7 @@ static void test_generation(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_defaults), TEST(test_given),   TEST(test_families),  TEST(test_ropes),
-                                       TEST(test_refusals), TEST(test_unknown), TEST(test_generation)};
+    const struct CMUnitTest tests[] = {TEST(test_defaults), TEST(test_given),    TEST(test_families), TEST(test_the_last_layers_slide),
+                                       TEST(test_ropes),    TEST(test_refusals), TEST(test_unknown),  TEST(test_generation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,9 +16,21 @@ static void test_globs(void **state)
         const char *glob, *name;
         bool match;
     } cases[] = {
-        {"attn.*", "attn.q", true},    {"attn.*", "attn", false}, {"*", "", true},           {"", "", true},          {"", "a", false},
-        {"a?c", "abc", true},          {"a?c", "ac", false},      {"*norm*", "x.norm", true}, {"*norm*", "nor", false}, {"a*b*c", "axxbyyc", true},
-        {"a*b*c", "axxbyy", false},    {"**a", "bba", true},      {"*a", "aab", false},       {"a.c", "abc", false},   {"*.gate", "mlp.gate", true},
+        {"attn.*", "attn.q", true},
+        {"attn.*", "attn", false},
+        {"*", "", true},
+        {"", "", true},
+        {"", "a", false},
+        {"a?c", "abc", true},
+        {"a?c", "ac", false},
+        {"*norm*", "x.norm", true},
+        {"*norm*", "nor", false},
+        {"a*b*c", "axxbyyc", true},
+        {"a*b*c", "axxbyy", false},
+        {"**a", "bba", true},
+        {"*a", "aab", false},
+        {"a.c", "abc", false},
+        {"*.gate", "mlp.gate", true},
         {"*.gate", "mlp.gate_proj", false},
     };
     (void)state;

@@ -62,7 +62,7 @@ static const char full[] = "vq: 1\n"
                            "calib: {data: texts/a.txt, kind: tokens, samples: 7, seqlen: 99, seed: 5, select: random}\n"
                            "schemes:\n"
                            "  a: int4-g64\n"
-                           "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, when: static, group: tensor, "
+                           "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, group: tensor, "
                            "observer: percentile:99.5, zero: int, range: narrow}}\n"
                            "rules:\n"
                            "  - {match: {role: [attn.*, mlp.*]}, use: a}\n"
@@ -203,8 +203,10 @@ static void test_mistakes(void **state)
         {HEAD RULES "passes: [{do: round, method: gptq}]\noutput: {format: vq}\n", "f.yaml:4:30: unknown rounding method \"gptq\""},
         {HEAD RULES "passes: [{do: round, method: rtn, block: 3}]\noutput: {format: vq}\n",
          "f.yaml:4:35: unknown key \"block\"; this pass has no such option"},
-        {HEAD RULES "passes: [{do: arc, cuont: paper}]\noutput: {format: vq}\n", "f.yaml:4:20: unknown key \"cuont\"; did you mean \"count\"?"},
-        {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: gguf}\n", "f.yaml:5:18: format: gguf is not supported by this version"},
+        {HEAD RULES "passes: [{do: arc, cuont: paper}]\noutput: {format: vq}\n",
+         "f.yaml:4:20: unknown key \"cuont\"; did you mean \"count\"?"},
+        {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: gguf}\n",
+         "f.yaml:5:18: format: gguf is not supported by this version"},
         {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: 5 parsecs}\n",
          "f.yaml:5:29: shard: \"5 parsecs\" is no size (none, 5GB, 512MiB, ...)"},
         {HEAD RULES TAIL "checks: {fused: warn}\n", "f.yaml:6:17: fused: warn is not supported by this version"},
@@ -238,7 +240,10 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: i4, observer: percentile:20}", "observer: 20 is not within 50 ... 100"},
         {"act: {grid: i4}", "a scheme needs the key \"weight\""},
         {"weight: {grid: i4}, act: {grid: i8, group: channel}", "group: channel is for weights"},
-        {"weight: {grid: i4}, act: {grid: i8, when: static}", "group: token is dynamic"},
+        {"weight: {grid: i4}, act: {grid: i8, when: static}",
+         "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block"},
+        {"weight: {grid: i4}, act: {grid: i8, group: tensor, when: dynamic}",
+         "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -253,8 +258,10 @@ static void test_number_mistakes(void **state)
 static void test_sets(void **state)
 {
     (void)state;
-    const char *sets[] = {"calib.samples=64",     "rules.0.use=nvfp4a16", "passes.arc.count=official", "schemes.b.weight.group=block:32",
-                          "checks.min_sqnr_db=3", "rules.2.match.role=[lm_head, norm]", "calib.data=self", "passes.round.method=rtn"};
+    const char *sets[] = {"calib.samples=64",          "rules.0.use=nvfp4a16",
+                          "passes.arc.count=official", "schemes.b.weight.group=block:32",
+                          "checks.min_sqnr_db=3",      "rules.2.match.role=[lm_head, norm]",
+                          "calib.data=self",           "passes.round.method=rtn"};
     const char *text = strstr(full, "  a: int4-g64\n");
     char without_a[sizeof full];
     const size_t before = (size_t)(text - full);
@@ -301,7 +308,8 @@ static void test_resolved(void **state)
     must_parse(full);
     assert_non_null(strstr(recipe.resolved, "about: \"a \\\"quoted\\\" word\"\n"));
     assert_non_null(strstr(recipe.resolved, "match: {name: [\"re:.*[.]7[.].*\"], layers: 3-}, use: \"b\", optional: true"));
-    assert_non_null(strstr(recipe.resolved, "{do: \"arc\", count: \"paper\", granularity: \"16\", max_fraction: 0.25, width: 3, fold: true}"));
+    assert_non_null(
+        strstr(recipe.resolved, "{do: \"arc\", count: \"paper\", granularity: \"16\", max_fraction: 0.25, width: 3, fold: true}"));
     expect_fixpoint("full");
     const vq_scheme *s;
     for (int i = 0; (s = vq_scheme_at(i)) != NULL; i++) {
@@ -342,7 +350,8 @@ static void test_extends_and_lookup(void **state)
     assert_non_null(getcwd(old, sizeof old));
     assert_non_null(mkdtemp(dir));
     assert_int_equal(chdir(dir), 0);
-    write_text("mine.yaml", "vq: 1\nname: mine\nextends: nvfp4a16\nrules:\n  - {match: {role: [mlp.down]}, use: mxfp4a16}\ncalib: {samples: 3}\n");
+    write_text("mine.yaml",
+               "vq: 1\nname: mine\nextends: nvfp4a16\nrules:\n  - {match: {role: [mlp.down]}, use: mxfp4a16}\ncalib: {samples: 3}\n");
     write_text("twice.yaml", "vq: 1\nname: twice\nextends: mine\n");
     write_text("lost.yaml", "vq: 1\nname: lost\nextends: nvfp4b16\n");
     assert_int_equal(vq_recipe_load(&recipe, "mine", NULL, 0, made_up_passes(), &arena, &err), VQ_OK);

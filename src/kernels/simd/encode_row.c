@@ -17,8 +17,7 @@ static inline vi encode_float_at(const grid_lanes *l, vf x, vf scale, vf zero)
     (void)zero;
     vf t = x / scale;
     if (l->round_bf16) t = vf_round_bf16(t);
-    const vi code = encode_float_lanes(l, t);
-    return l->plain_zero ? code & (vf_magnitude(t) != 0) : code;
+    return encode_float_lanes(l, t + 0.0F); /* -0 becomes +0 */
 }
 
 static inline void store_codes(uint8_t *codes, size_t n, vi code)
@@ -91,7 +90,6 @@ void VQ_FN(encode_row)(const vq_num *num, const float *x, size_t n, size_t block
     }
     grid_lanes l = grid_lanes_of(&num->grid);
     l.round_bf16 = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_BF16;
-    l.plain_zero = num->grid.bits == 4;
     if (num->range == VQ_RANGE_NARROW && l.sign) l.lo = -l.hi;
     if (num->grid.kind == VQ_GRID_INT)
         encode_groups(&l, encode_int_at, &r);

@@ -1,5 +1,6 @@
-/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8 bits; vectorised are ints and floats with a
- * mantissa, e8m0 and mantissa-free grids (ties to an even exponent) go element by element through base. NaN encodes like the largest value. */
+/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8 bits; vectorised are ints and floats with
+ * a mantissa, e8m0 and mantissa-free grids (ties to an even exponent) go element by element through base. NaN encodes like the largest
+ * value. */
 #ifndef VQ_KERNELS_SIMD_GRID_LANES_H
 #define VQ_KERNELS_SIMD_GRID_LANES_H
 
@@ -8,13 +9,13 @@
 /* What the lanes need of a grid, worked out once per row. */
 typedef struct grid_lanes {
     const vq_grid *grid;
-    float up, down;              /* int: 2^frac and its inverse; float: down = value of the smallest subnormal */
-    float lo, hi;                /* int: range of t = x * up */
-    int32_t mask, sign;          /* bits of a code; its sign bit, 0 when unsigned */
-    int32_t mbits, low;          /* float: mantissa bits, exponent field of the smallest normal as f32 */
-    int32_t top, max_code;       /* float: bits of the largest finite value as f32, its code */
-    float beyond;                /* float: value of the code after max_code when there is one (Inf or NaN) */
-    bool round_bf16, plain_zero; /* vq_encode_at: steps rounded to bf16; an exact zero is +0 */
+    float up, down;        /* int: 2^frac and its inverse; float: down = value of the smallest subnormal */
+    float lo, hi;          /* int: range of t = x * up */
+    int32_t mask, sign;    /* bits of a code; its sign bit, 0 when unsigned */
+    int32_t mbits, low;    /* float: mantissa bits, exponent field of the smallest normal as f32 */
+    int32_t top, max_code; /* float: bits of the largest finite value as f32, its code */
+    float beyond;          /* float: value of the code after max_code when there is one (Inf or NaN) */
+    bool round_bf16;       /* vq_encode_at: steps rounded to bf16 */
 } grid_lanes;
 
 static inline float grid_pow2(int e)

@@ -1,4 +1,5 @@
-/* lanes.h -- vectors of one ISA level: every file of simd/ is compiled once per level with VQ_ISA (its name) and VQ_VEC (bytes of a vector).
+/* lanes.h -- vectors of one ISA level: every file of simd/ is compiled once per level with VQ_ISA (its name) and VQ_VEC (bytes of a
+ * vector).
  *
  * Elementwise code gives the same bits for every width. Reductions keep 16 partial results, element i in partial i % 16, and halve
  * them in a fixed tree (8, 4, 2, 1), so they too give the same bits at every level. */
@@ -123,7 +124,8 @@ static inline vi vi_of_u8(vu8 c)
 
 static inline vu8 vu8_of(vi c)
 {
-    const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+    const __m256i pick =
+        _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
     const __m256i bytes = _mm256_shuffle_epi8((__m256i)c, pick);
     const long long low = _mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
     vu8 out;
@@ -191,19 +193,19 @@ static inline void vf_widen(vf x, vd out[2])
 
 /* Halving a vector of parts: lanes l and l + width / 2 meet in lane l. */
 #if VQ_VEC == 64
-#define VQ_FOLD(x, f) \
-    x = f(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)); \
-    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 12, 13, 14, 15, 12, 13, 14, 15)); \
-    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15)); \
+#define VQ_FOLD(x, f)                                                                                                                      \
+    x = f(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));                                   \
+    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 12, 13, 14, 15, 12, 13, 14, 15));                                       \
+    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15));                                       \
     x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15))
 #elif VQ_VEC == 32
-#define VQ_FOLD(x, f) \
-    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7)); \
-    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7)); \
+#define VQ_FOLD(x, f)                                                                                                                      \
+    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7));                                                                       \
+    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7));                                                                       \
     x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7))
 #else
-#define VQ_FOLD(x, f) \
-    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3)); \
+#define VQ_FOLD(x, f)                                                                                                                      \
+    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3));                                                                                   \
     x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3))
 #endif
 

@@ -48,7 +48,8 @@ typedef struct rule {
     vq_dtype arith, type;
     float reach, second, least, top, epsilon;
     float code_min, code_max; /* asymmetric ints */
-    int32_t emax, over; /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
+    int32_t emax, over;       /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
+    float of_zero;            /* e8m0: scale of a group of zeros */
 } rule;
 
 static inline vf coded_ct_lanes(const rule *r, vf lo, vf hi)
@@ -82,11 +83,13 @@ static inline vf float_lanes(const rule *r, vf lo, vf hi)
 /* Ranges of normal floats; the caller redoes subnormal ones. */
 static inline vf e8m0_lanes(const rule *r, vf lo, vf hi)
 {
-    const vi bits = (vi)amax_lanes(r->g->num, lo, hi), lowest = vi_all(0), highest = vi_all(254);
+    const vf amax = amax_lanes(r->g->num, lo, hi);
+    const vi bits = (vi)amax, lowest = vi_all(0), highest = vi_all(254);
     vi e = (bits >> 23) - r->emax - ((bits & 0x7FFFFF) >= r->over);
     e = vi_pick(e > lowest, e, lowest);
     e = vi_pick(e < highest, e, highest);
-    return (vf)vi_pick(e == 0, vi_all(1 << 22), e << 23);
+    const vf scale = (vf)vi_pick(e == 0, vi_all(1 << 22), e << 23);
+    return vf_pick(amax > 0.0F, scale, vf_all(r->of_zero));
 }
 
 typedef vf (*scaler)(const rule *r, vf lo, vf hi);
@@ -156,7 +159,7 @@ static int32_t e8m0_over(const vq_num *num, int32_t emax, int32_t max_bits)
     return never;
 }
 
-/* Range over the magnitude that scale_row looks at. */
+/* The same for one group; negative where both ends are. */
 static float amax_of(const groups *g, size_t i)
 {
     return g->num->grid.is_signed && -g->lo[i] > g->hi[i] ? -g->lo[i] : g->hi[i];
@@ -169,9 +172,11 @@ static void scale_e8m0(rule *r)
     memcpy(&bits, &g->num->grid.max, sizeof bits);
     r->emax = (bits >> 23) - 127;
     r->over = e8m0_over(g->num, r->emax, bits);
+    vq_group_scale(g->num, 0.0F, 0.0F, g->super, g->arith, &r->of_zero, NULL);
     scale_all(r, e8m0_lanes);
     for (size_t i = 0; i < g->n; i++) {
-        if (amax_of(g, i) < FLT_MIN) scale_scalar(g, i);
+        const float amax = amax_of(g, i);
+        if (amax > 0 && amax < FLT_MIN) scale_scalar(g, i);
     }
 }
 
@@ -181,7 +186,8 @@ static bool is_vectorised(const vq_num *num)
     return num->scale != VQ_SCALE_F16 && (num->zero == VQ_ZERO_NONE || !vq_scale_grid(num->scale));
 }
 
-void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_t n, vq_super super, vq_dtype arith, float *scale, int16_t *zero)
+void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_t n, vq_super super, vq_dtype arith, float *scale,
+                      int16_t *zero)
 {
     const groups g = {num, lo, hi, n, super, arith, scale, zero};
     if (!is_vectorised(num)) {

@@ -1,0 +1,177 @@
+/* test_calibrate.c -- the sweep against a forward pass in f64 loops; batches, spool and threads make no difference; failures are clean. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <omp.h>
+
+#include "calib/calibrate.h"
+#include "calib_world.h"
+
+enum { GROUPS = 4, LAYERS = 3, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM };
+
+typedef struct sweep {
+    vq_arena arena;
+    vq_stats stats[LAYERS][GROUPS];
+} sweep;
+
+static vq_status run_sweep(const calib_world *w, const vq_calib_options *o, const vq_watch *watch, sweep *s, vq_err *e)
+{
+    vq_arena_init(&s->arena, NULL);
+    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    vq_calib *c;
+    vq_status status = vq_calib_begin(&c, &w->exec, &samples, o, watch, &s->arena, e);
+    for (int layer = 0; status == VQ_OK && layer < LAYERS; layer++)
+        status = vq_calib_block(c, layer, s->stats[layer], GROUPS, &s->arena, e);
+    vq_calib_end(c);
+    return status;
+}
+
+static vq_calib_options options(size_t spool_bytes, int64_t batch_tokens)
+{
+    return (vq_calib_options){.needs = ALL, .spool_path = "/tmp", .spool_bytes = spool_bytes, .batch_tokens = batch_tokens};
+}
+
+/* absmax per channel of the normed inputs of one layer over all samples: of q/k/v (x before attention) and of gate/up (after). */
+static void reference_layer(const reference *r, int layer, double *x, double *attention_in, double *mlp_in)
+{
+    const int64_t hidden = r->config->hidden;
+    double row[64];
+    for (int64_t i = 0; i < hidden; i++) attention_in[i] = mlp_in[i] = 0;
+    for (int sample = 0; sample < WORLD_SAMPLES; sample++) {
+        double *own = x + sample * WORLD_LENGTH * hidden;
+        for (int half = 0; half < 2; half++) {
+            for (int t = 0; t < WORLD_LENGTH; t++) {
+                memcpy(row, own + t * hidden, (size_t)hidden * sizeof *row);
+                ref_norm(r, layer, half ? "post_attention_layernorm.weight" : "input_layernorm.weight", row, hidden);
+                double *most = half ? mlp_in : attention_in;
+                for (int64_t i = 0; i < hidden; i++) most[i] = fmax(most[i], fabs(row[i]));
+                if (half) ref_mlp(r, layer, own + t * hidden);
+            }
+            if (!half) ref_attention(r, layer, own, WORLD_LENGTH);
+        }
+    }
+}
+
+static void close_to(const float *got, const double *want, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (fabs((double)got[i] - want[i]) > 1e-4 * (1 + want[i])) fail_msg("channel %d: %g, not %g", (int)i, (double)got[i], want[i]);
+}
+
+static void test_against_reference(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    const reference r = {.config = &w.config, .weights = &w.weights};
+    sweep s;
+    vq_err e = {0};
+    const vq_calib_options o = options(SIZE_MAX, 2 * WORLD_LENGTH);
+    if (run_sweep(&w, &o, NULL, &s, &e) != VQ_OK) fail_msg("%s", e.text);
+    const int64_t hidden = w.config.hidden;
+    double *x = malloc((size_t)(WORLD_IDS * hidden) * sizeof *x), attention_in[64], mlp_in[64];
+    assert_non_null(x);
+    const float *table = ref_weight(&r, -1, "model.embed_tokens.weight");
+    for (int64_t i = 0; i < WORLD_IDS * hidden; i++) x[i] = (double)table[w.ids[i / hidden] * hidden + i % hidden];
+    for (int layer = 0; layer < LAYERS; layer++) {
+        reference_layer(&r, layer, x, attention_in, mlp_in);
+        close_to(s.stats[layer][0].absmax, attention_in, hidden);
+        close_to(s.stats[layer][2].absmax, mlp_in, hidden);
+        for (int g = 0; g < GROUPS; g++) assert_int_equal(s.stats[layer][g].tokens, WORLD_IDS);
+        assert_int_equal(s.stats[layer][3].k, w.config.ffn);
+    }
+    assert_non_null(strstr(s.stats[1][0].name, "layers.1.self_attn.q_proj"));
+    free(x);
+    vq_arena_done(&s.arena);
+    world_close(&w);
+}
+
+static void same(const sweep *a, const sweep *b)
+{
+    for (int i = 0; i < LAYERS * GROUPS; i++) {
+        const vq_stats *p = &a->stats[i / GROUPS][i % GROUPS], *q = &b->stats[i / GROUPS][i % GROUPS];
+        assert_string_equal(p->name, q->name);
+        assert_memory_equal(p->min, q->min, (size_t)p->k * sizeof(float));
+        assert_memory_equal(p->max, q->max, (size_t)p->k * sizeof(float));
+        assert_memory_equal(p->histogram, q->histogram, VQ_HIST_BINS * sizeof(uint64_t));
+        assert_int_equal(p->tail_count, q->tail_count);
+        assert_int_equal(p->tokens, q->tokens);
+    }
+}
+
+static void test_batches_spool_and_threads(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    static const struct {
+        size_t spool;
+        int64_t batch;
+        int threads;
+    } ways[] = {{SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_LENGTH, 2}, {0, 1 << 20, 3}, {SIZE_MAX, 2 * WORLD_LENGTH + 5, 3}};
+    const int before = omp_get_max_threads();
+    sweep first, other;
+    vq_err e = {0};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const vq_calib_options o = options(ways[i].spool, ways[i].batch);
+        omp_set_num_threads(ways[i].threads);
+        if (run_sweep(&w, &o, NULL, i ? &other : &first, &e) != VQ_OK) fail_msg("%s", e.text);
+        if (i) same(&first, &other);
+        if (i) vq_arena_done(&other.arena);
+    }
+    omp_set_num_threads(before);
+    vq_arena_done(&first.arena);
+    world_close(&w);
+}
+
+static void test_failures(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    sweep s;
+    vq_err e = {0};
+    vq_calib_options o = options(0, 1);
+    o.spool_path = "/nowhere";
+    assert_int_equal(run_sweep(&w, &o, NULL, &s, &e), VQ_E_IO);
+    vq_arena_done(&s.arena);
+    o = options(0, 1);
+    const volatile sig_atomic_t stop = 1;
+    const vq_watch watch = {.stop = &stop};
+    assert_int_equal(run_sweep(&w, &o, &watch, &s, &e), VQ_E_STOPPED);
+    vq_arena_done(&s.arena);
+    w.ids[30] = (int32_t)w.config.vocab;
+    assert_int_equal(run_sweep(&w, &o, NULL, &s, &e), VQ_E_INPUT);
+    vq_arena_done(&s.arena);
+    world_close(&w);
+}
+
+static void test_wrong_calls(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    vq_err e;
+    vq_stats stats[GROUPS];
+    const vq_samples samples = {.ids = w.ids, .count = 1, .length = WORLD_LENGTH};
+    const vq_calib_options o = options(SIZE_MAX, 1);
+    vq_calib *c;
+    assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
+    assert_int_equal(vq_calib_block(c, 1, stats, GROUPS, &a, &e), VQ_E_BUG);
+    assert_int_equal(vq_calib_block(c, 0, stats, GROUPS - 1, &a, &e), VQ_E_BUG);
+    vq_calib_end(c);
+    vq_arena_done(&a);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference), cmocka_unit_test(test_batches_spool_and_threads),
+                                       cmocka_unit_test(test_failures), cmocka_unit_test(test_wrong_calls)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
