@@ -36,9 +36,8 @@ void vq_arena_done(vq_arena *a)
     while (a->chunk) chunk_free(a);
 }
 
-static int budget_refuses(vq_budget *b, size_t bytes)
+static int budget_refuses(const vq_budget *b, size_t bytes)
 {
-    if (b->fail_in > 0 && --b->fail_in == 0) return 1;
     return b->limit && (bytes > b->limit || b->used > b->limit - bytes);
 }
 
@@ -75,6 +74,10 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
         return NULL;
     }
     const size_t bytes = (count * size + ALIGN - 1) / ALIGN * ALIGN;
+    if (a->budget && a->budget->fail_in > 0 && --a->budget->fail_in == 0) {
+        (void)over_limit(a, bytes, what, e);
+        return NULL;
+    }
     if (!a->chunk || a->chunk->size - a->chunk->used < bytes) {
         if (chunk_new(a, bytes, what, e) != VQ_OK) return NULL;
     }
