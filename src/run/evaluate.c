@@ -235,6 +235,13 @@ static vq_status check_pair(const evaluation *v, vq_err *e)
                    (long long)v->ref.model.graph.vocab);
 }
 
+/* One piece for all blocks: fresh pages for each of them would cost a twentieth of the run. */
+static vq_status reserve_scratch(evaluation *v, vq_err *e)
+{
+    const vq_batch b = {.sequences = v->chunk, .length = v->length};
+    return vq_arena_reserve(&v->scratch, vq_exec_bytes(&v->m.exec, &b), "scratch of a block", e);
+}
+
 static vq_status evaluate_opened(evaluation *v, json_t **result, vq_err *e)
 {
     const char *path = v->o->tokens ? v->o->tokens : v->o->text;
@@ -243,6 +250,7 @@ static vq_status evaluate_opened(evaluation *v, json_t **result, vq_err *e)
     VQ_TRY(vq_model_ids(&v->m.model, path, v->o->tokens != NULL, false, &v->ids, &v->arena, e));
     VQ_TRY(count_windows(v, path, e));
     VQ_TRY(alloc_all(v, e));
+    VQ_TRY(reserve_scratch(v, e));
     for (int64_t w = 0; w < v->windows; w += v->chunk) VQ_TRY(run_chunk(v, w, v->windows - w < v->chunk ? v->windows - w : v->chunk, e));
     *result = result_json(v);
     return VQ_OK;
