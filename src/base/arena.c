@@ -36,9 +36,8 @@ void vq_arena_done(vq_arena *a)
     while (a->chunk) chunk_free(a);
 }
 
-static int budget_refuses(vq_budget *b, size_t bytes)
+static int budget_refuses(const vq_budget *b, size_t bytes)
 {
-    if (b->fail_in > 0 && --b->fail_in == 0) return 1;
     return b->limit && (bytes > b->limit || b->used > b->limit - bytes);
 }
 
@@ -75,12 +74,24 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
         return NULL;
     }
     const size_t bytes = (count * size + ALIGN - 1) / ALIGN * ALIGN;
+    if (a->budget && a->budget->fail_in > 0 && --a->budget->fail_in == 0) {
+        (void)over_limit(a, bytes, what, e);
+        return NULL;
+    }
     if (!a->chunk || a->chunk->size - a->chunk->used < bytes) {
         if (chunk_new(a, bytes, what, e) != VQ_OK) return NULL;
     }
     void *p = a->chunk->payload + a->chunk->used;
     a->chunk->used += bytes;
     return p;
+}
+
+vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e)
+{
+    if (bytes > SIZE_MAX - ALIGN) return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes, more than this machine can address", what, bytes);
+    const size_t rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    if (a->chunk && a->chunk->size - a->chunk->used >= rounded) return VQ_OK;
+    return chunk_new(a, rounded, what, e);
 }
 
 void *vq_arena_zero(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e)

@@ -7,7 +7,9 @@ enum { VALUE_MAX = 65536 };
 
 static vq_status refuse(const json_error_t *cause, size_t start, vq_err *e)
 {
-    if (json_error_code(cause) == json_error_out_of_memory) return vq_fail(e, VQ_E_LIMIT, "no memory left to parse JSON");
+    /* Where jansson runs out of memory it mostly says nothing at all. */
+    if (cause->text[0] == '\0' || json_error_code(cause) == json_error_out_of_memory)
+        return vq_fail(e, VQ_E_LIMIT, "no memory left to parse JSON");
     return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %zu: %s", start + (size_t)cause->position, cause->text);
 }
 

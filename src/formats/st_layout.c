@@ -30,9 +30,15 @@ static void put(st_text *t, const char *fmt, ...)
 static void put_quoted(st_text *t, const char *name)
 {
     json_t *s = json_string(name);
-    if (s) t->bytes += json_dumpb(s, t->at ? t->at + t->bytes : NULL, t->at ? t->room - t->bytes : 0, JSON_ENCODE_ANY);
-    if (!s) t->refused = true;
+    const size_t n = s ? json_dumpb(s, t->at ? t->at + t->bytes : NULL, t->at ? t->room - t->bytes : 0, JSON_ENCODE_ANY) : 0;
+    if (n == 0) t->refused = true;
+    t->bytes += n;
     json_decref(s);
+}
+
+static vq_status check_text(const st_text *t, vq_err *e)
+{
+    return t->refused ? vq_fail(e, VQ_E_INPUT, "a tensor name is not UTF-8, or no memory is left to write it") : VQ_OK;
 }
 
 static void header_text(st_text *t, const vq_st_slot *slots, const vq_st_shard *s)
@@ -55,7 +61,7 @@ static vq_status make_header(vq_st_shard *s, const vq_st_slot *slots, vq_arena *
 {
     st_text t = {0};
     header_text(&t, slots, s);
-    if (t.refused) return vq_fail(e, VQ_E_INPUT, "a tensor name is not UTF-8");
+    VQ_TRY(check_text(&t, e));
     s->header_bytes = (8 + t.bytes + ALIGN - 1) / ALIGN * ALIGN;
     s->header = VQ_ALLOC(a, char, s->header_bytes + 1, "header of a safetensors file", e);
     if (!s->header) return VQ_E_LIMIT;
@@ -63,6 +69,7 @@ static vq_status make_header(vq_st_shard *s, const vq_st_slot *slots, vq_arena *
     for (int i = 0; i < 8; i++) s->header[i] = (char)((uint64_t)(s->header_bytes - 8) >> (8 * i) & 0xff);
     t = (st_text){.at = s->header + 8, .room = t.bytes + 1};
     header_text(&t, slots, s);
+    VQ_TRY(check_text(&t, e));
     s->header[8 + t.bytes] = s->header_bytes > 8 + t.bytes ? ' ' : '\0'; /* over the NUL that printing left */
     return VQ_OK;
 }
@@ -85,12 +92,13 @@ static vq_status make_index(vq_st_layout *l, const vq_st_slot *slots, const size
 {
     st_text t = {0};
     index_text(&t, l, slots, sorted, n);
+    VQ_TRY(check_text(&t, e));
     l->index = VQ_ALLOC(a, char, t.bytes + 1, "index of the shards", e);
     if (!l->index) return VQ_E_LIMIT;
     t = (st_text){.at = l->index, .room = t.bytes + 1};
     index_text(&t, l, slots, sorted, n);
     l->index_bytes = t.bytes;
-    return VQ_OK;
+    return check_text(&t, e);
 }
 
 static int by_name(const void *a, const void *b, void *slots)
@@ -163,7 +171,7 @@ vq_status vq_st_lay_out(vq_st_layout *l, vq_st_slot *slots, size_t n, uint64_t s
     l->shards = VQ_NEW(a, vq_st_shard, l->nshards, "shards", e);
     size_t *order = l->shards ? VQ_ALLOC(a, size_t, n, "order of tensors", e) : NULL;
     if (!order) return VQ_E_LIMIT;
-    l->shards[0].slots = order; /* also when there is no tensor */
+    l->shards[0].slots = order;      /* also when there is no tensor */
     for (size_t i = 0; i < n; i++) { /* a shard is a run of slots */
         vq_st_shard *s = &l->shards[slots[i].shard];
         if (s->count == 0) s->slots = order + i;

@@ -10,7 +10,7 @@
 typedef struct st_parse {
     const uint8_t *data; /* behind the header */
     size_t data_size;
-    size_t count, name_bytes; /* gathered by the first walk */
+    size_t count, name_bytes; /* gathered by the first walk; the second takes from name_bytes */
     vq_tensor *tensors;       /* filled by the second */
     char *names;
     size_t made;
@@ -38,9 +38,16 @@ static const char *first_twice(const char **names, size_t n)
     return NULL;
 }
 
+/* Two walks over a mapped file may differ when someone writes to it meanwhile: the second stays inside what the first measured. */
+static vq_status changed(vq_err *e)
+{
+    return vq_fail(e, VQ_E_INPUT, "the file changed while it was read");
+}
+
 typedef struct st_keys {
     size_t count, bytes;
-    char *pool; /* NULL while counting */
+    size_t count_max, bytes_max; /* of the second walk */
+    char *pool;                  /* NULL while counting */
     const char **keys;
 } st_keys;
 
@@ -52,6 +59,7 @@ static vq_status metadata_pair(void *ctx, vq_json_walk *w, const char *key, size
     const bool text = json_is_string(v);
     json_decref(v);
     if (!text) return vq_fail(e, VQ_E_INPUT, "__metadata__: %s is not a string", key);
+    if (k->pool && (k->count == k->count_max || len >= k->bytes_max - k->bytes)) return changed(e);
     if (k->pool) k->keys[k->count] = memcpy(k->pool + k->bytes, key, len + 1);
     k->count++;
     k->bytes += len + 1;
@@ -73,6 +81,8 @@ static vq_status check_metadata(st_parse *p, vq_json_walk *w, vq_err *e)
     vq_status s = k.pool ? VQ_OK : VQ_E_LIMIT;
     if (s == VQ_OK) {
         w->at = start;
+        k.count_max = k.count;
+        k.bytes_max = k.bytes;
         k.count = k.bytes = 0;
         s = vq_json_object(w, metadata_pair, &k, e);
     }
@@ -156,10 +166,12 @@ static vq_status store_entry(void *ctx, vq_json_walk *w, const char *key, size_t
 {
     st_parse *p = ctx;
     if (is_metadata(key)) return check_metadata(p, w, e);
+    if (p->made == p->count || len >= p->name_bytes) return changed(e);
     vq_tensor *t = &p->tensors[p->made++];
     memset(t, 0, sizeof *t);
     t->name = memcpy(p->names, key, len + 1);
     p->names += len + 1;
+    p->name_bytes -= len + 1;
     json_t *v;
     VQ_TRY(vq_json_value(w, &v, e));
     const vq_status s = read_tensor(v, p, t, e);
@@ -246,6 +258,7 @@ static vq_status parse(vq_st_file *f, vq_arena *a, vq_err *e)
     p.names = p.tensors ? VQ_ALLOC(a, char, p.name_bytes, "tensor names", e) : NULL;
     if (!p.names) return VQ_E_LIMIT;
     VQ_TRY(walk_header(&header, store_entry, &p, e));
+    if (p.made != p.count) return changed(e);
     f->count = p.count;
     VQ_TRY(check_names(&p, e));
     return check_spans(&p, e);

@@ -14,6 +14,7 @@ typedef struct map_entry { /* one line of weight_map */
 typedef struct st_index {
     map_entry *map; /* sorted by tensor name; NULL while counting */
     size_t count, bytes;
+    size_t count_max, bytes_max; /* of the second walk, as the first measured: the file may change meanwhile */
     char *pool;
     bool found;
 } st_index;
@@ -32,6 +33,9 @@ static vq_status keep_pair(st_index *x, const char *key, size_t len, const json_
         return vq_fail(e, VQ_E_INPUT, "weight_map: %s is not the name of a safetensors file in this folder", name);
     }
     const size_t flen = json_string_length(file);
+    if (x->map && (x->count == x->count_max || len + flen + 2 > x->bytes_max - x->bytes)) {
+        return vq_fail(e, VQ_E_INPUT, "the file changed while it was read");
+    }
     if (x->map) {
         x->map[x->count].tensor = memcpy(x->pool + x->bytes, key, len + 1);
         x->map[x->count].file = memcpy(x->pool + x->bytes + len + 1, name, flen + 1);
@@ -68,6 +72,8 @@ static vq_status top_member(void *ctx, vq_json_walk *w, const char *key, size_t 
 static vq_status walk_index(const vq_map *m, st_index *x, vq_err *e)
 {
     vq_json_walk w = {(const char *)m->data, m->size, 0};
+    x->count_max = x->count;
+    x->bytes_max = x->bytes;
     x->count = x->bytes = 0;
     x->found = false;
     VQ_TRY(vq_json_object(&w, top_member, x, e));

@@ -52,6 +52,8 @@ static const header_case headers[] = {
     {"{" A4 ",}", -1, 4, "JSON", 0},
     {"{" A4 " " T("b", "U8", "[0]", 4, 4) "}", -1, 4, "JSON", 0},
     {"{a:1}", -1, 0, "JSON", 0},
+    {"{1:2}", -1, 0, "expected a key in quotes", 0},
+    {"{[]:2}", -1, 0, "expected a key in quotes", 0},
     {"{\"a\" 1}", -1, 0, "JSON", 0},
     {"{\"\xff\":1}", -1, 0, "JSON", 0},
     {"{\"\xc0\xaf\":1}", -1, 0, "JSON", 0},     /* overlong UTF-8 */

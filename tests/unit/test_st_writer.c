@@ -120,7 +120,8 @@ static void test_round_trip(void **state)
         assert_int_equal(n, cases[k].files);
         assert_int_equal(files_in(s, "", &a), n);
         for (size_t i = 0; i < n; i++) assert_true(vq_exists(scratch_path(s, names[i])));
-        vq_st_writer_drop(w); /* harmless */
+        assert_int_equal(vq_st_writer_commit(w, &names, &n, NULL), VQ_E_BUG); /* once is enough */
+        vq_st_writer_drop(w);                                                 /* harmless */
         check_folder(s, &a);
         vq_arena_done(&a);
         assert_int_equal(scratch_teardown(&own), 0);
@@ -190,6 +191,9 @@ static void test_misuse(void **state)
     assert_int_equal(vq_st_writer_declare(w, "x", VQ_U8, samples[0].shape, 9, &one, NULL), VQ_E_BUG);
     assert_int_equal(vq_st_writer_declare(w, "x", VQ_F4, (int64_t[]){3}, 1, &one, &e), VQ_E_INPUT);
     assert_non_null(strstr(e.text, "x > "));
+    const char *const *names;
+    size_t n;
+    assert_int_equal(vq_st_writer_commit(w, &names, &n, NULL), VQ_E_BUG);
     vq_st_writer_drop(w); /* nothing to remove */
     assert_int_equal(vq_st_writer_open(w, s->dir, 0, NULL), VQ_OK);
     assert_int_equal(vq_st_writer_open(w, s->dir, 0, NULL), VQ_E_BUG);
