@@ -276,7 +276,7 @@ static int pick_ref(void **state)
 {
     (void)state;
     vq_err e;
-    return vq_kernels_select(&ref, "ref", false, &e);
+    return (int)vq_kernels_select(&ref, "ref", false, &e);
 }
 
 int main(void)
