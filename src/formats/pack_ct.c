@@ -45,9 +45,18 @@ static bool act_nvfp4(const vq_num *w, const vq_num *a)
     return holds_nvfp4(a);
 }
 
-static bool holds_mxfp4(const vq_num *w) { return mx(w, "e2m1"); }
-static bool holds_mxfp6(const vq_num *w) { return mx(w, "e2m3"); }
-static bool holds_mxfp8(const vq_num *w) { return mx(w, "e4m3"); }
+static bool holds_mxfp4(const vq_num *w)
+{
+    return mx(w, "e2m1");
+}
+static bool holds_mxfp6(const vq_num *w)
+{
+    return mx(w, "e2m3");
+}
+static bool holds_mxfp8(const vq_num *w)
+{
+    return mx(w, "e4m3");
+}
 static bool act_mx(const vq_num *w, const vq_num *a)
 {
     (void)w;
