@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/packages.sh
+export OMP_WAIT_POLICY=passive # threads that wait do not spin: kinder to a machine that does other things too
 mkdir -p build
 echo "building (log: build/demo.log)"
 {
