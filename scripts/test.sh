@@ -11,4 +11,4 @@ ctest --preset release -j "$jobs"
 
 cmake --preset asan
 cmake --build --preset asan -j "$jobs"
-ctest --preset asan -j "$jobs" -L '^(unit|kernels|golden|fuzz|fault)$'
+ctest --preset asan -j "$jobs" -L '^(unit|kernels|golden|fuzz|fault|cli)$'
