@@ -86,6 +86,14 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
     return p;
 }
 
+vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e)
+{
+    if (bytes > SIZE_MAX - ALIGN) return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes, more than this machine can address", what, bytes);
+    const size_t rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    if (a->chunk && a->chunk->size - a->chunk->used >= rounded) return VQ_OK;
+    return chunk_new(a, rounded, what, e);
+}
+
 void *vq_arena_zero(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e)
 {
     void *p = vq_arena_alloc(a, count, size, what, e);

@@ -35,6 +35,8 @@ void vq_arena_done(vq_arena *a);
  *   returns NULL with VQ_E_LIMIT in e when over the limit, on overflow, or when the system has none; never NULL for 0 bytes
  *                                                                                          test tests/unit/test_arena.c */
 void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e);
+/* vq_arena_reserve -- room for `bytes` in one piece: what is taken and rewound again and again inside it costs the system nothing. */
+vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e);
 /* vq_arena_zero -- the same, filled with zero bytes. */
 void *vq_arena_zero(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e);
 /* vq_arena_text -- formatted text owned by the arena; NULL like vq_arena_alloc. */

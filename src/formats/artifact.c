@@ -52,8 +52,8 @@ static vq_status not_held(vq_format f, const vq_module *m, vq_err *e)
     const vq_scheme *s = m->scheme;
     vq_num_text(&s->weight, weight, sizeof weight);
     if (s->has_act) vq_num_text(&s->act, act, sizeof act);
-    return vq_fail(e, VQ_E_RECIPE, "%s cannot hold scheme %s (weight %s%s%s)%s", format_names[f], s->id, weight, s->has_act ? "; act " : "", act,
-                   f == VQ_FORMAT_CT ? "; output.format: vq can" : "");
+    return vq_fail(e, VQ_E_RECIPE, "%s cannot hold scheme %s (weight %s%s%s)%s", format_names[f], s->id, weight, s->has_act ? "; act " : "",
+                   act, f == VQ_FORMAT_CT ? "; output.format: vq can" : "");
 }
 
 vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e)
@@ -172,7 +172,8 @@ static vq_status put_shape(sink *s, const vq_layout_field *f, vq_err *e)
 static vq_status put_act_scale(sink *s, const vq_layout_field *f, vq_err *e)
 {
     uint8_t buf[4];
-    if (s->extra->act_scale == 0) return vq_fail(e, VQ_E_RECIPE, "a static scale of the input needs calibration data; give --data or use a dynamic scheme");
+    if (s->extra->act_scale == 0)
+        return vq_fail(e, VQ_E_RECIPE, "a static scale of the input needs calibration data; give --data or use a dynamic scheme");
     VQ_TRY(vq_pack_scales(&s->module->scheme->act, &s->extra->act_scale, 1, buf, e));
     return emit(s, 0, buf, (size_t)vq_dtype_bits(vq_layout_dtype(f, s->module)) / 8, e);
 }
@@ -181,7 +182,8 @@ static vq_status put_act_super(sink *s, const vq_layout_field *f, vq_err *e)
 {
     const vq_super *x = &s->extra->act_super;
     (void)f;
-    if (x->value == 0) return vq_fail(e, VQ_E_RECIPE, "the second-level scale of the input needs calibration data; give --data or calib.data: self");
+    if (x->value == 0)
+        return vq_fail(e, VQ_E_RECIPE, "the second-level scale of the input needs calibration data; give --data or calib.data: self");
     if (x->divides != s->layout->divides) return vq_fail(e, VQ_E_BUG, "second-level scale of the input in the form of another format");
     return emit(s, 0, &x->value, sizeof x->value, e);
 }
@@ -209,10 +211,10 @@ static vq_status put_order(sink *s, const vq_layout_field *f, vq_err *e)
 }
 
 static vq_status (*const put[])(sink *, const vq_layout_field *, vq_err *) = {
-    [VQ_PART_CODES] = put_codes,         [VQ_PART_SCALE] = put_scales,        [VQ_PART_ZERO] = put_zeros,
+    [VQ_PART_CODES] = put_codes,          [VQ_PART_SCALE] = put_scales,        [VQ_PART_ZERO] = put_zeros,
     [VQ_PART_ZERO_DOWN] = put_zeros_down, [VQ_PART_SUPER] = put_super,         [VQ_PART_SHAPE] = put_shape,
-    [VQ_PART_ACT_SCALE] = put_act_scale, [VQ_PART_ACT_SUPER] = put_act_super, [VQ_PART_ACT_ANY] = put_act_any,
-    [VQ_PART_ACT_ZERO] = put_act_zero,   [VQ_PART_ORDER] = put_order,
+    [VQ_PART_ACT_SCALE] = put_act_scale,  [VQ_PART_ACT_SUPER] = put_act_super, [VQ_PART_ACT_ANY] = put_act_any,
+    [VQ_PART_ACT_ZERO] = put_act_zero,    [VQ_PART_ORDER] = put_order,
 };
 
 static vq_status write_fields(sink *s, vq_err *e)
@@ -229,8 +231,8 @@ static vq_status write_fields(sink *s, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q, const vq_module_extra *x, vq_st_writer *w, char sha[VQ_SHA256_TEXT],
-                          vq_arena *a, vq_err *e)
+vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q, const vq_module_extra *x, vq_st_writer *w,
+                          char sha[VQ_SHA256_TEXT], vq_arena *a, vq_err *e)
 {
     sink s = {.module = m, .q = q, .extra = x, .writer = w, .arena = a};
     VQ_TRY(row_of(&s.layout, f, m, e));

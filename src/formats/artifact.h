@@ -25,10 +25,11 @@ typedef struct vq_module {
     int64_t ids[8];          /* writer handles, by the format's row */
 } vq_module;
 
-/* vq_format_adapt -- the scheme as f can store it without loss: compressed-tensors keeps the float scales of int and fp8 weights and of static
- *   inputs in the model's type. Call it before rounding: what is measured is what is written. */
+/* vq_format_adapt -- the scheme as f can store it without loss: compressed-tensors keeps the float scales of int and fp8 weights and of
+ * static inputs in the model's type. Call it before rounding: what is measured is what is written. */
 void vq_format_adapt(vq_format f, vq_dtype model, vq_scheme *s);
-/* vq_format_super -- a second-level scale in the form that f stores: a divisor in compressed-tensors, a multiplier in vq. Call it before rounding. */
+/* vq_format_super -- a second-level scale in the form that f stores: a divisor in compressed-tensors, a multiplier in vq. Call it before
+ * rounding. */
 vq_super vq_format_super(vq_format f, vq_super s);
 /* vq_format_takes -- VQ_E_RECIPE naming what the format cannot hold exactly (a scheme that has no row, or ARC in compressed-tensors). */
 vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e);
@@ -36,19 +37,21 @@ vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e);
 vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *e);
 /* What belongs to a module beside the codes. */
 typedef struct vq_module_extra {
-    vq_super act_super;        /* static second scale of the input; value 0: none */
-    float act_scale;           /* static per-tensor input scale; 0: none */
+    vq_super act_super; /* static second scale of the input; value 0: none */
+    float act_scale;    /* static per-tensor input scale; 0: none */
     int16_t act_zero;
-    const int32_t *arc_order;  /* [k] */
+    const int32_t *arc_order; /* [k] */
 } vq_module_extra;
-/* vq_module_write -- pack q and write every tensor of the module. sha: digest over the stored bytes of the module's tensors in the order of the row.
- *   scratch: arena, rewound before return. */
-vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q, const vq_module_extra *x, vq_st_writer *w, char sha[VQ_SHA256_TEXT], vq_arena *a, vq_err *e);
+/* vq_module_write -- pack q and write every tensor of the module. sha: digest over the stored bytes of the module's tensors in the order of
+ * the row. scratch: arena, rewound before return. */
+vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q, const vq_module_extra *x, vq_st_writer *w,
+                          char sha[VQ_SHA256_TEXT], vq_arena *a, vq_err *e);
 /* vq_module_sha -- the same digest from the tensors of an opened artifact (verify). */
 vq_status vq_module_sha(vq_format f, const char *module, const vq_st_set *s, char sha[VQ_SHA256_TEXT], vq_err *e);
 
-/* vq_format_config -- quantization_config for config.json: groups of equal schemes, ignore derived from `dense` (2-D modules that were written dense).
- *   Returns a new reference in *out. */
-vq_status vq_format_config(vq_format f, const vq_module *modules, size_t n, const char *const *dense, size_t ndense, json_t **out, vq_err *e);
+/* vq_format_config -- quantization_config for config.json: groups of equal schemes, ignore derived from `dense` (2-D modules that were
+ * written dense). Returns a new reference in *out. */
+vq_status vq_format_config(vq_format f, const vq_module *modules, size_t n, const char *const *dense, size_t ndense, json_t **out,
+                           vq_err *e);
 
 #endif

@@ -21,7 +21,8 @@ static vq_status own_config(const vq_module *modules, size_t n, json_t **out, vq
     return *out ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "no memory for quantization_config");
 }
 
-vq_status vq_format_config(vq_format f, const vq_module *modules, size_t n, const char *const *dense, size_t ndense, json_t **out, vq_err *e)
+vq_status vq_format_config(vq_format f, const vq_module *modules, size_t n, const char *const *dense, size_t ndense, json_t **out,
+                           vq_err *e)
 {
     *out = NULL;
     return f == VQ_FORMAT_VQ ? own_config(modules, n, out, e) : vq_ct_config_write(modules, n, dense, ndense, out, e);

@@ -56,7 +56,8 @@ static vq_status fill_dense(const vq_checkpoint *c, const char *module, vq_linea
         return vq_fail(e, VQ_E_INPUT, "%s is %s; dense weights are F32, F16 or BF16", t->name, vq_dtype_name(t->dtype));
     char shape[96];
     if (t->ndim != 2 || t->shape[0] < 1 || t->shape[1] < 1)
-        return vq_fail(e, VQ_E_INPUT, "%s has the shape %s; a matrix is expected", t->name, vq_shape_text(t->shape, t->ndim, shape, sizeof shape));
+        return vq_fail(e, VQ_E_INPUT, "%s has the shape %s; a matrix is expected", t->name,
+                       vq_shape_text(t->shape, t->ndim, shape, sizeof shape));
     *out = (vq_linear){.name = module, .n = t->shape[0], .k = t->shape[1], .k_stored = t->shape[1], .dense = *t};
     return VQ_OK;
 }
@@ -75,8 +76,10 @@ static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k
 {
     const vq_checkpoint *c = self;
     const vq_stored_module *s = vq_module_map_find(c->modules, module);
-    if (s) *out = s->linear;
-    else VQ_TRY(fill_dense(c, module, out, e));
+    if (s)
+        *out = s->linear;
+    else
+        VQ_TRY(fill_dense(c, module, out, e));
     if ((n > 0 && out->n != n) || (k > 0 && out->k != k))
         return vq_fail(e, VQ_E_INPUT, "%s is [%lld, %lld]; config.json asks for [%lld, %lld]", module, (long long)out->n, (long long)out->k,
                        (long long)n, (long long)k);
@@ -105,7 +108,8 @@ static vq_status read_config(vq_checkpoint *c, vq_err *e)
     if (!config || !modelopt) return VQ_E_LIMIT;
     if (!vq_exists(config)) return VQ_OK;
     VQ_TRY(vq_hf_config_read(&c->config, config, false, e));
-    if (vq_exists(modelopt)) return vq_fail(e, VQ_E_INPUT, "hf_quant_config.json: quant_method modelopt is not supported; compressed-tensors and vq are");
+    if (vq_exists(modelopt))
+        return vq_fail(e, VQ_E_INPUT, "hf_quant_config.json: quant_method modelopt is not supported; compressed-tensors and vq are");
     if (!c->config.quantized) return VQ_OK;
     VQ_TRY(vq_module_map_new(&c->modules, json_object_get(c->config.root, "quantization_config"), &c->weights, c->arena, e));
     c->note = c->modules->note;

@@ -44,7 +44,8 @@ static vq_status gather(const vq_checkpoint *c, found *all, size_t *n, vq_arena 
     return VQ_OK;
 }
 
-vq_status vq_checkpoint_modules(const vq_checkpoint *c, vq_arena *a, const char *const **names, const bool **quantized, size_t *n, vq_err *e)
+vq_status vq_checkpoint_modules(const vq_checkpoint *c, vq_arena *a, const char *const **names, const bool **quantized, size_t *n,
+                                vq_err *e)
 {
     const size_t most = c->weights.count + (c->modules ? c->modules->count : 0);
     found *all = VQ_ALLOC(a, found, most, "module names", e);
@@ -72,9 +73,10 @@ static bool in(const char *const *list, const char *name, bool at_end)
 /* In a folder of its own a model owns every file; a lone weights file owns only what is known to belong to models. */
 static bool is_sidecar(const char *name, bool folder)
 {
-    static const char *const weights[] = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".ckpt", ".index.json", ".part", NULL};
-    static const char *const known[] = {"tokenizer", "vocab", "merges.txt", "special_tokens_map", "added_tokens", "generation_config",
-                                        "chat_template", "preprocessor_config", "spiece.model", NULL};
+    static const char *const weights[] = {".safetensors", ".bin",  ".pt",   ".pth",        ".gguf", ".h5",
+                                          ".msgpack",     ".onnx", ".ckpt", ".index.json", ".part", NULL};
+    static const char *const known[] = {"tokenizer",         "vocab",         "merges.txt",          "special_tokens_map", "added_tokens",
+                                        "generation_config", "chat_template", "preprocessor_config", "spiece.model",       NULL};
     if (name[0] == '.' || strcmp(name, "config.json") == 0 || strcmp(name, "vq.json") == 0 || in(weights, name, true)) return false;
     return folder || in(known, name, false);
 }

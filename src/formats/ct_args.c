@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const known_keys[] = {"num_bits",        "type",     "symmetric",   "group_size", "strategy", "block_structure", "dynamic",
-                                         "actorder",        "scale_dtype", "zp_dtype", "observer",   "observer_kwargs"};
+static const char *const known_keys[] = {"num_bits", "type",     "symmetric",   "group_size", "strategy", "block_structure",
+                                         "dynamic",  "actorder", "scale_dtype", "zp_dtype",   "observer", "observer_kwargs"};
 
 static vq_status check_keys(const json_t *args, vq_err *e)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)args, key, value) {
+    json_object_foreach((json_t *)args, key, value)
+    {
         size_t i = 0;
         while (i < sizeof known_keys / sizeof *known_keys && strcmp(known_keys[i], key) != 0) i++;
         if (i == sizeof known_keys / sizeof *known_keys) return vq_fail(e, VQ_E_INPUT, "unknown key \"%.60s\"", key);
@@ -47,7 +48,8 @@ static vq_status read_grid(const json_t *args, vq_num *out, vq_err *e)
     for (size_t i = 0; strcmp(type, "float") == 0 && i < sizeof floats / sizeof *floats; i++)
         if (floats[i].bits == bits) (void)snprintf(name, sizeof name, "%s", floats[i].grid);
     if (vq_grid_parse(name, &out->grid)) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "numbers of %lld bits and type \"%.20s\" are not supported (int 2 to 8, float 4, 6, 8)", (long long)bits, type);
+    return vq_fail(e, VQ_E_INPUT, "numbers of %lld bits and type \"%.20s\" are not supported (int 2 to 8, float 4, 6, 8)", (long long)bits,
+                   type);
 }
 
 static vq_status read_size(const json_t *v, const char *what, int32_t *out, vq_err *e)
@@ -93,9 +95,12 @@ static const struct {
     bool super;
     vq_status (*read)(const json_t *args, vq_num *out, vq_err *e);
 } strategies[] = {
-    {"tensor", VQ_PER_TENSOR, false, read_plain},       {"channel", VQ_PER_CHANNEL, false, read_plain},
-    {"token", VQ_PER_TOKEN, false, read_plain},         {"group", VQ_PER_BLOCK, false, read_blocks_of_row},
-    {"tensor_group", VQ_PER_BLOCK, true, read_blocks_of_row}, {"block", VQ_PER_BLOCK, false, read_block},
+    {"tensor", VQ_PER_TENSOR, false, read_plain},
+    {"channel", VQ_PER_CHANNEL, false, read_plain},
+    {"token", VQ_PER_TOKEN, false, read_plain},
+    {"group", VQ_PER_BLOCK, false, read_blocks_of_row},
+    {"tensor_group", VQ_PER_BLOCK, true, read_blocks_of_row},
+    {"block", VQ_PER_BLOCK, false, read_block},
 };
 
 static vq_status read_strategy(const json_t *args, vq_num *out, vq_err *e)
@@ -186,7 +191,7 @@ json_t *vq_ct_args_write(const vq_num *n, bool input)
     return json_pack("{s:n, s:o, s:o, s:o, s:i, s:s?, s:{}, s:s?, s:s, s:b, s:s, s:s?}", "actorder", "block_structure",
                      block ? json_pack("[i,i]", (int)n->group.rows, (int)n->group.cols) : json_null(), "dynamic", dynamic_of(n, input),
                      "group_size", row ? json_integer(n->group.cols) : json_null(), "num_bits", (int)n->grid.bits, "observer",
-                     observer_name(n, input), "observer_kwargs", "scale_dtype", scale_dtype_name(n), "strategy", strategy_name(n), "symmetric",
-                     n->zero == VQ_ZERO_NONE, "type", n->grid.kind == VQ_GRID_INT ? "int" : "float", "zp_dtype",
+                     observer_name(n, input), "observer_kwargs", "scale_dtype", scale_dtype_name(n), "strategy", strategy_name(n),
+                     "symmetric", n->zero == VQ_ZERO_NONE, "type", n->grid.kind == VQ_GRID_INT ? "int" : "float", "zp_dtype",
                      n->zero == VQ_ZERO_NONE ? NULL : "torch.int8");
 }

@@ -7,11 +7,11 @@
 
 #include "base/num.h"
 
-/* vq_ct_args_read -- one args object of a group stored as `format`. Float scales come out as f32: their real type is that of the stored tensor.
- *   input: of an input. VQ_E_INPUT: what is unknown, contradictory or not supported, by key. */
+/* vq_ct_args_read -- one args object of a group stored as `format`. Float scales come out as f32: their real type is that of the stored
+ * tensor. input: of an input. VQ_E_INPUT: what is unknown, contradictory or not supported, by key. */
 vq_status vq_ct_args_read(const json_t *args, const char *format, bool input, vq_num *out, vq_err *e);
-/* vq_ct_args_write -- every key, as compressed-tensors itself writes them. The number must be one that a row of the format holds. New reference,
- *   NULL when there is no memory. */
+/* vq_ct_args_write -- every key, as compressed-tensors itself writes them. The number must be one that a row of the format holds. New
+ * reference, NULL when there is no memory. */
 json_t *vq_ct_args_write(const vq_num *n, bool input);
 
 #endif

@@ -43,8 +43,10 @@ static vq_status add_target(vq_ct_config *c, const json_t *v, int group, vq_err 
     if (!json_is_string(v)) return vq_fail(e, VQ_E_INPUT, "an entry is not a string");
     target t = {.text = json_string_value(v), .group = group, .order = (int)(c->nexact + c->nexpressions)};
     if (strcmp(t.text, CLASS_NAME) == 0) {
-        if (group < 0) c->class_ignored = true;
-        else if (c->class_group < 0) c->class_group = group;
+        if (group < 0)
+            c->class_ignored = true;
+        else if (c->class_group < 0)
+            c->class_group = group;
         return VQ_OK;
     }
     if (strncmp(t.text, "re:", 3) != 0) {
@@ -95,7 +97,8 @@ static vq_status check_group_keys(const json_t *group, vq_err *e)
     static const char *const known[] = {"targets", "weights", "input_activations", "output_activations", "format", NULL};
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)group, key, value) {
+    json_object_foreach((json_t *)group, key, value)
+    {
         int i = 0;
         while (known[i] && strcmp(known[i], key) != 0) i++;
         if (!known[i]) return vq_fail(e, VQ_E_INPUT, "unknown key \"%.60s\"", key);
@@ -113,8 +116,10 @@ static vq_status read_group(vq_ct_config *c, const json_t *q, const json_t *grou
     if (!stated) stated = json_string_value(json_object_get(q, "format"));
     g->scheme.has_weight = true;
     g->scheme.has_act = act && !json_is_null(act);
-    if (vq_ct_args_read(json_object_get(group, "weights"), stated ? stated : "", false, &g->scheme.weight, e) != VQ_OK) return vq_at(e, "weights");
-    if (g->scheme.has_act && vq_ct_args_read(act, stated ? stated : "", true, &g->scheme.act, e) != VQ_OK) return vq_at(e, "input_activations");
+    if (vq_ct_args_read(json_object_get(group, "weights"), stated ? stated : "", false, &g->scheme.weight, e) != VQ_OK)
+        return vq_at(e, "weights");
+    if (g->scheme.has_act && vq_ct_args_read(act, stated ? stated : "", true, &g->scheme.act, e) != VQ_OK)
+        return vq_at(e, "input_activations");
     g->format = format_name(q, group, &g->scheme.weight);
     name_scheme(&g->scheme, g->format);
     if (!vq_layout_named(VQ_FORMAT_CT, g->format, &g->scheme))
@@ -138,7 +143,8 @@ static vq_status read_lists(vq_ct_config *c, const json_t *q, vq_err *e)
     const char *key;
     json_t *group;
     if (!json_is_object(groups)) return vq_fail(e, VQ_E_INPUT, "config_groups is missing");
-    json_object_foreach(groups, key, group) {
+    json_object_foreach(groups, key, group)
+    {
         c->groups[c->ngroups] = (vq_ct_group){.name = key};
         if (read_group(c, q, group, &c->groups[c->ngroups], e) != VQ_OK) return vq_at(e, "config_groups > %.60s", key);
         c->ngroups++;
@@ -207,8 +213,10 @@ static const target *find_exact(const vq_ct_config *c, const char *module)
     size_t lo = 0, hi = c->nexact;
     while (lo < hi) {
         const size_t mid = lo + (hi - lo) / 2;
-        if (strcmp(c->exact[mid].text, module) < 0) lo = mid + 1;
-        else hi = mid;
+        if (strcmp(c->exact[mid].text, module) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < c->nexact && strcmp(c->exact[lo].text, module) == 0 ? &c->exact[lo] : NULL;
 }

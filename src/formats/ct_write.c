@@ -175,7 +175,8 @@ static json_t *named_groups(const json_t *groups)
     return out;
 }
 
-static vq_status write_config(draft *d, const vq_module *modules, size_t n, const char *const *dense, size_t ndense, json_t **out, vq_err *e)
+static vq_status write_config(draft *d, const vq_module *modules, size_t n, const char *const *dense, size_t ndense, json_t **out,
+                              vq_err *e)
 {
     VQ_TRY(sort_modules(d, modules, n, dense, ndense, e));
     VQ_TRY(add_targets(d, modules, n, e));

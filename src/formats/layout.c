@@ -31,8 +31,8 @@ const vq_layout *vq_layout_named(vq_format f, const char *name, const vq_scheme 
 
 const char *vq_layout_suffix(vq_format f, int i)
 {
-    static const char *const ct[] = {"weight_packed",       "weight",      "weight_scale",     "weight_zero_point", "weight_global_scale",
-                                     "weight_shape",        "input_scale", "input_zero_point", "input_global_scale"};
+    static const char *const ct[] = {"weight_packed", "weight",      "weight_scale",     "weight_zero_point", "weight_global_scale",
+                                     "weight_shape",  "input_scale", "input_zero_point", "input_global_scale"};
     static const char *const own[] = {"weight",      "weight_scale",     "weight_zero_point", "weight_scale_2",
                                       "input_scale", "input_zero_point", "arc_order"};
     const int n = (int)(f == VQ_FORMAT_CT ? sizeof ct / sizeof *ct : sizeof own / sizeof *own);
@@ -50,14 +50,22 @@ bool vq_layout_has(const vq_layout_field *f, const vq_module *m)
     const vq_scheme *s = m->scheme;
     switch (f->part) {
     case VQ_PART_ZERO:
-    case VQ_PART_ZERO_DOWN: return s->weight.zero != VQ_ZERO_NONE;
-    case VQ_PART_SUPER: return s->weight.super;
-    case VQ_PART_ACT_SCALE: return static_act(m);
-    case VQ_PART_ACT_SUPER: return s->has_act && s->act.super;
-    case VQ_PART_ACT_ANY: return static_act(m) || (s->has_act && s->act.super);
-    case VQ_PART_ACT_ZERO: return static_act(m) && s->act.zero != VQ_ZERO_NONE;
-    case VQ_PART_ORDER: return m->arc_s > 0;
-    default: return true;
+    case VQ_PART_ZERO_DOWN:
+        return s->weight.zero != VQ_ZERO_NONE;
+    case VQ_PART_SUPER:
+        return s->weight.super;
+    case VQ_PART_ACT_SCALE:
+        return static_act(m);
+    case VQ_PART_ACT_SUPER:
+        return s->has_act && s->act.super;
+    case VQ_PART_ACT_ANY:
+        return static_act(m) || (s->has_act && s->act.super);
+    case VQ_PART_ACT_ZERO:
+        return static_act(m) && s->act.zero != VQ_ZERO_NONE;
+    case VQ_PART_ORDER:
+        return m->arc_s > 0;
+    default:
+        return true;
     }
 }
 
@@ -102,16 +110,23 @@ static int shape_codes(const vq_layout *l, const vq_layout_field *f, const vq_mo
 int vq_layout_shape(const vq_layout *l, const vq_layout_field *f, const vq_module *m, int64_t *shape)
 {
     switch (f->part) {
-    case VQ_PART_CODES: return shape_codes(l, f, m, shape);
+    case VQ_PART_CODES:
+        return shape_codes(l, f, m, shape);
     case VQ_PART_SCALE:
-    case VQ_PART_ZERO: return shape_scales(m, shape);
+    case VQ_PART_ZERO:
+        return shape_scales(m, shape);
     case VQ_PART_ZERO_DOWN: {
         (void)shape_scales(m, shape);
         return shape2(shape, (int64_t)(vq_bits_bytes(m->n, m->scheme->weight.grid.bits, 4) / 4), shape[1]);
     }
-    case VQ_PART_SHAPE: shape[0] = 2; return 1;
-    case VQ_PART_ORDER: shape[0] = m->k; return 1;
-    default: return shape_single(l, shape);
+    case VQ_PART_SHAPE:
+        shape[0] = 2;
+        return 1;
+    case VQ_PART_ORDER:
+        shape[0] = m->k;
+        return 1;
+    default:
+        return shape_single(l, shape);
     }
 }
 
@@ -127,7 +142,7 @@ size_t vq_code_row(const vq_layout *l, const vq_layout_field *f, const vq_num *n
 
 static uint8_t flip_of(const vq_layout *l, const vq_num *num)
 {
-    return (uint8_t)(l->offset ? 1u << (num->grid.bits - 1) : 0u);
+    return (uint8_t)(l->offset ? 1u << (num->grid.bits - 1) : 0);
 }
 
 void vq_pack_codes(const vq_layout *l, const vq_layout_field *f, const vq_qtensor *q, int64_t r0, int64_t n, uint8_t *out)
@@ -139,8 +154,10 @@ void vq_pack_codes(const vq_layout *l, const vq_layout_field *f, const vq_qtenso
     for (int64_t r = 0; r < n; r++) {
         const int64_t at = (r0 + r) * q->cols;
         uint8_t *to = out + (size_t)r * row;
-        if (q->codes16) vq_bits_pack16(q->codes16 + at, q->cols, bits, to, row);
-        else vq_bits_pack(q->codes + at, q->cols, bits, flip, to, row);
+        if (q->codes16)
+            vq_bits_pack16(q->codes16 + at, q->cols, bits, to, row);
+        else
+            vq_bits_pack(q->codes + at, q->cols, bits, flip, to, row);
     }
 }
 

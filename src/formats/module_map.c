@@ -61,7 +61,8 @@ static vq_status check_stray(const vq_module_map *m, const vq_tensor *t, vq_aren
     for (int i = 0; s && i < VQ_LAYOUT_FIELDS; i++) used |= s->tensors[i] == t;
     vq_arena_rewind(a, here);
     if (used) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "%s: %s", t->name, s ? "the layout of its module has no such tensor" : "it belongs to no quantized module of the config");
+    return vq_fail(e, VQ_E_INPUT, "%s: %s", t->name,
+                   s ? "the layout of its module has no such tensor" : "it belongs to no quantized module of the config");
 }
 
 static vq_status check_strays(const vq_module_map *m, const vq_st_set *set, vq_arena *a, vq_err *e)
@@ -92,7 +93,8 @@ static vq_status add_ct(vq_module_map *m, const vq_ct_config *c, const vq_tensor
     if (dense && group && !is_embedding(name))
         return vq_fail(e, VQ_E_INPUT, "%s is stored dense; quantization_config puts it into %s and does not ignore it", name, group->name);
     if (!codes) return VQ_OK;
-    if (m->count && strcmp(m->modules[m->count - 1].linear.name, name) == 0) return VQ_OK; /* weight beside weight_packed: a stray, found later */
+    if (m->count && strcmp(m->modules[m->count - 1].linear.name, name) == 0)
+        return VQ_OK; /* weight beside weight_packed: a stray, found later */
     const vq_layout *layout = vq_layout_named(VQ_FORMAT_CT, group->format, &group->scheme);
     m->modules[m->count++] = (vq_stored_module){.linear = {.name = name, .scheme = group->scheme}, .layout = layout};
     return VQ_OK;
@@ -148,7 +150,8 @@ static vq_status read_scheme(const json_t *o, vq_scheme *s, vq_err *e)
     memcpy(s->id, "own", sizeof "own");
     for (int i = 0; vq_scheme_at(i); i++) {
         const vq_scheme *p = vq_scheme_at(i);
-        if (p->has_act == s->has_act && vq_num_equal(&p->weight, &s->weight) && (!act || vq_num_equal(&p->act, &s->act))) memcpy(s->id, p->id, sizeof s->id);
+        if (p->has_act == s->has_act && vq_num_equal(&p->weight, &s->weight) && (!act || vq_num_equal(&p->act, &s->act)))
+            memcpy(s->id, p->id, sizeof s->id);
     }
     return VQ_OK;
 }
@@ -159,9 +162,11 @@ static vq_status read_arc(const json_t *entry, vq_linear *l, vq_err *e)
     if (!arc) return VQ_OK;
     VQ_TRY(read_int(json_object_get(arc, "s"), "arc > s", &l->arc_s, e));
     const vq_group_shape *w = &l->scheme.weight.group, *x = &l->scheme.act.group;
-    const bool blocks = l->scheme.has_act && w->kind == VQ_PER_BLOCK && w->rows == 1 && w->cols == 16 && x->kind == VQ_PER_BLOCK && x->cols == 16;
+    const bool blocks =
+        l->scheme.has_act && w->kind == VQ_PER_BLOCK && w->rows == 1 && w->cols == 16 && x->kind == VQ_PER_BLOCK && x->cols == 16;
     if (!blocks || l->arc_s % 16 || l->k % 16 || l->arc_s > l->k)
-        return vq_fail(e, VQ_E_INPUT, "arc: s = %lld does not fit %lld input channels in blocks of 16", (long long)l->arc_s, (long long)l->k);
+        return vq_fail(e, VQ_E_INPUT, "arc: s = %lld does not fit %lld input channels in blocks of 16", (long long)l->arc_s,
+                       (long long)l->k);
     return VQ_OK;
 }
 
@@ -189,12 +194,14 @@ vq_status vq_module_map_own(vq_module_map *m, const json_t *q, const vq_st_set *
     const char *name;
     json_t *entry;
     (void)set;
-    if (version != 1) return vq_fail(e, VQ_E_INPUT, "quantization_config: version %lld of the vq format is not known; this program knows 1", (long long)version);
+    if (version != 1)
+        return vq_fail(e, VQ_E_INPUT, "quantization_config: version %lld of the vq format is not known; this program knows 1",
+                       (long long)version);
     if (json_object_size(modules) == 0) return vq_fail(e, VQ_E_INPUT, "quantization_config: modules are missing");
     m->modules = VQ_NEW(a, vq_stored_module, json_object_size(modules), "quantized modules", e);
     if (!m->modules) return VQ_E_LIMIT;
-    json_object_foreach(modules, name, entry)
-        if (add_own(m, name, entry, a, e) != VQ_OK) return vq_at(e, "quantization_config > modules > %.100s", name);
+    json_object_foreach(modules, name,
+                        entry) if (add_own(m, name, entry, a, e) != VQ_OK) return vq_at(e, "quantization_config > modules > %.100s", name);
     return VQ_OK;
 }
 

@@ -25,13 +25,17 @@ static const struct choice {
     {"rule", rules, offsetof(vq_num, rule)},    {"range", ranges, offsetof(vq_num, range)}, {"compat", compats, offsetof(vq_num, compat)},
 };
 enum { CHOICES = sizeof choices / sizeof *choices };
-_Static_assert(sizeof(vq_scale_type) == sizeof(int) && sizeof(vq_zero) == sizeof(int) && sizeof(vq_compat) == sizeof(int), "enums are ints");
+_Static_assert(sizeof(vq_scale_type) == sizeof(int) && sizeof(vq_zero) == sizeof(int) && sizeof(vq_compat) == sizeof(int),
+               "enums are ints");
 
 static void group_text(const vq_group_shape *g, char *buf, size_t len)
 {
-    if (g->kind != VQ_PER_BLOCK) (void)snprintf(buf, len, "%s", groups[g->kind]);
-    else if (g->rows == 1) (void)snprintf(buf, len, "block:%d", (int)g->cols);
-    else (void)snprintf(buf, len, "block:%dx%d", (int)g->rows, (int)g->cols);
+    if (g->kind != VQ_PER_BLOCK)
+        (void)snprintf(buf, len, "%s", groups[g->kind]);
+    else if (g->rows == 1)
+        (void)snprintf(buf, len, "block:%d", (int)g->cols);
+    else
+        (void)snprintf(buf, len, "block:%dx%d", (int)g->rows, (int)g->cols);
 }
 
 json_t *vq_num_write(const vq_num *n)
@@ -93,7 +97,8 @@ static vq_status check_keys(const json_t *o, vq_err *e)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)o, key, value) {
+    json_object_foreach((json_t *)o, key, value)
+    {
         int i = 0;
         while (i < CHOICES && strcmp(choices[i].key, key) != 0) i++;
         if (i == CHOICES && strcmp(key, "grid") != 0 && strcmp(key, "group") != 0 && strcmp(key, "super") != 0)
@@ -108,7 +113,8 @@ static vq_status check_num(const vq_num *n, vq_err *e)
     const char *why = NULL;
     if (n->grid.kind == VQ_GRID_FLOAT && !n->grid.is_signed) why = "an unsigned float grid is for scales";
     if (n->super && n->scale != VQ_SCALE_E4M3 && n->scale != VQ_SCALE_UE5M3) why = "a second-level scale goes with e4m3 and ue5m3";
-    if (n->zero != VQ_ZERO_NONE && (n->grid.kind != VQ_GRID_INT || n->grid.bfp || n->grid.frac)) why = "a zero point goes with plain integers";
+    if (n->zero != VQ_ZERO_NONE && (n->grid.kind != VQ_GRID_INT || n->grid.bfp || n->grid.frac))
+        why = "a zero point goes with plain integers";
     return why ? vq_fail(e, VQ_E_INPUT, "%s", why) : VQ_OK;
 }
 

@@ -63,9 +63,12 @@ void vq_bits_pack(const uint8_t *codes, int64_t n, int bits, uint8_t flip, uint8
 {
     const size_t used = vq_bits_bytes(n, bits, 1);
     memset(out + used, 0, bytes - used);
-    if (bits == 8) pack8(codes, n, flip, out);
-    else if (bits == 4) pack4(codes, n, flip, out);
-    else pack_any(codes, n, bits, flip, out);
+    if (bits == 8)
+        pack8(codes, n, flip, out);
+    else if (bits == 4)
+        pack4(codes, n, flip, out);
+    else
+        pack_any(codes, n, bits, flip, out);
 }
 
 static void scatter(uint64_t word, int64_t n, int bits, uint8_t flip, uint8_t *codes)
@@ -84,9 +87,12 @@ static void unpack_any(const uint8_t *in, int64_t n, int bits, uint8_t flip, uin
 
 void vq_bits_unpack(const uint8_t *in, int64_t n, int bits, uint8_t flip, uint8_t *codes)
 {
-    if (bits == 8) pack8(in, n, flip, codes);
-    else if (bits == 4) unpack4(in, n, flip, codes);
-    else unpack_any(in, n, bits, flip, codes);
+    if (bits == 8)
+        pack8(in, n, flip, codes);
+    else if (bits == 4)
+        unpack4(in, n, flip, codes);
+    else
+        unpack_any(in, n, bits, flip, codes);
 }
 
 void vq_bits_pack16(const uint16_t *codes, int64_t n, int bits, uint8_t *out, size_t bytes)

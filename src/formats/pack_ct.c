@@ -45,9 +45,18 @@ static bool act_nvfp4(const vq_num *w, const vq_num *a)
     return holds_nvfp4(a);
 }
 
-static bool holds_mxfp4(const vq_num *w) { return mx(w, "e2m1"); }
-static bool holds_mxfp6(const vq_num *w) { return mx(w, "e2m3"); }
-static bool holds_mxfp8(const vq_num *w) { return mx(w, "e4m3"); }
+static bool holds_mxfp4(const vq_num *w)
+{
+    return mx(w, "e2m1");
+}
+static bool holds_mxfp6(const vq_num *w)
+{
+    return mx(w, "e2m3");
+}
+static bool holds_mxfp8(const vq_num *w)
+{
+    return mx(w, "e4m3");
+}
 static bool act_mx(const vq_num *w, const vq_num *a)
 {
     (void)w;
@@ -81,7 +90,6 @@ static bool act_fp8(const vq_num *w, const vq_num *a)
 
 #define ONE(t) (t), (t)
 #define SCALE_OF_SCHEME ONE(VQ_DTYPES)
-static const vq_layout_field ends = {0};
 
 const vq_layout vq_layouts_ct[] = {
     {.name = "nvfp4-pack-quantized",
@@ -130,5 +138,5 @@ const vq_layout vq_layouts_ct[] = {
      .fields = {{"weight", VQ_PART_CODES, ONE(VQ_F8_E4M3)},
                 {"weight_scale", VQ_PART_SCALE, SCALE_OF_SCHEME},
                 {"input_scale", VQ_PART_ACT_SCALE, SCALE_OF_SCHEME}}},
-    {.name = NULL, .fields = {ends}},
+    {.name = NULL},
 };

@@ -5,7 +5,7 @@
 #include "formats/layout.h"
 
 static const vq_dtype stored_as[] = {
-    [VQ_SCALE_F32] = VQ_F32,      [VQ_SCALE_F16] = VQ_F16, [VQ_SCALE_BF16] = VQ_BF16,
+    [VQ_SCALE_F32] = VQ_F32,      [VQ_SCALE_F16] = VQ_F16,  [VQ_SCALE_BF16] = VQ_BF16,
     [VQ_SCALE_E4M3] = VQ_F8_E4M3, [VQ_SCALE_UE5M3] = VQ_U8, [VQ_SCALE_E8M0] = VQ_U8,
 };
 
@@ -57,8 +57,10 @@ static vq_status pack_float(vq_dtype t, const float *scale, int64_t n, uint8_t *
     for (int64_t i = 0; i < n; i++) {
         if (!(vq_round_to(t, scale[i]) == scale[i])) return bad_scale(scale[i], vq_dtype_name(t), e);
         const uint16_t half = t == VQ_BF16 ? vq_f32_to_bf16(scale[i]) : vq_f32_to_f16(scale[i]);
-        if (t == VQ_F32) memcpy(out + 4 * i, &scale[i], 4);
-        else memcpy(out + 2 * i, &half, 2);
+        if (t == VQ_F32)
+            memcpy(out + 4 * i, &scale[i], 4);
+        else
+            memcpy(out + 2 * i, &half, 2);
     }
     return VQ_OK;
 }

@@ -111,14 +111,19 @@ static float float_at(const vq_tensor *t)
 static void fill_act(vq_stored_module *s)
 {
     vq_linear *l = &s->linear;
-    const vq_tensor *scale = tensor_of(s, VQ_PART_ACT_SCALE), *super = tensor_of(s, VQ_PART_ACT_SUPER), *any = tensor_of(s, VQ_PART_ACT_ANY);
+    const vq_tensor *scale = tensor_of(s, VQ_PART_ACT_SCALE), *super = tensor_of(s, VQ_PART_ACT_SUPER),
+                    *any = tensor_of(s, VQ_PART_ACT_ANY);
     const vq_tensor *zero = tensor_of(s, VQ_PART_ACT_ZERO);
-    if (any && l->scheme.act.super) super = any;
-    else if (any) scale = any;
+    if (any && l->scheme.act.super)
+        super = any;
+    else if (any)
+        scale = any;
     l->act_super = (vq_super){.value = super ? float_at(super) : 0, .divides = s->layout->divides};
     l->act_scale = scale ? float_at(scale) : 0;
-    if (zero && zero->dtype == VQ_I8) l->act_zero = *(const int8_t *)zero->data;
-    else if (zero) memcpy(&l->act_zero, zero->data, sizeof l->act_zero);
+    if (zero && zero->dtype == VQ_I8)
+        l->act_zero = *(const int8_t *)zero->data;
+    else if (zero)
+        memcpy(&l->act_zero, zero->data, sizeof l->act_zero);
 }
 
 static vq_status bad_order(vq_err *e)
@@ -133,8 +138,10 @@ static vq_status check_order(const int32_t *order, int64_t k, vq_arena *a, vq_er
     if (!seen) return VQ_E_LIMIT;
     vq_status status = VQ_OK;
     for (int64_t i = 0; i < k && status == VQ_OK; i++) {
-        if (order[i] < 0 || order[i] >= k || seen[order[i]]) status = bad_order(e);
-        else seen[order[i]] = true;
+        if (order[i] < 0 || order[i] >= k || seen[order[i]])
+            status = bad_order(e);
+        else
+            seen[order[i]] = true;
     }
     vq_arena_rewind(a, here);
     return status;
@@ -157,7 +164,8 @@ vq_status vq_stored_fill(vq_stored_module *s, const vq_st_set *set, vq_arena *a,
 {
     vq_linear *l = &s->linear;
     l->quantized = true;
-    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) s->tensors[i] = find(set, l->name, s->layout->fields[i].suffix);
+    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++)
+        s->tensors[i] = find(set, l->name, s->layout->fields[i].suffix);
     vq_status status = find_size(s, e);
     if (status == VQ_OK) status = find_scale_type(&l->scheme.weight, tensor_of(s, VQ_PART_SCALE), e);
     if (status == VQ_OK && l->scheme.has_act) status = find_scale_type(&l->scheme.act, tensor_of(s, VQ_PART_ACT_SCALE), e);
@@ -174,8 +182,10 @@ static void read_zeros(const vq_stored_module *s, int64_t r0, vq_qtensor *q, int
     if (down) vq_unpack_zeros_down(down->data, r0, q);
     for (int64_t i = 0; plain && i < q->groups; i++) {
         const uint8_t *in = plain->data;
-        if (plain->dtype == VQ_I8) q->zero[i] = (int8_t)in[first + i];
-        else memcpy(&q->zero[i], in + 2 * (first + i), 2);
+        if (plain->dtype == VQ_I8)
+            q->zero[i] = (int8_t)in[first + i];
+        else
+            memcpy(&q->zero[i], in + 2 * (first + i), 2);
     }
 }
 

@@ -4,23 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
-static void convert(const vq_kernels *kr, vq_dtype t, const void *from, float *to, size_t n)
+static bool has_kernel(vq_dtype t)
 {
-    if (t == VQ_BF16)
-        kr->bf16_to_f32(from, to, n);
-    else if (t == VQ_F16)
-        kr->f16_to_f32(from, to, n);
+    return t == VQ_BF16 || t == VQ_F16 || t == VQ_F32;
+}
+
+static void convert_row(const vq_kernels *kr, const vq_tensor *t, int64_t row, int64_t cols, float *out)
+{
+    const size_t n = (size_t)cols, size = (size_t)vq_dtype_bits(t->dtype) / 8;
+    const unsigned char *from = (const unsigned char *)t->data + (size_t)row * n * size;
+    if (t->dtype == VQ_BF16)
+        kr->bf16_to_f32(from, out, n);
+    else if (t->dtype == VQ_F16)
+        kr->f16_to_f32(from, out, n);
     else
-        memcpy(to, from, n * sizeof *to);
+        memcpy(out, from, n * sizeof *out);
 }
 
 vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count, int64_t cols, float *out, vq_err *e)
 {
-    if (t->dtype != VQ_BF16 && t->dtype != VQ_F16 && t->dtype != VQ_F32) return vq_to_f32(t, r0 * cols, count * cols, out, e);
-    const size_t size = (size_t)vq_dtype_bits(t->dtype) / 8, n = (size_t)cols;
-    const unsigned char *data = t->data;
+    if (!has_kernel(t->dtype)) return vq_to_f32(t, r0 * cols, count * cols, out, e);
 #pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < count; r++) convert(kr, t->dtype, data + (size_t)(r0 + r) * n * size, out + (size_t)r * n, n);
+    for (int64_t r = 0; r < count; r++) convert_row(kr, t, r0 + r, cols, out + r * cols);
+    return VQ_OK;
+}
+
+vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_t *rows, int64_t count, int64_t cols, float *out, vq_err *e)
+{
+    if (!has_kernel(t->dtype)) {
+        for (int64_t i = 0; i < count; i++) VQ_TRY(vq_to_f32(t, rows[i] * cols, cols, out + i * cols, e));
+        return VQ_OK;
+    }
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < count; i++) convert_row(kr, t, rows[i], cols, out + i * cols);
     return VQ_OK;
 }
 

@@ -1,5 +1,5 @@
-/* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's own values, and the base model quantized here
- * with the same scheme gives the peer's stored bytes. Walks whatever folders the golden root has. */
+/* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's own values, and the base model quantized
+ * here with the same scheme gives the peer's stored bytes. Walks whatever folders the golden root has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,9 +17,9 @@
 static char root[2048];
 static vq_err err;
 
-#define OK(call)                                               \
-    do {                                                       \
-        if ((call) != VQ_OK) fail_msg("%s: %s", where, err.text); \
+#define OK(call)                                                                                                                           \
+    do {                                                                                                                                   \
+        if ((call) != VQ_OK) fail_msg("%s: %s", where, err.text);                                                                          \
     } while (0)
 
 /* Calls fn for every FAMILY/ct-* below the root; fails when there is none. */
@@ -75,7 +75,7 @@ static void compare_module(const char *where, vq_checkpoint *c, const char *name
         const int64_t n = l.n - r < step ? l.n - r : step;
         vq_qtensor q;
         OK(c->source.rows(c, &l, r, n, &q, a, &err));
-        float *x = VQ_ALLOC(a, float, n * l.k, "rows", &err);
+        float *x = VQ_ALLOC(a, float, n *l.k, "rows", &err);
         assert_non_null(x);
         vq_dequantize_ref(&q, 0, n, x);
         for (int64_t i = 0; i < n * l.k; i++) {
@@ -158,7 +158,9 @@ static void same_bytes(const char *where, const char *name, const void *got, con
     assert_int_equal(want->bytes, bytes);
     for (size_t i = bytes; i-- > 0;)
         if (a[i] != b[i]) bad++, first = i;
-    if (bad) fail_msg("%s: %s: %zu of %zu bytes differ, the first at %zu: %02x, expected %02x", where, name, bad, bytes, first, a[first], b[first]);
+    if (bad)
+        fail_msg("%s: %s: %zu of %zu bytes differ, the first at %zu: %02x, expected %02x", where, name, bad, bytes, first, a[first],
+                 b[first]);
 }
 
 static void write_module(const char *where, const vq_stored_module *s, const vq_qtensor *q, const char *dir, vq_st_set *out, vq_arena *a)

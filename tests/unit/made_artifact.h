@@ -33,8 +33,10 @@ static inline void made_fill(made *m, vq_qtensor *q)
 {
     for (int64_t i = 0; i < q->rows * q->cols; i++) {
         const uint32_t c = made_next(m) & ((1u << q->num.grid.bits) - 1);
-        if (q->codes16) q->codes16[i] = (uint16_t)c;
-        else q->codes[i] = (uint8_t)c;
+        if (q->codes16)
+            q->codes16[i] = (uint16_t)c;
+        else
+            q->codes[i] = (uint8_t)c;
     }
     const vq_dtype types[] = {VQ_F32, VQ_F16, VQ_BF16};
     for (int64_t i = 0; i < q->groups; i++) {
@@ -57,7 +59,8 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
     VQ_TRY(vq_format_takes(m->format, &m->modules[i], &m->err));
     VQ_TRY(vq_qtensor_new(&m->q[i], &m->schemes[i].weight, n, k + s, &m->arena, &m->err));
     made_fill(m, &m->q[i]);
-    m->extra[i] = (vq_module_extra){.act_super = {.value = 0.5f, .divides = m->format == VQ_FORMAT_CT}, .act_scale = 0.375f, .act_zero = -3};
+    m->extra[i] =
+        (vq_module_extra){.act_super = {.value = 0.5f, .divides = m->format == VQ_FORMAT_CT}, .act_scale = 0.375f, .act_zero = -3};
     if (s > 0) {
         int32_t *order = VQ_ALLOC(&m->arena, int32_t, k, "order", &m->err);
         if (!order) return VQ_E_LIMIT;

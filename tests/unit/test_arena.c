@@ -69,6 +69,29 @@ static void test_rewind(void **state)
     vq_arena_done(&a);
 }
 
+static void test_reserved_room_stays(void **state)
+{
+    (void)state;
+    vq_budget b = {.limit = 2000000};
+    vq_err e;
+    vq_arena a;
+    vq_arena_init(&a, &b);
+    assert_int_equal(vq_arena_reserve(&a, 1000000, "room", &e), VQ_OK);
+    const size_t used = b.used;
+    const vq_arena_mark m = vq_arena_here(&a);
+    char *first = VQ_ALLOC(&a, char, 900000, "x", &e);
+    vq_arena_rewind(&a, m);
+    assert_ptr_equal(VQ_ALLOC(&a, char, 1000000, "x", &e), first);
+    assert_int_equal(b.used, used);
+    vq_arena_rewind(&a, m);
+    assert_int_equal(vq_arena_reserve(&a, 1000, "room", &e), VQ_OK);
+    assert_int_equal(b.used, used);
+    assert_int_equal(vq_arena_reserve(&a, 1500000, "room", &e), VQ_E_LIMIT);
+    assert_int_equal(vq_arena_reserve(&a, SIZE_MAX, "room", &e), VQ_E_LIMIT);
+    vq_arena_done(&a);
+    assert_int_equal(b.used, 0);
+}
+
 static void test_nth_failure(void **state)
 {
     (void)state;
@@ -95,8 +118,13 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alignment_and_zero), cmocka_unit_test(test_limit),       cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_rewind),             cmocka_unit_test(test_nth_failure), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_alignment_and_zero),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_rewind),
+        cmocka_unit_test(test_reserved_room_stays),
+        cmocka_unit_test(test_nth_failure),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

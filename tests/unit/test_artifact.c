@@ -9,9 +9,9 @@
 #include "formats/checkpoint.h"
 #include "made_artifact.h"
 
-#define OK(m, call)                                  \
-    do {                                             \
-        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text); \
+#define OK(m, call)                                                                                                                        \
+    do {                                                                                                                                   \
+        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                                                                \
     } while (0)
 
 static void made_init(made *m, vq_format f)
@@ -28,11 +28,15 @@ static void same_qtensor(const vq_qtensor *got, const vq_qtensor *want, int64_t 
     vq_group_size(&want->num, want->rows, want->cols, &gr, &gc);
     const int64_t first = want->num.group.kind == VQ_PER_TENSOR ? 0 : r0 / gr * want->per_row;
     const size_t n = (size_t)(got->rows * got->cols);
-    if (want->codes16) assert_memory_equal(got->codes16, want->codes16 + r0 * want->cols, 2 * n);
-    else assert_memory_equal(got->codes, want->codes + r0 * want->cols, n);
+    if (want->codes16)
+        assert_memory_equal(got->codes16, want->codes16 + r0 * want->cols, 2 * n);
+    else
+        assert_memory_equal(got->codes, want->codes + r0 * want->cols, n);
     assert_memory_equal(got->scale, want->scale + first, (size_t)got->groups * sizeof *got->scale);
-    if (want->zero) assert_memory_equal(got->zero, want->zero + first, (size_t)got->groups * sizeof *got->zero);
-    else assert_null(got->zero);
+    if (want->zero)
+        assert_memory_equal(got->zero, want->zero + first, (size_t)got->groups * sizeof *got->zero);
+    else
+        assert_null(got->zero);
     assert_true(!want->num.super || (got->super == want->super && got->super_divides == want->super_divides));
 }
 
@@ -104,7 +108,8 @@ static int64_t columns(const vq_scheme *s, int64_t k)
 
 static void presets(void **state)
 {
-    static const char *const made_by_name[] = {"int2-g16", "int3-g32", "int5-g8-asym", "int6-g24", "int7-chan-asym", "int8-chan-asym", "bfp12-64", "bfp10-16", "bfp17-8", "bfp24-32"};
+    static const char *const made_by_name[] = {"int2-g16",       "int3-g32", "int5-g8-asym", "int6-g24", "int7-chan-asym",
+                                               "int8-chan-asym", "bfp12-64", "bfp10-16",     "bfp17-8",  "bfp24-32"};
     static const struct {
         int64_t n, k;
     } shapes[] = {{1, 1}, {5, 7}, {33, 96}, {130, 131}};
@@ -211,7 +216,8 @@ static void several_schemes(void **state)
     m.dense[m.ndense++] = "l.2.up";
     m.dense[m.ndense++] = "lm_head";
     json_t *q = config_of(&m), *groups = json_object_get(q, "config_groups");
-    json_t *up = json_object_get(json_object_get(groups, "group_0"), "targets"), *down = json_object_get(json_object_get(groups, "group_1"), "targets");
+    json_t *up = json_object_get(json_object_get(groups, "group_0"), "targets"),
+           *down = json_object_get(json_object_get(groups, "group_1"), "targets");
     assert_int_equal(json_object_size(groups), 3);
     assert_string_equal(json_string_value(json_object_get(q, "format")), "mixed-precision");
     assert_int_equal(json_array_size(up), 2); /* l.2.up is dense: no expression for all */
@@ -287,8 +293,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-        T(presets),         T(augmented), T(single_numbers), T(own_weights_do_not_look_dense), T(one_scheme),
-        T(several_schemes), T(refusals),  T(unwritable),     T(conventions),
+        T(presets),  T(augmented),  T(single_numbers), T(own_weights_do_not_look_dense), T(one_scheme), T(several_schemes),
+        T(refusals), T(unwritable), T(conventions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_checkpoint.c -- folders as sources: dense and tied weights, artifacts whose config and tensors disagree, targets, files beside the weights. */
+/* test_checkpoint.c -- folders as sources: dense and tied weights, artifacts whose config and tensors disagree, targets, files beside the
+ * weights. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,9 +12,9 @@
 #include "formats/checkpoint.h"
 #include "made_artifact.h"
 
-#define OK(m, call)                                  \
-    do {                                             \
-        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text); \
+#define OK(m, call)                                                                                                                        \
+    do {                                                                                                                                   \
+        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                                                                \
     } while (0)
 
 /* A folder with the artifact of this format: a.up, a.down of one scheme, a dense head. */
@@ -63,32 +64,110 @@ static void set(json_t *o, const char *key, const char *text)
     json_object_set_new(o, key, json_string(text));
 }
 
-static void as_gptq(json_t *q) { set(q, "quant_method", "gptq"); }
-static void as_nothing(json_t *q) { json_object_del(q, "quant_method"); }
-static void frozen(json_t *q) { set(q, "quantization_status", "frozen"); }
-static void no_groups(json_t *q) { json_object_del(q, "config_groups"); }
-static void head_not_ignored(json_t *q) { json_array_clear(json_object_get(q, "ignore")); }
-static void up_ignored(json_t *q) { json_array_append_new(json_object_get(q, "ignore"), json_string("re:.*up")); }
-static void up_not_targeted(json_t *q) { json_array_set_new(json_object_get(group0(q), "targets"), 0, json_string("a.down")); }
-static void other_group_size(json_t *q) { json_object_set_new(weights(q), "group_size", json_integer(16)); }
-static void no_group_size(json_t *q) { json_object_set_new(weights(q), "group_size", json_integer(0)); }
-static void other_bits(json_t *q) { json_object_set_new(weights(q), "num_bits", json_integer(5)); }
-static void no_bits(json_t *q) { json_object_set_new(weights(q), "num_bits", json_integer(-3)); }
-static void float_type(json_t *q) { set(weights(q), "type", "float"); }
-static void per_head(json_t *q) { set(weights(q), "strategy", "attn_head"); }
-static void block_without_size(json_t *q) { set(weights(q), "strategy", "block"); }
-static void dynamic_weight(json_t *q) { json_object_set_new(weights(q), "dynamic", json_true()); }
-static void asymmetric(json_t *q) { json_object_set_new(weights(q), "symmetric", json_false()); }
-static void unknown_key(json_t *q) { set(weights(q), "nmu_bits", "4"); }
-static void ordered(json_t *q) { set(weights(q), "actorder", "group"); }
-static void other_format(json_t *q) { set(group0(q), "format", "marlin-24"); }
-static void bad_expression(json_t *q) { json_array_append_new(json_object_get(q, "ignore"), json_string("re:(a")); }
-static void endless_expression(json_t *q) { json_array_append_new(json_object_get(q, "ignore"), json_string("re:(.?){200}[0-9]")); }
-static void preset_group(json_t *q) { json_object_set_new(json_object_get(q, "config_groups"), "W4A16", json_pack("[s]", "Linear")); }
-static void outputs(json_t *q) { json_object_set_new(group0(q), "output_activations", json_object()); }
-static void target_number(json_t *q) { json_array_append_new(json_object_get(group0(q), "targets"), json_integer(3)); }
-static void sparse(json_t *q) { json_object_set_new(q, "sparsity_config", json_pack("{s:s}", "format", "sparse-24-bitmask")); }
-static void rotated(json_t *q) { json_object_set_new(q, "transform_config", json_pack("{s:{s:{}}}", "config_groups", "u")); }
+static void as_gptq(json_t *q)
+{
+    set(q, "quant_method", "gptq");
+}
+static void as_nothing(json_t *q)
+{
+    json_object_del(q, "quant_method");
+}
+static void frozen(json_t *q)
+{
+    set(q, "quantization_status", "frozen");
+}
+static void no_groups(json_t *q)
+{
+    json_object_del(q, "config_groups");
+}
+static void head_not_ignored(json_t *q)
+{
+    json_array_clear(json_object_get(q, "ignore"));
+}
+static void up_ignored(json_t *q)
+{
+    json_array_append_new(json_object_get(q, "ignore"), json_string("re:.*up"));
+}
+static void up_not_targeted(json_t *q)
+{
+    json_array_set_new(json_object_get(group0(q), "targets"), 0, json_string("a.down"));
+}
+static void other_group_size(json_t *q)
+{
+    json_object_set_new(weights(q), "group_size", json_integer(16));
+}
+static void no_group_size(json_t *q)
+{
+    json_object_set_new(weights(q), "group_size", json_integer(0));
+}
+static void other_bits(json_t *q)
+{
+    json_object_set_new(weights(q), "num_bits", json_integer(5));
+}
+static void no_bits(json_t *q)
+{
+    json_object_set_new(weights(q), "num_bits", json_integer(-3));
+}
+static void float_type(json_t *q)
+{
+    set(weights(q), "type", "float");
+}
+static void per_head(json_t *q)
+{
+    set(weights(q), "strategy", "attn_head");
+}
+static void block_without_size(json_t *q)
+{
+    set(weights(q), "strategy", "block");
+}
+static void dynamic_weight(json_t *q)
+{
+    json_object_set_new(weights(q), "dynamic", json_true());
+}
+static void asymmetric(json_t *q)
+{
+    json_object_set_new(weights(q), "symmetric", json_false());
+}
+static void unknown_key(json_t *q)
+{
+    set(weights(q), "nmu_bits", "4");
+}
+static void ordered(json_t *q)
+{
+    set(weights(q), "actorder", "group");
+}
+static void other_format(json_t *q)
+{
+    set(group0(q), "format", "marlin-24");
+}
+static void bad_expression(json_t *q)
+{
+    json_array_append_new(json_object_get(q, "ignore"), json_string("re:(a"));
+}
+static void endless_expression(json_t *q)
+{
+    json_array_append_new(json_object_get(q, "ignore"), json_string("re:(.?){200}[0-9]"));
+}
+static void preset_group(json_t *q)
+{
+    json_object_set_new(json_object_get(q, "config_groups"), "W4A16", json_pack("[s]", "Linear"));
+}
+static void outputs(json_t *q)
+{
+    json_object_set_new(group0(q), "output_activations", json_object());
+}
+static void target_number(json_t *q)
+{
+    json_array_append_new(json_object_get(group0(q), "targets"), json_integer(3));
+}
+static void sparse(json_t *q)
+{
+    json_object_set_new(q, "sparsity_config", json_pack("{s:s}", "format", "sparse-24-bitmask"));
+}
+static void rotated(json_t *q)
+{
+    json_object_set_new(q, "transform_config", json_pack("{s:{s:{}}}", "config_groups", "u"));
+}
 
 static void config_against_tensors(void **state)
 {
@@ -96,15 +175,32 @@ static void config_against_tensors(void **state)
         void (*edit)(json_t *q);
         const char *says;
     } cases[] = {
-        {as_gptq, "quant_method gptq"},       {as_nothing, "quant_method"},          {frozen, "quantization_status"},
-        {no_groups, "config_groups"},         {head_not_ignored, "lm_head"},         {up_ignored, "a.up"},
-        {up_not_targeted, "a.up"},            {other_group_size, "weight_scale"},    {no_group_size, "group_size"},
-        {other_bits, "weight_packed"},        {no_bits, "-3 bits"},                  {float_type, "pack-quantized"},
-        {per_head, "attn_head"},              {block_without_size, "block_structure"}, {dynamic_weight, "dynamic"},
-        {asymmetric, "weight_zero_point"},    {unknown_key, "nmu_bits"},             {ordered, "actorder"},
-        {other_format, "marlin-24"},          {bad_expression, "ignore"},            {endless_expression, "steps"},
-        {preset_group, "W4A16"},              {outputs, "output_activations"},       {target_number, "targets"},
-        {sparse, "sparsity_config"},          {rotated, "transform_config"},
+        {as_gptq, "quant_method gptq"},
+        {as_nothing, "quant_method"},
+        {frozen, "quantization_status"},
+        {no_groups, "config_groups"},
+        {head_not_ignored, "lm_head"},
+        {up_ignored, "a.up"},
+        {up_not_targeted, "a.up"},
+        {other_group_size, "weight_scale"},
+        {no_group_size, "group_size"},
+        {other_bits, "weight_packed"},
+        {no_bits, "-3 bits"},
+        {float_type, "pack-quantized"},
+        {per_head, "attn_head"},
+        {block_without_size, "block_structure"},
+        {dynamic_weight, "dynamic"},
+        {asymmetric, "weight_zero_point"},
+        {unknown_key, "nmu_bits"},
+        {ordered, "actorder"},
+        {other_format, "marlin-24"},
+        {bad_expression, "ignore"},
+        {endless_expression, "steps"},
+        {preset_group, "W4A16"},
+        {outputs, "output_activations"},
+        {target_number, "targets"},
+        {sparse, "sparsity_config"},
+        {rotated, "transform_config"},
     };
     scratch *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -124,22 +220,70 @@ static json_t *up_weight(json_t *q)
 {
     return json_object_get(json_object_get(up(q), "scheme"), "weight");
 }
-static void version_two(json_t *q) { json_object_set_new(q, "version", json_integer(2)); }
-static void no_modules(json_t *q) { json_object_clear(json_object_get(q, "modules")); }
-static void one_forgotten(json_t *q) { json_object_del(json_object_get(q, "modules"), "a.up"); }
-static void one_too_many(json_t *q) { json_object_set_new(json_object_get(q, "modules"), "b", json_deep_copy(up(q))); }
-static void no_shape(json_t *q) { json_object_del(up(q), "shape"); }
-static void huge(json_t *q) { json_object_set_new(up(q), "shape", json_pack("[I,I]", (json_int_t)1 << 31, (json_int_t)64)); }
-static void wider(json_t *q) { json_object_set_new(up(q), "shape", json_pack("[i,i]", 4, 128)); }
-static void no_scheme(json_t *q) { json_object_del(up(q), "scheme"); }
-static void other_grid(json_t *q) { set(up_weight(q), "grid", "e9m9"); }
-static void other_group(json_t *q) { set(up_weight(q), "group", "block:0"); }
-static void odd_block(json_t *q) { set(up_weight(q), "group", "block:48"); }
-static void other_scale(json_t *q) { set(up_weight(q), "scale", "f64"); }
-static void strange_key(json_t *q) { set(up_weight(q), "sclae", "f32"); }
-static void lone_super(json_t *q) { set(up_weight(q), "scale", "f32"); }
-static void arc_of_nine(json_t *q) { json_object_set_new(up(q), "arc", json_pack("{s:i}", "s", 9)); }
-static void arc_unsaid(json_t *q) { json_object_set_new(up(q), "arc", json_pack("{s:i}", "s", 16)); }
+static void version_two(json_t *q)
+{
+    json_object_set_new(q, "version", json_integer(2));
+}
+static void no_modules(json_t *q)
+{
+    json_object_clear(json_object_get(q, "modules"));
+}
+static void one_forgotten(json_t *q)
+{
+    json_object_del(json_object_get(q, "modules"), "a.up");
+}
+static void one_too_many(json_t *q)
+{
+    json_object_set_new(json_object_get(q, "modules"), "b", json_deep_copy(up(q)));
+}
+static void no_shape(json_t *q)
+{
+    json_object_del(up(q), "shape");
+}
+static void huge(json_t *q)
+{
+    json_object_set_new(up(q), "shape", json_pack("[I,I]", (json_int_t)1 << 31, (json_int_t)64));
+}
+static void wider(json_t *q)
+{
+    json_object_set_new(up(q), "shape", json_pack("[i,i]", 4, 128));
+}
+static void no_scheme(json_t *q)
+{
+    json_object_del(up(q), "scheme");
+}
+static void other_grid(json_t *q)
+{
+    set(up_weight(q), "grid", "e9m9");
+}
+static void other_group(json_t *q)
+{
+    set(up_weight(q), "group", "block:0");
+}
+static void odd_block(json_t *q)
+{
+    set(up_weight(q), "group", "block:48");
+}
+static void other_scale(json_t *q)
+{
+    set(up_weight(q), "scale", "f64");
+}
+static void strange_key(json_t *q)
+{
+    set(up_weight(q), "sclae", "f32");
+}
+static void lone_super(json_t *q)
+{
+    set(up_weight(q), "scale", "f32");
+}
+static void arc_of_nine(json_t *q)
+{
+    json_object_set_new(up(q), "arc", json_pack("{s:i}", "s", 9));
+}
+static void arc_unsaid(json_t *q)
+{
+    json_object_set_new(up(q), "arc", json_pack("{s:i}", "s", 16));
+}
 
 static void own_config_against_tensors(void **state)
 {
@@ -147,9 +291,11 @@ static void own_config_against_tensors(void **state)
         void (*edit)(json_t *q);
         const char *says;
     } cases[] = {
-        {version_two, "version 2"}, {no_modules, "modules"},   {one_forgotten, "a.up"},    {one_too_many, "missing"}, {no_shape, "shape"},
-        {huge, "shape"},            {wider, "weight has"},     {no_scheme, "scheme"},      {other_grid, "e9m9"},      {other_group, "block:0"},
-        {odd_block, "blocks of 48"}, {other_scale, "f64"},     {strange_key, "sclae"},     {lone_super, "second-level"}, {arc_of_nine, "arc"},
+        {version_two, "version 2"}, {no_modules, "modules"},      {one_forgotten, "a.up"},
+        {one_too_many, "missing"},  {no_shape, "shape"},          {huge, "shape"},
+        {wider, "weight has"},      {no_scheme, "scheme"},        {other_grid, "e9m9"},
+        {other_group, "block:0"},   {odd_block, "blocks of 48"},  {other_scale, "f64"},
+        {strange_key, "sclae"},     {lone_super, "second-level"}, {arc_of_nine, "arc"},
         {arc_unsaid, "weight has"},
     };
     scratch *s = *state;
@@ -243,11 +389,11 @@ static void hostile_numbers(void **state)
     }
 }
 
-#define DENSE_HEADER                                                                                                            \
-    "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[3,4],\"data_offsets\":[0,24]},"                                    \
-    "\"m.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]},\"m.bias\":{\"dtype\":\"F32\",\"shape\":[2],"          \
-    "\"data_offsets\":[48,56]},\"n.weight\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[56,64]},\"n.bias\":{\"dtype\":"      \
-    "\"F16\",\"shape\":[3],\"data_offsets\":[64,70]},\"o.weight\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[70,74]},"      \
+#define DENSE_HEADER                                                                                                                       \
+    "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[3,4],\"data_offsets\":[0,24]},"                                         \
+    "\"m.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]},\"m.bias\":{\"dtype\":\"F32\",\"shape\":[2],"               \
+    "\"data_offsets\":[48,56]},\"n.weight\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[56,64]},\"n.bias\":{\"dtype\":"           \
+    "\"F16\",\"shape\":[3],\"data_offsets\":[64,70]},\"o.weight\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[70,74]},"           \
     "\"p.weight\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[74,80]}}"
 
 static void dense(void **state)
@@ -270,7 +416,8 @@ static void dense(void **state)
     assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_OK);
     assert_true(l.n == 3 && l.k == 4 && !l.bias.data);
     assert_int_equal(c.source.linear(&c, "m", 3, 2, &l, &err), VQ_E_INPUT);
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) assert_int_equal(c.source.linear(&c, refused[i], 0, 0, &l, &err), VQ_E_INPUT);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(c.source.linear(&c, refused[i], 0, 0, &l, &err), VQ_E_INPUT);
     assert_true(c.source.has(&c, "m.bias") && !c.source.has(&c, "m"));
     assert_int_equal(c.source.tensor(&c, "m.bias", &t, &err), VQ_OK);
     assert_int_equal(c.source.tensor(&c, "m", &t, &err), VQ_E_INPUT);
@@ -294,7 +441,8 @@ static void lists(void **state)
     const bool *quantized;
     size_t n;
     make(&m, s, VQ_FORMAT_CT, "int4-g32");
-    static const char *const files[] = {"vq.json", "tokenizer.json", "notes.txt", "pytorch_model.bin", ".hidden", "model.safetensors.index.json"};
+    static const char *const files[] = {"vq.json",           "tokenizer.json", "notes.txt",
+                                        "pytorch_model.bin", ".hidden",        "model.safetensors.index.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) scratch_text(s, files[i], "{}");
     remove(scratch_path(s, "model.safetensors.index.json"));
     OK(&m, vq_make_dir(scratch_path(s, "folder"), &m.err));
@@ -322,8 +470,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-        T(config_against_tensors), T(own_config_against_tensors), T(orders_are_checked), T(precedence), T(strays),
-        T(hostile_numbers),        T(dense),                      T(lists),
+        T(config_against_tensors),
+        T(own_config_against_tensors),
+        T(orders_are_checked),
+        T(precedence),
+        T(strays),
+        T(hostile_numbers),
+        T(dense),
+        T(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,9 +17,7 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     vq_tensor table;
     VQ_TRY(check_ids(f->batch, f->ids, x->graph->vocab, e));
     VQ_TRY(vq_embedding_table(x, n, x->graph->vocab, &table, e));
-    for (int64_t t = 0; t < f->tokens; t++)
-        VQ_TRY(vq_dense_rows(x->kernels, &table, f->ids[t], 1, n->width, f->values[id] + t * n->width, e));
-    return VQ_OK;
+    return vq_dense_gather(x->kernels, &table, f->ids, f->tokens, n->width, f->values[id], e);
 }
 
 const vq_op vq_op_embedding = {.name = "embedding", .forward = forward};
