@@ -38,7 +38,7 @@ out_has '^  KL divergence +[0-9.]+ \+- '
 out_has '^  same top token +[0-9.]+ %'
 run 0 eval ppl model.nvfp4-arc --data test.txt --window 257 --stride 256 --max-windows 8 --weights-only --bos
 out_has 'tokens/s'
-refuse 3 'no-such' eval ppl no-such --data test.txt
-refuse 3 'no-such' eval ppl model.safetensors --data no-such.txt
+refuse 3 'no-such' eval ppl no-such --data test.txt --window 64
+refuse 3 'no-such' eval ppl model.safetensors --data no-such.txt --window 64
 refuse '[23]' 'token|window' eval ppl model.safetensors --data config.json --window 2048
 end_checks
