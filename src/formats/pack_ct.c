@@ -90,7 +90,6 @@ static bool act_fp8(const vq_num *w, const vq_num *a)
 
 #define ONE(t) (t), (t)
 #define SCALE_OF_SCHEME ONE(VQ_DTYPES)
-static const vq_layout_field ends = {0};
 
 const vq_layout vq_layouts_ct[] = {
     {.name = "nvfp4-pack-quantized",
@@ -139,5 +138,5 @@ const vq_layout vq_layouts_ct[] = {
      .fields = {{"weight", VQ_PART_CODES, ONE(VQ_F8_E4M3)},
                 {"weight_scale", VQ_PART_SCALE, SCALE_OF_SCHEME},
                 {"input_scale", VQ_PART_ACT_SCALE, SCALE_OF_SCHEME}}},
-    {.name = NULL, .fields = {ends}},
+    {.name = NULL},
 };

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "run/scoring.h"
 #include "run/model.h"
+#include "run/scoring.h"
 
 #define CHUNK_TOKENS 8192 /* forward passes of whole windows, at most this many tokens at a time */
 
@@ -26,6 +26,7 @@ typedef struct evaluation {
     int64_t bos;            /* -1: none */
     int64_t length;         /* tokens fed per window: window - 1 */
     int64_t windows, chunk; /* windows per chunk */
+    int64_t blocks;         /* done so far, for the progress bar */
     int32_t *input, *target;
     vq_pair_score *pairs;
     double *kl, *agree; /* [windows] */
@@ -131,13 +132,20 @@ static void fill_window(const evaluation *v, int64_t w, int32_t *input, int32_t 
     }
 }
 
-static vq_status run_side(evaluation *v, side *s, const vq_batch *b, int64_t done, vq_err *e)
+/* Blocks of all windows and sides, so that one bar runs from start to end. */
+static int64_t all_blocks(const evaluation *v)
+{
+    return v->windows * (v->m.model.graph.layers + (v->paired ? v->ref.model.graph.layers : 0));
+}
+
+static vq_status run_side(evaluation *v, side *s, const vq_batch *b, vq_err *e)
 {
     const int layers = s->model.graph.layers;
     VQ_TRY(vq_exec_embed(&s->exec, b, v->input, s->h, e));
     for (int layer = 0; layer < layers; layer++) {
         VQ_TRY(vq_exec_block(&s->exec, b, layer, s->h, e));
-        VQ_TRY(vq_step(&v->job->watch, "evaluating", done * layers + b->sequences * (layer + 1), v->windows * layers, e));
+        v->blocks += b->sequences;
+        VQ_TRY(vq_step(&v->job->watch, "evaluating", v->blocks, all_blocks(v), e));
     }
     return vq_exec_norm(&s->exec, s->h, b->sequences * b->length, s->normed, e);
 }
@@ -162,8 +170,8 @@ static vq_status run_chunk(evaluation *v, int64_t w0, int64_t n, vq_err *e)
 {
     const vq_batch b = {.sequences = n, .length = v->length};
     for (int64_t i = 0; i < n; i++) fill_window(v, w0 + i, v->input + i * v->length, v->target + i * v->length);
-    VQ_TRY(run_side(v, &v->m, &b, w0, e));
-    if (v->paired) VQ_TRY(run_side(v, &v->ref, &b, w0, e));
+    VQ_TRY(run_side(v, &v->m, &b, e));
+    if (v->paired) VQ_TRY(run_side(v, &v->ref, &b, e));
     VQ_TRY(vq_likelihood(&v->m.exec, v->m.normed, v->paired ? &v->ref.exec : NULL, v->ref.normed, n * v->length, v->target, v->m.scores,
                          v->ref.scores, v->pairs, e));
     for (int64_t i = 0; i < n; i++) sum_window(v, w0 + i, i * v->length);

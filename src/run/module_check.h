@@ -9,6 +9,7 @@ typedef struct vq_module_checker {
     const vq_model *model;   /* the artifact */
     const json_t *manifest;  /* NULL: none */
     const vq_model *against; /* NULL: no comparison with the original */
+    bool decode;             /* decode every weight: by the kernels and by the reference */
     vq_arena *scratch;
 } vq_module_checker;
 

@@ -93,7 +93,7 @@ static vq_status write_manifest(quantization *q, vq_err *e)
 static vq_status verify_own(quantization *q, vq_err *e)
 {
     vq_findings f;
-    VQ_TRY(vq_verify_folder(&f, q->job, q->outputs.work, false, NULL, &q->job->budget, &q->arena, e));
+    VQ_TRY(vq_verify_folder(&f, q->job, q->outputs.work, true, NULL, &q->job->budget, &q->arena, e));
     const json_t *first = json_array_get(f.failures, 0);
     vq_status s = VQ_OK;
     if (first)

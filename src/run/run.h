@@ -22,19 +22,22 @@ typedef struct vq_model vq_model; /* opened checkpoint + graph, model.h */
 
 typedef struct vq_quantize_options {
     const char *model, *recipe, *data, *out; /* data, out may be NULL */
-    const char *const *sets; int nsets;
+    const char *const *sets;
+    int nsets;
     bool force, tokens /* data holds int32 ids */;
 } vq_quantize_options;
 /* vq_run_plan -- headers only. result: the `plan` object of docs/cli. *fits: within the memory limit. */
 vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits, vq_err *e);
-/* vq_run_quantize -- calibrate, transform, round, pack block by block, verify what was written, write vq.json, rename. result: sizes, bits per weight, worst SQNR, files. */
+/* vq_run_quantize -- calibrate, transform, round, pack block by block, verify what was written, write vq.json, rename. result: sizes, bits
+ * per weight, worst SQNR, files. */
 vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e);
 
-/* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups, kernels against the reference. *ok false: it says no. */
+/* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups, kernels against the reference. *ok false:
+ * it says no. */
 vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, json_t **result, bool *ok, vq_err *e);
 
 typedef struct vq_eval_options {
-    const char *model, *ref; /* ref may be NULL */
+    const char *model, *ref;   /* ref may be NULL */
     const char *text, *tokens; /* one of them */
     int64_t window, stride /* 0: window */, max_windows /* 0: all */;
     bool bos, weights_only;

@@ -77,7 +77,8 @@ static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model
     size_t n;
     VQ_TRY(vq_checkpoint_modules(&m->checkpoint, a, &names, &quantized, &n, e));
     if (manifest) check_names(f, manifest, names, quantized, n);
-    const vq_module_checker c = {.job = job, .model = m, .manifest = manifest, .against = against, .scratch = scratch};
+    const vq_module_checker c = {
+        .job = job, .model = m, .manifest = manifest, .against = against, .decode = !f->written_now, .scratch = scratch};
     for (size_t i = 0; i < n; i++) {
         if (quantized[i]) VQ_TRY(vq_module_check(&c, f, names[i], e));
         VQ_TRY(vq_step(&job->watch, "verifying", (int64_t)i + 1, (int64_t)n, e));
@@ -112,8 +113,7 @@ static vq_status verify_opened(vq_findings *f, const vq_job *job, const char *di
     return s;
 }
 
-static vq_status verify_manifest(vq_findings *f, const vq_job *job, const char *dir, bool hash_files, json_t **manifest, vq_arena *a,
-                                 vq_err *e)
+static vq_status verify_manifest(vq_findings *f, const vq_job *job, const char *dir, json_t **manifest, vq_arena *a, vq_err *e)
 {
     bool intact;
     const char *path = vq_join(a, dir, VQ_MANIFEST_NAME, e);
@@ -129,19 +129,19 @@ static vq_status verify_manifest(vq_findings *f, const vq_job *job, const char *
     }
     VQ_TRY(s);
     if (!intact) vq_finding(f, VQ_MANIFEST_NAME, "changed: self_sha256 does not fit its text");
-    return hash_files ? check_files(f, dir, *manifest, a, e) : VQ_OK;
+    return f->written_now ? VQ_OK : check_files(f, dir, *manifest, a, e);
 }
 
-vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool hash_files, const vq_model *against, vq_budget *budget,
+vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool written_now, const vq_model *against, vq_budget *budget,
                            vq_arena *a, vq_err *e)
 {
-    *f = (vq_findings){.failures = json_array(), .arena = a};
+    *f = (vq_findings){.failures = json_array(), .written_now = written_now, .arena = a};
     if (!vq_is_dir(dir)) {
         json_decref(f->failures);
         return vq_fail(e, VQ_E_INPUT, "%s: not a folder; verify takes the folder that vq quantize wrote", dir);
     }
     json_t *manifest = NULL;
-    vq_status s = verify_manifest(f, job, dir, hash_files, &manifest, a, e);
+    vq_status s = verify_manifest(f, job, dir, &manifest, a, e);
     if (s == VQ_OK) s = verify_opened(f, job, dir, manifest, against, budget, a, e);
     json_decref(manifest);
     if (s != VQ_OK) json_decref(f->failures);
@@ -159,7 +159,7 @@ static vq_status verify_against(vq_job *job, const char *artifact, const vq_mode
                                 vq_err *e)
 {
     vq_findings f;
-    VQ_TRY(vq_verify_folder(&f, job, artifact, true, original, &job->budget, a, e));
+    VQ_TRY(vq_verify_folder(&f, job, artifact, false, original, &job->budget, a, e));
     *ok = json_array_size(f.failures) == 0;
     *result = verify_json(&f, job);
     json_decref(f.failures);

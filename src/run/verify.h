@@ -9,12 +9,14 @@ typedef struct vq_findings {
     size_t tensors;     /* modules checked */
     double worst_error; /* decoded by kernels against the reference, relative to the largest magnitude */
     const char *worst;  /* its module */
+    bool written_now;
     vq_arena *arena;
 } vq_findings;
 
-/* vq_verify_folder -- checks DIR: manifest, files (when check_files: their hashes), modules. Failures are collected; a status other than
- * VQ_OK means that the folder could not be read at all. against: the original model for the recorded errors, or NULL. */
-vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool check_files, const vq_model *against, vq_budget *budget,
+/* vq_verify_folder -- checks DIR: manifest, files, modules. Failures are collected; a status other than
+ * VQ_OK means that the folder could not be read at all. written_now: vq itself has just hashed the files and checked the values, so
+ *   only what the disk gives back is compared. against: the original model for the recorded errors, or NULL. */
+vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool written_now, const vq_model *against, vq_budget *budget,
                            vq_arena *a, vq_err *e);
 
 #endif
