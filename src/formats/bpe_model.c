@@ -44,12 +44,12 @@ vq_status vq_bpe_set_token(vq_bpe *b, int64_t id, const char *text, vq_arena *a,
     vq_token *t = &b->tokens[id];
     if (t->data) return vq_fail(e, VQ_E_INPUT, "token \"%.80s\" has id %lld, which another token has", text, (long long)id);
     const size_t len = strlen(text);
-    uint8_t *data = VQ_ALLOC(a, uint8_t, len, "tokens", e);
+    uint8_t *data = VQ_ALLOC(a, uint8_t, len + 1, "tokens", e);
     if (!data) return VQ_E_LIMIT;
     t->data = data;
     t->bytes = to_bytes(text, len, data, &t->len);
     if (t->bytes) return VQ_OK;
-    memcpy(data, text, len);
+    memcpy(data, text, len + 1);
     t->len = len;
     return VQ_OK;
 }

@@ -5,8 +5,10 @@
 
 #include "kernels/kernels.h"
 
+/* Wide tiles, because every tile packs its operands anew; narrower ones where there is only one row of tiles to share out. */
 #define TILE_ROWS 512
-#define TILE_COLS 768
+#define TILE_COLS 3072
+#define TILE_COLS_FLAT 768
 
 static void strict_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
                       int64_t ldb, float *c, int64_t ldc)
@@ -57,11 +59,11 @@ static int64_t least(int64_t a, int64_t b)
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                 int64_t ldc)
 {
-    const int64_t across = (n + TILE_COLS - 1) / TILE_COLS, tiles = (m + TILE_ROWS - 1) / TILE_ROWS * across;
+    const int64_t cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_FLAT;
+    const int64_t across = (n + cols - 1) / cols, tiles = (m + TILE_ROWS - 1) / TILE_ROWS * across;
 #pragma omp parallel for schedule(dynamic)
     for (int64_t t = 0; t < tiles; t++) {
-        const int64_t i = t / across * TILE_ROWS, j = t % across * TILE_COLS;
-        vq_gemm_tile_nt(kr, least(TILE_ROWS, m - i), least(TILE_COLS, n - j), k, 1.0F, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j,
-                        ldc);
+        const int64_t i = t / across * TILE_ROWS, j = t % across * cols;
+        vq_gemm_tile_nt(kr, least(TILE_ROWS, m - i), least(cols, n - j), k, 1.0F, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
     }
 }

@@ -115,13 +115,15 @@ static int64_t choose_count(const vq_transform_job *job)
     return at_most((wanted + unit - 1) / unit * unit, allowed / unit * unit);
 }
 
+/* Without residuals the order stays: outliers that share blocks without a second try are worse than outliers apart. */
 static vq_status run(vq_transform_job *job, vq_err *e)
 {
     const int64_t k = job->stats->k;
     if (!job->stats->absmax) return vq_fail(e, VQ_E_BUG, "arc without the range of its input");
+    job->map = (vq_input_map){.s = choose_count(job)};
+    if (job->map.s == 0) return VQ_OK;
     job->map.order = VQ_ALLOC(job->arena, int32_t, k, "order of channels", e);
     if (!job->map.order) return VQ_E_LIMIT;
-    job->map.s = choose_count(job);
     return vq_arc_order(job->stats->absmax, k, job->map.order, job->arena, e);
 }
 

@@ -166,8 +166,8 @@ static void search_all(const search_run *r, band *bands, uint8_t *best)
 vq_status vq_mse_choose(vq_round_job *job, const vq_mse_search *s, const float *w, const vq_qtensor *q, uint8_t *best, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(job->scratch);
-    search_run r;
-    band *bands;
+    search_run r = {.q = q};
+    band *bands = NULL;
     VQ_TRY(begin(&r, job, s, w, q, &bands, e));
     search_all(&r, bands, best);
     const int taken = steps_taken(&r, bands, omp_get_max_threads());
@@ -213,8 +213,8 @@ static void apply_band(const search_run *r, band *b, int64_t i, const uint8_t *b
 vq_status vq_mse_apply(vq_round_job *job, const vq_mse_search *s, const float *w, vq_qtensor *q, const uint8_t *best, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(job->scratch);
-    search_run r;
-    band *bands;
+    search_run r = {.q = q};
+    band *bands = NULL;
     VQ_TRY(begin(&r, job, s, w, q, &bands, e));
     double *sums = VQ_ALLOC(job->scratch, double, 2 * q->rows, "row errors", e);
     if (!sums) return VQ_E_LIMIT;

@@ -9,14 +9,16 @@ static const vq_transform *const transforms[] = {&vq_transform_arc, NULL};
 
 const vq_rounder *vq_rounder_at(int i)
 {
-    const int n = (int)(sizeof rounders / sizeof *rounders) - 1;
-    return i < 0 || i >= n ? NULL : rounders[i];
+    for (int j = 0; rounders[j]; j++)
+        if (j == i) return rounders[j];
+    return NULL;
 }
 
 const vq_transform *vq_transform_at(int i)
 {
-    const int n = (int)(sizeof transforms / sizeof *transforms) - 1;
-    return i < 0 || i >= n ? NULL : transforms[i];
+    for (int j = 0; transforms[j]; j++)
+        if (j == i) return transforms[j];
+    return NULL;
 }
 
 const vq_rounder *vq_rounder_find(const char *name)

@@ -1,4 +1,5 @@
 /* load.c -- where a recipe comes from: a file, the current folder, or the shipped ones; then what it extends, then overrides. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -66,7 +67,7 @@ static vq_yaml *take_extends(vq_yaml *root)
 static vq_status extend(vq_yaml *root, vq_arena *a, vq_err *e)
 {
     const vq_yaml *n = take_extends(root);
-    vq_yaml *base;
+    vq_yaml *base = NULL;
     if (!n) return VQ_OK;
     if (n->kind != VQ_YAML_SCALAR || !n->text[0]) return vq_yaml_fail(e, n, "extends: the name or path of one recipe");
     vq_err cause;
@@ -81,6 +82,7 @@ static vq_status extend(vq_yaml *root, vq_arena *a, vq_err *e)
 
 static vq_status finish(vq_recipe *r, vq_yaml *root, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
+    assert(root); /* found and parsed */
     VQ_TRY(extend(root, a, e));
     for (int i = 0; i < nsets; i++) VQ_TRY(vq_recipe_override(root, sets[i], a, e));
     return vq_recipe_read(r, root, t, a, e);
@@ -89,14 +91,14 @@ static vq_status finish(vq_recipe *r, vq_yaml *root, const char *const *sets, in
 vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets,
                           const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
-    vq_yaml *root;
+    vq_yaml *root = NULL;
     VQ_TRY(vq_yaml_parse(file, text, n, a, &root, e));
     return finish(r, root, sets, nsets, t, a, e);
 }
 
 vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
-    vq_yaml *root;
+    vq_yaml *root = NULL;
     VQ_TRY(find_recipe(path, a, &root, e));
     return finish(r, root, sets, nsets, t, a, e);
 }

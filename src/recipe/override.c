@@ -1,5 +1,6 @@
 /* override.c -- values from the command line, and the joining of a recipe with the one that it extends: both change the tree
  * before it is read, so that one reading checks everything. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static bool pass_is_called(const vq_yaml *pass, const char *name)
 static vq_status find_item(const override *o, vq_yaml *list, const char *segment, vq_yaml **out)
 {
     int i = 0;
-    const int index = is_index(segment) ? atoi(segment) : -1;
+    const int index = is_index(segment) ? (int)strtol(segment, NULL, 10) : -1;
     for (vq_yaml *c = list->first; c; c = c->next, i++) {
         if (i != index && !pass_is_called(c, segment)) continue;
         *out = c;
@@ -74,6 +75,7 @@ static vq_status walk(const override *o, vq_yaml *root, char *path, vq_yaml **ou
             VQ_TRY(find_item(o, *out, segment, out));
         else
             VQ_TRY(find_key(o, *out, segment, out));
+        assert(*out); /* found or made */
         segment = dot ? dot + 1 : NULL;
     }
     return VQ_OK;

@@ -48,6 +48,15 @@ static vq_status read_pass(vq_reader *rd, const vq_yaml *n, vq_pass_recipe *p)
     return pass_options(rd, n, table, p);
 }
 
+/* A transform that comes twice would act once: the second decides over the first. */
+static vq_status check_new(vq_reader *rd, const vq_yaml *n, const vq_recipe *r)
+{
+    for (int i = 0; i < r->npasses; i++)
+        if (strcmp(r->passes[i].name, r->passes[r->npasses].name) == 0)
+            return vq_yaml_fail(rd->e, n, "the pass \"%s\" is given twice", r->passes[i].name);
+    return VQ_OK;
+}
+
 vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     vq_recipe *r = at;
@@ -59,6 +68,7 @@ vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field 
     for (const vq_yaml *c = n->first; c; c = c->next, r->npasses++) {
         vq_pass_recipe *p = &r->passes[r->npasses];
         VQ_TRY(read_pass(rd, c, p));
+        VQ_TRY(check_new(rd, c, r));
         if (p->round != !c->next) return vq_yaml_fail(rd->e, c, "the pass \"round\" comes last, and only once");
     }
     return VQ_OK;

@@ -56,8 +56,8 @@ static void assert_product(const float *c, const float *a, const float *b, int64
     }
 }
 
-static const int64_t shapes[][3] = {{1, 1, 1},    {3, 5, 7},      {16, 16, 16}, {17, 33, 65}, {1, 900, 40},
-                                    {600, 3, 31}, {515, 771, 20}, {64, 64, 0},  {0, 4, 4}};
+static const int64_t shapes[][3] = {{1, 1, 1},    {3, 5, 7},      {16, 16, 16},   {17, 33, 65}, {1, 900, 40},
+                                    {600, 3, 31}, {515, 771, 20}, {513, 3073, 5}, {64, 64, 0},  {0, 4, 4}};
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
 static void products(const vq_kernels *kr)

@@ -88,7 +88,7 @@ static void scales_of_num(void *ctx, const vq_num *num)
         const float other = i % 2 ? b[i] : a[(i * 7) % N];
         lo[i] = fminf(a[i], other), hi[i] = fmaxf(a[i], other);
     }
-    lo[3] = 0, hi[3] = 0, lo[4] = -3e38F, hi[4] = 3e38F;
+    lo[3] = 0, hi[3] = 0, lo[5] = -1e-45F, hi[5] = 0, lo[4] = -3e38F, hi[4] = 3e38F;
     for (int c = 0; c < 6; c++) {
         const vq_super super = {c % 3 == 0 ? 1.0F : c % 3 == 1 ? 0x1p-9F / 3 : 2688.0F / 5, c % 3 == 2};
         const vq_dtype arith = c / 3 ? VQ_BF16 : VQ_F32;

@@ -198,6 +198,7 @@ static void test_mistakes(void **state)
         {HEAD "schemes: {keep: int4-g64}\n" RULES TAIL, "f.yaml:3:11: \"keep\" is not free as a name"},
         {HEAD RULES "passes: []\noutput: {format: vq}\n", "f.yaml:4:9: passes must be a list that ends with {do: round, method: ...}"},
         {HEAD RULES "passes: [{do: arc}]\noutput: {format: vq}\n", "f.yaml:4:10: the pass \"round\" comes last, and only once"},
+        {HEAD RULES "passes: [{do: arc}, {do: arc}]\noutput: {format: vq}\n", "f.yaml:4:21: the pass \"arc\" is given twice"},
         {HEAD RULES "passes: [{do: arx}]\noutput: {format: vq}\n", "f.yaml:4:15: unknown pass \"arx\"; did you mean \"arc\"?"},
         {HEAD RULES "passes: [{do: round}]\noutput: {format: vq}\n", "f.yaml:4:10: the pass \"round\" needs the key \"method\""},
         {HEAD RULES "passes: [{do: round, method: gptq}]\noutput: {format: vq}\n", "f.yaml:4:30: unknown rounding method \"gptq\""},
