@@ -4,6 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/packages.sh
+export OMP_WAIT_POLICY=passive # threads that wait do not spin: kinder to a machine that does other things too
+[ -t 2 ] || export VQ_PROGRESS=none
 mkdir -p build
 echo "building (log: build/demo.log)"
 {
@@ -28,7 +30,7 @@ value() { sed "s/.*\"$1\":\\([-0-9.e+]*\\).*/\\1/" "$2"; }
 
 say $vq version
 for recipe in nvfp4-arc nvfp4; do
-    say $vq quantize --recipe $recipe.yaml $model/model.safetensors --data $model/valid.txt -o $out/tiny-llama.$recipe --force >$out/$recipe.txt
+    say $vq quantize --recipe $recipe.yaml $model/model.safetensors --data $model/train.txt -o $out/tiny-llama.$recipe --force >$out/$recipe.txt
     cat $out/$recipe.txt
     say $vq verify $out/tiny-llama.$recipe
 done

@@ -3,6 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/packages.sh
+# Several programs share the processors here: threads that wait must not spin.
+export OMP_WAIT_POLICY=passive
 jobs=$(nproc)
 
 cmake --preset release -DVQ_TESTS=ON

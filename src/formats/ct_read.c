@@ -75,23 +75,6 @@ static const char *format_name(const json_t *q, const json_t *group, const vq_nu
     return name ? name : "";
 }
 
-static void name_scheme(vq_scheme *s, const char *format)
-{
-    const size_t n = strlen(format);
-    memcpy(s->id, format, n < sizeof s->id ? n : sizeof s->id - 1);
-    for (int i = 0; vq_scheme_at(i); i++) {
-        vq_scheme preset = *vq_scheme_at(i);
-        preset.weight.compat = preset.act.compat = VQ_COMPAT_CT;
-        preset.weight.rule = preset.act.rule = VQ_RULE_BUMP;
-        if (preset.weight.scale <= VQ_SCALE_BF16) preset.weight.scale = VQ_SCALE_F32;
-        if (preset.act.scale <= VQ_SCALE_BF16) preset.act.scale = VQ_SCALE_F32;
-        if (preset.has_act != s->has_act || !vq_num_equal(&preset.weight, &s->weight)) continue;
-        if (s->has_act && !vq_num_equal(&preset.act, &s->act)) continue;
-        memcpy(s->id, preset.id, sizeof s->id);
-        return;
-    }
-}
-
 static vq_status check_group_keys(const json_t *group, vq_err *e)
 {
     static const char *const known[] = {"targets", "weights", "input_activations", "output_activations", "format", NULL};
@@ -121,7 +104,7 @@ static vq_status read_group(vq_ct_config *c, const json_t *q, const json_t *grou
     if (g->scheme.has_act && vq_ct_args_read(act, stated ? stated : "", true, &g->scheme.act, e) != VQ_OK)
         return vq_at(e, "input_activations");
     g->format = format_name(q, group, &g->scheme.weight);
-    name_scheme(&g->scheme, g->format);
+    vq_scheme_recognize(&g->scheme, g->format);
     if (!vq_layout_named(VQ_FORMAT_CT, g->format, &g->scheme))
         return vq_fail(e, VQ_E_INPUT, "format \"%.40s\" with these weights and input_activations is not supported", g->format);
     return add_list(c, json_object_get(group, "targets"), c->ngroups, e) == VQ_OK ? VQ_OK : vq_at(e, "targets");

@@ -53,6 +53,9 @@ const vq_layout *vq_layout_for(vq_format f, const vq_scheme *s);
 /* vq_layout_named -- the row of this name that holds the scheme (a reader's question); NULL. */
 const vq_layout *vq_layout_named(vq_format f, const char *name, const vq_scheme *s);
 
+/* vq_scheme_recognize -- fill s->id with the preset that is stored in the same way; `otherwise` when there is none. */
+void vq_scheme_recognize(vq_scheme *s, const char *otherwise);
+
 /* vq_layout_suffix -- i-th of all suffixes of a format, in the order of digests; NULL past the end. */
 const char *vq_layout_suffix(vq_format f, int i);
 

@@ -147,12 +147,7 @@ static vq_status read_scheme(const json_t *o, vq_scheme *s, vq_err *e)
     s->has_act = act != NULL;
     if (vq_num_read(json_object_get(o, "weight"), &s->weight, e) != VQ_OK) return vq_at(e, "scheme > weight");
     if (act && vq_num_read(act, &s->act, e) != VQ_OK) return vq_at(e, "scheme > act");
-    memcpy(s->id, "own", sizeof "own");
-    for (int i = 0; vq_scheme_at(i); i++) {
-        const vq_scheme *p = vq_scheme_at(i);
-        if (p->has_act == s->has_act && vq_num_equal(&p->weight, &s->weight) && (!act || vq_num_equal(&p->act, &s->act)))
-            memcpy(s->id, p->id, sizeof s->id);
-    }
+    vq_scheme_recognize(s, "own");
     return VQ_OK;
 }
 

@@ -7,7 +7,7 @@ mkdir plain && cp "$tiny"/*.json "$tiny"/model.safetensors "$tiny"/test.txt plai
 cd plain || exit 1
 run 0 quantize --recipe nvfp4-arc.yaml model.safetensors
 out_has '^  output +model.nvfp4-arc$'
-out_has '^  bits per weight +4\.'
+out_has '^  bits per weight +[45]\.'
 out_has 'SQNR dB'
 err_has '^next: vq eval ppl model.nvfp4-arc '
 [ -f model.nvfp4-arc/vq.json ] && [ -f model.nvfp4-arc/config.json ] && [ -f model.nvfp4-arc/tokenizer.json ] || fail "files are missing"
@@ -19,12 +19,14 @@ out_has '^  kind +artifact'
 run 0 inspect model.safetensors
 out_has '^  kind +model'
 
-run 0 quantize model.safetensors -r nvfp4-arc -o again --threads 1
-cmp -s model.nvfp4-arc/model.safetensors again/model.safetensors || fail "bytes depend on the number of threads"
-cmp -s model.nvfp4-arc/vq.json again/vq.json || fail "vq.json depends on the number of threads"
-run 0 quantize . -r nvfp4-arc -o from-folder
+few="-r nvfp4-arc --set calib.samples=4 --set calib.seqlen=128"
+run 0 quantize model.safetensors $few -o three --threads 3
+run 0 quantize model.safetensors $few -o again --threads 1
+cmp -s three/model.safetensors again/model.safetensors || fail "bytes depend on the number of threads"
+cmp -s three/vq.json again/vq.json || fail "vq.json depends on the number of threads"
+run 0 quantize . $few -o from-folder
 cmp -s again/model.safetensors from-folder/model.safetensors || fail "bytes depend on how the model is named"
-run 0 quantize model.safetensors -r nvfp4-arc -o seeded --seed 99
+run 0 quantize model.safetensors $few -o seeded --seed 99
 cmp -s again/vq.json seeded/vq.json && fail "--seed changes nothing"
 run 0 quantize model.safetensors -r nvfp4-arc -o with-data --data test.txt --set calib.samples=4
 run 0 quantize model.safetensors -r nvfp4a16 -o verbose -v
@@ -36,7 +38,7 @@ out_has '^  KL divergence +[0-9.]+ \+- '
 out_has '^  same top token +[0-9.]+ %'
 run 0 eval ppl model.nvfp4-arc --data test.txt --window 257 --stride 256 --max-windows 8 --weights-only --bos
 out_has 'tokens/s'
-refuse 3 'no-such' eval ppl no-such --data test.txt
-refuse 3 'no-such' eval ppl model.safetensors --data no-such.txt
+refuse 3 'no-such' eval ppl no-such --data test.txt --window 64
+refuse 3 'no-such' eval ppl model.safetensors --data no-such.txt --window 64
 refuse '[23]' 'token|window' eval ppl model.safetensors --data config.json --window 2048
 end_checks
