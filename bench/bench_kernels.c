@@ -21,6 +21,7 @@ typedef struct bench {
     uint8_t *codes;
     float *scale;
     int16_t *zero;
+    int32_t *order;
 } bench;
 
 typedef void (*body)(bench *b);
@@ -111,6 +112,33 @@ static void run_quantize_all(bench *b)
     (void)vq_quantize_rows(&b->kr, &b->q, b->x, vq_super_from_amax(b->num, 4.0F, VQ_F32), VQ_F32, NULL, NULL, &e);
 }
 
+/* Inputs of a linear: as they are, and with the last eighth of the channels as residuals. */
+static void run_inputs(bench *b)
+{
+    vq_err e;
+    (void)vq_fake_quant(&b->kr, &(vq_act_spec){.num = b->num}, b->x, b->m, b->k, b->y, &e);
+}
+
+static void run_residuals(bench *b)
+{
+    vq_err e;
+    const vq_act_spec spec = {.num = b->num, .order = b->order, .s = b->k / 8};
+    (void)vq_fake_quant(&b->kr, &spec, b->x, b->m, b->k, b->y, &e);
+}
+
+static void bench_inputs(bench *b)
+{
+    const char *const ids[] = {"nvfp4", "mxfp4", "mxfp8", "fp8", "int8"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        vq_scheme buf;
+        const vq_scheme *s = vq_scheme_find(ids[i], &buf);
+        b->num = &s->act;
+        b->format = ids[i];
+        report(b, "fake_quant", run_inputs, 8 * (double)b->m * (double)b->k, 0);
+        if (i == 0) report(b, "fake_quant_arc", run_residuals, 8.5 * (double)b->m * (double)b->k, 0);
+    }
+}
+
 static void bench_quantizers(bench *b)
 {
     const char *const ids[] = {"nvfp4", "mxfp4", "mxfp8", "fp8", "int8", "int4-g64", "int4-g32-asym", "bfp12-64"};
@@ -184,6 +212,7 @@ static void bench_level(bench *b, const char *isa)
     b->m = 1024, b->n = 0, b->k = 1536;
     bench_rows(b);
     bench_quantizers(b);
+    bench_inputs(b);
     bench_gemm(b);
 }
 
@@ -191,7 +220,8 @@ int main(int argc, char **argv)
 {
     const size_t most = 8192 * 1536;
     bench b = {.half = room(8192, 2), .x = room(most, 4), .y = room(most, 4), .z = room(8192, 4), .c = room(2048 * 6144, 4)};
-    b.codes = room(8192, 1), b.scale = room(16384, 4), b.zero = room(16384, 2);
+    b.codes = room(8192, 1), b.scale = room(16384, 4), b.zero = room(16384, 2), b.order = room(8192, 4);
+    for (int i = 0; i < 1536; i++) b.order[i] = (i * 1025) % 1536;
     fill(b.x, most);
     fill(b.y, most);
     for (size_t i = 0; i < 8192; i++) b.half[i] = vq_f32_to_bf16(b.x[i]);

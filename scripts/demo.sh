@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 sh scripts/packages.sh
 export OMP_WAIT_POLICY=passive # threads that wait do not spin: kinder to a machine that does other things too
+[ -t 2 ] || export VQ_PROGRESS=none
 mkdir -p build
 echo "building (log: build/demo.log)"
 {

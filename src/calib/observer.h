@@ -11,9 +11,9 @@
 vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs, vq_arena *a, vq_err *e);
 /* vq_stats_add -- x [tokens][k], finite. Extremes and counts only, so that neither the number of threads nor the cut into calls matters. */
 void vq_stats_add(vq_stats *s, const float *x, int64_t tokens);
-/* vq_observe -- [lo, hi] of the whole input under num->observer: absmax (symmetric), minmax, or percentile:P, which is minmax clipped to the P-th
- *   percentile of |x| (from the histogram; within a bin, 1/16 of the value, by interpolation).
- *   VQ_E_RECIPE: an observer for weights only. VQ_E_NUMERIC: no tokens were seen. */
+/* vq_observe -- [lo, hi] of the whole input under num->observer: absmax (symmetric), minmax, or percentile:P, which is minmax clipped to
+ * the P-th percentile of |x| (from the histogram; within a bin, 1/16 of the value, by interpolation). VQ_E_RECIPE: an observer for weights
+ * only. VQ_E_NUMERIC: no tokens were seen. */
 vq_status vq_observe(const vq_stats *s, const vq_num *num, float *lo, float *hi, vq_err *e);
 /* vq_observer_needs -- vq_need bits of an observer. */
 unsigned vq_observer_needs(vq_observer o);

@@ -11,8 +11,8 @@ typedef struct vq_spool {
     int fd;        /* -1: in memory */
 } vq_spool;
 
-/* vq_spool_open -- room for `count` floats: memory of the arena when they take at most `limit` bytes, else a file in `folder`, whose space is taken now.
- *   VQ_E_LIMIT: no memory or no disk space, with sizes. VQ_E_IO: the folder refuses. */
+/* vq_spool_open -- room for `count` floats: memory of the arena when they take at most `limit` bytes, else a file in `folder`, whose space
+ * is taken now. VQ_E_LIMIT: no memory or no disk space, with sizes. VQ_E_IO: the folder refuses. */
 vq_status vq_spool_open(vq_spool *s, size_t count, size_t limit, const char *folder, vq_arena *a, vq_err *e);
 void vq_spool_close(vq_spool *s);
 

@@ -1,5 +1,5 @@
-/* added_tokens.h -- tokens that are cut out of the text before anything else: leftmost, longest, with their stripping rules. Internal to the tokenizer.
- * Source: HF tokenizers added_vocabulary.rs (behaviour). test tests/unit/test_added_tokens.c */
+/* added_tokens.h -- tokens that are cut out of the text before anything else: leftmost, longest, with their stripping rules. Internal to
+ * the tokenizer. Source: HF tokenizers added_vocabulary.rs (behaviour). test tests/unit/test_added_tokens.c */
 #ifndef VQ_FORMATS_ADDED_TOKENS_H
 #define VQ_FORMATS_ADDED_TOKENS_H
 
@@ -33,10 +33,10 @@ vq_status vq_added_index(vq_added_set *s, const vq_added *list, size_t n, bool n
 
 /* Where a walk through one text stands; all zero at its start. */
 typedef struct vq_added_cursor {
-    size_t search; /* where to look for the next token */
-    size_t plain;  /* where text not yet handed out begins */
-    int32_t held;  /* token found behind a plain piece: index + 1 */
-    size_t held_end;      /* and where it ends */
+    size_t search;   /* where to look for the next token */
+    size_t plain;    /* where text not yet handed out begins */
+    int32_t held;    /* token found behind a plain piece: index + 1 */
+    size_t held_end; /* and where it ends */
 } vq_added_cursor;
 /* vq_added_next -- the next piece [*start, *end) of the text: a token (*id) or text between tokens (*id -1). false: no more. */
 bool vq_added_next(const vq_added_set *s, const uint8_t *text, size_t len, vq_added_cursor *at, size_t *start, size_t *end, int32_t *id);

@@ -19,18 +19,18 @@ typedef struct vq_token {
 } vq_token;
 
 typedef struct vq_bpe {
-    vq_token *tokens; /* [size] by id */
-    int64_t size;     /* largest id + 1 */
+    vq_token *tokens;     /* [size] by id */
+    int64_t size;         /* largest id + 1 */
     int32_t byte_id[256]; /* token of one byte, -1 none */
-    vq_hash merges;   /* left << 32 | right -> rank */
-    int32_t *merged;  /* [ranks] token that a merge makes */
+    vq_hash merges;       /* left << 32 | right -> rank */
+    int32_t *merged;      /* [ranks] token that a merge makes */
     bool ignore_merges, fuse_unk;
-    int32_t unk;      /* -1 none */
-    vq_hash words;    /* hash of a token's bytes -> id; only with ignore_merges */
+    int32_t unk;   /* -1 none */
+    vq_hash words; /* hash of a token's bytes -> id; only with ignore_merges */
 } vq_bpe;
 
-/* vq_bpe_parse -- the `model` object and room for ids below `size_hint`. Keys of the object are looked up, so it is not const; nothing of it is kept.
- *   VQ_E_INPUT: wrong types, ids out of range or twice, merges of unknown tokens, a feature outside the subset by name. */
+/* vq_bpe_parse -- the `model` object and room for ids below `size_hint`. Keys of the object are looked up, so it is not const; nothing of
+ * it is kept. VQ_E_INPUT: wrong types, ids out of range or twice, merges of unknown tokens, a feature outside the subset by name. */
 vq_status vq_bpe_parse(vq_bpe *b, json_t *model, int64_t size_hint, vq_arena *a, vq_err *e);
 /* vq_bpe_set_token -- give id the text (token text: byte alphabet where possible). VQ_E_INPUT when another token has the id. */
 vq_status vq_bpe_set_token(vq_bpe *b, int64_t id, const char *text, vq_arena *a, vq_err *e);
@@ -40,11 +40,11 @@ typedef struct vq_bpe_symbol {
     int32_t id, prev, next; /* neighbours, -1 none; id -1: merged away */
 } vq_bpe_symbol;
 typedef struct vq_bpe_work {
-    vq_arena *arena;        /* borrowed; never rewound while in use */
+    vq_arena *arena; /* borrowed; never rewound while in use */
     int32_t *ids;
     size_t count, room;
     vq_bpe_symbol *symbols;
-    uint64_t *heap;         /* rank << 32 | position of the left symbol */
+    uint64_t *heap; /* rank << 32 | position of the left symbol */
     size_t heap_count, word_room;
 } vq_bpe_work;
 

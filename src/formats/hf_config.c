@@ -249,7 +249,8 @@ static vq_status read_generation(vq_hf_config *c, const char *config_path, vq_er
     VQ_TRY(vq_json_file(path, CONFIG_MAX, &g, e));
     const vq_status s = read_tokens(c, g, e);
     json_decref(g);
-    return s == VQ_OK ? s : vq_at(e, "generation_config.json");
+    if (s != VQ_OK) (void)vq_at(e, "generation_config.json");
+    return s;
 }
 
 static vq_status read_names(vq_hf_config *c, bool known, vq_err *e)
@@ -296,7 +297,7 @@ vq_status vq_hf_config_read(vq_hf_config *c, const char *path, bool known, vq_er
     *c = (vq_hf_config){0};
     VQ_TRY(vq_json_file(path, CONFIG_MAX, &c->root, e));
     vq_status s = fill(c, known, e);
-    if (s != VQ_OK) s = vq_at(e, "%s", vq_base_name(path));
+    if (s != VQ_OK) (void)vq_at(e, "%s", vq_base_name(path));
     if (s == VQ_OK && known) s = read_generation(c, path, e);
     if (s != VQ_OK) vq_hf_config_done(c);
     return s;

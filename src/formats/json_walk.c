@@ -72,8 +72,8 @@ vq_status vq_json_file(const char *path, size_t max, json_t **v, vq_err *e)
     if (m.size > max)
         s = vq_fail(e, VQ_E_INPUT, "%s: %zu bytes are too many (at most %zu)", vq_base_name(path), m.size, max);
     else if (!(*v = json_loadb((const char *)m.data, m.size, JSON_REJECT_DUPLICATES, &cause))) {
-        refuse(&cause, 0, e);
-        s = vq_at(e, "%s", vq_base_name(path));
+        s = refuse(&cause, 0, e);
+        (void)vq_at(e, "%s", vq_base_name(path));
     } else if (!json_is_object(*v))
         s = vq_fail(e, VQ_E_INPUT, "%s: not a JSON object", vq_base_name(path));
     vq_map_close(&m);

@@ -74,8 +74,7 @@ vq_status vq_pretokenizer_parse(vq_pretokenizer *p, const json_t *o, vq_err *e)
     for (size_t i = 0; i < n; i++) {
         const json_t *one = sequence ? json_array_get(list, i) : o;
         if (is_type(one, "ByteLevel") != (i + 1 == n))
-            return vq_fail(e, VQ_E_INPUT, "only byte-level tokenizers are supported: one ByteLevel at the end, not %.40s",
-                           json_is_object(one) ? "elsewhere or missing" : "none");
+            return vq_fail(e, VQ_E_INPUT, "only byte-level tokenizers are supported: one ByteLevel, as the last pre-tokenizer");
         VQ_TRY(parse_one(p, one, e));
     }
     return n ? VQ_OK : vq_fail(e, VQ_E_INPUT, "empty Sequence; only byte-level tokenizers are supported");

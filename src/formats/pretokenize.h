@@ -20,7 +20,8 @@ typedef struct vq_pretokenizer {
     int count;
 } vq_pretokenizer;
 
-/* vq_pretokenizer_parse -- p zeroed; vq_pretokenizer_done also after an error. VQ_E_INPUT: broken, or a type or option outside the subset, by name. */
+/* vq_pretokenizer_parse -- p zeroed; vq_pretokenizer_done also after an error. VQ_E_INPUT: broken, or a type or option outside the subset,
+ * by name. */
 vq_status vq_pretokenizer_parse(vq_pretokenizer *p, const json_t *o, vq_err *e);
 void vq_pretokenizer_done(vq_pretokenizer *p);
 

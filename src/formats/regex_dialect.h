@@ -22,7 +22,7 @@ typedef struct vq_regex_work {
     uint64_t *steps; /* backtracking steps that are left to the whole text, shared by all its searches */
 } vq_regex_work;
 /* vq_regex_find -- first match at or behind `from` of valid UTF-8: [*start, *end), *found. VQ_E_INPUT: the pattern takes too many steps. */
-vq_status vq_regex_find(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len, size_t from, bool *found, size_t *start, size_t *end,
-                        vq_err *e);
+vq_status vq_regex_find(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len, size_t from, bool *found, size_t *start,
+                        size_t *end, vq_err *e);
 
 #endif

@@ -51,8 +51,9 @@ static void header_text(st_text *t, const vq_st_slot *slots, const vq_st_shard *
         put_quoted(t, x->name);
         put(t, ":{\"dtype\":\"%s\",\"shape\":[", vq_dtype_name(x->dtype));
         for (int d = 0; d < x->ndim; d++) put(t, d ? ",%lld" : "%lld", (long long)x->shape[d]);
-        put(t, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + x->bytes));
+        put(t, "],\"data_offsets\":[%llu,", (unsigned long long)at);
         at += x->bytes;
+        put(t, "%llu]}", (unsigned long long)at);
     }
     put(t, "}");
 }
@@ -119,6 +120,7 @@ static int by_width(const void *a, const void *b, void *slots)
 static vq_status sort_names(const size_t **sorted, vq_st_slot *slots, size_t n, vq_arena *a, vq_err *e)
 {
     size_t *order = VQ_ALLOC(a, size_t, n, "order of tensors", e);
+    *sorted = order;
     if (!order) return VQ_E_LIMIT;
     for (size_t i = 0; i < n; i++) order[i] = i;
     qsort_r(order, n, sizeof *order, by_name, slots);
@@ -126,7 +128,6 @@ static vq_status sort_names(const size_t **sorted, vq_st_slot *slots, size_t n, 
         const char *name = slots[order[i]].tensor.name;
         if (strcmp(slots[order[i - 1]].tensor.name, name) == 0) return vq_fail(e, VQ_E_BUG, "%s: this tensor was declared twice", name);
     }
-    *sorted = order;
     return VQ_OK;
 }
 

@@ -140,7 +140,9 @@ static vq_status read_offsets(const json_t *entry, const st_parse *p, vq_tensor 
                        t->name, (unsigned long long)end, p->data_size);
     }
     size_t bytes;
-    if (vq_tensor_bytes(t->dtype, t->shape, t->ndim, &bytes, e) != VQ_OK) return vq_at(e, "%s", t->name);
+    const vq_status sized = vq_tensor_bytes(t->dtype, t->shape, t->ndim, &bytes, e);
+    if (sized != VQ_OK) (void)vq_at(e, "%s", t->name);
+    VQ_TRY(sized);
     if (bytes != end - begin) {
         char shape[160];
         return vq_fail(e, VQ_E_INPUT, "%s: %s of shape %s takes %zu bytes but its offsets span %llu", t->name, vq_dtype_name(t->dtype),
@@ -270,8 +272,9 @@ vq_status vq_st_open(vq_st_file *f, const char *path, vq_arena *a, vq_err *e)
     f->path = vq_arena_text(a, e, "%s", path);
     if (!f->path) return VQ_E_LIMIT;
     VQ_TRY(vq_map_open(&f->map, path, e));
-    if (parse(f, a, e) == VQ_OK) return VQ_OK;
-    const vq_status s = vq_at(e, "%s", vq_base_name(path));
+    const vq_status s = parse(f, a, e);
+    if (s == VQ_OK) return s;
+    (void)vq_at(e, "%s", vq_base_name(path));
     vq_st_close(f);
     return s;
 }

@@ -99,7 +99,8 @@ static vq_status read_index(st_index *x, const char *path, vq_arena *a, vq_err *
         s = x->pool ? walk_index(&m, x, e) : VQ_E_LIMIT;
     }
     vq_map_close(&m);
-    if (s != VQ_OK) return vq_at(e, "%s", vq_base_name(path));
+    if (s != VQ_OK) (void)vq_at(e, "%s", vq_base_name(path));
+    VQ_TRY(s);
     qsort(x->map, x->count, sizeof *x->map, by_tensor);
     for (size_t i = 1; i < x->count; i++) {
         if (strcmp(x->map[i - 1].tensor, x->map[i].tensor) == 0) {
@@ -143,7 +144,7 @@ static vq_status sort_tensors(vq_st_set *s, vq_arena *a, vq_err *e)
     for (size_t f = 0; f < s->nfiles; f++) {
         for (size_t i = 0; i < s->files[f].count; i++) s->sorted[s->count++] = &s->files[f].tensors[i];
     }
-    qsort(s->sorted, n, sizeof *s->sorted, by_name);
+    qsort(s->sorted, n, sizeof(vq_tensor *), by_name);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(s->sorted[i - 1]->name, s->sorted[i]->name) == 0) {
             return vq_fail(e, VQ_E_INPUT, "%s: this tensor is in two shards", s->sorted[i]->name);
@@ -245,6 +246,6 @@ void vq_st_set_close(vq_st_set *s)
 const vq_tensor *vq_st_find(const vq_st_set *s, const char *name)
 {
     const vq_tensor key = {.name = name}, *probe = &key;
-    vq_tensor *const *hit = s->count ? bsearch(&probe, s->sorted, s->count, sizeof *s->sorted, by_name) : NULL;
+    vq_tensor *const *hit = s->count ? bsearch(&probe, s->sorted, s->count, sizeof(vq_tensor *), by_name) : NULL;
     return hit ? *hit : NULL;
 }

@@ -48,7 +48,9 @@ vq_status vq_st_writer_declare(vq_st_writer *w, const char *name, vq_dtype t, co
     if (ndim < 0 || ndim > VQ_MAX_DIMS) return vq_fail(e, VQ_E_BUG, "%s: %d dimensions", name, ndim);
     vq_tensor x = {.dtype = t, .ndim = ndim};
     for (int i = 0; i < ndim; i++) x.shape[i] = shape[i];
-    if (vq_tensor_bytes(t, shape, ndim, &x.bytes, e) != VQ_OK) return vq_at(e, "%s", name);
+    const vq_status sized = vq_tensor_bytes(t, shape, ndim, &x.bytes, e);
+    if (sized != VQ_OK) (void)vq_at(e, "%s", name);
+    VQ_TRY(sized);
     VQ_TRY(grow(w, e));
     x.name = vq_arena_text(w->arena, e, "%s", name);
     if (!x.name) return VQ_E_LIMIT;

@@ -1,7 +1,9 @@
 /* fake_quant.c -- quantized inputs of a linear: per token, static, by block, and with the residual channels of ARC. */
+#include <assert.h>
 #include <float.h>
-#include <math.h>
+#include <string.h>
 
+#include "base/parallel.h"
 #include "kernels/kernels.h"
 
 #define PIECE 1024  /* elements handled together */
@@ -23,6 +25,7 @@ typedef struct piece {
     float scale[GROUPS], effective[GROUPS];
     int16_t zero[GROUPS];
     uint8_t codes[PIECE];
+    float value[PIECE]; /* what the codes mean */
 } piece;
 
 static int64_t least(int64_t a, int64_t b)
@@ -30,19 +33,15 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Group i of the piece goes out as elements [at, at + width) and group g of the row. */
+/* Elements [from, from + n) of the piece go out as elements at ... of the row, their groups as g ... */
 static void emit(const row *r, const piece *p, int64_t from, int64_t n, int64_t at, int64_t g)
 {
-    const int64_t i = from / r->width;
-    if (r->to->codes)
-        for (int64_t t = 0; t < n; t++) r->to->codes[at + t] = p->codes[from + t];
-    for (int64_t t = 0; t * r->width < n; t++) {
-        if (r->to->scale) r->to->scale[g + t] = p->scale[i + t];
-        if (r->to->zero) r->to->zero[g + t] = p->zero[i + t];
-    }
-    if (!r->to->out) return;
-    const int16_t *zero = r->num->zero == VQ_ZERO_NONE ? NULL : p->zero + i;
-    r->kr->decode_row(r->num, p->codes + from, (size_t)n, (size_t)r->width, p->effective + i, zero, r->to->out + at);
+    const int64_t i = from / r->width, groups = (n + r->width - 1) / r->width;
+    const vq_act_codes *to = r->to;
+    if (to->codes) memcpy(to->codes + at, p->codes + from, (size_t)n);
+    if (to->scale) memcpy(to->scale + g, p->scale + i, (size_t)groups * sizeof *to->scale);
+    if (to->zero) memcpy(to->zero + g, p->zero + i, (size_t)groups * sizeof *to->zero);
+    if (to->out) memcpy(to->out + at, p->value + from, (size_t)n * sizeof *to->out);
 }
 
 static void scale_of_ranges(const row *r, const float *lo, const float *hi, piece *p)
@@ -52,14 +51,21 @@ static void scale_of_ranges(const row *r, const float *lo, const float *hi, piec
     r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
 }
 
+static void decode(const row *r, piece *p)
+{
+    const int16_t *zero = r->num->zero == VQ_ZERO_NONE ? NULL : p->zero;
+    if (r->to->out) r->kr->decode_row(r->num, p->codes, (size_t)p->n, (size_t)r->width, p->effective, zero, p->value);
+}
+
 static void encode(const row *r, const float *x, piece *p)
 {
     const int16_t *zero = r->num->zero == VQ_ZERO_NONE ? NULL : p->zero;
     r->kr->encode_row(r->num, x, (size_t)p->n, (size_t)r->width, p->effective, zero, p->codes);
+    decode(r, p);
 }
 
-/* One scale for the row, given or from its own range. */
-static void whole_row(const row *r)
+/* One group wider than a piece, or the whole row: elements [from, from + n), the g-th group. Its scale is given or comes from its range. */
+static void wide_group(const row *r, int64_t from, int64_t n, int64_t g)
 {
     piece p;
     p.groups = 1;
@@ -68,13 +74,13 @@ static void whole_row(const row *r)
         p.zero[0] = r->spec->zero;
     } else {
         float lo, hi;
-        r->kr->range_blocks(r->x, (size_t)r->k, (size_t)r->k, &lo, &hi);
+        r->kr->range_blocks(r->x + from, (size_t)n, (size_t)n, &lo, &hi);
         scale_of_ranges(r, &lo, &hi, &p);
     }
-    for (int64_t i = 0; i < r->k; i += PIECE) {
-        p.n = least(PIECE, r->k - i);
-        encode(r, r->x + i, &p);
-        emit(r, &p, 0, p.n, i, 0);
+    for (int64_t i = 0; i < n; i += PIECE) {
+        p.n = least(PIECE, n - i);
+        encode(r, r->x + from + i, &p);
+        emit(r, &p, 0, p.n, from + i, g);
     }
 }
 
@@ -96,7 +102,7 @@ static void by_blocks(const row *r)
 /* ARC: x is already over the second scale, elements are multiplied by the reciprocal of the stored scale. */
 static void arc_encode(const row *r, const float *x, piece *p)
 {
-    float lo[GROUPS], hi[GROUPS], y[PIECE], one[GROUPS];
+    float lo[GROUPS], hi[GROUPS], y[PIECE], one[GROUPS], unit[GROUPS];
     const vq_super none = {1.0F, false};
     r->kr->range_blocks(x, (size_t)p->n, (size_t)r->width, lo, hi);
     for (int64_t g = 0; g < p->groups; g++) {
@@ -104,10 +110,15 @@ static void arc_encode(const row *r, const float *x, piece *p)
         one[g] = 1.0F;
         p->zero[g] = 0;
     }
-    r->kr->scale_row(r->num, lo, hi, (size_t)p->groups, none, VQ_F32, p->scale, NULL);
-    for (int64_t i = 0; i < p->n; i++) y[i] = x[i] * (1.0F / vq_effective_scale(r->num, p->scale[i / r->width], none));
+    r->kr->scale_row(r->num, lo, hi, (size_t)p->groups, none, VQ_F32, p->scale, p->zero);
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, none, unit);
+    for (int64_t g = 0; g < p->groups; g++) {
+        const float inverse = 1.0F / unit[g];
+        for (int64_t i = g * r->width; i < (g + 1) * r->width; i++) y[i] = x[i] * inverse;
+    }
     r->kr->encode_row(r->num, y, (size_t)p->n, (size_t)r->width, one, NULL, p->codes);
     r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
+    decode(r, p);
 }
 
 /* What the codes of p leave over of x. */
@@ -121,10 +132,13 @@ static void residual(const row *r, const float *x, const piece *p, float *rest)
 
 static void gather(const row *r, int64_t from, int64_t n, float *x)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const float v = r->x[r->spec->order[from + i]];
-        x[i] = !r->num->super ? v : r->super.divides ? v * r->super.value : v / r->super.value;
-    }
+    const float second = r->super.value;
+    for (int64_t i = 0; i < n; i++) x[i] = r->x[r->spec->order[from + i]];
+    if (!r->num->super) return;
+    if (r->super.divides)
+        for (int64_t i = 0; i < n; i++) x[i] *= second;
+    else
+        for (int64_t i = 0; i < n; i++) x[i] /= second;
 }
 
 /* Blocks before the last s channels go out as they are, the others each followed by the block of their residual. */
@@ -133,6 +147,7 @@ static void with_residuals(const row *r)
     float x[PIECE], rest[PIECE];
     piece p, extra;
     const int64_t w = r->width, plain = r->k - r->spec->s;
+    assert(w <= PIECE && r->k % w == 0 && plain >= 0 && plain % w == 0);
     for (int64_t i = 0; i < r->k; i += p.n) {
         p.n = least(PIECE / w * w, (i < plain ? plain : r->k) - i);
         p.groups = extra.groups = p.n / w;
@@ -164,14 +179,14 @@ vq_super vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const floa
     else if (blocks && r.width <= PIECE)
         by_blocks(&r);
     else
-        whole_row(&r);
+        for (int64_t i = 0; i < k; i += r.width) wide_group(&r, i, least(r.width, k - i), i / r.width);
     return r.super;
 }
 
 vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e)
 {
     int64_t bad = INT64_MAX;
-#pragma omp parallel for reduction(min : bad)
+#pragma omp parallel for reduction(min : bad) if (m * k > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < m; i++) {
         if (!kr->all_finite(x + i * k, (size_t)k)) {
             bad = least(bad, i);

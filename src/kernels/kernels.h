@@ -16,6 +16,7 @@
 typedef struct vq_kernels {
     const char *isa; /* "ref", "avx2", "avx512" */
     bool strict;     /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret(*name) args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
@@ -54,7 +55,8 @@ vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const flo
 /* vq_act_encode -- the quantized form of one input row x[k], finite: codes[k + s], and per group of the row (one when the scale covers the
  * whole row) the stored scale and zero point, in the same order; out[k + s] f32 is what they mean. Each of the four may be NULL. Returns
  * the second scale that was used. With order the arithmetic is that of the ARC kernels: x over the second scale, times the reciprocal of
- * the stored scale; the residual stays f32; a group of zeros has the smallest scale. k is a multiple of the block width. */
+ * the stored scale; the residual stays f32; a group of zeros has the smallest scale. k and s are
+ *   multiples of the block width, which is at most 1024. */
 typedef struct vq_act_codes {
     uint8_t *codes;
     float *scale;

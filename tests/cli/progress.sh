@@ -30,7 +30,7 @@ err_has '[0-9]+/[0-9]+'
 unset VQ_PROGRESS
 
 # On a terminal: a bar; TERM=dumb: plain lines; NO_COLOR: no colour.
-if command -v script >/dev/null; then
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
     on_terminal() { script -qec "$1 '$vq' $quantize" /dev/null </dev/null >err 2>&1; }
     last_args='on a terminal'
     on_terminal 'TERM=xterm'

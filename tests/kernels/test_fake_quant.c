@@ -11,7 +11,7 @@
 #include "kernels/variants.h"
 
 #define M 9
-#define K 1280
+#define K 2304
 
 static const char *const levels[] = {"ref", "avx2", "avx512"};
 static float x[M * K];
@@ -75,6 +75,8 @@ static void dynamic_inputs(const vq_kernels *kr)
     assert_defined(kr, &(vq_act_spec){.num = &num}, K);
     num.group = (vq_group_shape){VQ_PER_BLOCK, 1, 24}; /* a width that 16 does not divide */
     assert_defined(kr, &(vq_act_spec){.num = &num}, 240);
+    num.group.cols = 1152; /* a width beyond what is handled at once */
+    assert_defined(kr, &(vq_act_spec){.num = &num}, 2304);
 }
 
 static void test_dynamic(void **state)

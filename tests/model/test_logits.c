@@ -68,14 +68,15 @@ static int64_t read_tokens(const char *path, int32_t *ids, int64_t max)
     return n;
 }
 
-/* The stored logits come from a model that was turned to bf16 and back to f32 as a whole, inverse frequencies of rope included; a
- * checkpoint that is loaded keeps them in f32. Same frequencies, same logits. */
+/* The stored logits of the base models come from a model that was turned to bf16 and back to f32 as a whole, inverse frequencies of rope
+ * included; a checkpoint that is loaded keeps them in f32. Same frequencies, same logits. */
 static void round_frequencies(vq_graph *g)
 {
     for (int64_t i = 0; i < g->rope_half; i++) g->rope_inv_freq[i] = vq_round_to(VQ_BF16, g->rope_inv_freq[i]);
 }
 
-static void golden_family(const char *family)
+/* Largest difference of the model in FOLDER to the tensor `name` of FILE, both below the family's golden folder. */
+static float golden_difference(const char *family, const char *folder, const char *file, const char *name, bool rounded)
 {
     char rest[256], path[4096];
     int32_t ids[4096];
@@ -84,36 +85,40 @@ static void golden_family(const char *family)
     vq_st_file stored;
     snprintf(rest, sizeof rest, "file-formats/%s/tokens.json", family);
     const int64_t length = read_tokens(golden_path(path, sizeof path, rest), ids, 4096);
-    snprintf(rest, sizeof rest, "file-formats/%s/base", family);
+    snprintf(rest, sizeof rest, "file-formats/%s/%s", family, folder);
     open_model(&o, golden_path(path, sizeof path, rest));
-    round_frequencies(&o.model.graph);
-    snprintf(rest, sizeof rest, "file-formats/%s/logits_base_f32.safetensors", family);
+    if (rounded) round_frequencies(&o.model.graph);
+    snprintf(rest, sizeof rest, "file-formats/%s/%s", family, file);
     assert_int_equal(vq_st_open(&stored, golden_path(path, sizeof path, rest), &o.arena, &e), VQ_OK);
     const vq_tensor *want = NULL;
     for (size_t i = 0; i < stored.count; i++)
-        if (strcmp(stored.tensors[i].name, "logits") == 0) want = &stored.tensors[i];
+        if (strcmp(stored.tensors[i].name, name) == 0) want = &stored.tensors[i];
     assert_non_null(want);
     assert_int_equal(want->bytes, (size_t)(length * o.model.graph.vocab) * sizeof(float));
     float *logits = malloc(want->bytes);
     memcpy(logits, want->data, want->bytes);
     const float worst = worst_difference(&o, ids, length, logits);
-    print_message("%s: largest difference %g\n", family, (double)worst);
-    assert_true(worst <= 1e-4f);
+    print_message("%s/%s: largest difference %g\n", family, folder, (double)worst);
     free(logits);
     vq_st_close(&stored);
     close_model(&o);
+    return worst;
 }
 
-static void test_llama(void **state)
+static void test_base_models(void **state)
 {
     (void)state;
-    golden_family("llama");
+    assert_true(golden_difference("llama", "base", "logits_base_f32.safetensors", "logits", true) <= 1e-4f);
+    assert_true(golden_difference("qwen3", "base", "logits_base_f32.safetensors", "logits", true) <= 1e-4f);
 }
 
-static void test_qwen3(void **state)
+/* Quantized models whose dequantized weights fit bf16, the type in which the peer holds them: exactly the same matrices. */
+static void test_quantized_models(void **state)
 {
     (void)state;
-    golden_family("qwen3");
+    assert_true(golden_difference("llama", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors", "logits_f32_forward", false) <= 1e-4f);
+    assert_true(golden_difference("llama", "ct-mxfp8/model", "ct-mxfp8/logits.safetensors", "logits_f32_forward", false) <= 1e-4f);
+    assert_true(golden_difference("qwen3", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors", "logits_f32_forward", false) <= 1e-4f);
 }
 
 /* The shipped tiny model; reference: a .npy of f32 [256][512] behind a header of 128 bytes. */
@@ -141,6 +146,7 @@ static void test_tiny_llama(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_llama), cmocka_unit_test(test_qwen3), cmocka_unit_test(test_tiny_llama)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base_models), cmocka_unit_test(test_quantized_models),
+                                       cmocka_unit_test(test_tiny_llama)};
     return cmocka_run_group_tests_name("logits", tests, NULL, NULL);
 }

@@ -91,9 +91,33 @@ static void test_backtracking_is_bounded(void **state)
     assert_true(found);
 }
 
+/* Searches that each end after some backtracking still cannot go on for ever: they share the budget of their text. */
+static void test_searches_share_the_budget(void **state)
+{
+    (void)state;
+    static const uint8_t text[] = "aaaaaaaaaaaaaaaaaab";
+    vq_err e;
+    pcre2_code *re;
+    assert_int_equal(vq_regex_compile("(a|aa)+$", false, &re, &e), VQ_OK);
+    uint64_t steps = 1 << 20;
+    vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL), pcre2_match_context_create(NULL), &steps};
+    vq_status s = VQ_OK;
+    int searches = 0;
+    for (; s == VQ_OK && searches < 1000; searches++) {
+        bool found;
+        size_t start, end;
+        s = vq_regex_find(re, &w, text, sizeof text - 1, 0, &found, &start, &end, &e);
+    }
+    assert_int_equal(s, VQ_E_INPUT);
+    assert_true(searches > 1);
+    pcre2_match_data_free(w.data);
+    pcre2_match_context_free(w.context);
+    pcre2_code_free(re);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_meaning), cmocka_unit_test(test_literal), cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_backtracking_is_bounded)};
+                                       cmocka_unit_test(test_backtracking_is_bounded), cmocka_unit_test(test_searches_share_the_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

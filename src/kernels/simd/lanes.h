@@ -17,6 +17,7 @@
 #define VQ_JOIN(name, isa) VQ_JOIN_(name, isa)
 #define VQ_FN(name) VQ_JOIN(name, VQ_ISA)
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret VQ_FN(name) args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
@@ -191,56 +192,40 @@ static inline void vf_widen(vf x, vd out[2])
     out[1] = __builtin_convertvector(high, vd);
 }
 
-/* Halving a vector of parts: lanes l and l + width / 2 meet in lane l. */
+/* VQ_REDUCE -- a function that brings 16 partial results to one by op (min, max, add), in the order 8, 4, 2, 1. */
+#if VQ_VEC >= 32
+#define VQ_REDUCE(name, op)                                                                                                                \
+    static inline float name(const vf part[VQ_ACC])                                                                                        \
+    {                                                                                                                                      \
+        const __m256 y = _mm256_##op##_ps(vf_part(part, 0), vf_part(part, 1));                                                             \
+        __m128 z = _mm_##op##_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));                                                  \
+        z = _mm_##op##_ps(z, _mm_movehl_ps(z, z));                                                                                         \
+        return _mm_cvtss_f32(_mm_##op##_ps(z, _mm_shuffle_ps(z, z, 1)));                                                                   \
+    }
+
+/* Partial results 0 to 7 or 8 to 15. */
+static inline __m256 vf_part(const vf part[VQ_ACC], int upper)
+{
 #if VQ_VEC == 64
-#define VQ_FOLD(x, f)                                                                                                                      \
-    x = f(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));                                   \
-    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 12, 13, 14, 15, 12, 13, 14, 15));                                       \
-    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15));                                       \
-    x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15))
-#elif VQ_VEC == 32
-#define VQ_FOLD(x, f)                                                                                                                      \
-    x = f(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7));                                                                       \
-    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 6, 7, 6, 7));                                                                       \
-    x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7))
+    return upper ? _mm512_extractf32x8_ps((__m512)part[0], 1) : _mm512_castps512_ps256((__m512)part[0]);
 #else
-#define VQ_FOLD(x, f)                                                                                                                      \
-    x = f(x, __builtin_shufflevector(x, x, 2, 3, 2, 3));                                                                                   \
-    x = f(x, __builtin_shufflevector(x, x, 1, 1, 3, 3))
+    return (__m256)part[upper];
 #endif
-
-/* vf_lowest, vf_highest -- 16 partial results to one, in the order 8, 4, 2, 1. */
-static inline float vf_lowest(vf part[VQ_ACC])
-{
-    for (size_t step = VQ_ACC / 2; step > 0; step /= 2)
-        for (size_t a = 0; a < step; a++) part[a] = vf_min(part[a], part[a + step]);
-    vf x = part[0];
-    VQ_FOLD(x, vf_min);
-    return x[0];
 }
-
-static inline float vf_highest(vf part[VQ_ACC])
-{
-    for (size_t step = VQ_ACC / 2; step > 0; step /= 2)
-        for (size_t a = 0; a < step; a++) part[a] = vf_max(part[a], part[a + step]);
-    vf x = part[0];
-    VQ_FOLD(x, vf_max);
-    return x[0];
-}
-
-static inline vf vf_plus(vf a, vf b)
-{
-    return a + b;
-}
-
-static inline float vf_total(vf part[VQ_ACC])
-{
-    for (size_t step = VQ_ACC / 2; step > 0; step /= 2)
-        for (size_t a = 0; a < step; a++) part[a] += part[a + step];
-    vf x = part[0];
-    VQ_FOLD(x, vf_plus);
-    return x[0];
-}
+#else
+#define vf_add(a, b) ((a) + (b))
+#define VQ_REDUCE(name, op)                                                                                                                \
+    static inline float name(const vf part[VQ_ACC])                                                                                        \
+    {                                                                                                                                      \
+        const vf low = vf_##op(part[0], part[2]), high = vf_##op(part[1], part[3]);                                                        \
+        vf x = vf_##op(low, high);                                                                                                         \
+        x = vf_##op(x, __builtin_shufflevector(x, x, 2, 3, 2, 3));                                                                         \
+        return vf_##op(x, __builtin_shufflevector(x, x, 1, 1, 3, 3))[0];                                                                   \
+    }
+#endif
+VQ_REDUCE(vf_lowest, min)
+VQ_REDUCE(vf_highest, max)
+VQ_REDUCE(vf_total, add)
 
 /* 16 partial sums in f64; vd_total adds them up in the same tree. */
 typedef struct vq_sum {
