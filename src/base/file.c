@@ -16,7 +16,7 @@ static const uint8_t nothing[1];
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
 {
     *m = (vq_map){.data = nothing};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return vq_fail(e, VQ_E_INPUT, "%s: no such file", path);
     if (fd < 0) return vq_fail(e, VQ_E_IO, "%s: cannot open: %s", path, strerror(errno));
     struct stat st;

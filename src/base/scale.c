@@ -51,9 +51,7 @@ int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
     return e < -127 ? -127 : e > 127 ? 127 : e;
 }
 
-/* How far from zero the codes reach in units of the scale. Full-range ints spread 2^bits values over both signs: half of that, less one
- * half. */
-static float reach_of(const vq_num *num)
+float vq_reach(const vq_num *num)
 {
     const vq_grid *g = &num->grid;
     if (g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && num->range == VQ_RANGE_FULL) {
@@ -72,7 +70,7 @@ static float scale_top(const vq_num *num)
 vq_super vq_super_from_amax(const vq_num *num, float amax, vq_dtype arith)
 {
     if (!num->super) return (vq_super){1.0F, num->compat == VQ_COMPAT_CT};
-    const float top = scale_top(num) * reach_of(num);
+    const float top = scale_top(num) * vq_reach(num);
     if (num->compat == VQ_COMPAT_CT) {
         const float inverse = vq_round_to(arith, 1.0F / (amax > FLT_MIN ? amax : FLT_MIN)); /* number / tensor is two steps there */
         const float g = vq_round_to(arith, inverse * top);
@@ -98,7 +96,7 @@ float vq_effective_scale(const vq_num *num, float scale, vq_super super)
 static float coded_scale(const vq_num *num, float amax, vq_super super, vq_dtype arith)
 {
     const vq_grid *g = vq_scale_grid(num->scale);
-    const float reach = reach_of(num), second = num->super ? super.value : 1.0F;
+    const float reach = vq_reach(num), second = num->super ? super.value : 1.0F;
     if (num->compat == VQ_COMPAT_CT) {
         const float s = vq_decode(g, vq_encode(g, second * vq_round_to(arith, amax / reach)));
         return s > 0 ? s : 0.125F;
@@ -167,7 +165,7 @@ void vq_group_scale(const vq_num *num, float lo, float hi, vq_super super, vq_dt
     else if (num->zero == VQ_ZERO_INT)
         range_scale(num, lo, hi, arith, scale, zero);
     else
-        *scale = nonzero(num, store(scale_dtype(num->scale), vq_round_to(arith, amax / reach_of(num))));
+        *scale = nonzero(num, store(scale_dtype(num->scale), vq_round_to(arith, amax / vq_reach(num))));
 }
 
 /* ModelOpt's MXFP4 encoder counts the decision points below |t|, so a tie goes toward zero, and signs whatever is not positive. */

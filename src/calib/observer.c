@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
+
 #define CHANNEL_TILE 64
 #define BIN_SHIFT 19 /* 31 bits of magnitude, the upper 12 are the bin */
 
@@ -30,7 +32,7 @@ vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs,
 
 static void add_range(vq_stats *s, const float *x, int64_t tokens)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (tokens * s->k > VQ_PARALLEL_MIN)
     for (int64_t c0 = 0; c0 < s->k; c0 += CHANNEL_TILE) {
         const int64_t c1 = c0 + CHANNEL_TILE < s->k ? c0 + CHANNEL_TILE : s->k;
         for (int64_t t = 0; t < tokens; t++) {

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "calib/calibrate.h"
 
@@ -60,7 +61,7 @@ static vq_status draw_column(const writing *w, int64_t sequences, int64_t positi
 {
     const int64_t vocab = w->exec->graph->vocab;
     int64_t bad = 0;
-#pragma omp parallel for schedule(static) reduction(+ : bad)
+#pragma omp parallel for schedule(static) reduction(+ : bad) if (sequences * vocab > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < sequences; i++) {
         const uint64_t counter = (uint64_t)(w->first + i) << 32 | (uint64_t)position;
         const int32_t id = draw(w->logits + i * vocab, vocab, vq_rng_unit(w->seed, counter));

@@ -5,13 +5,16 @@
 #include "kernels/kernels.h"
 
 /* One declaration per kernel and level, and one table row per level, all from kernels.inc. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret vq_##name##_ref args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
 #if defined(__x86_64__)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret vq_##name##_avx2 args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret vq_##name##_avx512 args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernels/kernels.h"
 
 #define PIECE 1024  /* elements handled together */
@@ -185,7 +186,7 @@ vq_super vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const floa
 vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e)
 {
     int64_t bad = INT64_MAX;
-#pragma omp parallel for reduction(min : bad)
+#pragma omp parallel for reduction(min : bad) if (m * k > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < m; i++) {
         if (!kr->all_finite(x + i * k, (size_t)k)) {
             bad = least(bad, i);

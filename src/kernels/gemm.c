@@ -3,6 +3,7 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernels/kernels.h"
 
 /* Wide tiles, because every tile packs its operands anew; narrower ones where there is only one row of tiles to share out. */
@@ -61,7 +62,7 @@ void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const flo
 {
     const int64_t cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_FLAT;
     const int64_t across = (n + cols - 1) / cols, tiles = (m + TILE_ROWS - 1) / TILE_ROWS * across;
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t i = t / across * TILE_ROWS, j = t % across * cols;
         vq_gemm_tile_nt(kr, least(TILE_ROWS, m - i), least(cols, n - j), k, 1.0F, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);

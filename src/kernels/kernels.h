@@ -16,6 +16,7 @@
 typedef struct vq_kernels {
     const char *isa; /* "ref", "avx2", "avx512" */
     bool strict;     /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret(*name) args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL

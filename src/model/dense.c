@@ -1,4 +1,5 @@
 /* dense.c -- dense tensors to f32 with the kernels of this machine, after checking that they hold what the graph expects. */
+#include "base/parallel.h"
 #include "model/dense.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ static void convert_row(const vq_kernels *kr, const vq_tensor *t, int64_t row, i
 vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count, int64_t cols, float *out, vq_err *e)
 {
     if (!has_kernel(t->dtype)) return vq_to_f32(t, r0 * cols, count * cols, out, e);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count * cols > VQ_PARALLEL_MIN)
     for (int64_t r = 0; r < count; r++) convert_row(kr, t, r0 + r, cols, out + r * cols);
     return VQ_OK;
 }
@@ -35,7 +36,7 @@ vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_
         for (int64_t i = 0; i < count; i++) VQ_TRY(vq_to_f32(t, rows[i] * cols, cols, out + i * cols, e));
         return VQ_OK;
     }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count * cols > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < count; i++) convert_row(kr, t, rows[i], cols, out + i * cols);
     return VQ_OK;
 }

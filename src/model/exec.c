@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/parallel.h"
 #include "model/dense.h"
 #include "model/frame.h"
 #include "model/op/linear.h"
@@ -31,7 +32,7 @@ vq_status vq_exec_embed(const vq_exec *x, const vq_batch *b, const int32_t *ids,
 static int64_t first_bad_row(const vq_exec *x, const float *h, int64_t rows, int64_t width)
 {
     int64_t bad = rows;
-#pragma omp parallel for schedule(static) reduction(min : bad)
+#pragma omp parallel for schedule(static) reduction(min : bad) if (rows * width > VQ_PARALLEL_MIN)
     for (int64_t r = 0; r < rows; r++)
         if (!x->kernels->all_finite(h + r * width, (size_t)width) && r < bad) bad = r;
     return bad < rows ? bad : -1;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
+
 /* Does nothing after node id, up to the end of the part, read the value? */
 static bool is_last_reader(const vq_graph *g, int end, int id, int value)
 {
@@ -120,7 +122,7 @@ static vq_status open_angles(vq_frame *f, vq_err *e)
     float *cosines = VQ_ALLOC(f->exec->arena, float, length *half, "rope angles", e);
     float *sines = cosines ? VQ_ALLOC(f->exec->arena, float, length *half, "rope angles", e) : NULL;
     if (!sines) return e->status;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (length > 1024)
     for (int64_t t = 0; t < length; t++) {
         const float position = (float)(f->batch->position + t);
         for (int64_t i = 0; i < half; i++) {

@@ -1,6 +1,7 @@
 /* model.c -- opening a model: checkpoint, architecture, graph, token ids. */
 #include "run/model.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static vq_arch_config arch_config(const vq_hf_config *c)
@@ -72,14 +73,24 @@ void vq_model_close(vq_model *m)
     vq_checkpoint_close(&m->checkpoint);
 }
 
+static void list_architectures(char *buf, size_t len)
+{
+    size_t at = 0;
+    for (int i = 0; vq_arch_at(i) && at < len; i++) {
+        const int n = snprintf(buf + at, len - at, "%s%s", i ? ", " : "", vq_arch_at(i)->model_type);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
 vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
 {
     if (m->arch) return VQ_OK;
     const char *type = m->checkpoint.config.model_type;
+    char known[256];
     if (!*type) return vq_fail(e, VQ_E_INPUT, "%s: %s needs a config.json beside the weights; there is none", m->checkpoint.path, what);
-    return vq_fail(e, VQ_E_INPUT,
-                   "%s: %s cannot run architecture \"%s\"; known: llama, mistral, qwen2, qwen3 (data-free recipes work on any)",
-                   m->checkpoint.path, what, type);
+    list_architectures(known, sizeof known);
+    return vq_fail(e, VQ_E_INPUT, "%s: %s cannot run architecture \"%s\"; known: %s (recipes that need no data work on any)",
+                   m->checkpoint.path, what, type, known);
 }
 
 vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs)

@@ -78,7 +78,7 @@ static inline vf decode_float_lanes(const grid_lanes *l, vi code)
 {
     const vi mag = code & (l->mask & ~l->sign);
     const vf small = __builtin_convertvector(mag, vf) * l->down;
-    const vi normal = (mag + ((l->low - 1) << l->mbits)) << (23 - l->mbits);
+    const vi normal = (mag + (l->low - 1) * (1 << l->mbits)) << (23 - l->mbits);
     vi v = vi_pick((mag >> l->mbits) == 0, (vi)small, normal);
     if (l->max_code < (l->mask & ~l->sign)) {
         v = vi_pick(mag > l->max_code, (vi)vf_all(__builtin_nanf("")), v);

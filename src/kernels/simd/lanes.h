@@ -17,6 +17,7 @@
 #define VQ_JOIN(name, isa) VQ_JOIN_(name, isa)
 #define VQ_FN(name) VQ_JOIN(name, VQ_ISA)
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret VQ_FN(name) args;
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL

@@ -32,15 +32,6 @@ static inline vf amax_lanes(const vq_num *num, vf lo, vf hi)
     return num->grid.is_signed ? vf_max(high, low) : high;
 }
 
-/* How far from zero the codes reach: half of the 2^bits - 1 steps of a full-range int, else the largest value. */
-static float reach_of(const vq_num *num)
-{
-    const vq_grid *g = &num->grid;
-    if (g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && num->range == VQ_RANGE_FULL)
-        return (float)((1 << g->bits) - 1) * 0.5F * grid_pow2(-g->frac);
-    return g->max;
-}
-
 /* What one rule needs besides the range. */
 typedef struct rule {
     const groups *g;
@@ -195,7 +186,7 @@ void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_
         return;
     }
     const bool bf16 = num->scale == VQ_SCALE_BF16;
-    rule r = {.g = &g, .arith = num->compat == VQ_COMPAT_CT ? arith : VQ_F32, .type = bf16 ? VQ_BF16 : VQ_F32, .reach = reach_of(num)};
+    rule r = {.g = &g, .arith = num->compat == VQ_COMPAT_CT ? arith : VQ_F32, .type = bf16 ? VQ_BF16 : VQ_F32, .reach = vq_reach(num)};
     r.top = bf16 ? 0x1.fep127F : FLT_MAX;
     r.epsilon = bf16 ? 0x1p-7F : FLT_EPSILON;
     if (num->scale == VQ_SCALE_E8M0)

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "model/kv_cache.h"
 #include "model/op.h"
 
@@ -54,7 +55,8 @@ static void run_tile(const attention *a, int64_t sequence, int64_t head, int64_t
 static void run_tiles(const attention *a, float *scores, int64_t scores_per_thread)
 {
     const int64_t tiles = (a->batch->length + TILE - 1) / TILE, heads = a->node->heads, lanes = a->batch->sequences * heads;
-#pragma omp parallel for schedule(dynamic, 1)
+    const int64_t macs = a->batch->length * (a->batch->position + a->batch->length) * a->q_width * a->batch->sequences;
+#pragma omp parallel for schedule(dynamic, 1) if (macs > VQ_PARALLEL_MIN_MACS)
     for (int64_t task = 0; task < tiles * lanes; task++) {
         const int64_t tile = tiles - 1 - task / lanes, lane = task % lanes;
         run_tile(a, lane / heads, lane % heads, tile, scores + omp_get_thread_num() * scores_per_thread);

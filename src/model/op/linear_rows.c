@@ -1,6 +1,7 @@
 /* linear_rows.c -- weight rows decoded to f32, slice by slice, and the product with them. */
 #include <string.h>
 
+#include "base/parallel.h"
 #include "model/dense.h"
 #include "model/op/linear.h"
 
@@ -42,7 +43,7 @@ static int64_t slice_rows(const vq_linear *l)
 static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, float *out)
 {
     const int64_t plain = l->k - l->arc_s;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rows * l->k_stored > VQ_PARALLEL_MIN)
     for (int64_t r = 0; r < rows; r++) {
         const float *from = stored + r * l->k_stored;
         float *to = out + r * l->k;
@@ -70,7 +71,7 @@ static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t 
 
 static void add_bias(const vq_kernels *kr, const float *bias, float *out, int64_t m, int64_t n, int64_t ld)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (m * n > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < m; t++) kr->add(out + t * ld, bias, (size_t)n);
 }
 

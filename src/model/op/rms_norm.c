@@ -1,4 +1,5 @@
 /* rms_norm.c -- y = x / rms(x) * w over each token's row. */
+#include "base/parallel.h"
 #include "model/dense.h"
 #include "model/op.h"
 
@@ -9,7 +10,7 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     const float *weight = NULL, *in = f->values[n->in[0]];
     VQ_TRY(vq_norm_weight(x, n->name, n->width, &weight, e));
     float *out = f->values[id];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < f->tokens; t++) x->kernels->rms_norm(in + t * n->width, weight, n->eps, (size_t)n->width, out + t * n->width);
     vq_arena_rewind(x->arena, mark);
     return VQ_OK;

@@ -1,6 +1,7 @@
 /* rope.c -- turn the channel pairs (i, i + d/2) of each head by the angles of the token's position. */
 #include <string.h>
 
+#include "base/parallel.h"
 #include "model/op.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
@@ -9,7 +10,7 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     const int64_t half = n->head_dim / 2;
     const float *in = f->values[n->in[0]];
     float *out = f->values[id];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < f->tokens; t++) {
         const int64_t at = t % f->batch->length * half;
         float *row = out + t * n->width;

@@ -1,4 +1,5 @@
 /* silu_mul.c -- y = silu(gate) * up. */
+#include "base/parallel.h"
 #include "model/op.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
@@ -6,7 +7,7 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     (void)e;
     const float *gate = f->values[n->in[0]], *up = f->values[n->in[1]];
     float *out = f->values[id];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < f->tokens; t++)
         f->exec->kernels->silu_mul(gate + t * n->width, up + t * n->width, (size_t)n->width, out + t * n->width);
     return VQ_OK;
