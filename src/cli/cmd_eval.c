@@ -59,8 +59,8 @@ static void show_pair(FILE *out, const json_t *r)
 {
     const double delta = vq_result_real(r, "delta_nll");
     char a[32], b[32];
-    vq_show_field(out, "loss difference", "%+.5f%s   (perplexity %+.2f %%)", delta, spread(a, sizeof a, vq_result_real(r, "delta_nll_stderr")),
-                  100 * expm1(delta));
+    vq_show_field(out, "loss difference", "%+.5f%s   (perplexity %+.2f %%)", delta,
+                  spread(a, sizeof a, vq_result_real(r, "delta_nll_stderr")), 100 * expm1(delta));
     vq_show_field(out, "KL divergence", "%.5f%s", vq_result_real(r, "kl"), spread(b, sizeof b, vq_result_real(r, "kl_stderr")));
     vq_show_field(out, "same top token", "%.2f %%", 100 * vq_result_real(r, "top1_agreement"));
 }
