@@ -38,18 +38,30 @@ static vq_status run_eval(vq_session *s, json_t **result, bool *answer, vq_err *
     return VQ_OK;
 }
 
+/* One window has no spread: then nothing stands behind the figure. */
+static const char *spread(char *buf, size_t len, double error)
+{
+    if (isnan(error)) return "";
+    (void)snprintf(buf, len, " +- %.5f", error);
+    return buf;
+}
+
 /* The error of a perplexity: exp is steep, so the loss's standard error times the perplexity. */
 static void show_perplexity(FILE *out, const char *name, const json_t *r)
 {
     const double ppl = vq_result_real(r, "perplexity"), error = vq_result_real(r, "nll_stderr");
-    vq_show_field(out, name, "%.4f +- %.4f   (loss %.5f +- %.5f)", ppl, ppl * error, vq_result_real(r, "nll"), error);
+    char a[32], b[32];
+    vq_show_field(out, name, "%.4f%s   (loss %.5f%s)", ppl, spread(a, sizeof a, ppl * error), vq_result_real(r, "nll"),
+                  spread(b, sizeof b, error));
 }
 
 static void show_pair(FILE *out, const json_t *r)
 {
-    const double delta = vq_result_real(r, "delta_nll"), error = vq_result_real(r, "delta_nll_stderr");
-    vq_show_field(out, "loss difference", "%+.5f +- %.5f   (perplexity %+.2f %%)", delta, error, 100 * expm1(delta));
-    vq_show_field(out, "KL divergence", "%.5f +- %.5f", vq_result_real(r, "kl"), vq_result_real(r, "kl_stderr"));
+    const double delta = vq_result_real(r, "delta_nll");
+    char a[32], b[32];
+    vq_show_field(out, "loss difference", "%+.5f%s   (perplexity %+.2f %%)", delta,
+                  spread(a, sizeof a, vq_result_real(r, "delta_nll_stderr")), 100 * expm1(delta));
+    vq_show_field(out, "KL divergence", "%.5f%s", vq_result_real(r, "kl"), spread(b, sizeof b, vq_result_real(r, "kl_stderr")));
     vq_show_field(out, "same top token", "%.2f %%", 100 * vq_result_real(r, "top1_agreement"));
 }
 

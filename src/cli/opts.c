@@ -150,7 +150,7 @@ static vq_status parse_long(vq_args *a, unsigned command, int *i, int argc, char
         if (*i + 1 >= argc) return vq_fail(e, VQ_E_RECIPE, "--%s needs a value: %s", f->name, f->value);
         text = argv[++*i];
     }
-    return set_flag(a, f, text, e);
+    return set_flag(a, f, text ? text : "", e);
 }
 
 /* -x, -xVALUE, -x VALUE, and bundles of switches such as -vv. */
@@ -160,7 +160,7 @@ static vq_status parse_letters(vq_args *a, unsigned command, int *i, int argc, c
         const vq_flag *f = find_letter(*p, command);
         if (!f) return vq_fail(e, VQ_E_RECIPE, "unknown option -%c", *p);
         if (!takes_value(f)) {
-            VQ_TRY(set_flag(a, f, NULL, e));
+            VQ_TRY(set_flag(a, f, "", e));
             continue;
         }
         if (!p[1] && *i + 1 >= argc) return vq_fail(e, VQ_E_RECIPE, "-%c needs a value: %s", *p, f->value);

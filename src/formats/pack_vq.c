@@ -1,4 +1,4 @@
-/* pack_vq.c -- the layout of format vq: any number format, any block, ARC. Source: docs of the format, spec/formats-and-quantizers 2.5. */
+/* pack_vq.c -- the layout of format vq: any number format, any block, ARC. Source: docs/format-vq.md, spec/formats-and-quantizers 2.5. */
 #include "formats/layout.h"
 
 /* Rows of per-token scales are a thing of activations. */

@@ -2,7 +2,8 @@
 #ifndef VQ_RUN_MODULE_CHECK_H
 #define VQ_RUN_MODULE_CHECK_H
 
-#include "run/verify.h"
+#include "run/findings.h"
+#include "run/model.h"
 
 typedef struct vq_module_checker {
     const vq_job *job;
@@ -13,8 +14,6 @@ typedef struct vq_module_checker {
     vq_arena *scratch;
 } vq_module_checker;
 
-/* vq_finding -- add a failure. */
-void vq_finding(vq_findings *f, const char *tensor, const char *fmt, ...) VQ_PRINTF(3, 4);
 /* vq_module_check -- one module; failures go to f, a status means that checking itself could not go on. */
 vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char *module, vq_err *e);
 /* vq_against_check -- the error against the original weights is the one that vq.json records. */

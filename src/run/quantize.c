@@ -19,7 +19,8 @@ typedef struct quantization {
     vq_outputs outputs;
     vq_calibration calibration;
     vq_rounded rounded;
-    double started;
+    double started, phase_started;
+    json_t *phases; /* {name: seconds} */
 } quantization;
 
 static double now(void)
@@ -113,16 +114,30 @@ static vq_status check_sqnr(const quantization *q, vq_err *e)
     return VQ_OK;
 }
 
+/* Seconds since the last call go to a phase of the summary. */
+static void phase(quantization *q, const char *name)
+{
+    const double t = now();
+    (void)json_object_set_new(q->phases, name, json_real(t - q->phase_started));
+    q->phase_started = t;
+}
+
 static vq_status make_artifact(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
+    phase(q, "plan");
     VQ_TRY(vq_calibration_run(&q->calibration, &q->plan, o->data, o->tokens, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
+    phase(q, "calibrate");
     VQ_TRY(vq_rounding_maps(&q->rounded, &q->plan, &q->calibration, &q->arena, e));
     VQ_TRY(vq_rounding_write(&q->rounded, &q->plan, &q->calibration, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
+    phase(q, "round");
     VQ_TRY(check_sqnr(q, e));
     VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules, &q->arena, e));
     VQ_TRY(write_manifest(q, e));
-    return verify_own(q, e);
+    phase(q, "manifest");
+    VQ_TRY(verify_own(q, e));
+    phase(q, "verify");
+    return VQ_OK;
 }
 
 static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
@@ -141,6 +156,7 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
         .model = &q->model,
         .rounded = &q->rounded,
         .calibration = calibration_json(&q->calibration),
+        .phases = json_incref(q->phases),
         .seconds = now() - q->started,
         .peak_bytes = q->job->budget.peak,
     };
@@ -149,13 +165,15 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
 
 vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e)
 {
-    quantization q = {.job = job, .o = o, .started = now()};
+    quantization q = {.job = job, .o = o, .started = now(), .phases = json_object()};
+    q.phase_started = q.started;
     vq_arena_init(&q.arena, &job->budget);
     vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
         s = quantize_opened(&q, result, e);
         vq_model_close(&q.model);
     }
+    json_decref(q.phases);
     vq_arena_done(&q.arena);
     return s;
 }

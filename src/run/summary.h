@@ -9,14 +9,15 @@ typedef struct vq_quantize_summary {
     const vq_model *model;
     const vq_rounded *rounded;
     json_t *calibration; /* reference is taken over */
+    json_t *phases;      /* {name: seconds}; reference is taken over */
     double seconds;
     size_t peak_bytes;
 } vq_quantize_summary;
 
 /* vq_quantize_result --
  * {"out","files":[{"name","bytes","sha256"}],"bytes_in","bytes_out","bits_per_weight","modules","worst":[{"name","sqnr_db"}],
- *   "calibration","seconds","peak_bytes"}: new reference in *out. bits_per_weight: everything stored for the quantized layers over their
- * own weights. */
+ *   "calibration","phases":{name: seconds},"seconds","peak_bytes"}: new reference in *out. bits_per_weight: everything stored for the
+ * quantized layers over their own weights. */
 vq_status vq_quantize_result(const vq_quantize_summary *s, vq_arena *a, json_t **out, vq_err *e);
 
 #endif

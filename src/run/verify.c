@@ -2,23 +2,12 @@
 #include "run/verify.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "formats/artifact.h"
 #include "run/manifest.h"
 #include "run/module_check.h"
-
-void vq_finding(vq_findings *f, const char *tensor, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    (void)json_array_append_new(f->failures, json_pack("{s:s, s:s}", "tensor", tensor, "what", text));
-}
 
 static void check_listed(vq_findings *f, const json_t *manifest, json_t *found)
 {
@@ -135,7 +124,7 @@ static vq_status verify_manifest(vq_findings *f, const vq_job *job, const char *
 vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool written_now, const vq_model *against, vq_budget *budget,
                            vq_arena *a, vq_err *e)
 {
-    *f = (vq_findings){.failures = json_array(), .written_now = written_now, .arena = a};
+    *f = (vq_findings){.failures = json_array(), .written_now = written_now};
     if (!vq_is_dir(dir)) {
         json_decref(f->failures);
         return vq_fail(e, VQ_E_INPUT, "%s: not a folder; verify takes the folder that vq quantize wrote", dir);

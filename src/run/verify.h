@@ -2,16 +2,8 @@
 #ifndef VQ_RUN_VERIFY_H
 #define VQ_RUN_VERIFY_H
 
+#include "run/findings.h"
 #include "run/model.h"
-
-typedef struct vq_findings {
-    json_t *failures;   /* array of {"tensor", "what"}; owned */
-    size_t tensors;     /* modules checked */
-    double worst_error; /* decoded by kernels against the reference, relative to the largest magnitude */
-    const char *worst;  /* its module */
-    bool written_now;
-    vq_arena *arena;
-} vq_findings;
 
 /* vq_verify_folder -- checks DIR: manifest, files, modules. Failures are collected; a status other than
  * VQ_OK means that the folder could not be read at all. written_now: vq itself has just hashed the files and checked the values, so

@@ -330,13 +330,14 @@ static void first_target_wins(json_t *q)
 {
     json_t *groups = json_object_get(q, "config_groups"), *other = json_deep_copy(group0(q));
     json_object_set_new(json_object_get(other, "weights"), "group_size", json_integer(16)); /* would not fit the tensors */
-    json_object_set_new(other, "targets", json_pack("[s,s]", "re:a\\.d", "Linear"));
+    json_object_set_new(other, "targets", json_pack("[s,s]", "re:a\\..*", "Linear"));
     json_object_set_new(group0(q), "targets", json_pack("[s,s]", "a.down", "re:^a.up$"));
     json_object_set_new(groups, "group_1", other);
+    json_array_append_new(json_object_get(q, "ignore"), json_string("re:(up|down)")); /* a name must match from its start */
     json_object_set_new(q, "kv_cache_scheme", json_deep_copy(weights(q)));
 }
 
-/* Exact names win over expressions, expressions over the class; a quantized cache is only noted. */
+/* Exact names win over expressions, the first expression over later ones and over the class; a quantized cache is only noted. */
 static void precedence(void **state)
 {
     scratch *s = *state;
