@@ -57,8 +57,7 @@ static vq_status verify(vq_job *job, scratch *s, vq_err *e)
 
 static vq_status eval(vq_job *job, scratch *s, vq_err *e)
 {
-    const vq_eval_options o = {
-        .model = scratch_path(s, "made"), .ref = TINY, .text = TINY "/test.txt", .window = 64, .max_windows = 1};
+    const vq_eval_options o = {.model = scratch_path(s, "made"), .ref = TINY, .text = TINY "/test.txt", .window = 64, .max_windows = 1};
     json_t *result = NULL;
     const vq_status status = vq_run_eval_ppl(job, &o, &result, e);
     if (status == VQ_OK) json_decref(result);

@@ -90,7 +90,8 @@ static void test_every_weight_once(void **state)
 static void test_rules(void **state)
 {
     (void)state;
-    REFUSED(TINY, HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {name: [\"*.dwon_proj\"]}, use: keep}\n" TAIL,
+    REFUSED(TINY,
+            HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {name: [\"*.dwon_proj\"]}, use: keep}\n" TAIL,
             VQ_E_RECIPE, "rule 1 (line 8)", "did you mean 'down_proj'");
     REFUSED(TINY, HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {role: [attn.qq]}, use: keep}\n" TAIL,
             VQ_E_RECIPE, "role 'attn.qq': did you mean 'attn.q'");
@@ -103,12 +104,14 @@ static void test_rules(void **state)
 static void test_fused(void **state)
 {
     (void)state;
-    REFUSED(TINY, HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
-                               "  - {match: {name: [\"*.1.*.k_proj\"]}, use: mxfp4a16}\n" TAIL,
+    REFUSED(TINY,
+            HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
+                         "  - {match: {name: [\"*.1.*.k_proj\"]}, use: mxfp4a16}\n" TAIL,
             VQ_E_RECIPE, "layers.1.self_attn.q_proj", "layers.1.self_attn.k_proj", "nvfp4a16", "mxfp4a16");
     planned t; /* a kept member leaves the others together */
-    if (plan_make(&t, TINY, HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
-                                         "  - {match: {name: [\"*.k_proj\"]}, use: keep}\n" TAIL) != VQ_OK)
+    if (plan_make(&t, TINY,
+                  HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
+                               "  - {match: {name: [\"*.k_proj\"]}, use: keep}\n" TAIL) != VQ_OK)
         fail_msg("%s", t.err.text);
     const vq_plan_weight *q = weight(&t.plan, "model.layers.0.self_attn.q_proj"), *v = weight(&t.plan, "model.layers.0.self_attn.v_proj");
     assert_int_equal(q->group, v->group);
@@ -144,7 +147,7 @@ static void stranger(scratch *s, const char *header, size_t data)
     scratch_safetensors(s, "model.safetensors", header, -1, data);
 }
 
-#define MATRIX(name, type, rows, cols, from, to) \
+#define MATRIX(name, type, rows, cols, from, to)                                                                                           \
     "\"" name "\":{\"dtype\":\"" type "\",\"shape\":[" #rows "," #cols "],\"data_offsets\":[" #from "," #to "]}"
 #define ALL_INT4 HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: int4-g64}\n" TAIL
 
@@ -152,8 +155,8 @@ static void test_unknown_architecture(void **state)
 {
     scratch *s = *state;
     stranger(s,
-             "{" MATRIX("layers.7.q_proj.weight", "F32", 2, 64, 0, 512) "," MATRIX("layers.7.k_proj.weight", "F32", 2, 64, 512, 1024) "," MATRIX(
-                 "other.weight", "BF16", 2, 128, 1024, 1536) "}",
+             "{" MATRIX("layers.7.q_proj.weight", "F32", 2, 64, 0, 512) "," MATRIX(
+                 "layers.7.k_proj.weight", "F32", 2, 64, 512, 1024) "," MATRIX("other.weight", "BF16", 2, 128, 1024, 1536) "}",
              1536);
     planned t;
     if (plan_make(&t, s->dir, ALL_INT4) != VQ_OK) fail_msg("%s", t.err.text);
