@@ -43,7 +43,8 @@ vq_super vq_format_super(vq_format f, vq_super s)
         const vq_super d = vq_super_as_divisor(s);
         return (vq_super){.value = d.value <= FLT_MAX ? d.value : FLT_MAX, .divides = true};
     }
-    return s.divides ? (vq_super){.value = 1 / s.value} : s;
+    if (s.divides) s = (vq_super){.value = 1 / s.value};
+    return s;
 }
 
 static vq_status not_held(vq_format f, const vq_module *m, vq_err *e)

@@ -75,6 +75,7 @@ static void wide_group(const row *r, int64_t from, int64_t n, int64_t g)
     } else {
         float lo, hi;
         r->kr->range_blocks(r->x + from, (size_t)n, (size_t)n, &lo, &hi);
+        /* cppcheck-suppress ctuuninitvar ; only p.groups is read, and that is set */
         scale_of_ranges(r, &lo, &hi, &p);
     }
     for (int64_t i = 0; i < n; i += PIECE) {
