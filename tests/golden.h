@@ -10,8 +10,10 @@
 static inline const char *golden_path(char *buf, size_t len, const char *rest)
 {
     const char *root = getenv("VQ_GOLDEN"), *shared = getenv("VQ_SHARED");
-    if (root) snprintf(buf, len, "%s/%s", root, rest);
-    else if (shared) snprintf(buf, len, "%s/golden/%s", shared, rest);
+    if (root)
+        snprintf(buf, len, "%s/%s", root, rest);
+    else if (shared)
+        snprintf(buf, len, "%s/golden/%s", shared, rest);
     if ((!root && !shared) || access(buf, R_OK) != 0) {
         printf("SKIP: reference data %s not found (set VQ_SHARED or VQ_GOLDEN)\n", rest);
         exit(77);

@@ -9,10 +9,12 @@
 
 #define VQ_MAX_DIMS 8
 
+/* clang-format off */
 typedef enum vq_dtype {
     VQ_BOOL, VQ_F4, VQ_F6_E2M3, VQ_F6_E3M2, VQ_U8, VQ_I8, VQ_F8_E5M2, VQ_F8_E4M3, VQ_F8_E8M0, VQ_F8_E4M3FNUZ, VQ_F8_E5M2FNUZ,
     VQ_I16, VQ_U16, VQ_F16, VQ_BF16, VQ_I32, VQ_U32, VQ_F32, VQ_C64, VQ_F64, VQ_I64, VQ_U64, VQ_DTYPES
 } vq_dtype;
+/* clang-format on */
 
 /* vq_tensor -- name, type and shape of a stored tensor; data is borrowed (mapped file or arena), possibly unaligned. */
 typedef struct vq_tensor {

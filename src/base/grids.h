@@ -4,7 +4,7 @@
 
 #include "base/num.h"
 
-/* clang-format off: a table */
+/* clang-format off */
 /*                    kind            signed bits  e  m bias frac  bfp  max_code    max */
 #define VQ_GRID_E2M1  {VQ_GRID_FLOAT, true,   4,   2, 1,   1,  0, false, 0x07,        6.0F}
 #define VQ_GRID_E2M3  {VQ_GRID_FLOAT, true,   6,   2, 3,   1,  0, false, 0x1f,        7.5F}

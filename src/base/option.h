@@ -12,10 +12,10 @@ typedef enum vq_option_type { VQ_OPT_INT, VQ_OPT_REAL, VQ_OPT_BOOL, VQ_OPT_CHOIC
 typedef struct vq_option {
     const char *name;
     vq_option_type type;
-    const char *def;      /* default as text */
-    double min, max;      /* INT, REAL: legal range */
-    const char *choices;  /* CHOICE: "a|b|c" */
-    const char *doc;      /* one line, with source */
+    const char *def;     /* default as text */
+    double min, max;     /* INT, REAL: legal range */
+    const char *choices; /* CHOICE: "a|b|c" */
+    const char *doc;     /* one line, with source */
 } vq_option;
 
 #define VQ_MAX_OPTIONS 16
@@ -23,7 +23,7 @@ typedef struct vq_option_value {
     int64_t i;
     double r;
     bool b;
-    const char *s;        /* points into choices' owner or the recipe's arena */
+    const char *s; /* points into choices' owner or the recipe's arena */
 } vq_option_value;
 typedef struct vq_option_set {
     const vq_option *table;
@@ -32,7 +32,8 @@ typedef struct vq_option_set {
 
 /* vq_option_defaults -- every value at its default. */
 void vq_option_defaults(vq_option_set *s, const vq_option *table);
-/* vq_option_parse -- set one option from text; VQ_E_RECIPE: unknown (names the nearest), wrong type, out of range. text must outlive the set. */
+/* vq_option_parse -- set one option from text; VQ_E_RECIPE: unknown (names the nearest), wrong type, out of range. text must outlive the
+ * set. */
 vq_status vq_option_parse(vq_option_set *s, const char *name, const char *text, vq_err *e);
 const vq_option_value *vq_option_get(const vq_option_set *s, const char *name);
 /* vq_nearest -- the candidate with the smallest edit distance to name, NULL when none is near. */

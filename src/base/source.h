@@ -9,18 +9,18 @@
 
 /* One linear as stored. */
 typedef struct vq_linear {
-    const char *name;        /* module, without ".weight" */
-    int64_t n, k;            /* out and in features of the layer itself */
-    int64_t k_stored;        /* columns of the stored weight: k, or k + s with ARC */
+    const char *name; /* module, without ".weight" */
+    int64_t n, k;     /* out and in features of the layer itself */
+    int64_t k_stored; /* columns of the stored weight: k, or k + s with ARC */
     bool quantized;
-    vq_tensor dense;         /* the weight when not quantized */
-    vq_tensor bias;          /* data NULL when there is none */
-    vq_scheme scheme;        /* when quantized: how weight and input are stored and computed */
-    vq_super act_super;      /* static second scale of the input (value 0: dynamic, from the absolute maximum of the token row) */
-    float act_scale;         /* static per-tensor input scale; 0 when dynamic */
-    int16_t act_zero;        /* its zero point (asymmetric static inputs) */
+    vq_tensor dense;          /* the weight when not quantized */
+    vq_tensor bias;           /* data NULL when there is none */
+    vq_scheme scheme;         /* when quantized: how weight and input are stored and computed */
+    vq_super act_super;       /* static second scale of the input (value 0: dynamic, from the absolute maximum of the token row) */
+    float act_scale;          /* static per-tensor input scale; 0 when dynamic */
+    int16_t act_zero;         /* its zero point (asymmetric static inputs) */
     const int32_t *arc_order; /* [k] gather of the input, NULL without ARC */
-    int64_t arc_s;           /* augmented channels */
+    int64_t arc_s;            /* augmented channels */
 } vq_linear;
 
 typedef struct vq_source vq_source;

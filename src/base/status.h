@@ -35,10 +35,10 @@ vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...) VQ_PRINTF(3
 vq_status vq_at(vq_err *e, const char *fmt, ...) VQ_PRINTF(2, 3);
 
 /* VQ_TRY -- pass an error up unchanged. */
-#define VQ_TRY(call)                        \
-    do {                                    \
-        const vq_status try_status = (call); \
-        if (try_status != VQ_OK) return try_status; \
+#define VQ_TRY(call)                                                                                                                       \
+    do {                                                                                                                                   \
+        const vq_status try_status = (call);                                                                                               \
+        if (try_status != VQ_OK) return try_status;                                                                                        \
     } while (0)
 
 #endif

@@ -10,7 +10,7 @@
 
 typedef struct vq_watch {
     void *ctx;
-    void (*line)(void *ctx, int level, const char *text);                            /* level 0 always, 1 -v, 2 -vv */
+    void (*line)(void *ctx, int level, const char *text);                              /* level 0 always, 1 -v, 2 -vv */
     void (*warning)(void *ctx, const char *code, const char *where, const char *text); /* code: stable short id */
     void (*progress)(void *ctx, const char *phase, int64_t done, int64_t total);
     const volatile sig_atomic_t *stop; /* nonzero: leave at the next step */

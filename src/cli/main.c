@@ -177,8 +177,8 @@ static int usage_error(const char *text)
     return VQ_E_RECIPE;
 }
 
-/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs want the cores too (any CI machine), that costs
- * several times the work itself. The runtimes read these variables before main, so they are set once and the program starts anew. */
+/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs want the cores too (any CI machine), that
+ * costs several times the work itself. The runtimes read these variables before main, so they are set once and the program starts anew. */
 static void start_with_short_spin(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;

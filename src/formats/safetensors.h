@@ -26,20 +26,23 @@ typedef struct vq_st_set {
     vq_tensor **sorted; /* all tensors by name, for vq_st_find */
     size_t count;
 } vq_st_set;
-/* vq_st_set_open -- PATH is a .safetensors file, an index.json, or a folder holding model.safetensors or model.safetensors.index.json (or exactly one
+/* vq_st_set_open -- PATH is a .safetensors file, an index.json, or a folder holding model.safetensors or model.safetensors.index.json (or
+ * exactly one
  *   *.safetensors). Refuses names with '/' or '..', missing shards, a tensor in two shards, a map that disagrees with the shards. */
 vq_status vq_st_set_open(vq_st_set *s, const char *path, vq_arena *a, vq_err *e);
 void vq_st_set_close(vq_st_set *s);
 const vq_tensor *vq_st_find(const vq_st_set *s, const char *name); /* NULL when absent */
 
 /* The writer: declare every tensor, open, write in any order, commit. Shards of at most shard_bytes (0: one file); inside a shard tensors
- * are ordered by element size descending, then by declaration, so that each is aligned. File names model.safetensors, or model-00001-of-0000N.safetensors
- * and model.safetensors.index.json. Files are DIR/NAME.part until commit. */
+ * are ordered by element size descending, then by declaration, so that each is aligned. File names model.safetensors, or
+ * model-00001-of-0000N.safetensors and model.safetensors.index.json. Files are DIR/NAME.part until commit. */
 typedef struct vq_st_writer vq_st_writer;
 vq_status vq_st_writer_new(vq_st_writer **w, vq_arena *a, vq_err *e);
-/* declare -- name is copied. Returns the tensor's handle in *id. VQ_E_BUG: after open. VQ_E_INPUT: a shape that overflows or has partial bytes. */
+/* declare -- name is copied. Returns the tensor's handle in *id. VQ_E_BUG: after open. VQ_E_INPUT: a shape that overflows or has partial
+ * bytes. */
 vq_status vq_st_writer_declare(vq_st_writer *w, const char *name, vq_dtype t, const int64_t *shape, int ndim, int64_t *id, vq_err *e);
-/* open -- lay out and reserve every file in the folder DIR, which exists. VQ_E_BUG: a name was declared twice. VQ_E_LIMIT: no space; nothing is left. */
+/* open -- lay out and reserve every file in the folder DIR, which exists. VQ_E_BUG: a name was declared twice. VQ_E_LIMIT: no space;
+ * nothing is left. */
 vq_status vq_st_writer_open(vq_st_writer *w, const char *dir, uint64_t shard_bytes, vq_err *e);
 /* write -- n bytes at byte `at` of the tensor. Thread-safe. */
 vq_status vq_st_writer_write(vq_st_writer *w, int64_t id, uint64_t at, const void *data, size_t n, vq_err *e);

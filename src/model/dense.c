@@ -1,6 +1,6 @@
 /* dense.c -- dense tensors to f32 with the kernels of this machine, after checking that they hold what the graph expects. */
-#include "base/parallel.h"
 #include "model/dense.h"
+#include "base/parallel.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,8 @@
 vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count, int64_t cols, float *out, vq_err *e);
 
 /* vq_dense_gather -- the same for rows[count] in any order. */
-vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_t *rows, int64_t count, int64_t cols, float *out, vq_err *e);
+vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_t *rows, int64_t count, int64_t cols, float *out,
+                          vq_err *e);
 
 /* vq_dense_vector -- n elements of t as f32 in the arena; VQ_E_INPUT when it holds another number of them. */
 vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, const float **out, vq_err *e);

@@ -20,8 +20,8 @@ typedef struct vq_round_job {
 
 typedef struct vq_rounder {
     const char *name, *doc, *source;
-    const vq_option *options;     /* ends with name NULL */
-    unsigned needs;               /* vq_need bits */
+    const vq_option *options; /* ends with name NULL */
+    unsigned needs;           /* vq_need bits */
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
 } vq_rounder;

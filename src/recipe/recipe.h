@@ -14,26 +14,28 @@ typedef enum vq_data_kind { VQ_KIND_TEXT, VQ_KIND_TOKENS } vq_data_kind;
 
 typedef struct vq_calib_recipe {
     vq_data data;
-    const char *path;        /* VQ_DATA_PATH */
+    const char *path; /* VQ_DATA_PATH */
     vq_data_kind kind;
     int64_t samples, seqlen;
     uint64_t seed;
-    bool random;             /* select: random; else first */
+    bool random; /* select: random; else first */
 } vq_calib_recipe;
 
 typedef struct vq_rule_recipe {
-    const char **roles; int nroles;  /* globs; 0: any */
-    const char **names; int nnames;  /* globs or re:REGEX; 0: any */
-    int layer_first, layer_last;     /* -1 -1: any */
+    const char **roles;
+    int nroles; /* globs; 0: any */
+    const char **names;
+    int nnames;                  /* globs or re:REGEX; 0: any */
+    int layer_first, layer_last; /* -1 -1: any */
     bool keep;
-    const vq_scheme *scheme;         /* when not keep; always has a weight */
+    const vq_scheme *scheme; /* when not keep; always has a weight */
     bool optional;
     int line;
-    const char *text;                /* "rule 2 (line 14)" */
+    const char *text; /* "rule 2 (line 14)" */
 } vq_rule_recipe;
 
 typedef struct vq_pass_recipe {
-    const char *name;        /* "arc", or the rounder's method for the round pass */
+    const char *name; /* "arc", or the rounder's method for the round pass */
     bool round;
     vq_option_set options;
     int line;
@@ -42,35 +44,44 @@ typedef struct vq_pass_recipe {
 typedef struct vq_recipe {
     const char *name, *about, *source;
     vq_calib_recipe calib;
-    const vq_scheme **schemes; int nschemes; /* every scheme that a rule uses, once, in order of first use */
-    vq_rule_recipe *rules; int nrules;
-    vq_pass_recipe *passes; int npasses; /* transforms in order, last the rounder */
-    const char *format;      /* "compressed-tensors" | "vq" */
-    const char *runtime;     /* NULL */
-    uint64_t shard;          /* bytes, 0: one file */
-    double min_sqnr_db;      /* check, -inf when absent */
-    const char *path;        /* file it came from */
-    const char *resolved;    /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */
+    const vq_scheme **schemes;
+    int nschemes; /* every scheme that a rule uses, once, in order of first use */
+    vq_rule_recipe *rules;
+    int nrules;
+    vq_pass_recipe *passes;
+    int npasses;          /* transforms in order, last the rounder */
+    const char *format;   /* "compressed-tensors" | "vq" */
+    const char *runtime;  /* NULL */
+    uint64_t shard;       /* bytes, 0: one file */
+    double min_sqnr_db;   /* check, -inf when absent */
+    const char *path;     /* file it came from */
+    const char *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */
 } vq_recipe;
 
 /* What recipe may know of passes without including quant: run hands it the tables. */
 typedef struct vq_pass_table {
     const vq_option *(*transform)(const char *name); /* options of a transform, NULL when unknown */
     const vq_option *(*rounder)(const char *name);
-    const char *const *names; int nnames;            /* for "did you mean" */
+    const char *const *names;
+    int nnames; /* for "did you mean" */
 } vq_pass_table;
 
 /* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the current folder, then among `shipped`).
  *   sets: "calib.samples=64" overrides. VQ_E_RECIPE with file:line:column and the nearest known key. */
-typedef struct vq_shipped { const char *name; const char *text; } vq_shipped;
+typedef struct vq_shipped {
+    const char *name;
+    const char *text;
+} vq_shipped;
 /* n bytes of YAML instead of a file; `file` names them in messages. */
-vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
-                          vq_err *e);
-vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e);
+vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets,
+                          const vq_pass_table *t, vq_arena *a, vq_err *e);
+vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
+                         vq_err *e);
 extern const vq_shipped vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
 
 /* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. role, name: as in the graph ("attn.q",
- *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that names layers).  test tests/unit/test_match.c */
+ *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that names layers).  test tests/unit/test_match.c
+ */
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
 
 #endif

@@ -133,7 +133,7 @@ static void test_broken_files(void **state)
         {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}}",
          "\"x\""},
         {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_"
-                           "tokens\":{\"x\":{\"ids\":[99]}}}}",
+         "tokens\":{\"x\":{\"ids\":[99]}}}}",
          "outside the vocabulary"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
