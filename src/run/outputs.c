@@ -6,32 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "." and ".." have no name to build on: take the folder's own. */
+static const char *named_path(const char *model, vq_arena *a, vq_err *e)
+{
+    const char *leaf = vq_base_name(model);
+    if (strcmp(leaf, ".") != 0 && strcmp(leaf, "..") != 0) return model;
+    char *full = realpath(model, NULL);
+    const char *copy = vq_arena_text(a, e, "%s", full ? full : model);
+    free(full);
+    return copy;
+}
+
 /* "dir/model.safetensors" -> "dir/model.RECIPE", "dir/model/" -> "dir/model.RECIPE". */
-static char *default_name(const char *model, const char *recipe, vq_arena *a, vq_err *e)
+static char *default_name(const char *given, const char *recipe, vq_arena *a, vq_err *e)
 {
     static const char suffix[] = ".safetensors";
+    const char *model = named_path(given, a, e);
+    if (!model) return NULL;
     size_t n = strlen(model);
     while (n > 1 && model[n - 1] == '/') n--;
     if (n > sizeof suffix - 1 && strncmp(model + n - (sizeof suffix - 1), suffix, sizeof suffix - 1) == 0) n -= sizeof suffix - 1;
     return vq_arena_text(a, e, "%.*s.%s", (int)n, model, recipe);
-}
-
-/* --force replaces what vq wrote, or an empty folder; never someone's files, nor the model that is about to be read. */
-static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e)
-{
-    const char *const *inside;
-    size_t n = 1;
-    if (!vq_exists(name)) return VQ_OK;
-    if (!force)
-        return vq_fail(e, VQ_E_RECIPE, "%s exists already; remove it, choose another folder with -o, or replace it with --force", name);
-    if (vq_is_dir(name)) VQ_TRY(vq_list_dir(name, a, &inside, &n, e));
-    const char *manifest = vq_join(a, name, VQ_MANIFEST_NAME, e);
-    if (!manifest) return e->status;
-    if (n == 0 || vq_exists(manifest)) return VQ_OK;
-    return vq_fail(
-        e, VQ_E_RECIPE,
-        "%s exists already and vq did not write it; --force replaces only what vq wrote: remove it, or choose another folder with -o",
-        name);
 }
 
 vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, vq_arena *a, vq_err *e)
