@@ -29,6 +29,24 @@ static char *default_name(const char *given, const char *recipe, vq_arena *a, vq
     return vq_arena_text(a, e, "%.*s.%s", (int)n, model, recipe);
 }
 
+/* --force replaces what vq wrote, or an empty folder; never someone's files, nor the model that is about to be read. */
+static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e)
+{
+    const char *const *inside;
+    size_t n = 1;
+    if (!vq_exists(name)) return VQ_OK;
+    if (!force)
+        return vq_fail(e, VQ_E_RECIPE, "%s exists already; remove it, choose another folder with -o, or replace it with --force", name);
+    if (vq_is_dir(name)) VQ_TRY(vq_list_dir(name, a, &inside, &n, e));
+    const char *manifest = vq_join(a, name, VQ_MANIFEST_NAME, e);
+    if (!manifest) return e->status;
+    if (n == 0 || vq_exists(manifest)) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_RECIPE,
+        "%s exists already and vq did not write it; --force replaces only what vq wrote: remove it, or choose another folder with -o",
+        name);
+}
+
 vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, vq_arena *a, vq_err *e)
 {
     char *name = out ? vq_arena_text(a, e, "%s", out) : default_name(model, recipe, a, e);
