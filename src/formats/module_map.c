@@ -56,7 +56,8 @@ static vq_status check_stray(const vq_module_map *m, const vq_tensor *t, vq_aren
     if (!known || (strcmp(suffix, "weight") == 0 && !holds_codes(t))) return VQ_OK;
     const vq_arena_mark here = vq_arena_here(a);
     const char *name = module_of(t->name, a, e);
-    const vq_stored_module *s = name ? vq_module_map_find(m, name) : NULL;
+    if (!name) return VQ_E_LIMIT;
+    const vq_stored_module *s = vq_module_map_find(m, name);
     bool used = false;
     for (int i = 0; s && i < VQ_LAYOUT_FIELDS; i++) used |= s->tensors[i] == t;
     vq_arena_rewind(a, here);

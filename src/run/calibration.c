@@ -81,7 +81,7 @@ static vq_status find_samples(vq_calibration *c, const vq_plan *p, const char *d
                               vq_samples *s, vq_arena *a, vq_err *e)
 {
     const vq_calib_recipe *r = &p->recipe->calib;
-    if (data) return samples_from_file(c, p, data, tokens, s, a, e);
+    if (data) return samples_from_file(c, p, data, tokens || r->kind == VQ_KIND_TOKENS, s, a, e);
     if (r->data == VQ_DATA_PATH) return samples_from_file(c, p, r->path, r->kind == VQ_KIND_TOKENS, s, a, e);
     if (r->data == VQ_DATA_SELF) return samples_from_model(c, p, x, job, s, a, e);
     return vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs calibration text; give it with --data FILE", p->recipe->path);

@@ -21,18 +21,23 @@ static uint64_t weight_peak(const vq_plan_weight *w)
     const uint64_t elements = (uint64_t)w->tensor->shape[0] * (uint64_t)w->tensor->shape[1];
     if (!w->quantized) return 0;
     const uint64_t code = w->scheme.weight.grid.bits > 8 ? 2 : 1;
-    return elements * (4 + 2 * code) + elements / 2; /* f32, codes (twice with ARC), packed and scales */
+    return elements * (4 + 2 * code) + elements * 3 / 2; /* f32, codes (twice with ARC), packed and scales */
 }
 
-uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job)
+uint64_t vq_plan_round_bytes(const vq_plan *p)
 {
     uint64_t peak = 0;
     for (int i = 0; i < p->nweights; i++) {
         const uint64_t bytes = weight_peak(&p->weights[i]);
         if (bytes > peak) peak = bytes;
     }
-    const uint64_t calib = p->needs ? vq_calibration_bytes(p, job) : 0;
-    return (calib > peak ? calib : peak) + ((uint64_t)8 << 20);
+    return peak;
+}
+
+uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job)
+{
+    const uint64_t round = vq_plan_round_bytes(p), calib = p->needs ? vq_calibration_bytes(p, job) : 0;
+    return (calib > round ? calib : round) + ((uint64_t)8 << 20);
 }
 
 /* Bytes that a weight takes when stored; ARC's extra channels are only known after calibration. */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/outputs.h"
 #include "run/rounding.h"
@@ -19,6 +20,7 @@ typedef struct quantization {
     vq_outputs outputs;
     vq_calibration calibration;
     vq_rounded rounded;
+    vq_input_hash inputs;
     double started, phase_started;
     json_t *phases; /* {name: seconds} */
 } quantization;
@@ -48,18 +50,6 @@ static vq_status check_memory(const quantization *q, vq_err *e)
                    (unsigned long long)q->plan.peak_bytes, limit);
 }
 
-static json_t *input_json(const quantization *q)
-{
-    json_t *list = json_array();
-    const vq_st_set *s = &q->model.checkpoint.weights;
-    for (size_t i = 0; i < s->nfiles; i++) {
-        char sha[VQ_SHA256_TEXT];
-        vq_sha256_of(s->files[i].map.data, s->files[i].map.size, sha);
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", vq_base_name(s->files[i].path), "sha256", sha));
-    }
-    return list;
-}
-
 static json_t *tensors_json(const vq_rounded *r)
 {
     json_t *all = json_object();
@@ -83,7 +73,7 @@ static vq_status write_manifest(quantization *q, vq_err *e)
     json_t *files;
     VQ_TRY(vq_manifest_files(q->outputs.work, &files, &q->arena, e));
     json_t *root = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o}", "schema", "vq.artifact/1", "vq", VQ_VERSION, "recipe", "name",
-                             q->recipe.name, "yaml", q->recipe.resolved, "inputs", input_json(q), "calibration",
+                             q->recipe.name, "yaml", q->recipe.resolved, "inputs", vq_input_hash_json(&q->inputs), "calibration",
                              calibration_json(&q->calibration), "tensors", tensors_json(&q->rounded), "files", files);
     const vq_status s = vq_manifest_write(q->outputs.work, root, e);
     json_decref(root);
@@ -145,7 +135,8 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
     VQ_TRY(check_memory(q, e));
     const vq_quantize_options *o = q->o;
     VQ_TRY(vq_outputs_open(&q->outputs, o->model, q->recipe.name, o->out, o->force, &q->arena, e));
-    vq_status s = make_artifact(q, e);
+    vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads, &q->arena, e);
+    if (s == VQ_OK) s = make_artifact(q, e);
     if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, e);
     if (s != VQ_OK) {
         vq_outputs_drop(&q->outputs);
@@ -171,6 +162,7 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **re
     vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
         s = quantize_opened(&q, result, e);
+        vq_input_hash_end(&q.inputs);
         vq_model_close(&q.model);
     }
     json_decref(q.phases);

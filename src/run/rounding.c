@@ -210,7 +210,8 @@ vq_status vq_rounding_write(vq_rounded *r, const vq_plan *p, const vq_calibratio
     vq_arena scratch;
     vq_arena_init(&scratch, budget);
     stage s = {.r = r, .p = p, .c = c, .job = job, .scratch = &scratch};
-    vq_status status = vq_st_writer_new(&s.writer, a, e);
+    vq_status status = vq_arena_reserve(&scratch, vq_plan_round_bytes(p), "largest weight", e);
+    if (status == VQ_OK) status = vq_st_writer_new(&s.writer, a, e);
     if (status == VQ_OK) {
         status = write_all(&s, dir, a, e);
         vq_st_writer_drop(s.writer);

@@ -1,0 +1,151 @@
+/* test_fault_run.c -- whole commands whose n-th request for memory fails, for n = 1, 2, 3 ... until the command passes: each failure says
+ * that memory ran out, nothing leaks (sanitizers look), and no output stands under its final or its working name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "run/run.h"
+#include "scratch.h"
+
+#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
+
+typedef vq_status (*command)(vq_job *job, scratch *s, vq_err *e);
+
+static vq_status quantize(vq_job *job, const char *recipe, const char *const *sets, int nsets, const char *out, vq_err *e)
+{
+    const vq_quantize_options o = {.model = TINY, .recipe = recipe, .sets = sets, .nsets = nsets, .out = out};
+    json_t *result = NULL;
+    const vq_status s = vq_run_quantize(job, &o, &result, e);
+    if (s == VQ_OK) json_decref(result);
+    return s;
+}
+
+static vq_status quantize_data_free(vq_job *job, scratch *s, vq_err *e)
+{
+    return quantize(job, "nvfp4a16", NULL, 0, scratch_path(s, "out"), e);
+}
+
+static vq_status quantize_calibrated(vq_job *job, scratch *s, vq_err *e)
+{
+    static const char *const sets[] = {"calib.samples=1", "calib.seqlen=32"};
+    return quantize(job, "nvfp4-arc", sets, 2, scratch_path(s, "out"), e);
+}
+
+static vq_status plan(vq_job *job, scratch *s, vq_err *e)
+{
+    (void)s;
+    const vq_quantize_options o = {.model = TINY, .recipe = "nvfp4-arc"};
+    json_t *result = NULL;
+    bool fits;
+    const vq_status status = vq_run_plan(job, &o, &result, &fits, e);
+    if (status == VQ_OK) json_decref(result);
+    return status;
+}
+
+static vq_status verify(vq_job *job, scratch *s, vq_err *e)
+{
+    json_t *result = NULL;
+    bool ok = false;
+    const vq_status status = vq_run_verify(job, scratch_path(s, "made"), TINY, &result, &ok, e);
+    if (status != VQ_OK) return status;
+    json_decref(result);
+    assert_true(ok);
+    return VQ_OK;
+}
+
+static vq_status eval(vq_job *job, scratch *s, vq_err *e)
+{
+    const vq_eval_options o = {.model = scratch_path(s, "made"), .ref = TINY, .text = TINY "/test.txt", .window = 64, .max_windows = 1};
+    json_t *result = NULL;
+    const vq_status status = vq_run_eval_ppl(job, &o, &result, e);
+    if (status == VQ_OK) json_decref(result);
+    return status;
+}
+
+static vq_status inspect(vq_job *job, scratch *s, vq_err *e)
+{
+    json_t *result = NULL;
+    const vq_status status = vq_run_inspect(job, scratch_path(s, "made"), &result, e);
+    if (status == VQ_OK) json_decref(result);
+    return status;
+}
+
+static vq_job job_new(size_t fail_in)
+{
+    vq_job job = {.threads = 1, .budget = {.fail_in = fail_in}};
+    assert_int_equal(vq_kernels_select(&job.kernels, NULL, false, NULL), VQ_OK);
+    return job;
+}
+
+static void nothing_left(scratch *s, size_t n)
+{
+    if (vq_exists(scratch_path(s, "out"))) fail_msg("request %zu: an output is left", n);
+    if (vq_exists(scratch_path(s, "out.run"))) fail_msg("request %zu: the working folder is left", n);
+}
+
+/* Every request of the first hundred, then ever larger steps: the later ones repeat what was done for other tensors. */
+static void fail_each(scratch *s, command run)
+{
+    vq_status status = VQ_E_LIMIT;
+    size_t n = 1, runs = 0;
+    for (; status != VQ_OK; n += n < 100 ? 1 : n / 25, runs++) {
+        vq_err e = {0};
+        vq_job job = job_new(n);
+        status = run(&job, s, &e);
+        if (status == VQ_OK) break;
+        if (status != VQ_E_LIMIT) fail_msg("request %zu: status %d: %s", n, (int)status, e.text);
+        nothing_left(s, n);
+        if (job.budget.used) fail_msg("request %zu: %zu bytes are still held", n, job.budget.used);
+    }
+    assert_true(runs > 10);
+    assert_int_equal(vq_remove_tree(scratch_path(s, "out"), NULL), VQ_OK);
+}
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0) return -1;
+    vq_err e = {0};
+    vq_job job = job_new(0);
+    return quantize(&job, "nvfp4a16", NULL, 0, scratch_path(*state, "made"), &e) == VQ_OK ? 0 : -1;
+}
+
+static void test_plan(void **state)
+{
+    fail_each(*state, plan);
+}
+
+static void test_quantize(void **state)
+{
+    fail_each(*state, quantize_data_free);
+}
+
+static void test_quantize_calibrated(void **state)
+{
+    fail_each(*state, quantize_calibrated);
+}
+
+static void test_verify(void **state)
+{
+    fail_each(*state, verify);
+}
+
+static void test_eval(void **state)
+{
+    fail_each(*state, eval);
+}
+
+static void test_inspect(void **state)
+{
+    fail_each(*state, inspect);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan),   cmocka_unit_test(test_quantize), cmocka_unit_test(test_quantize_calibrated),
+        cmocka_unit_test(test_verify), cmocka_unit_test(test_eval),     cmocka_unit_test(test_inspect),
+    };
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
