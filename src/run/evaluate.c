@@ -167,6 +167,13 @@ static void sum_window(const evaluation *v, int64_t w, int64_t row)
     if (v->paired) v->ref.nll[w] = ref / (double)v->length;
 }
 
+static vq_status check_loss(const side *s, int64_t w, vq_err *e)
+{
+    if (isfinite(s->nll[w])) return VQ_OK;
+    return vq_fail(e, VQ_E_NUMERIC, "%s: the loss of window %lld is not finite: check the weights of the last norm and of the head",
+                   s->model.checkpoint.path, (long long)w);
+}
+
 static vq_status run_chunk(evaluation *v, int64_t w0, int64_t n, vq_err *e)
 {
     const vq_batch b = {.sequences = n, .length = v->length};
@@ -175,7 +182,11 @@ static vq_status run_chunk(evaluation *v, int64_t w0, int64_t n, vq_err *e)
     if (v->paired) VQ_TRY(run_side(v, &v->ref, &b, e));
     VQ_TRY(vq_likelihood(&v->m.exec, v->m.normed, v->paired ? &v->ref.exec : NULL, v->ref.normed, n * v->length, v->target, v->m.scores,
                          v->ref.scores, v->pairs, e));
-    for (int64_t i = 0; i < n; i++) sum_window(v, w0 + i, i * v->length);
+    for (int64_t i = 0; i < n; i++) {
+        sum_window(v, w0 + i, i * v->length);
+        VQ_TRY(check_loss(&v->m, w0 + i, e));
+        if (v->paired) VQ_TRY(check_loss(&v->ref, w0 + i, e));
+    }
     return VQ_OK;
 }
 

@@ -20,6 +20,9 @@ vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e);
 void vq_model_close(vq_model *m);
 /* vq_model_need_graph -- VQ_E_INPUT that names the architecture and what is missing, when there is no graph. `what`: "vq eval ppl". */
 vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e);
+/* vq_model_check -- every tensor of the graph is there, with the type and shape that config.json asks for; VQ_E_INPUT names the first one
+ * that is not. Reads no data; true of any model without a graph. test tests/cli/bad_models.sh */
+vq_status vq_model_check(const vq_model *m, vq_err *e);
 /* vq_model_exec -- an executor over the model's own source; scratch in `a`. */
 vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs);
 

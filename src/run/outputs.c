@@ -6,10 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "." and ".." have no name to build on: take the folder's own. */
+static const char *named_path(const char *model, vq_arena *a, vq_err *e)
+{
+    const char *leaf = vq_base_name(model);
+    if (strcmp(leaf, ".") != 0 && strcmp(leaf, "..") != 0) return model;
+    char *full = realpath(model, NULL);
+    const char *copy = vq_arena_text(a, e, "%s", full ? full : model);
+    free(full);
+    return copy;
+}
+
 /* "dir/model.safetensors" -> "dir/model.RECIPE", "dir/model/" -> "dir/model.RECIPE". */
-static char *default_name(const char *model, const char *recipe, vq_arena *a, vq_err *e)
+static char *default_name(const char *given, const char *recipe, vq_arena *a, vq_err *e)
 {
     static const char suffix[] = ".safetensors";
+    const char *model = named_path(given, a, e);
+    if (!model) return NULL;
     size_t n = strlen(model);
     while (n > 1 && model[n - 1] == '/') n--;
     if (n > sizeof suffix - 1 && strncmp(model + n - (sizeof suffix - 1), suffix, sizeof suffix - 1) == 0) n -= sizeof suffix - 1;

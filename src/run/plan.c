@@ -232,6 +232,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     if (m->checkpoint.config.quantized)
         return vq_fail(e, VQ_E_INPUT, "%s is already quantized (%s); give the original weights", m->checkpoint.path,
                        m->checkpoint.config.quant_method);
+    VQ_TRY(vq_model_check(m, e));
     if (!vq_format_find(r->format, &p->format)) return vq_fail(e, VQ_E_RECIPE, "%s: output.format %s is not known", r->path, r->format);
     VQ_TRY(resolve_passes(p, e));
     VQ_TRY(collect_weights(p, a, e));

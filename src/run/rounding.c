@@ -179,6 +179,7 @@ static vq_status copy_kept(const stage *s, const int64_t *kept, vq_err *e)
     const vq_st_set *set = &s->p->model->checkpoint.weights;
     for (size_t i = 0; i < set->count; i++) {
         const vq_tensor *t = set->sorted[i];
+        if (kept[i] >= 0) VQ_TRY(vq_weights_finite(&s->job->kernels, t, e));
         for (size_t at = 0; kept[i] >= 0 && at < t->bytes; at += COPY_STEP) {
             const size_t n = t->bytes - at < COPY_STEP ? t->bytes - at : COPY_STEP;
             VQ_TRY(vq_st_writer_write(s->writer, kept[i], at, (const char *)t->data + at, n, e));

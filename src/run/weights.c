@@ -88,3 +88,15 @@ vq_status vq_weights_absmax(const vq_kernels *kr, const vq_tensor *t, float *abs
     *absmax = max;
     return bad < n ? not_finite(kr, t, bad, e) : VQ_OK;
 }
+
+vq_status vq_weights_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *e)
+{
+    if (t->dtype != VQ_F32 && t->dtype != VQ_F16 && t->dtype != VQ_BF16) return VQ_OK;
+    vq_tensor flat = *t;
+    if (t->ndim != 2) {
+        flat.shape[0] = 1;
+        flat.shape[1] = vq_tensor_numel(t);
+    }
+    float absmax;
+    return vq_weights_absmax(kr, &flat, &absmax, e);
+}

@@ -15,6 +15,57 @@ for bits in '\xc0\x7f' '\x80\xff'; do
     done
 done
 
+# NaN or Inf in what is kept: refused too, and no perplexity of it.
+for tensor in model.norm.weight model.embed_tokens.weight; do
+    copy_model kept
+    poke kept/model.safetensors $(($(st_offset kept/model.safetensors $tensor) + 20)) '\xc0\x7f'
+    refuse 3 "$tensor.*NaN" quantize kept -r nvfp4a16 -o result
+    refuse 6 'not finite' eval ppl kept --data "$tiny/test.txt" --window 64 --max-windows 2
+    refuse 6 'kept: the loss' eval ppl "$tiny" --ref kept --data "$tiny/test.txt" --window 64 --max-windows 2
+    absent result
+done
+
+# Tensors that config.json does not describe: recipes without data say so too.
+# differs TEXT SED -- the model with its header edited.
+differs() {
+    copy_model other
+    st_edit "$tiny/model.safetensors" other/model.safetensors "$2"
+    refuse 3 "$1" plan other -r nvfp4a16
+    refuse 3 "$1" quantize other -r nvfp4a16 -o result
+    refuse 3 "$1" quantize other -r nvfp4-arc -o result
+    refuse 3 "$1" eval ppl other --data "$tiny/test.txt" --window 64
+    absent result
+}
+tensor() { printf '"%s":{[^}]*' "$1"; }
+differs "${name%.weight}.*\[256, 128\].*\[128, 256\]" "s/\($(tensor $name)\)\[128,256\]/\1[256,128]/"
+differs "$name.*I16" "s/\($(tensor $name)\)BF16/\1I16/"
+differs "$name.*F32" "s/\($(tensor $name)\)BF16/\1F32/"
+differs "$name.*missing" "s/$name/no.such.weight/"
+differs 'model.norm.weight.*I16' "s/\($(tensor model.norm.weight)\)BF16/\1I16/"
+differs 'model.norm.weight.*missing' 's/"model.norm.weight"/"model.morn.weight"/'
+differs 'embed_tokens.*U16' "s/\($(tensor model.embed_tokens.weight)\)BF16/\1U16/"
+for change in 's/"num_hidden_layers": *4/"num_hidden_layers": 5/' 's/"vocab_size": *512/"vocab_size": 511/' 's/"intermediate_size": *256/"intermediate_size": 512/'; do
+    copy_model other
+    sed -i "$change" other/config.json
+    refuse 3 'config.json asks for|missing' quantize other -r nvfp4a16 -o result
+    absent result
+done
+copy_model other
+rm other/config.json
+refuse 3 'config.json' quantize other -r nvfp4-arc -o result
+refuse 3 'config.json' eval ppl other --data "$tiny/test.txt"
+
+# What is quantized already is not quantized again; data that are no text.
+run 0 quantize "$tiny" -r nvfp4a16 -o quantized
+refuse 3 'quantized already|already quantized' quantize quantized -r fp8 -o result
+sed -i 's/"num_bits": *4/"num_bits": 5/g' quantized/config.json
+refuse 3 'bits' eval ppl quantized --data "$tiny/test.txt"
+refuse 3 'regular file' quantize "$tiny" -r nvfp4 --data "$tiny" -o result
+refuse 3 'UTF-8' quantize "$tiny" -r nvfp4 --data "$tiny/model.safetensors" -o result
+: >empty.txt
+refuse 3 'empty.txt' quantize "$tiny" -r nvfp4 --data empty.txt -o result
+absent result
+
 # An unknown architecture: data-free recipes quantize its matrices, others say why not.
 copy_model strange
 sed -i 's/"model_type": *"llama"/"model_type": "stranger"/; s/LlamaForCausalLM/StrangerForCausalLM/' strange/config.json
