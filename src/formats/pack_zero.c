@@ -6,7 +6,7 @@
 
 static uint8_t flip_of(const vq_num *num)
 {
-    return (uint8_t)(1u << (num->grid.bits - 1));
+    return (uint8_t)((1u << num->grid.bits) >> 1);
 }
 
 static size_t words_down(const vq_qtensor *q)

@@ -1,0 +1,225 @@
+/* test_run_verify.c -- an artifact of the embedded model, changed in one place at a time, must not verify: a bit of every tensor; values
+ * that no quantizer writes under hashes that fit them; a kernel that decodes wrongly. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "formats/artifact.h"
+#include "run/manifest.h"
+#include "run/model.h"
+#include "scratch.h"
+
+#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
+#define Q_PROJ "model.layers.1.self_attn.q_proj"
+
+static vq_job job_new(void)
+{
+    vq_job job = {.threads = 1};
+    assert_int_equal(vq_kernels_select(&job.kernels, NULL, false, NULL), VQ_OK);
+    return job;
+}
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0) return -1;
+    vq_err e = {0};
+    vq_job job = job_new();
+    json_t *result;
+    const vq_quantize_options o = {.model = TINY, .recipe = "nvfp4a16", .out = scratch_path(*state, "made")};
+    if (vq_run_quantize(&job, &o, &result, &e) != VQ_OK) return -1;
+    json_decref(result);
+    return 0;
+}
+
+/* The first finding for DIR/made into text, "" when it verifies; a folder that cannot be opened gives the error. */
+static void verify(scratch *s, vq_job *job, char *text, size_t len)
+{
+    vq_err e = {0};
+    json_t *result = NULL;
+    bool ok = false;
+    *text = '\0';
+    const vq_status status = vq_run_verify(job, scratch_path(s, "made"), NULL, &result, &ok, &e);
+    if (status != VQ_OK) {
+        assert_int_equal(status, VQ_E_INPUT);
+        snprintf(text, len, "%s", e.text);
+        return;
+    }
+    const json_t *first = json_array_get(json_object_get(result, "failures"), 0);
+    assert_int_equal(first == NULL, ok);
+    if (first)
+        snprintf(text, len, "%s: %s", json_string_value(json_object_get(first, "tensor")),
+                 json_string_value(json_object_get(first, "what")));
+    json_decref(result);
+}
+
+static void says(scratch *s, vq_job *job, const char *a, const char *b)
+{
+    char text[1024];
+    verify(s, job, text, sizeof text);
+    if (!strstr(text, a) || !strstr(text, b)) fail_msg("'%s' lacks '%s' or '%s'", text, a, b);
+}
+
+static void verifies(scratch *s)
+{
+    char text[1024];
+    vq_job job = job_new();
+    verify(s, &job, text, sizeof text);
+    if (*text) fail_msg("%s", text);
+}
+
+/* n bytes at a place of the weights file become `bytes`; what was there goes to `before`. */
+static void poke(scratch *s, long at, const void *bytes, size_t n, void *before)
+{
+    FILE *f = fopen(scratch_path(s, "made/model.safetensors"), "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, SEEK_SET), 0);
+    assert_int_equal(fread(before, 1, n, f), n);
+    assert_int_equal(fseek(f, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+typedef struct opened {
+    vq_arena arena;
+    vq_model model;
+} opened;
+
+static void open_made(scratch *s, opened *o)
+{
+    vq_err e = {0};
+    vq_arena_init(&o->arena, NULL);
+    if (vq_model_open(&o->model, scratch_path(s, "made"), &o->arena, &e) != VQ_OK) fail_msg("%s", e.text);
+}
+
+static void close_made(opened *o)
+{
+    vq_model_close(&o->model);
+    vq_arena_done(&o->arena);
+}
+
+static long place(const opened *o, const char *tensor)
+{
+    const vq_st_set *w = &o->model.checkpoint.weights;
+    const vq_tensor *t = vq_st_find(w, tensor);
+    assert_non_null(t);
+    return (long)((const char *)t->data - (const char *)w->files[0].map.data);
+}
+
+static void test_every_tensor(void **state)
+{
+    scratch *s = *state;
+    vq_job job = job_new();
+    opened o;
+    verifies(s);
+    open_made(s, &o);
+    const vq_st_set *w = &o.model.checkpoint.weights;
+    for (size_t i = 0; i < w->count; i++) {
+        const vq_tensor *t = w->sorted[i];
+        const long at = (long)((const char *)t->data - (const char *)w->files[0].map.data) + (long)(t->bytes / 2);
+        uint8_t was, changed = ((const uint8_t *)t->data)[t->bytes / 2] ^ (uint8_t)(1u << (i % 8));
+        poke(s, at, &changed, 1, &was);
+        says(s, &job, "", "SHA-256");
+        poke(s, at, &was, 1, &changed);
+    }
+    close_made(&o);
+    verifies(s);
+}
+
+/* vq.json as a forger would leave it: every hash fits what is stored now. */
+static void forge(scratch *s)
+{
+    opened o;
+    vq_err e = {0};
+    json_t *root, *files;
+    bool intact;
+    char dir[512], sha[VQ_SHA256_TEXT];
+    open_made(s, &o);
+    snprintf(dir, sizeof dir, "%s", scratch_path(s, "made"));
+    assert_int_equal(vq_manifest_read(dir, &root, &intact, &e), VQ_OK);
+    assert_int_equal(vq_manifest_files(dir, &files, &o.arena, &e), VQ_OK);
+    assert_int_equal(json_object_set_new(root, "files", files), 0);
+    const char *name;
+    json_t *entry;
+    json_object_foreach(json_object_get(root, "tensors"), name, entry)
+    {
+        assert_int_equal(vq_module_sha(VQ_FORMAT_CT, name, &o.model.checkpoint.weights, sha, &e), VQ_OK);
+        assert_int_equal(json_object_set_new(entry, "sha256", json_string(sha)), 0);
+    }
+    assert_int_equal(vq_manifest_write(dir, root, &e), VQ_OK);
+    json_decref(root);
+    close_made(&o);
+}
+
+static void forged(scratch *s, const char *tensor, long offset, const void *bytes, size_t n, const char *what)
+{
+    uint8_t was[8], changed[8];
+    opened o;
+    vq_job job = job_new();
+    open_made(s, &o);
+    const long at = place(&o, tensor) + offset;
+    close_made(&o);
+    poke(s, at, bytes, n, was);
+    forge(s);
+    says(s, &job, Q_PROJ, what);
+    poke(s, at, was, n, changed);
+    forge(s);
+    verifies(s);
+}
+
+static void test_values_under_hashes_that_fit(void **state)
+{
+    scratch *s = *state;
+    const float infinite = INFINITY, nothing = 0, other = 12345;
+    forged(s, Q_PROJ ".weight_scale", 3, "\x7f", 1, "scale of row 0, group 3 is nan");
+    forged(s, Q_PROJ ".weight_scale", 3, "\xff", 1, "scale of row 0, group 3 is");
+    forged(s, Q_PROJ ".weight_global_scale", 0, &infinite, sizeof infinite, "second-level scale");
+    forged(s, Q_PROJ ".weight_global_scale", 0, &nothing, sizeof nothing, "second-level scale");
+    forged(s, Q_PROJ ".weight_global_scale", 0, &other, sizeof other, "");
+}
+
+static vq_kernels honest;
+
+/* Decodes as the kernel of this machine does, but for the last element of a row. */
+static void decode_wrongly(const vq_num *num, const uint8_t *codes, size_t n, size_t block, const float *scale, const int16_t *zero,
+                           float *x)
+{
+    honest.decode_row(num, codes, n, block, scale, zero, x);
+    x[n - 1] += 1;
+}
+
+static void test_kernel_that_decodes_wrongly(void **state)
+{
+    vq_job job = job_new();
+    honest = job.kernels;
+    job.kernels.decode_row = decode_wrongly;
+    says(*state, &job, "weight [0][", "the reference");
+}
+
+static void test_against_another_model(void **state)
+{
+    scratch *s = *state;
+    vq_job job = job_new();
+    vq_err e = {0};
+    json_t *result;
+    bool ok;
+    char made[512];
+    snprintf(made, sizeof made, "%s", scratch_path(s, "made"));
+    assert_int_equal(vq_run_verify(&job, made, TINY, &result, &ok, &e), VQ_OK);
+    assert_true(ok);
+    json_decref(result);
+    assert_int_equal(vq_run_verify(&job, made, VQ_SOURCE_DIR "/examples", &result, &ok, &e), VQ_E_INPUT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_tensor),
+        cmocka_unit_test(test_values_under_hashes_that_fit),
+        cmocka_unit_test(test_kernel_that_decodes_wrongly),
+        cmocka_unit_test(test_against_another_model),
+    };
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
