@@ -7,7 +7,7 @@ recipes=${RECIPES:-nvfp4a16 nvfp4 nvfp4-arc mxfp4a16 mxfp4 mxfp8 fp8 fp8-block i
 mkdir -p "$out"
 echo "recipe,bits,bytes,perplexity,delta_nll,delta_nll_stderr,kl,kl_stderr,top1_agreement,quantize_s,eval_tokens_s"
 for r in $recipes; do
-    case $r in nvfp4 | nvfp4-arc) data=(--data "$CALIB" --tokens) ;; *) data=() ;; esac
+    case $r in nvfp4 | nvfp4-arc) data=(--tokens "$CALIB") ;; *) data=() ;; esac
     "$VQ" quantize --recipe "$r" "${data[@]}" --threads "$threads" --force --progress none --json -o "$out/$r" "$MODEL" >"$out/$r.quantize.json" || continue
     "$VQ" eval ppl "$out/$r" --ref "$MODEL" --tokens "$TOKENS" --window "$window" --stride "$stride" --max-windows "$windows" --threads "$threads" \
         --progress none --json >"$out/$r.eval.json"
