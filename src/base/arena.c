@@ -1,6 +1,7 @@
 /* arena.c -- chunks of memory with mark and rewind, counted against a budget. */
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -81,6 +82,7 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
     if (!a->chunk || a->chunk->size - a->chunk->used < bytes) {
         if (chunk_new(a, bytes, what, e) != VQ_OK) return NULL;
     }
+    assert(a->chunk);
     void *p = a->chunk->payload + a->chunk->used;
     a->chunk->used += bytes;
     return p;

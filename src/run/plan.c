@@ -1,7 +1,8 @@
 /* plan.c -- decides scheme and group of every 2-D weight. */
 #include "run/plan.h"
 
-#include <stdio.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "calib/observer.h"
@@ -25,8 +26,10 @@ static const vq_node *node_of(const vq_model *m, const char *module)
 static int layer_of_name(const char *module)
 {
     const char *at = strstr(module, "layers.");
-    int layer;
-    return at && sscanf(at + 7, "%d", &layer) == 1 ? layer : -1;
+    if (!at) return -1;
+    char *end;
+    const long layer = strtol(at + 7, &end, 10);
+    return end != at + 7 && layer >= 0 && layer <= INT_MAX ? (int)layer : -1;
 }
 
 static vq_status add_weight(vq_plan *p, const vq_tensor *t, vq_arena *a, vq_err *e)
