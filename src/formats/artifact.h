@@ -43,7 +43,7 @@ typedef struct vq_module_extra {
     const int32_t *arc_order; /* [k] */
 } vq_module_extra;
 /* vq_module_write -- pack q and write every tensor of the module. sha: digest over the stored bytes of the module's tensors in the order of
- * the row. scratch: arena, rewound before return. */
+ * the row, NULL when it is not wanted (vq_module_sha gives the same from the files). scratch: arena, rewound before return. */
 vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q, const vq_module_extra *x, vq_st_writer *w,
                           char sha[VQ_SHA256_TEXT], vq_arena *a, vq_err *e);
 /* vq_module_sha -- the same digest from the tensors of an opened artifact (verify). */

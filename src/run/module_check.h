@@ -10,7 +10,7 @@ typedef struct vq_module_checker {
     const vq_model *model;   /* the artifact */
     const json_t *manifest;  /* NULL: none */
     const vq_model *against; /* NULL: no comparison with the original */
-    bool decode;             /* decode every weight: by the kernels and by the reference */
+    bool decode;             /* digests, and every weight decoded by the kernels and by the reference; else structure and scales */
     vq_arena *scratch;
 } vq_module_checker;
 

@@ -122,6 +122,7 @@ static vq_status make_artifact(quantization *q, vq_err *e)
     VQ_TRY(vq_rounding_write(&q->rounded, &q->plan, &q->calibration, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
     phase(q, "round");
     VQ_TRY(check_sqnr(q, e));
+    VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->outputs.work, &q->arena, e));
     VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules, &q->arena, e));
     VQ_TRY(write_manifest(q, e));
     phase(q, "manifest");

@@ -135,7 +135,7 @@ static vq_status store_weight(const stage *s, size_t i, vq_super super, const vq
     vq_qtensor q, augmented;
     VQ_TRY(round_weight(s, i, super, &q, e));
     if (map->s > 0) VQ_TRY(vq_arc_augment(&q, map->s, &augmented, s->scratch, e));
-    return vq_module_write(s->p->format, &s->r->modules[i], map->s > 0 ? &augmented : &q, extra, s->writer, s->r->sha[i], s->scratch, e);
+    return vq_module_write(s->p->format, &s->r->modules[i], map->s > 0 ? &augmented : &q, extra, s->writer, NULL, s->scratch, e);
 }
 
 static vq_status round_module(const stage *s, size_t i, vq_err *e)
@@ -202,6 +202,24 @@ static vq_status write_all(const stage *s, const char *dir, vq_arena *a, vq_err 
     const char *const *names;
     size_t n;
     return vq_st_writer_commit(s->writer, &names, &n, e);
+}
+
+static vq_status digest_all(vq_rounded *r, vq_format f, const vq_st_set *set, vq_err *e)
+{
+    int64_t bad = -1;
+#pragma omp parallel for schedule(dynamic) reduction(max : bad)
+    for (size_t i = 0; i < r->nmodules; i++)
+        if (vq_module_sha(f, r->modules[i].name, set, r->sha[i], NULL) != VQ_OK) bad = (int64_t)i;
+    return bad < 0 ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "%s: no memory for a digest", r->modules[bad].name);
+}
+
+vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, vq_arena *a, vq_err *e)
+{
+    vq_st_set set;
+    VQ_TRY(vq_st_set_open(&set, dir, a, e));
+    const vq_status s = digest_all(r, p->format, &set, e);
+    vq_st_set_close(&set);
+    return s;
 }
 
 vq_status vq_rounding_write(vq_rounded *r, const vq_plan *p, const vq_calibration *c, const char *dir, const vq_job *job, vq_budget *budget,

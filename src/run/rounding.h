@@ -20,5 +20,7 @@ vq_status vq_rounding_maps(vq_rounded *r, const vq_plan *p, const vq_calibration
 /* vq_rounding_write -- declare all tensors, round and pack group by group, copy what is kept, commit the files into dir. */
 vq_status vq_rounding_write(vq_rounded *r, const vq_plan *p, const vq_calibration *c, const char *dir, const vq_job *job, vq_budget *budget,
                             vq_arena *a, vq_err *e);
+/* vq_rounding_digests -- sha of every module, from the files in dir: what the disk holds, not what was meant. Parallel over modules. */
+vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, vq_arena *a, vq_err *e);
 
 #endif

@@ -6,8 +6,9 @@
 #include "run/model.h"
 
 /* vq_verify_folder -- checks DIR: manifest, files, modules. Failures are collected; a status other than
- * VQ_OK means that the folder could not be read at all. written_now: vq itself has just hashed the files and checked the values, so
- *   only what the disk gives back is compared. against: the original model for the recorded errors, or NULL. */
+ * VQ_OK means that the folder could not be read at all. written_now: vq itself has just hashed the files, so
+ *   that structure, names, scales and fused scales are what is left to check. against: the original model for the recorded errors, or NULL.
+ */
 vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool written_now, const vq_model *against, vq_budget *budget,
                            vq_arena *a, vq_err *e);
 
