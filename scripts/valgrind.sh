@@ -3,8 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${1:-build/debug}
-# memcheck runs one thread at a time: more of them only wait for each other. AVX-512 is not known to it; vq then takes AVX2.
-export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
+# memcheck runs one thread at a time: more of them only wait for each other.
+export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 bad=0
 for source in tests/unit/test_*.c; do
     name=$(basename "$source" .c)

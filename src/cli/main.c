@@ -184,7 +184,7 @@ static void start_with_short_spin(char **argv)
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
     if (setenv("GOMP_SPINCOUNT", "1000", 1) != 0 || setenv("KMP_BLOCKTIME", "0", 0) != 0) return;
     (void)setenv("OPENBLAS_NUM_THREADS", "1", 0); /* tiles are spread over OpenMP's threads; a pool of its own would only wait */
-    (void)execv("/proc/self/exe", argv); /* without /proc the default stays */
+    (void)execv("/proc/self/exe", argv);          /* without /proc the default stays */
 }
 
 int main(int argc, char **argv)

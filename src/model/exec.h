@@ -15,7 +15,7 @@ typedef struct vq_exec {
     const vq_source *source;
     const vq_kernels *kernels;
     vq_arena *arena;      /* scratch: one part's weights and values */
-    bool quantize_inputs; /* false: weights only, activations stay f32 */
+    bool quantize_inputs; /* false: weights only, as loaders that decompress have them; activations stay f32 */
     vq_input_hook hook;   /* may be NULL */
     void *hook_ctx;
 } vq_exec;

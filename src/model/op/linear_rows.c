@@ -54,12 +54,21 @@ static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, floa
     }
 }
 
+/* Loaders that decompress get weights in the type of their scales: an evaluation of the weights alone measures those. */
+static void round_like_loaders(const vq_exec *x, const vq_linear *l, float *w, int64_t n)
+{
+    if (x->quantize_inputs || l->scheme.weight.scale != VQ_SCALE_BF16) return;
+#pragma omp parallel for schedule(static) if (n > VQ_PARALLEL_MIN)
+    for (int64_t i = 0; i < n; i++) w[i] = vq_bf16_to_f32(vq_f32_to_bf16(w[i]));
+}
+
 static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t r0, int64_t rows, float *out, vq_err *e)
 {
     vq_qtensor q;
     VQ_TRY(x->source->rows(x->source->self, l, r0, rows, &q, x->arena, e));
     if (!l->arc_order || vq_linear_codes_input(x, l)) {
         vq_decode_rows(x->kernels, &q, out, l->k_stored);
+        round_like_loaders(x, l, out, rows * l->k_stored);
         return VQ_OK;
     }
     float *stored = VQ_ALLOC(x->arena, float, rows * l->k_stored, "decoded weight", e);
