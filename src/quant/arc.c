@@ -108,9 +108,10 @@ static vq_status applies(const vq_scheme *s, int64_t k, vq_err *e)
 static int64_t choose_count(const vq_transform_job *job)
 {
     const vq_stats *s = job->stats;
-    const bool official = strcmp(vq_option_get(job->options, "count")->s, "official") == 0;
+    const char *count = vq_option_get(job->options, "count")->s;
     const int64_t unit = strtoll(vq_option_get(job->options, "granularity")->s, NULL, 10);
-    const int64_t wanted = official ? vq_arc_count_official(s) : vq_arc_count_paper(s);
+    const int64_t ruled = strcmp(count, "official") == 0 ? vq_arc_count_official(s) : vq_arc_count_paper(s);
+    const int64_t wanted = strcmp(count, "all") == 0 ? s->k : ruled;
     const int64_t allowed = (int64_t)(vq_option_get(job->options, "max_fraction")->r * (double)s->k);
     return at_most((wanted + unit - 1) / unit * unit, allowed / unit * unit);
 }
@@ -128,9 +129,9 @@ static vq_status run(vq_transform_job *job, vq_err *e)
 }
 
 static const vq_option options[] = {
-    {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper",
+    {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper|all",
      "residual channels: share of entries above an eighth of their token's maximum (ARCQuant 347a6c8), or channels above an eighth of the "
-     "maximum (arXiv 2601.07475)"},
+     "maximum (arXiv 2601.07475), or all that max_fraction allows"},
     {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64",
      "residual channels are rounded up to a multiple of this (the GEMM's alignment of K)"},
     {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "at most this share of the input channels gets a residual"},

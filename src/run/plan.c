@@ -218,15 +218,19 @@ static vq_status check_passes(vq_plan *p, vq_err *e)
     return VQ_OK;
 }
 
-/* Static scales of inputs come from observed ranges. */
+/* compressed-tensors stores the second-level scale of the input; in the vq format each token brings its own, for a few tokens with massive
+ * activations would push the block scales of all others, and those of ARC's residuals, towards the coarse end of E4M3. */
+bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
+{
+    const vq_num *act = &w->scheme.act;
+    if (!w->quantized || !w->scheme.has_act || p->recipe->calib.data == VQ_DATA_NONE) return false;
+    return act->when == VQ_STATIC || (act->super && p->format == VQ_FORMAT_CT);
+}
+
 static void add_observer_needs(vq_plan *p)
 {
-    for (int i = 0; i < p->nweights; i++) {
-        const vq_plan_weight *w = &p->weights[i];
-        if (!w->quantized || !w->scheme.has_act) continue;
-        const bool observed = w->scheme.act.super || w->scheme.act.when == VQ_STATIC;
-        if (observed && p->recipe->calib.data != VQ_DATA_NONE) p->needs |= vq_observer_needs(w->scheme.act.observer);
-    }
+    for (int i = 0; i < p->nweights; i++)
+        if (vq_plan_observes(p, &p->weights[i])) p->needs |= vq_observer_needs(p->weights[i].scheme.act.observer);
 }
 
 vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e)

@@ -54,6 +54,8 @@ typedef struct vq_plan {
 /* vq_plan_make -- every 2-D weight decided by a rule, every rule decides something, fused members end with one scheme, groups divide K,
  *   the format holds it. VQ_E_RECIPE otherwise. Arrays in the arena. */
 vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e);
+/* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
+bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
 /* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes. */

@@ -82,7 +82,7 @@ static vq_status group_super(vq_super *super, const vq_plan *p, const vq_plan_gr
 static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_plan_weight *w, const vq_stats *stats, vq_err *e)
 {
     const vq_num *act = &w->scheme.act;
-    if (!w->scheme.has_act || !stats || (!act->super && act->when != VQ_STATIC)) return VQ_OK;
+    if (!stats || !vq_plan_observes(p, w)) return VQ_OK;
     float lo, hi;
     VQ_TRY(vq_observe(stats, act, &lo, &hi, e));
     const vq_dtype arith = arith_of(act, p->model->dtype);
