@@ -12,7 +12,7 @@ ours() { "$VQ" eval ppl "$MODEL" --tokens "$TOKENS" --window $window --max-windo
     sed -n 's/.*"seconds": *\([0-9.]*\).*/\1/p' | head -1; }
 torch() { "$PYTHON" "$here/eval_transformers.py" "$MODEL" "$TOKENS" $window $windows "$threads" 2>/dev/null | tail -1 | cut -d, -f1; }
 llama() { "$LLAMA_BIN/llama-perplexity" -m "$GGUF16" -f "$TEXT" -c $window -b $window -t "$threads" --chunks $windows 2>&1 |
-    sed -n 's/.*prompt eval time = *\([0-9.]*\) ms.*/\1/p' | awk '{print $1 / 1000}'; }
+    sed -n 's/.*: *\([0-9.]*\) seconds per pass.*/\1/p' | awk -v n=$windows '{print $1 * n}'; }
 for ((i = 0; i < runs; i++)); do
     ours >>/tmp/vq_bench_a.$$
     torch >>/tmp/vq_bench_b.$$

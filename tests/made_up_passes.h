@@ -9,7 +9,7 @@
 static inline const vq_option *made_up_transform(const char *name)
 {
     static const vq_option arc[] = {
-        {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper", "how many"},
+        {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper|all", "how many"},
         {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64", "unit"},
         {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "limit"},
         {"width", VQ_OPT_INT, "3", 1, 9, NULL, "an integer"},
