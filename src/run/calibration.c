@@ -36,15 +36,26 @@ uint64_t vq_calibration_bytes(const vq_plan *p, const vq_job *job)
     return vq_exec_bytes(&x, &b) + spool_bytes(p, job);
 }
 
-/* Windows of the data: the first ones, or seeded random starts (with repetition only when there are more samples than places). */
-static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, const char *path, vq_samples *s, vq_arena *a, vq_err *e)
+/* A text that holds at least half of the samples gives what it holds, with a warning; less would be another recipe. */
+static vq_status count_samples(const vq_plan *p, const vq_ids *ids, const char *path, const vq_watch *watch, vq_samples *s, vq_err *e)
 {
-    const int64_t places = (int64_t)ids->count - s->length + 1;
-    const int64_t need = p->recipe->calib.random ? s->length : s->count * s->length;
-    if ((int64_t)ids->count < need)
+    const bool random = p->recipe->calib.random;
+    const int64_t fits = (int64_t)ids->count / s->length;
+    if (fits < 1 || (!random && 2 * fits < s->count))
         return vq_fail(e, VQ_E_INPUT,
                        "%s: %zu tokens; %lld samples of %lld need %lld: give more text, or lower calib.samples or calib.seqlen", path,
-                       ids->count, (long long)s->count, (long long)s->length, (long long)need);
+                       ids->count, (long long)s->count, (long long)s->length, (long long)(s->count * s->length));
+    if (random || fits >= s->count) return VQ_OK;
+    vq_warn(watch, "fewer-samples", path, "%zu tokens hold %lld of the %lld samples of %lld; calibrating on those", ids->count,
+            (long long)fits, (long long)s->count, (long long)s->length);
+    s->count = fits;
+    return VQ_OK;
+}
+
+/* Windows of the data: the first ones, or seeded random starts (with repetition only when there are more samples than places). */
+static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, vq_samples *s, vq_arena *a, vq_err *e)
+{
+    const int64_t places = (int64_t)ids->count - s->length + 1;
     int32_t *out = VQ_ALLOC(a, int32_t, s->count * s->length, "samples", e);
     if (!out) return e->status;
     for (int64_t i = 0; i < s->count; i++) {
@@ -56,14 +67,15 @@ static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, const char *p
     return VQ_OK;
 }
 
-static vq_status samples_from_file(vq_calibration *c, const vq_plan *p, const char *path, bool tokens, vq_samples *s, vq_arena *a,
-                                   vq_err *e)
+static vq_status samples_from_file(vq_calibration *c, const vq_plan *p, const char *path, bool tokens, const vq_job *job, vq_samples *s,
+                                   vq_arena *a, vq_err *e)
 {
     vq_ids ids;
     VQ_TRY(vq_model_ids(p->model, path, tokens, false, &ids, a, e));
     memcpy(c->sha256, ids.sha256, sizeof c->sha256);
     c->kind = tokens ? "tokens" : "text";
-    return pick_samples(p, &ids, path, s, a, e);
+    VQ_TRY(count_samples(p, &ids, path, &job->watch, s, e));
+    return pick_samples(p, &ids, s, a, e);
 }
 
 static vq_status samples_from_model(vq_calibration *c, const vq_plan *p, const vq_exec *x, const vq_job *job, vq_samples *s, vq_arena *a,
@@ -81,8 +93,8 @@ static vq_status find_samples(vq_calibration *c, const vq_plan *p, const char *d
                               vq_samples *s, vq_arena *a, vq_err *e)
 {
     const vq_calib_recipe *r = &p->recipe->calib;
-    if (data) return samples_from_file(c, p, data, tokens || r->kind == VQ_KIND_TOKENS, s, a, e);
-    if (r->data == VQ_DATA_PATH) return samples_from_file(c, p, r->path, r->kind == VQ_KIND_TOKENS, s, a, e);
+    if (data) return samples_from_file(c, p, data, tokens || r->kind == VQ_KIND_TOKENS, job, s, a, e);
+    if (r->data == VQ_DATA_PATH) return samples_from_file(c, p, r->path, r->kind == VQ_KIND_TOKENS, job, s, a, e);
     if (r->data == VQ_DATA_SELF) return samples_from_model(c, p, x, job, s, a, e);
     return vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs calibration text; give it with --data FILE", p->recipe->path);
 }
