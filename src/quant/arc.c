@@ -6,7 +6,7 @@
 
 #include "quant/transform.h"
 
-enum { BLOCK = 16 }; /* of NVFP4: residuals are appended by whole blocks */
+enum { BLOCK = VQ_ARC_BLOCK }; /* of NVFP4: residuals are appended by whole blocks */
 
 typedef struct channel {
     float absmax;
@@ -58,17 +58,10 @@ typedef struct augment_plan {
     int64_t blocks, doubled; /* blocks of a row; the last `doubled` ones come twice */
 } augment_plan;
 
-/* Place of block j of the plain row among the blocks of the augmented row. */
-static int64_t block_place(const augment_plan *p, int64_t j)
-{
-    const int64_t plain = p->blocks - p->doubled;
-    return j < plain ? j : j + (j - plain);
-}
-
 static void augment_row(const augment_plan *p, const vq_qtensor *q, int64_t r, vq_qtensor *out)
 {
     for (int64_t j = 0; j < p->blocks; j++) {
-        const int64_t place = block_place(p, j), copies = j < p->blocks - p->doubled ? 1 : 2;
+        const int64_t place = vq_arc_column(j * BLOCK, q->cols, p->doubled * BLOCK) / BLOCK, copies = j < p->blocks - p->doubled ? 1 : 2;
         for (int64_t c = 0; c < copies; c++) {
             memcpy(out->codes + r * out->cols + (place + c) * BLOCK, q->codes + r * q->cols + j * BLOCK, BLOCK);
             out->scale[r * out->per_row + place + c] = q->scale[r * q->per_row + j];

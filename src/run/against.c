@@ -9,17 +9,10 @@
 
 #define DB_TOLERANCE 0.01
 
-/* Column of primary channel i in a row that holds P0 .. P(n-s-1), then P R P R ... in groups of 16. */
-static int64_t primary_column(int64_t i, int64_t k, int64_t s)
-{
-    const int64_t group = i / 16, plain = (k - s) / 16;
-    return (group + (group > plain ? group - plain : 0)) * 16 + i % 16;
-}
-
 static void to_model_order(const vq_linear *l, const float *stored, float *row)
 {
     for (int64_t i = 0; i < l->k; i++) {
-        const int64_t at = l->arc_s ? primary_column(i, l->k, l->arc_s) : i;
+        const int64_t at = l->arc_s ? vq_arc_column(i, l->k, l->arc_s) : i;
         row[l->arc_order ? l->arc_order[i] : i] = stored[at];
     }
 }

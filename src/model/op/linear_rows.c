@@ -6,7 +6,7 @@
 #include "model/op/linear.h"
 
 /* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does not double the memory of a run. */
-enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256, ARC_BLOCK = 16 };
+enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256 };
 
 bool vq_linear_codes_input(const vq_exec *x, const vq_linear *l)
 {
@@ -42,15 +42,11 @@ static int64_t slice_rows(const vq_linear *l)
  * away. */
 static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, float *out)
 {
-    const int64_t plain = l->k - l->arc_s;
 #pragma omp parallel for schedule(static) if (rows * l->k_stored > VQ_PARALLEL_MIN)
     for (int64_t r = 0; r < rows; r++) {
         const float *from = stored + r * l->k_stored;
         float *to = out + r * l->k;
-        for (int64_t i = 0; i < l->k; i++) {
-            const int64_t past = i - plain, at = past < 0 ? i : plain + past / ARC_BLOCK * (2 * ARC_BLOCK) + past % ARC_BLOCK;
-            to[l->arc_order[i]] = from[at];
-        }
+        for (int64_t i = 0; i < l->k; i++) to[l->arc_order[i]] = from[vq_arc_column(i, l->k, l->arc_s)];
     }
 }
 
