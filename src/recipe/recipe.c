@@ -44,7 +44,8 @@ static vq_status read_data(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     return VQ_OK;
 }
 
-static vq_status read_select(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+/* One of two words into a bool: the second is true. */
+static vq_status read_second(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     int i = 0;
     VQ_TRY(vq_read_choice(rd, n, f, &i));
@@ -53,6 +54,7 @@ static vq_status read_select(vq_reader *rd, const vq_yaml *n, const vq_field *f,
 }
 
 static const char *const select_texts[] = {"first", "random", NULL}, *const select_later[] = {"entropy", NULL};
+static const char *const propagate_texts[] = {"original", "quantized", NULL};
 static const vq_field calib_fields[] = {
     {.key = "data", .read = read_data},
     {.key = "kind", .read = vq_read_choice, .offset = offsetof(vq_calib_recipe, kind), .choices = vq_kind_texts, .later = kind_later},
@@ -60,8 +62,8 @@ static const vq_field calib_fields[] = {
     {.key = "samples", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, samples), .min = 1, .max = 1e6},
     {.key = "seqlen", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, seqlen), .min = 2, .max = 1e6},
     {.key = "seed", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, seed), .min = 0, .max = 9e15},
-    {.key = "select", .read = read_select, .offset = offsetof(vq_calib_recipe, random), .choices = select_texts, .later = select_later},
-    {.key = "propagate", .read = NULL},
+    {.key = "select", .read = read_second, .offset = offsetof(vq_calib_recipe, random), .choices = select_texts, .later = select_later},
+    {.key = "propagate", .read = read_second, .offset = offsetof(vq_calib_recipe, propagate_quantized), .choices = propagate_texts},
     {.key = NULL},
 };
 

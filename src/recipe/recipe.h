@@ -18,7 +18,8 @@ typedef struct vq_calib_recipe {
     vq_data_kind kind;
     int64_t samples, seqlen;
     uint64_t seed;
-    bool random; /* select: random; else first */
+    bool random;              /* select: random; else first */
+    bool propagate_quantized; /* propagate: quantized, blocks see what the quantized blocks before them give; else original */
 } vq_calib_recipe;
 
 typedef struct vq_rule_recipe {

@@ -126,8 +126,9 @@ static void put_calib(writer *w, const vq_calib_recipe *c)
         put_quoted(w, c->path);
     else
         put(w, words[c->data]);
-    putf(w, ", kind: %s, samples: %lld, seqlen: %lld, seed: %llu, select: %s}\n", vq_kind_texts[c->kind], (long long)c->samples,
-         (long long)c->seqlen, (unsigned long long)c->seed, c->random ? "random" : "first");
+    putf(w, ", kind: %s, samples: %lld, seqlen: %lld, seed: %llu", vq_kind_texts[c->kind], (long long)c->samples, (long long)c->seqlen,
+         (unsigned long long)c->seed);
+    putf(w, ", select: %s, propagate: %s}\n", c->random ? "random" : "first", c->propagate_quantized ? "quantized" : "original");
 }
 
 /* "role: [...]" with the separator that its neighbours need. */

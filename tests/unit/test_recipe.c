@@ -55,27 +55,28 @@ static void expect_set(const char *text, const char *set, const char *error)
 #define HEAD "vq: 1\nname: n\n"
 #define RULES "rules: [{match: {}, use: nvfp4}]\n"
 
-static const char full[] = "vq: 1\n"
-                           "name: mine-1.0\n"
-                           "about: \"a \\\"quoted\\\" word\"\n"
-                           "source: here\n"
-                           "calib: {data: texts/a.txt, kind: tokens, samples: 7, seqlen: 99, seed: 5, select: random}\n"
-                           "schemes:\n"
-                           "  a: int4-g64\n"
-                           "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, group: tensor, "
-                           "observer: percentile:99.5, zero: int, range: narrow}}\n"
-                           "rules:\n"
-                           "  - {match: {role: [attn.*, mlp.*]}, use: a}\n"
-                           "  - match: {name: \"re:.*[.]7[.].*\", layers: 3-}\n"
-                           "    use: b\n"
-                           "    optional: true\n"
-                           "  - {match: {role: embed, layers: 4-6}, use: keep}\n"
-                           "  - {match: {layers: 2}, use: {weight: {grid: bfp4, group: block:64}}}\n"
-                           "passes:\n"
-                           "  - {do: arc, count: paper, max_fraction: 0.25, fold: true}\n"
-                           "  - {do: round, method: mse}\n"
-                           "output: {format: compressed-tensors, runtime: vllm, shard: 2MiB}\n"
-                           "checks: {min_sqnr_db: 12.5, finite: error}\n";
+static const char full[] =
+    "vq: 1\n"
+    "name: mine-1.0\n"
+    "about: \"a \\\"quoted\\\" word\"\n"
+    "source: here\n"
+    "calib: {data: texts/a.txt, kind: tokens, samples: 7, seqlen: 99, seed: 5, select: random, propagate: quantized}\n"
+    "schemes:\n"
+    "  a: int4-g64\n"
+    "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, group: tensor, "
+    "observer: percentile:99.5, zero: int, range: narrow}}\n"
+    "rules:\n"
+    "  - {match: {role: [attn.*, mlp.*]}, use: a}\n"
+    "  - match: {name: \"re:.*[.]7[.].*\", layers: 3-}\n"
+    "    use: b\n"
+    "    optional: true\n"
+    "  - {match: {role: embed, layers: 4-6}, use: keep}\n"
+    "  - {match: {layers: 2}, use: {weight: {grid: bfp4, group: block:64}}}\n"
+    "passes:\n"
+    "  - {do: arc, count: paper, max_fraction: 0.25, fold: true}\n"
+    "  - {do: round, method: mse}\n"
+    "output: {format: compressed-tensors, runtime: vllm, shard: 2MiB}\n"
+    "checks: {min_sqnr_db: 12.5, finite: error}\n";
 
 static void test_values(void **state)
 {
@@ -90,6 +91,7 @@ static void test_values(void **state)
     assert_int_equal(recipe.calib.seqlen, 99);
     assert_int_equal(recipe.calib.seed, 5);
     assert_true(recipe.calib.random);
+    assert_true(recipe.calib.propagate_quantized);
     assert_int_equal(recipe.npasses, 2);
     assert_string_equal(recipe.passes[0].name, "arc");
     assert_string_equal(vq_option_get(&recipe.passes[0].options, "count")->s, "paper");
@@ -156,6 +158,7 @@ static void test_defaults(void **state)
     assert_int_equal(recipe.calib.data, VQ_DATA_NONE);
     assert_int_equal(recipe.calib.samples, 32);
     assert_false(recipe.calib.random);
+    assert_false(recipe.calib.propagate_quantized);
     assert_null(recipe.runtime);
     assert_int_equal(recipe.shard, 5000000000);
     assert_true(isinf(recipe.min_sqnr_db) && recipe.min_sqnr_db < 0);
@@ -183,6 +186,7 @@ static void test_mistakes(void **state)
         {HEAD "calib: {samples: }\n" RULES TAIL, "f.yaml:3:18: samples is empty"},
         {HEAD "calib: {kind: jsonl}\n" RULES TAIL, "f.yaml:3:15: kind: jsonl is not supported by this version"},
         {HEAD "calib: {select: randm}\n" RULES TAIL, "f.yaml:3:17: unknown select \"randm\"; did you mean \"random\"?"},
+        {HEAD "calib: {propagate: quantised}\n" RULES TAIL, "f.yaml:3:20: unknown propagate \"quantised\"; did you mean \"quantized\"?"},
         {HEAD "rules: []\n" TAIL, "f.yaml:3:8: rules must be a list with at least one rule"},
         {HEAD "rules: [{use: nvfp4}]\n" TAIL, "f.yaml:3:9: a rule needs the key \"match\""},
         {HEAD "rules: [{match: {}, use: nvpf4}]\n" TAIL, "f.yaml:3:26: unknown scheme \"nvpf4\"; did you mean \"nvfp4\"?"},
