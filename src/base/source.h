@@ -21,6 +21,7 @@ typedef struct vq_linear {
     int16_t act_zero;         /* its zero point (asymmetric static inputs) */
     const int32_t *arc_order; /* [k] gather of the input, NULL without ARC */
     int64_t arc_s;            /* augmented channels */
+    int64_t hadamard;         /* block of the rotation of the input (before order and quantization), 0 none; also of dense linears */
 } vq_linear;
 
 typedef struct vq_source vq_source;

@@ -32,11 +32,25 @@ const char *vq_kernels_best(void);
  *   shape does not depend on their number: same bits for every thread count. Call outside parallel regions. */
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                 int64_t ldc);
-/* vq_gemm_tile_nt / _nn -- one tile on the calling thread (attention): C = alpha A B^T, C = A B. */
+/* vq_gemm_nn -- C[M][N] = A[M][K] B[K][N]; _nn_add: C += that. Threads and bits as vq_gemm_nt. */
+void vq_gemm_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                int64_t ldc);
+void vq_gemm_nn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float *c, int64_t ldc);
+/* vq_gemm_tn_add -- C[N][K] += A[M][N]^T B[M][K], M (tokens) walked in order: sums of outer products of rows, gradients of weights.
+ * vq_gemm_tn_add_lower -- C[N][N] += A^T A, lower triangle and diagonal only; what lies above is left as it is until vq_mirror_lower copies
+ * the lower triangle there. Threads and bits as vq_gemm_nt. */
+void vq_gemm_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float *c, int64_t ldc);
+void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda, float *c, int64_t ldc);
+void vq_mirror_lower(float *c, int64_t n);
+/* vq_gemm_tile_nt / _nn / _tn_add -- one tile on the calling thread (attention): C = alpha A B^T, C = A B, C += A^T B. */
 void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
                      int64_t ldb, float *c, int64_t ldc);
 void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
                      float *c, int64_t ldc);
+void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                         float *c, int64_t ldc);
 
 /* vq_fake_quant -- what a quantized input means to the GEMM: rows x[m][k] -> out[m][k_out] f32 after quantizing and decoding under num.
  *   Per-token and dynamic block scales per row; act_super.value 0: second scale from the row's own maximum; act_scale != 0: static per

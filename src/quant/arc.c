@@ -89,8 +89,9 @@ static bool takes_residuals(const vq_num *n)
            n->group.cols == BLOCK && n->zero == VQ_ZERO_NONE;
 }
 
-static vq_status applies(const vq_scheme *s, int64_t k, vq_err *e)
+static vq_status applies(const vq_option_set *o, const vq_scheme *s, int64_t k, vq_err *e)
 {
+    (void)o;
     if (!s->has_weight || !s->has_act || !takes_residuals(&s->weight) || !takes_residuals(&s->act))
         return vq_fail(e, VQ_E_RECIPE, "arc needs 4-bit floats in blocks of %d for weight and input (nvfp4); scheme %s is something else",
                        BLOCK, s->id);
@@ -121,6 +122,12 @@ static vq_status run(vq_transform_job *job, vq_err *e)
     return vq_arc_order(job->stats->absmax, k, job->map.order, job->arena, e);
 }
 
+static unsigned needs(const vq_option_set *o)
+{
+    (void)o;
+    return VQ_NEED_RANGE | VQ_NEED_TAIL;
+}
+
 static const vq_option options[] = {
     {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper|all",
      "residual channels: share of entries above an eighth of their token's maximum (ARCQuant 347a6c8), or channels above an eighth of the "
@@ -136,7 +143,7 @@ const vq_transform vq_transform_arc = {
     .doc = "augmented residual channels: outlier inputs last, their quantization error as extra columns",
     .source = "arXiv 2601.07475; ARCQuant 347a6c8",
     .options = options,
-    .needs = VQ_NEED_RANGE | VQ_NEED_TAIL,
+    .needs = needs,
     .applies = applies,
     .run = run,
 };

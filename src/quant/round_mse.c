@@ -62,6 +62,5 @@ const vq_rounder vq_round_mse = {
     .doc = "round to nearest under the scale of each group that loses least",
     .source = "llm-compressor 0.14 observers/mse.py; arXiv 2512.02010",
     .options = options,
-    .needs = 0,
     .run = run,
 };

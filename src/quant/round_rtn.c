@@ -13,6 +13,5 @@ const vq_rounder vq_round_rtn = {
     .doc = "round to nearest; scales from the range of each group",
     .source = "OCP MX v1.0; compressed-tensors 0.20 calculate_qparams",
     .options = options,
-    .needs = 0,
     .run = run,
 };

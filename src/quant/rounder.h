@@ -10,18 +10,22 @@
 
 typedef struct vq_round_job {
     const vq_kernels *kernels;
-    const vq_option_set *options; /* of the recipe's round pass */
-    const vq_stats *stats;        /* of the input; NULL when none were gathered */
-    vq_super super;               /* second-level scale, shared by the fused group */
-    vq_dtype arith;               /* type in which compat modes compute scales */
-    vq_arena *scratch;            /* rewound by the caller */
-    double signal, noise;         /* out: sum w^2, sum (w - w^)^2 */
+    const vq_option_set *options;  /* of the recipe's round pass */
+    const vq_stats *stats;         /* of the input, in the order of w's columns; NULL when none were gathered */
+    const vq_curvature *curvature; /* of this linear; NULL when no gradient was asked for */
+    vq_super super;                /* second-level scale, shared by the fused group */
+    vq_dtype arith;                /* type in which compat modes compute scales */
+    vq_arena *scratch;             /* rewound by the caller */
+    double signal, noise;          /* out: sum w^2, sum (w - w^)^2 */
+    const char *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping x10", ...); static or in scratch's
+                             owner */
 } vq_round_job;
 
 typedef struct vq_rounder {
     const char *name, *doc, *source;
     const vq_option *options; /* ends with name NULL */
-    unsigned needs;           /* vq_need bits */
+    /* needs -- vq_need bits that these options ask for; NULL: none. */
+    unsigned (*needs)(const vq_option_set *options);
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
 } vq_rounder;

@@ -1,38 +1,92 @@
-/* transform.h -- transforms: change weights, inputs or layout before rounding. One file and one line in the table each. */
+/* transform.h -- transforms: change weights, inputs or layout before rounding. One file and one line in the table each.
+ *
+ * A transform of scope GROUP decides a vq_input_map for linears that share an input; run turns it into edits of the weights (base/edit.h),
+ * folded into the producer where it can absorb them, and into what the runtime does to the input (ARC's gather, an online Hadamard).
+ * A transform of scope MODEL edits what lies along the residual stream or inside attention heads (rotate, ksort, order); run hands it the
+ * sites that the graph walk found. */
 #ifndef VQ_QUANT_TRANSFORM_H
 #define VQ_QUANT_TRANSFORM_H
 
+#include "base/edit.h"
 #include "base/option.h"
 #include "base/qtensor.h"
 #include "base/stats.h"
+#include "kernels/kernels.h"
 
-/* What a transform decides for one group of linears that share an input. Arrays in the job's arena. */
+/* What happens to the input of a group: x' = hadamard(gather(x / scale)), then quantized, the last s channels with residuals.
+ * Weights get the inverse on their columns. Arrays in the job's arena. */
 typedef struct vq_input_map {
-    int32_t *order; /* [k] gather of input channels, NULL: as it is */
-    int64_t s;      /* the last s channels are appended as residuals */
+    float *scale;                   /* [k] > 0, NULL: ones. Always folded into the producer */
+    int32_t *order;                 /* [k] gather of input channels, NULL: as it is */
+    int64_t hadamard;               /* block of the rotation, 0: none */
+    int64_t s;                      /* the last s channels are appended as residuals (ARC) */
+    bool fold_order, fold_hadamard; /* true: the producer absorbs it; false: the runtime does it to the input */
 } vq_input_map;
 
-typedef struct vq_transform_job {
-    const vq_option_set *options;
-    const vq_stats *stats;
+/* What can absorb changes of the group's input. */
+typedef enum vq_producer_kind {
+    VQ_PRODUCER_NONE,
+    VQ_PRODUCER_NORM,   /* a norm's weight: scales only */
+    VQ_PRODUCER_ROWS,   /* a linear's rows (and, behind silu_mul, those of its gate for gathers): scales, gathers */
+    VQ_PRODUCER_VALUES, /* the rows of v behind attention: scales, gathers and Hadamards inside a head; kv_heads < heads share rows */
+} vq_producer_kind;
+typedef struct vq_producer {
+    vq_producer_kind kind;
+    int64_t heads, kv_heads, head_dim; /* VALUES */
+} vq_producer;
+
+/* A linear of the group as it stands (edits of earlier passes applied). */
+typedef struct vq_consumer {
+    const char *name;
+    const float *w; /* [n][k] */
+    int64_t n;
     const vq_scheme *scheme;
-    vq_arena *arena;
+    vq_super super; /* second-level scale of the fused group, of w as it stands */
+} vq_consumer;
+
+/* vq_trial -- mean squared error of the output of the group's parent (attention, MLP) over the samples when the consumers' weights are
+ * `w` (one [n][k] per consumer, meant for the input as it stands), against the outputs with the weights as they stand. */
+typedef vq_status (*vq_trial)(void *ctx, const float *const *w, double *mse, vq_err *e);
+
+typedef struct vq_transform_job {
+    const vq_kernels *kernels;
+    const vq_option_set *options;
+    const vq_stats *stats;   /* of the input as it stands (earlier passes mapped) */
+    const vq_scheme *scheme; /* of the first consumer */
+    const vq_consumer *consumers;
+    int nconsumers;
+    vq_producer producer;
+    vq_trial trial; /* NULL: not asked for (trials of the transform false) */
+    void *trial_ctx;
+    vq_dtype arith;
+    vq_arena *arena; /* of the map */
+    vq_arena *scratch;
     vq_input_map map; /* out */
 } vq_transform_job;
+
+typedef enum vq_scope { VQ_SCOPE_GROUP, VQ_SCOPE_MODEL } vq_scope;
 
 typedef struct vq_transform {
     const char *name, *doc, *source;
     const vq_option *options;
-    unsigned needs;
-    /* applies -- does this scheme take the transform? VQ_E_RECIPE says why not. */
-    vq_status (*applies)(const vq_scheme *s, int64_t k, vq_err *e);
-    vq_status (*run)(vq_transform_job *job, vq_err *e);
+    vq_scope scope;
+    bool trials;                                     /* wants job->trial: the block's samples are kept at hand */
+    bool weights;                                    /* wants job->consumers' weights */
+    unsigned (*needs)(const vq_option_set *options); /* vq_need bits; NULL: none */
+    /* applies -- does this scheme take the transform? VQ_E_RECIPE says why not. NULL: any does. */
+    vq_status (*applies)(const vq_option_set *options, const vq_scheme *s, int64_t k, vq_err *e);
+    vq_status (*run)(vq_transform_job *job, vq_err *e); /* GROUP. A map of all defaults: nothing to do for this group */
 } vq_transform;
 
 extern const vq_transform vq_transform_arc;
 
 const vq_transform *vq_transform_find(const char *name);
 const vq_transform *vq_transform_at(int i);
+
+/* vq_stats_map -- statistics of the input after `map`, exactly: Hessians, Fisher factors and ranges under scale and order; Hessians and
+ * Fisher factors under hadamard (ranges, sums of |x|, tails and histograms are then gone: *lost gets their need bits). Arrays that change
+ * are new, from the arena; the others are borrowed from `in`. test tests/unit/test_stats_map.c */
+vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *out, unsigned *lost, vq_arena *a, vq_err *e);
 
 /* vq_arc_order -- ascending, stable order of absmax [k] into order [k]: outliers last. source arXiv 2601.07475, ARCQuant 347a6c8 utilize.py
  */

@@ -187,22 +187,23 @@ static vq_status resolve_passes(vq_plan *p, vq_err *e)
         if (pass->round) {
             p->rounder = vq_rounder_find(pass->name);
             p->round_options = &pass->options;
-            p->needs |= p->rounder->needs;
+            if (p->rounder->needs) p->needs |= p->rounder->needs(p->round_options);
             continue;
         }
         if (p->npasses == VQ_PLAN_PASSES) return vq_fail(e, VQ_E_RECIPE, "%s:%d: more than %d passes", r->path, pass->line, VQ_PLAN_PASSES);
         const vq_transform *t = vq_transform_find(pass->name);
         p->passes[p->npasses++] = (vq_plan_pass){.transform = t, .options = &pass->options};
-        p->needs |= t->needs;
+        if (t->needs) p->needs |= t->needs(&pass->options);
     }
     return p->rounder ? VQ_OK : vq_fail(e, VQ_E_RECIPE, "%s: the passes end without {do: round, method: ...}", r->path);
 }
 
 /* Does the scheme take the pass, and the format what the pass makes of it? Channel counts are known only after calibration; any will do
  * here. */
-static vq_status check_pass(const vq_plan *p, const vq_transform *t, const vq_plan_weight *w, vq_err *e)
+static vq_status check_pass(const vq_plan *p, const vq_plan_pass *pass, const vq_plan_weight *w, vq_err *e)
 {
-    VQ_TRY(t->applies(&w->scheme, w->tensor->shape[1], e));
+    const vq_transform *t = pass->transform;
+    if (t->applies) VQ_TRY(t->applies(pass->options, &w->scheme, w->tensor->shape[1], e));
     const vq_module m = vq_plan_module(p, w, t == &vq_transform_arc ? w->scheme.weight.group.cols : 0);
     return vq_format_takes(p->format, &m, e);
 }
@@ -212,7 +213,7 @@ static vq_status check_passes(vq_plan *p, vq_err *e)
     for (int i = 0; i < p->npasses; i++)
         for (int j = 0; j < p->nweights; j++) {
             const vq_plan_weight *w = &p->weights[j];
-            if (!w->quantized || check_pass(p, p->passes[i].transform, w, e) == VQ_OK) continue;
+            if (!w->quantized || check_pass(p, &p->passes[i], w, e) == VQ_OK) continue;
             return vq_at(e, "pass %s > %s", p->passes[i].transform->name, w->module);
         }
     return VQ_OK;

@@ -93,11 +93,11 @@ static void test_applies(void **state)
     vq_scheme buf;
     const vq_transform *arc = vq_transform_find("arc");
     (void)state;
-    assert_int_equal(arc->applies(vq_scheme_find("nvfp4", &buf), 64, &err), VQ_OK);
-    assert_int_equal(arc->applies(vq_scheme_find("nvfp4", &buf), 72, &err), VQ_E_RECIPE);
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("nvfp4", &buf), 64, &err), VQ_OK);
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("nvfp4", &buf), 72, &err), VQ_E_RECIPE);
     assert_string_equal(err.text, "arc needs a multiple of 16 input channels, not 72");
-    assert_int_equal(arc->applies(vq_scheme_find("nvfp4a16", &buf), 64, &err), VQ_E_RECIPE);
-    assert_int_equal(arc->applies(vq_scheme_find("mxfp4", &buf), 64, &err), VQ_E_RECIPE);
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("nvfp4a16", &buf), 64, &err), VQ_E_RECIPE);
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("mxfp4", &buf), 64, &err), VQ_E_RECIPE);
 }
 
 static int64_t count_with(const char *count, const char *granularity, const char *fraction, const vq_stats *s)
