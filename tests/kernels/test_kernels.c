@@ -218,6 +218,14 @@ static void check_add(const levels *v)
     BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->add(out, in_b + 1, v->n));
 }
 
+static void check_hadamard_row(const levels *v)
+{
+    for (size_t block = 16; block <= 256; block *= 2) {
+        const size_t n = v->n / block * block;
+        BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->hadamard_row(out, n, block));
+    }
+}
+
 /* One line per kernel: a new kernel does not compile here without a check of its own. */
 static void (*const checks[])(const levels *v) = {
 #define VQ_KERNEL(ret, name, args) check_##name,

@@ -8,17 +8,6 @@
 /* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does not double the memory of a run. */
 enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256 };
 
-bool vq_linear_codes_input(const vq_exec *x, const vq_linear *l)
-{
-    return x->quantize_inputs && l->quantized && l->scheme.has_act;
-}
-
-vq_act_spec vq_linear_act_spec(const vq_linear *l)
-{
-    return (vq_act_spec){
-        .num = &l->scheme.act, .super = l->act_super, .scale = l->act_scale, .zero = l->act_zero, .order = l->arc_order, .s = l->arc_s};
-}
-
 static int64_t min_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -88,7 +77,7 @@ typedef struct slice {
 static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, const slice *s, float *out, int64_t ld,
                              vq_err *e)
 {
-    const int64_t k = vq_linear_codes_input(x, l) ? l->k_stored : l->k;
+    const int64_t k = vq_linear_input_width(x, l);
     float *w = VQ_ALLOC(x->arena, float, s->rows *k, "decoded weight", e);
     if (!w) return e->status;
     if (l->quantized)
