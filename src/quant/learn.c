@@ -95,9 +95,9 @@ static vq_status allocate(vq_learn *l, bool clip, vq_arena *a, vq_err *e)
 {
     const vq_qtensor *q = l->q;
     const size_t groups = (size_t)q->groups;
-    l->x = VQ_ALLOC(a, float, q->rows *q->cols, "trained weight", e);
+    l->x = VQ_ALLOC(a, float, q->rows * q->cols, "trained weight", e);
     l->codes = VQ_ALLOC(a, uint8_t, q->rows * q->cols, "best codes", e);
-    l->slope = VQ_ALLOC(a, float, q->rows *q->per_row, "gradients of scales", e);
+    l->slope = VQ_ALLOC(a, float, q->rows * q->per_row, "gradients of scales", e);
     float *of_groups = VQ_ALLOC(a, float, clip ? 4 * groups : groups, "trained scales", e);
     if (!l->x || !l->codes || !l->slope || !of_groups) return VQ_E_LIMIT;
     l->effective = of_groups;

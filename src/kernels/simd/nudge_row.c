@@ -1,4 +1,5 @@
-/* nudge_row.c -- one step of learned rounding on a row: trained weights move against the sign of their gradient by a part of a grid step. */
+/* nudge_row.c -- one step of learned rounding on a row: trained weights move against the sign of their gradient by a part of a grid step.
+ */
 #include "kernels/simd/grid_lanes.h"
 
 typedef struct row {
