@@ -1,0 +1,226 @@
+/* blocks.c -- the order of work: samples, gradients, then part by part statistics, transforms, rounding, writing, moving on. */
+#include "run/blocks.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "run/block_work.h"
+#include "run/budget.h"
+#include "run/edited.h"
+
+bool vq_blocks_needed(const vq_plan *p, const char *statistics)
+{
+    return p->needs || p->npasses || p->rounder->trains || statistics;
+}
+
+static vq_status add_field(const vq_blocks_job *j, const char *name, const char *value, vq_err *e)
+{
+    if (json_object_set_new(j->made_from, name, json_string(value)) == 0) return VQ_OK;
+    return vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
+}
+
+/* Samples are wanted by everything but a plan that takes all it needs from a file. */
+static vq_status find_samples(vq_work *w, vq_calibrated *c, vq_err *e)
+{
+    char ids[VQ_SHA256_TEXT];
+    VQ_TRY(vq_samples_find(&w->samples, w->plan, w->j->data, w->j->tokens, &w->exec, w->j->job, w->run, e));
+    const vq_samples *s = &w->samples.samples;
+    c->kind = w->samples.kind;
+    memcpy(c->sha256, w->samples.sha256, sizeof c->sha256);
+    c->samples = s->count;
+    c->seqlen = s->length;
+    vq_sha256_of(s->ids, (size_t)(s->count * s->length) * sizeof *s->ids, ids);
+    return add_field(w->j, "data", ids, e);
+}
+
+static vq_status open_statistics(vq_work *w, vq_calibrated *c, vq_err *e)
+{
+    const char *path = w->j->statistics;
+    vq_map m;
+    VQ_TRY(vq_map_open(&m, path, e));
+    vq_sha256_of(m.data, m.size, c->statistics);
+    vq_map_close(&m);
+    VQ_TRY(vq_stats_load(&w->file, path, w->graph, w->run, e));
+    w->file_open = true;
+    VQ_TRY(vq_work_check_statistics(w, e));
+    if (!c->samples) {
+        c->kind = "statistics";
+        c->samples = w->file.origin.samples;
+        c->seqlen = w->file.origin.seqlen;
+        memcpy(c->sha256, w->file.origin.data, sizeof c->sha256);
+    }
+    return add_field(w->j, "statistics", c->statistics, e);
+}
+
+static vq_status open_state(vq_work *w, vq_err *e)
+{
+    if (w->j->resume) return vq_run_state_load(&w->state, w->j->dir, w->j->made_from, w->run, e);
+    return vq_run_state_new(&w->state, w->j->dir, w->j->made_from, w->run, e);
+}
+
+static vq_status begin_sweep(vq_work *w, vq_err *e)
+{
+    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->dir);
+    return vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
+}
+
+/* Edits of scope MODEL stand at the head of every block's list. */
+static vq_status reset_block(vq_work *w, vq_err *e)
+{
+    vq_overlay_clear(&w->overlay);
+    vq_arena_done(&w->layer);
+    vq_arena_init(&w->layer, w->j->budget);
+    vq_edits_init(&w->edits, &w->layer);
+    for (int i = 0; i < w->model_edits.count; i++) VQ_TRY(vq_edits_add(&w->edits, &w->model_edits.list[i], e));
+    return VQ_OK;
+}
+
+/* The activations behind block `layer`: of the original model, or of what was written. */
+static vq_status advance(vq_work *w, int layer, vq_err *e)
+{
+    if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
+    const bool quantized = w->plan->recipe->calib.propagate_quantized;
+    if (!quantized && !vq_work_trials(w->plan) && w->gathers) return VQ_OK; /* gathering moved them */
+    VQ_TRY(reset_block(w, e));
+    if (!quantized) VQ_TRY(vq_work_show(w, layer, e));
+    return vq_calib_advance(w->calib, layer, e);
+}
+
+/* A part that was finished before a stop: its samples move on as they did then. */
+static vq_status pass_through(vq_work *w, int layer, vq_err *e)
+{
+    if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
+    VQ_TRY(reset_block(w, e));
+    if (!w->plan->recipe->calib.propagate_quantized) VQ_TRY(vq_work_show(w, layer, e));
+    return vq_calib_advance(w->calib, layer, e);
+}
+
+static vq_status prepare_groups(vq_work *w, int layer, vq_err *e)
+{
+    const bool stats = layer >= 0 && (w->from_file || w->gathers);
+    if (stats) VQ_TRY(vq_work_stats(w, layer, e));
+    for (int i = 0; i < w->plan->ngroups; i++) {
+        const vq_plan_group *g = &w->plan->groups[i];
+        if (g->layer == layer) w->ready[i] = (vq_group_ready){.stats = stats && g->stats >= 0 ? &w->stats[g->stats] : NULL};
+    }
+    return layer >= 0 ? vq_work_transform(w, layer, e) : VQ_OK;
+}
+
+typedef struct part {
+    int index, layer;
+    size_t first; /* module */
+    vq_st_writer *writer;
+    const char *dir;
+} part;
+
+/* Tensors that an edit changed and that are not quantized: norms, biases, kept weights, embeddings. Their values stand in the overlay. */
+static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *ids, vq_err *e)
+{
+    int at = 0;
+    for (int i = 0; i < w->overlay.count; i++) {
+        vq_tensor t;
+        const float *x = vq_overlay_values(&w->overlay, i, &t);
+        if (!x || vq_plan_quantizes(w->plan, t.name)) continue;
+        if (declare)
+            VQ_TRY(vq_st_writer_declare(p->writer, t.name, w->plan->model->dtype, t.shape, t.ndim, &ids[at], e));
+        else
+            VQ_TRY(vq_edited_store(p->writer, ids[at], w->plan->model->dtype, x, vq_tensor_numel(&t), &w->scratch, e));
+        at++;
+    }
+    return VQ_OK;
+}
+
+static vq_status round_part(vq_work *w, const part *p, vq_err *e)
+{
+    const vq_rounded *r = w->rounding.out;
+    for (size_t i = p->first; i < r->nmodules; i++) {
+        VQ_TRY(vq_rounding_module(&w->rounding, i, p->writer, e));
+        VQ_TRY(vq_step(&w->j->job->watch, "quantizing", (int64_t)i + 1, w->plan->nquantized, e));
+    }
+    return VQ_OK;
+}
+
+static vq_status write_part(vq_work *w, part *p, vq_err *e)
+{
+    const vq_rounded *r = w->rounding.out;
+    int64_t *ids = VQ_ALLOC(&w->layer, int64_t, w->overlay.count + 1, "tensors", e);
+    if (!ids) return e->status;
+    for (size_t i = p->first; i < r->nmodules; i++) VQ_TRY(vq_module_declare(w->plan->format, &r->modules[i], p->writer, e));
+    VQ_TRY(write_kept(w, p, true, ids, e));
+    VQ_TRY(vq_st_writer_open(p->writer, p->dir, 0, e));
+    VQ_TRY(round_part(w, p, e));
+    VQ_TRY(write_kept(w, p, false, ids, e));
+    const char *const *names;
+    size_t n;
+    return vq_st_writer_commit(p->writer, &names, &n, e);
+}
+
+static bool part_is_empty(const vq_work *w, const part *p)
+{
+    return w->rounding.out->nmodules == p->first && w->edits.count == 0;
+}
+
+static vq_status finish_part(vq_work *w, part *p, vq_err *e)
+{
+    p->dir = vq_parts_folder(&w->parts, p->index, e);
+    if (!p->dir) return e->status;
+    VQ_TRY(vq_remove_tree(p->dir, e));
+    VQ_TRY(vq_make_dir(p->dir, e));
+    VQ_TRY(vq_st_writer_new(&p->writer, &w->layer, e));
+    vq_status s = write_part(w, p, e);
+    vq_st_writer_drop(p->writer);
+    const vq_rounded *r = w->rounding.out;
+    const char *file = s == VQ_OK ? vq_join(&w->layer, p->dir, "model.safetensors", e) : NULL;
+    if (s == VQ_OK && !file) s = e->status;
+    if (s == VQ_OK) s = vq_run_state_add(&w->state, p->index, file, r, p->first, r->nmodules - p->first, e);
+    return s == VQ_OK ? vq_parts_add(&w->parts, p->index, r->modules + p->first, r->nmodules - p->first, e) : s;
+}
+
+/* Parts are the blocks and, last, what lies outside of them. */
+static vq_status make_part(vq_work *w, int index, vq_err *e)
+{
+    part p = {.index = index, .layer = w->graph && index < w->graph->layers ? index : -1, .first = w->rounding.out->nmodules};
+    VQ_TRY(reset_block(w, e));
+    if (p.layer >= 0) VQ_TRY(vq_work_show(w, p.layer, e));
+    VQ_TRY(prepare_groups(w, p.layer, e));
+    for (int i = 0; i < w->plan->ngroups; i++)
+        if (w->plan->groups[i].layer == p.layer) VQ_TRY(vq_rounding_add(&w->rounding, i, e));
+    const vq_status s = part_is_empty(w, &p) ? VQ_OK : finish_part(w, &p, e);
+    vq_work_release(w);
+    if (s != VQ_OK) return s;
+    return p.layer >= 0 ? advance(w, p.layer, e) : VQ_OK;
+}
+
+static vq_status restore_parts(vq_work *w, int done, vq_err *e)
+{
+    vq_rounded *r = w->rounding.out;
+    for (int i = 0; i < done; i++) {
+        const size_t first = r->nmodules;
+        const char *dir = vq_parts_folder(&w->parts, i, e), *file = dir ? vq_join(w->run, dir, "model.safetensors", e) : NULL;
+        if (!file) return e->status;
+        VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, w->run, e));
+        VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
+        if (w->graph && i < w->graph->layers) VQ_TRY(pass_through(w, i, e));
+    }
+    return VQ_OK;
+}
+
+static vq_status make_parts(vq_work *w, vq_err *e)
+{
+    const int done = vq_run_state_parts(&w->state);
+    if (done) vq_say(&w->j->job->watch, 0, "resuming after %d of %d parts", done, w->parts.count);
+    VQ_TRY(restore_parts(w, done, e));
+    for (int i = done; i < w->parts.count; i++) VQ_TRY(make_part(w, i, e));
+    return vq_parts_assemble(&w->parts, w->plan, w->j->job, w->run, e);
+}
+
+static vq_status remove_work(vq_work *w, vq_err *e)
+{
+    for (int i = 0; i < w->parts.count; i++) {
+        const char *dir = vq_parts_folder(&w->parts, i, e), *stats = vq_arena_text(w->run, e, "%s/layer-%04d.vqs", w->j->dir, i);
+        if (!dir || !stats) return e->status;
+        VQ_TRY(vq_remove_tree(dir, e));
+        if (vq_exists(stats)) VQ_TRY(vq_remove_tree(stats, e));
+    }
+    return vq_exists(w->state.path) ? vq_remove_tree(w->state.path, e) : VQ_OK;
+}
