@@ -47,6 +47,10 @@ vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
     const vq_edited d = edited_view(w);
     vq_overlay_clear(&w->overlay);
     if (w->edits.count == 0) return VQ_OK;
+    if (layer < 0) {
+        VQ_TRY(vq_edited_part(&d, 0, true, &w->overlay, &w->layer, e));
+        return vq_edited_part(&d, 1 + w->graph->layers, true, &w->overlay, &w->layer, e);
+    }
     VQ_TRY(vq_edited_part(&d, 1 + layer, true, &w->overlay, &w->layer, e));
     return show_hadamards(w, layer, e);
 }

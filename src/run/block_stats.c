@@ -16,10 +16,10 @@ static vq_status save_layer(void *ctx, int layer, const vq_stats *stats, int nst
     vq_work *w = ctx;
     (void)nstats;
     const vq_arena_mark mark = vq_arena_here(&w->layer);
-    vq_stats_origin o;
+    const vq_stats_origin o = vq_origin_of(w->plan, &w->samples.samples, w->j->model_sha);
     const char *path = layer_path(w, layer, &w->layer, e);
     vq_stats *const list[] = {(vq_stats *)(uintptr_t)stats};
-    vq_status s = path ? vq_origin_of(&o, w->plan, &w->samples.samples, e) : e->status;
+    vq_status s = path ? VQ_OK : e->status;
     if (s == VQ_OK) s = vq_stats_save(path, &o, w->graph, layer, 1, list, &w->layer, e);
     vq_arena_rewind(&w->layer, mark);
     return s == VQ_OK ? vq_step(&w->j->job->watch, "gradients", w->graph->layers - layer, w->graph->layers, e) : s;
@@ -90,4 +90,15 @@ void vq_work_release(vq_work *w)
         vq_stats_close(&w->file);
         w->file_open = false;
     }
+}
+
+vq_status vq_work_check_statistics(const vq_work *w, vq_err *e)
+{
+    const vq_stats_origin want = vq_origin_of(w->plan, NULL, w->j->model_sha);
+    VQ_TRY(vq_stats_check_origin(&w->file.origin, &want, false, w->j->statistics, e));
+    const unsigned missing = w->plan->needs & ~w->file.origin.needs;
+    const bool swept = w->plan->recipe->calib.propagate_quantized && !(missing & VQ_NEED_GRADIENT);
+    if (!missing || swept) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s does not hold all statistics that this recipe needs; make it with vq calibrate -r %s", w->j->statistics,
+                   w->plan->recipe->name);
 }

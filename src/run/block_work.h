@@ -36,13 +36,16 @@ typedef struct vq_work {
 /* vq_work_trials -- does a pass or the rounder try blocks out on samples? */
 bool vq_work_trials(const vq_plan *p);
 
-/* vq_work_show -- the overlay shows every tensor of the block that an edit touches, as it will be stored. */
+/* vq_work_show -- the overlay shows every tensor of a part that an edit touches, as it will be stored; layer -1: of what lies outside of
+ * the blocks. */
 vq_status vq_work_show(vq_work *w, int layer, vq_err *e);
 
 /* vq_work_gradients -- the sweep before the blocks that writes OUT.run/layer-0000.vqs ...; layers that are there already stay. */
 vq_status vq_work_gradients(vq_work *w, vq_err *e);
 /* vq_work_stats -- statistics of the block's groups into w->stats: from the file, from a sweep, or both. */
 vq_status vq_work_stats(vq_work *w, int layer, vq_err *e);
+/* vq_work_check_statistics -- the user's file was made from this model and holds what the plan needs; VQ_E_INPUT. */
+vq_status vq_work_check_statistics(const vq_work *w, vq_err *e);
 /* vq_work_release -- the statistics of the block are not needed any more. */
 void vq_work_release(vq_work *w);
 

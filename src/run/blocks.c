@@ -7,6 +7,7 @@
 #include "run/block_work.h"
 #include "run/budget.h"
 #include "run/edited.h"
+#include "run/origin.h"
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
 {
@@ -29,7 +30,7 @@ static vq_status find_samples(vq_work *w, vq_calibrated *c, vq_err *e)
     memcpy(c->sha256, w->samples.sha256, sizeof c->sha256);
     c->samples = s->count;
     c->seqlen = s->length;
-    vq_sha256_of(s->ids, (size_t)(s->count * s->length) * sizeof *s->ids, ids);
+    vq_origin_samples(s, ids);
     return add_field(w->j, "data", ids, e);
 }
 
@@ -58,12 +59,6 @@ static vq_status open_state(vq_work *w, vq_err *e)
     return vq_run_state_new(&w->state, w->j->dir, w->j->made_from, w->run, e);
 }
 
-static vq_status begin_sweep(vq_work *w, vq_err *e)
-{
-    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->dir);
-    return vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
-}
-
 /* Edits of scope MODEL stand at the head of every block's list. */
 static vq_status reset_block(vq_work *w, vq_err *e)
 {
@@ -73,6 +68,14 @@ static vq_status reset_block(vq_work *w, vq_err *e)
     vq_edits_init(&w->edits, &w->layer);
     for (int i = 0; i < w->model_edits.count; i++) VQ_TRY(vq_edits_add(&w->edits, &w->model_edits.list[i], e));
     return VQ_OK;
+}
+
+static vq_status begin_sweep(vq_work *w, vq_err *e)
+{
+    VQ_TRY(reset_block(w, e));
+    VQ_TRY(vq_work_show(w, -1, e));
+    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->dir);
+    return vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
 }
 
 /* The activations behind block `layer`: of the original model, or of what was written. */
@@ -124,7 +127,7 @@ static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *id
         if (declare)
             VQ_TRY(vq_st_writer_declare(p->writer, t.name, w->plan->model->dtype, t.shape, t.ndim, &ids[at], e));
         else
-            VQ_TRY(vq_edited_store(p->writer, ids[at], w->plan->model->dtype, x, vq_tensor_numel(&t), &w->scratch, e));
+            VQ_TRY(vq_store_floats(p->writer, ids[at], w->plan->model->dtype, x, vq_tensor_numel(&t), &w->scratch, e));
         at++;
     }
     return VQ_OK;
@@ -181,11 +184,11 @@ static vq_status make_part(vq_work *w, int index, vq_err *e)
 {
     part p = {.index = index, .layer = w->graph && index < w->graph->layers ? index : -1, .first = w->rounding.out->nmodules};
     VQ_TRY(reset_block(w, e));
-    if (p.layer >= 0) VQ_TRY(vq_work_show(w, p.layer, e));
+    VQ_TRY(vq_work_show(w, p.layer, e));
     VQ_TRY(prepare_groups(w, p.layer, e));
     for (int i = 0; i < w->plan->ngroups; i++)
         if (w->plan->groups[i].layer == p.layer) VQ_TRY(vq_rounding_add(&w->rounding, i, e));
-    const vq_status s = part_is_empty(w, &p) ? VQ_OK : finish_part(w, &p, e);
+    const vq_status s = part_is_empty(w, &p) ? vq_run_state_add(&w->state, index, NULL, w->rounding.out, 0, 0, e) : finish_part(w, &p, e);
     vq_work_release(w);
     if (s != VQ_OK) return s;
     return p.layer >= 0 ? advance(w, p.layer, e) : VQ_OK;
@@ -196,10 +199,11 @@ static vq_status restore_parts(vq_work *w, int done, vq_err *e)
     vq_rounded *r = w->rounding.out;
     for (int i = 0; i < done; i++) {
         const size_t first = r->nmodules;
+        bool empty;
         const char *dir = vq_parts_folder(&w->parts, i, e), *file = dir ? vq_join(w->run, dir, "model.safetensors", e) : NULL;
         if (!file) return e->status;
-        VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, w->run, e));
-        VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
+        VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, &empty, w->run, e));
+        if (!empty) VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
         if (w->graph && i < w->graph->layers) VQ_TRY(pass_through(w, i, e));
     }
     return VQ_OK;
@@ -223,4 +227,62 @@ static vq_status remove_work(vq_work *w, vq_err *e)
         if (vq_exists(stats)) VQ_TRY(vq_remove_tree(stats, e));
     }
     return vq_exists(w->state.path) ? vq_remove_tree(w->state.path, e) : VQ_OK;
+}
+
+static vq_status open_model(vq_work *w, vq_err *e)
+{
+    const vq_model *m = w->plan->model;
+    VQ_TRY(vq_model_need_graph(m, "calibration", e));
+    w->graph = &m->graph;
+    VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
+    const bool quantized = w->plan->recipe->calib.propagate_quantized;
+    VQ_TRY(vq_parts_init(&w->parts, w->j->dir, &m->checkpoint.source, w->plan->format, w->graph->layers + 1, (size_t)w->plan->nweights, w->run,
+                         e));
+    VQ_TRY(vq_overlay_init(&w->overlay, quantized ? &w->parts.source : &m->checkpoint.source, w->graph->count * 3, w->run, e));
+    w->exec = vq_model_exec(m, w->j->job, &w->scratch, quantized);
+    w->exec.source = &w->overlay.source;
+    vq_edits_init(&w->model_edits, w->run);
+    w->ready = VQ_NEW(w->run, vq_group_ready, w->plan->ngroups, "plan", e);
+    if (!w->ready) return e->status;
+    w->rounding.ready = w->ready;
+    return VQ_OK;
+}
+
+static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
+{
+    const unsigned needs = w->plan->needs;
+    const bool file = w->j->statistics != NULL, quantized = w->plan->recipe->calib.propagate_quantized;
+    w->from_file = file || (needs & VQ_NEED_GRADIENT);
+    w->gathers = (needs & ~(unsigned)VQ_NEED_GRADIENT) && (!w->from_file || quantized);
+    const bool sweeps = w->gathers || vq_work_trials(w->plan);
+    if (sweeps || !file) VQ_TRY(find_samples(w, c, e));
+    if (file) VQ_TRY(open_statistics(w, c, e));
+    VQ_TRY(open_state(w, e));
+    if (w->from_file && !file) VQ_TRY(vq_work_gradients(w, e));
+    return sweeps ? begin_sweep(w, e) : VQ_OK;
+}
+
+static vq_status run_work(vq_work *w, vq_calibrated *c, vq_err *e)
+{
+    VQ_TRY(open_model(w, e));
+    VQ_TRY(open_data(w, c, e));
+    VQ_TRY(make_parts(w, e));
+    return remove_work(w, e);
+}
+
+vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c, vq_arena *a, vq_err *e)
+{
+    vq_work w = {.j = j, .plan = j->plan, .run = a};
+    vq_arena_init(&w.layer, j->budget);
+    vq_arena_init(&w.scratch, j->budget);
+    w.rounding = (vq_rounding){.plan = j->plan, .job = j->job, .edits = &w.edits, .out = r, .scratch = &w.scratch};
+    *c = (vq_calibrated){.kind = "none"};
+    const vq_status s = run_work(&w, c, e);
+    vq_calib_end(w.calib);
+    if (w.file_open) vq_stats_close(&w.file);
+    vq_parts_close(&w.parts);
+    vq_run_state_done(&w.state);
+    vq_arena_done(&w.scratch);
+    vq_arena_done(&w.layer);
+    return s;
 }

@@ -18,6 +18,7 @@ typedef struct vq_blocks_job {
     bool tokens;            /* data holds int32 ids */
     const char *statistics; /* .vqs made before; NULL: gather */
     bool resume;
+    const char *model_sha; /* of origin.h */
     json_t *made_from; /* fields that a resumed run must share; those of data and statistics are added */
 } vq_blocks_job;
 

@@ -1,4 +1,5 @@
 /* kept.c -- tensors that stay as they are, and the short way of a plan that needs no statistics: every weight straight into the output. */
+#include "base/parallel.h"
 #include "run/rounding.h"
 #include "run/weights.h"
 
@@ -37,6 +38,19 @@ vq_status vq_copy_tensor(const vq_tensor *t, vq_st_writer *w, int64_t id, vq_err
         VQ_TRY(vq_st_writer_write(w, id, at, (const char *)t->data + at, n, e));
     }
     return VQ_OK;
+}
+
+vq_status vq_store_floats(vq_st_writer *w, int64_t id, vq_dtype t, const float *x, int64_t n, vq_arena *scratch, vq_err *e)
+{
+    if (t == VQ_F32) return vq_st_writer_write(w, id, 0, x, (size_t)n * sizeof *x, e);
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    uint16_t *half = VQ_ALLOC(scratch, uint16_t, n, "tensor as stored", e);
+    if (!half) return e->status;
+#pragma omp parallel for schedule(static) if (n > VQ_PARALLEL_MIN)
+    for (int64_t i = 0; i < n; i++) half[i] = t == VQ_F16 ? vq_f32_to_f16(x[i]) : vq_f32_to_bf16(x[i]);
+    const vq_status s = vq_st_writer_write(w, id, 0, half, (size_t)n * sizeof *half, e);
+    vq_arena_rewind(scratch, mark);
+    return s;
 }
 
 vq_status vq_kept_copy(const vq_plan *p, const vq_kernels *kr, vq_st_writer *w, const int64_t *ids, vq_err *e)

@@ -57,6 +57,8 @@ vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, 
  * the model's tensors], -1: not kept. */
 vq_status vq_kept_declare(const vq_plan *p, const vq_st_set *const *skip, int nskip, vq_st_writer *w, int64_t *ids, vq_err *e);
 vq_status vq_kept_copy(const vq_plan *p, const vq_kernels *kr, vq_st_writer *w, const int64_t *ids, vq_err *e);
+/* vq_store_floats -- n values of x into a declared tensor of type t (F32, F16, BF16). */
+vq_status vq_store_floats(vq_st_writer *w, int64_t id, vq_dtype t, const float *x, int64_t n, vq_arena *scratch, vq_err *e);
 /* vq_copy_tensor -- bytes of a stored tensor into a declared one, step by step. */
 vq_status vq_copy_tensor(const vq_tensor *t, vq_st_writer *w, int64_t id, vq_err *e);
 

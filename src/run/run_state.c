@@ -90,8 +90,8 @@ static vq_status write_state(const vq_run_state *s, vq_err *e)
 
 vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq_rounded *r, size_t first, size_t n, vq_err *e)
 {
-    char sha[VQ_SHA256_TEXT];
-    VQ_TRY(file_sha(path, sha, e));
+    char sha[VQ_SHA256_TEXT] = "";
+    if (path) VQ_TRY(file_sha(path, sha, e));
     json_t *modules = json_array();
     for (size_t i = first; i < first + n; i++) (void)json_array_append_new(modules, module_json(r, i));
     json_t *one = json_pack("{s:i, s:s, s:o}", "part", part, "sha256", sha, "modules", modules);
@@ -126,11 +126,14 @@ static vq_status restore_module(const json_t *m, const char *path, const vq_plan
     return fallback && !r->fallback[i] ? e->status : VQ_OK;
 }
 
-vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p, vq_rounded *r, vq_arena *a, vq_err *e)
+vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p, vq_rounded *r, bool *empty, vq_arena *a,
+                              vq_err *e)
 {
     const json_t *part = json_array_get(json_object_get(s->root, "parts"), (size_t)i), *m;
     const char *want = json_string_value(json_object_get(part, "sha256"));
     char sha[VQ_SHA256_TEXT];
+    *empty = want && !*want;
+    if (*empty) return VQ_OK;
     VQ_TRY(file_sha(path, sha, e));
     if (!want || strcmp(want, sha) != 0)
         return vq_fail(e, VQ_E_INPUT, "%s was changed after the run stopped; remove the folder and start anew", path);
