@@ -200,8 +200,9 @@ static size_t product_bytes(const vq_exec *x, int64_t rows, bool back)
     vq_linear l;
     vq_err ignored;
     if (vq_lm_head_find(x, &l, &ignored) != VQ_OK) return 0; /* running it says why */
-    const size_t coded = vq_linear_codes_input(x, &l) ? (size_t)(rows * l.k_stored) * sizeof(float) : 0;
-    const size_t there = coded + vq_linear_scratch(x, &l), home = back ? vq_linear_back_scratch(&l) : 0;
+    const size_t changed = vq_linear_changes_input(x, &l) ? (size_t)(rows * vq_linear_input_width(x, &l)) * sizeof(float) : 0;
+    const size_t making = vq_linear_input_scratch(x, &l, rows), product = vq_linear_scratch(x, &l);
+    const size_t there = changed + (making > product ? making : product), home = back ? vq_linear_back_scratch(&l) : 0;
     return there > home ? there : home;
 }
 

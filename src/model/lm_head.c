@@ -20,11 +20,10 @@ static vq_status logits_in_arena(const vq_exec *x, const float *normed, int64_t 
     vq_linear l;
     VQ_TRY(vq_lm_head_find(x, &l, e));
     const float *in = normed;
-    if (vq_linear_codes_input(x, &l)) {
-        float *coded = VQ_ALLOC(x->arena, float, rows *l.k_stored, "quantized input", e);
+    if (vq_linear_changes_input(x, &l)) {
+        float *coded = VQ_ALLOC(x->arena, float, rows *vq_linear_input_width(x, &l), "quantized input", e);
         if (!coded) return e->status;
-        const vq_act_spec spec = vq_linear_act_spec(&l);
-        VQ_TRY(vq_fake_quant(x->kernels, &spec, normed, rows, l.k, coded, e));
+        VQ_TRY(vq_linear_input(x, &l, normed, rows, coded, e));
         in = coded;
     }
     return vq_linear_rows(x, &l, in, rows, v0, nv, logits, nv, e);

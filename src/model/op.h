@@ -14,9 +14,10 @@ typedef struct vq_frame {
     int64_t tokens;
     const float *cos, *sin; /* [length][rope_half]: angles of the batch's positions; NULL in parts without rope */
     vq_arena_mark base;     /* the arena when no coded input is held */
-    int coded_value;        /* value whose quantized form is held, -1 none: shared by linears that read it the same way */
-    vq_act_spec coded_spec;
-    float *coded; /* [tokens][k + s] */
+    int coded_value;        /* value whose rotated and quantized form is held, -1 none: shared by linears that read it the same way */
+    int64_t coded_hadamard; /* block of the rotation, 0 none */
+    vq_act_spec coded_spec; /* num NULL: rotated only */
+    float *coded;           /* [tokens][k + s] */
     /* Backward only. */
     float **grads;              /* by node id: d loss / d value */
     float *into[VQ_OP_INPUTS];  /* where the gradient of each input of the node under way goes; written whole */

@@ -243,6 +243,14 @@ static void check_rope_back(const levels *v)
     BOTH(4 * d, memcpy(out, in_a + 1, 4 * d); k->rope_back(out, in_b + 1, in_b + 3, d));
 }
 
+static void check_hadamard_row(const levels *v)
+{
+    for (size_t block = 16; block <= 256; block *= 2) {
+        const size_t n = v->n / block * block;
+        BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->hadamard_row(out, n, block));
+    }
+}
+
 /* One line per kernel: a new kernel does not compile here without a check of its own. */
 static void (*const checks[])(const levels *v) = {
 #define VQ_KERNEL(ret, name, args) check_##name,

@@ -354,6 +354,29 @@ static void test_rope_and_sums(void **state)
     assert_true(ref.absmax(y, 64) == 127 && ref.absmax(y, 0) == 0);
 }
 
+/* Against the dense product in f64: entry (i, j) of the Sylvester matrix is -1 to the number of bits that i and j share. */
+static void test_hadamard(void **state)
+{
+    (void)state;
+    static float x[2048], y[2048];
+    for (size_t i = 0; i < 2048; i++) x[i] = sinf((float)(i * i % 977)) * (i % 31 ? 1.0F : 40.0F);
+    for (size_t block = 16; block <= 1024; block *= 2) {
+        memcpy(y, x, sizeof y);
+        ref.hadamard_row(y, 2048, block);
+        for (size_t i = 0; i < 2048; i++) {
+            double sum = 0, size = 0;
+            for (size_t j = 0; j < block; j++) {
+                const double v = (double)x[i / block * block + j];
+                sum += __builtin_popcountll((i % block) & j) % 2 ? -v : v;
+                size += v * v;
+            }
+            assert_true(fabs((double)y[i] - sum / sqrt((double)block)) <= 5e-7 * sqrt(size));
+        }
+        ref.hadamard_row(y, 2048, block);
+        for (size_t i = 0; i < 2048; i++) assert_true(fabsf(y[i] - x[i]) <= 2e-5F);
+    }
+}
+
 static int pick_ref(void **state)
 {
     (void)state;
@@ -367,7 +390,7 @@ int main(void)
         cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums), cmocka_unit_test(test_derivatives),
-        cmocka_unit_test(test_rope_back),
+        cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);
 }

@@ -8,17 +8,6 @@
 /* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does not double the memory of a run. */
 enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256 };
 
-bool vq_linear_codes_input(const vq_exec *x, const vq_linear *l)
-{
-    return x->quantize_inputs && l->quantized && l->scheme.has_act;
-}
-
-vq_act_spec vq_linear_act_spec(const vq_linear *l)
-{
-    return (vq_act_spec){
-        .num = &l->scheme.act, .super = l->act_super, .scale = l->act_scale, .zero = l->act_zero, .order = l->arc_order, .s = l->arc_s};
-}
-
 static int64_t min_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -99,7 +88,7 @@ static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *
                              vq_err *e)
 {
     const bool plain = !vq_linear_codes_input(x, l);
-    const int64_t k = plain ? l->k : l->k_stored;
+    const int64_t k = vq_linear_input_width(x, l);
     float *w;
     VQ_TRY(decode_slice(x, l, s, plain, &w, e));
     vq_gemm_nt(x->kernels, m, s->want, k, in, k, w + s->skip * k, k, out, ld);
@@ -142,6 +131,14 @@ static vq_status back_slice(const vq_exec *x, const vq_linear *l, const float *g
     return VQ_OK;
 }
 
+/* A rotation by blocks is symmetric: its own transpose. */
+static void turn_back(const vq_exec *x, const vq_linear *l, float *dx, int64_t m)
+{
+    if (l->hadamard == 0) return;
+#pragma omp parallel for schedule(static) if (m * l->k > VQ_PARALLEL_MIN)
+    for (int64_t t = 0; t < m; t++) x->kernels->hadamard_row(dx + t * l->k, (size_t)l->k, (size_t)l->hadamard);
+}
+
 vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, float *dx, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
@@ -151,6 +148,7 @@ vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float 
         vq_arena_rewind(x->arena, mark);
         if (status != VQ_OK) return status;
     }
+    turn_back(x, l, dx, m);
     return VQ_OK;
 }
 
