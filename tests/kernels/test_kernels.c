@@ -234,6 +234,31 @@ static void check_add(const levels *v)
     BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->add(out, in_b + 1, v->n));
 }
 
+static void check_rms_norm_back(const levels *v)
+{
+    BOTH(4 * v->n, k->rms_norm_back(in_a + 1, in_b + 2, in_b + 3, 1e-5F, v->n, out));
+    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n); k->rms_norm_back(in_a + 1, in_b + 2, out, 1e-5F, v->n, out));
+}
+
+static void check_silu_mul_back(const levels *v)
+{
+    float other[MOST];
+    BOTH(4 * v->n, k->silu_mul_back(in_a + 1, in_b + 2, in_b + 3, v->n, out, other));
+    BOTH(4 * v->n, k->silu_mul_back(in_a + 1, in_b + 2, in_b + 3, v->n, other, out));
+    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n); k->silu_mul_back(in_a + 1, in_b + 2, out, v->n, out, other));
+}
+
+static void check_softmax_back(const levels *v)
+{
+    BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->softmax_back(in_b + 2, v->n, 0.3F, out));
+}
+
+static void check_rope_back(const levels *v)
+{
+    const size_t d = v->n / 2 * 2;
+    BOTH(4 * d, memcpy(out, in_a + 1, 4 * d); k->rope_back(out, in_b + 1, in_b + 3, d));
+}
+
 static void check_hadamard_row(const levels *v)
 {
     for (size_t block = 16; block <= 256; block *= 2) {
