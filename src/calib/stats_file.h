@@ -6,7 +6,7 @@
 #ifndef VQ_CALIB_STATS_FILE_H
 #define VQ_CALIB_STATS_FILE_H
 
-#include "base/sha256.h"
+#include "base/file.h"
 #include "base/stats.h"
 #include "formats/safetensors.h"
 #include "model/graph.h"

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "run/block_work.h"
+#include "run/budget.h"
 #include "run/origin.h"
 
 static const char *layer_path(const vq_work *w, int layer, vq_arena *a, vq_err *e)

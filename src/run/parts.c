@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/folder.h"
+#include "base/file.h"
 
 static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
 {

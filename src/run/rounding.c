@@ -52,7 +52,7 @@ static vq_status weight_absmax(const vq_rounding *s, const vq_plan_weight *w, fl
     float *x = VQ_ALLOC(s->scratch, float, n, "weight in f32", e);
     if (!x) return e->status;
     VQ_TRY(load_edited(s, w, NULL, x, e));
-    *absmax = s->job->kernels->absmax(x, (size_t)n);
+    *absmax = s->job->kernels.absmax(x, (size_t)n);
     vq_arena_rewind(s->scratch, mark);
     return VQ_OK;
 }
