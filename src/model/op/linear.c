@@ -61,6 +61,16 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     return vq_linear_rows(x, &l, in, f->tokens, 0, n->width, f->values[id], n->width, e);
 }
 
+static vq_status backward(const vq_node *n, int id, vq_frame *f, vq_err *e)
+{
+    const vq_exec *x = f->exec;
+    const vq_grad_hooks *hooks = f->hooks;
+    vq_linear l;
+    if (hooks && hooks->linear) VQ_TRY(hooks->linear(hooks->ctx, id, f->values[n->in[0]], f->grads[id], f->tokens, e));
+    VQ_TRY(x->source->linear(x->source->self, n->name, n->width, n->in_width, &l, e));
+    return vq_linear_rows_back(x, &l, f->grads[id], f->tokens, f->into[0], e);
+}
+
 static size_t scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
 {
     vq_linear l;
@@ -72,4 +82,14 @@ static size_t scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
     return (vq_linear_changes_input(x, &l) ? changed : 0) + (making > product ? making : product);
 }
 
-const vq_op vq_op_linear = {.name = "linear", .forward = forward, .scratch = scratch};
+static size_t back_scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
+{
+    (void)b;
+    vq_linear l;
+    vq_err ignored;
+    if (x->source->linear(x->source->self, n->name, n->width, n->in_width, &l, &ignored) != VQ_OK) return 0;
+    return vq_linear_back_scratch(&l);
+}
+
+const vq_op vq_op_linear = {
+    .name = "linear", .back_reads = true, .forward = forward, .scratch = scratch, .backward = backward, .back_scratch = back_scratch};

@@ -23,7 +23,13 @@ size_t vq_linear_input_scratch(const vq_exec *x, const vq_linear *l, int64_t m);
 vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t count, float *out,
                          int64_t ld, vq_err *e);
 
-/* vq_linear_scratch -- most bytes that vq_linear_rows takes. */
+/* vq_linear_rows_back -- dx[m][k] = g[m][n] W, the gradient of the input as it comes: turned back by l->hadamard, straight through its
+ * quantization, an ARC weight without the copies for the residuals.                                                            test
+ * tests/unit/test_linear.c */
+vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, float *dx, vq_err *e);
+
+/* vq_linear_scratch, vq_linear_back_scratch -- most bytes that these two take. */
 size_t vq_linear_scratch(const vq_exec *x, const vq_linear *l);
+size_t vq_linear_back_scratch(const vq_linear *l);
 
 #endif
