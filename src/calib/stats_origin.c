@@ -98,10 +98,12 @@ static vq_status number_of(const vq_st_file *f, const char *key, uint64_t max, u
 
 vq_status vq_origin_read(vq_stats_origin *o, char sha256[VQ_SHA256_TEXT], const vq_st_file *f, vq_arena *a, vq_err *e)
 {
-    const char *schema, *version, *needs;
+    const char *format, *schema, *version, *needs;
     uint64_t samples, seqlen;
     *o = (vq_stats_origin){0};
     VQ_TRY(text_of(f, "schema", &schema, a, e));
+    VQ_TRY(text_of(f, "format", &format, a, e));
+    if (strcmp(format, "pt") != 0) return vq_fail(e, VQ_E_INPUT, "metadata format is not pt: the file is damaged; calibrate again");
     if (strcmp(schema, VQ_STATS_SCHEMA) != 0)
         return vq_fail(e, VQ_E_INPUT, "its schema is %.60s; this version reads %s: calibrate again", schema, VQ_STATS_SCHEMA);
     VQ_TRY(text_of(f, "version", &version, a, e));

@@ -138,12 +138,11 @@ static void test_flipped_bits(void **state)
     char *bytes = slurp(f.path, &n);
     vq_stats_file in;
     vq_err e;
-    for (size_t at = 0, step = 97; at < n; at += at < 4096 ? 7 : step * 11) {
+    for (size_t at = 0; at < n; at += at < 4096 ? 3 : 2003) {
         bytes[at] ^= 4;
         const char *path = scratch_file(f.s, "flipped.vqs", bytes, n);
         const vq_status s = vq_stats_load(&in, path, &f.w.graph, &f.a, &e);
-        if (s != VQ_E_INPUT && bytes[at] != (' ' ^ 4)) fail_msg("byte %zu: status %d", at, (int)s);
-        if (s == VQ_OK) vq_stats_close(&in);
+        if (s != VQ_E_INPUT) fail_msg("byte %zu: status %d", at, (int)s);
         bytes[at] ^= 4;
     }
     bytes[n - 1] ^= 1;
