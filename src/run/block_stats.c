@@ -9,7 +9,7 @@
 
 static const char *layer_path(const vq_work *w, int layer, vq_arena *a, vq_err *e)
 {
-    return vq_arena_text(a, e, "%s/layer-%04d.vqs", w->j->dir, layer);
+    return vq_arena_text(a, e, "%s/layer-%04d.vqs", w->j->work, layer);
 }
 
 static vq_status save_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
@@ -42,7 +42,7 @@ vq_status vq_work_gradients(vq_work *w, vq_err *e)
     const int left = layers_left(w, e);
     if (left == 0) return VQ_OK;
     const vq_stats_sink sink = {.ctx = w, .layer = save_layer};
-    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs, w->j->dir);
+    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs, w->j->work);
     return vq_calib_gradients(&w->exec, &w->samples.samples, &o, w->plan->recipe->calib.seed, left, &sink, &w->j->job->watch, &w->scratch, e);
 }
 

@@ -55,8 +55,8 @@ static vq_status open_statistics(vq_work *w, vq_calibrated *c, vq_err *e)
 
 static vq_status open_state(vq_work *w, vq_err *e)
 {
-    if (w->j->resume) return vq_run_state_load(&w->state, w->j->dir, w->j->made_from, w->run, e);
-    return vq_run_state_new(&w->state, w->j->dir, w->j->made_from, w->run, e);
+    if (w->j->resume) return vq_run_state_load(&w->state, w->j->work, w->j->made_from, w->run, e);
+    return vq_run_state_new(&w->state, w->j->work, w->j->made_from, w->run, e);
 }
 
 /* Edits of scope MODEL stand at the head of every block's list. */
@@ -74,7 +74,7 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
 {
     VQ_TRY(reset_block(w, e));
     VQ_TRY(vq_work_show(w, -1, e));
-    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->dir);
+    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->work);
     return vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
 }
 
@@ -215,18 +215,7 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     if (done) vq_say(&w->j->job->watch, 0, "resuming after %d of %d parts", done, w->parts.count);
     VQ_TRY(restore_parts(w, done, e));
     for (int i = done; i < w->parts.count; i++) VQ_TRY(make_part(w, i, e));
-    return vq_parts_assemble(&w->parts, w->plan, w->j->job, w->run, e);
-}
-
-static vq_status remove_work(vq_work *w, vq_err *e)
-{
-    for (int i = 0; i < w->parts.count; i++) {
-        const char *dir = vq_parts_folder(&w->parts, i, e), *stats = vq_arena_text(w->run, e, "%s/layer-%04d.vqs", w->j->dir, i);
-        if (!dir || !stats) return e->status;
-        VQ_TRY(vq_remove_tree(dir, e));
-        if (vq_exists(stats)) VQ_TRY(vq_remove_tree(stats, e));
-    }
-    return vq_exists(w->state.path) ? vq_remove_tree(w->state.path, e) : VQ_OK;
+    return vq_parts_assemble(&w->parts, w->plan, w->j->job, w->j->dir, w->run, e);
 }
 
 static vq_status open_model(vq_work *w, vq_err *e)
@@ -236,7 +225,7 @@ static vq_status open_model(vq_work *w, vq_err *e)
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
     const bool quantized = w->plan->recipe->calib.propagate_quantized;
-    VQ_TRY(vq_parts_init(&w->parts, w->j->dir, &m->checkpoint.source, w->plan->format, w->graph->layers + 1, (size_t)w->plan->nweights, w->run,
+    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->format, w->graph->layers + 1, (size_t)w->plan->nweights, w->run,
                          e));
     VQ_TRY(vq_overlay_init(&w->overlay, quantized ? &w->parts.source : &m->checkpoint.source, w->graph->count * 3, w->run, e));
     w->exec = vq_model_exec(m, w->j->job, &w->scratch, quantized);
@@ -266,8 +255,7 @@ static vq_status run_work(vq_work *w, vq_calibrated *c, vq_err *e)
 {
     VQ_TRY(open_model(w, e));
     VQ_TRY(open_data(w, c, e));
-    VQ_TRY(make_parts(w, e));
-    return remove_work(w, e);
+    return make_parts(w, e);
 }
 
 vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c, vq_arena *a, vq_err *e)

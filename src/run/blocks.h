@@ -13,7 +13,8 @@ typedef struct vq_blocks_job {
     const vq_plan *plan;
     const vq_job *job;
     vq_budget *budget;
-    const char *dir;        /* OUT.run */
+    const char *dir;        /* OUT.run: where the final files go */
+    const char *work;       /* OUT.run/work: finished parts, state, statistics, spool; the caller removes it in the end */
     const char *data;       /* NULL: as the recipe says */
     bool tokens;            /* data holds int32 ids */
     const char *statistics; /* .vqs made before; NULL: gather */
@@ -32,7 +33,7 @@ typedef struct vq_calibrated {
 
 /* vq_blocks_needed -- does this plan need more than rounding weight after weight (statistics, transforms, training)? */
 bool vq_blocks_needed(const vq_plan *p, const char *statistics);
-/* vq_blocks_run -- fills r and the final weight files in j->dir; finished parts and the state are removed at the end, and kept on failure.
+/* vq_blocks_run -- fills r and the final weight files in j->dir.
  *   VQ_E_INPUT: too little data, statistics of another model. VQ_E_RECIPE: nothing to resume, or something differs. VQ_E_NUMERIC: a
  * transform does not keep the function; non-finite activations. */
 vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c, vq_arena *a, vq_err *e);

@@ -111,6 +111,7 @@ typedef struct assembly {
     const vq_parts *parts;
     const vq_plan *plan;
     const vq_job *job;
+    const char *dir;
     vq_st_writer *writer;
     int64_t *ids, *kept; /* of the parts' tensors in order; of the model's */
 } assembly;
@@ -155,14 +156,14 @@ static vq_status assemble(const assembly *s, vq_arena *a, vq_err *e)
     const char *const *names;
     size_t n;
     VQ_TRY(declare_parts(s, a, e));
-    VQ_TRY(vq_st_writer_open(s->writer, s->parts->dir, s->plan->recipe->shard, e));
+    VQ_TRY(vq_st_writer_open(s->writer, s->dir, s->plan->recipe->shard, e));
     VQ_TRY(copy_parts(s, e));
     return vq_st_writer_commit(s->writer, &names, &n, e);
 }
 
-vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, vq_arena *a, vq_err *e)
+vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, const char *dir, vq_arena *a, vq_err *e)
 {
-    assembly s = {.parts = p, .plan = plan, .job = job};
+    assembly s = {.parts = p, .plan = plan, .job = job, .dir = dir};
     s.ids = VQ_ALLOC(a, int64_t, count_tensors(p) + 1, "tensors", e);
     s.kept = s.ids ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e) : NULL;
     if (!s.kept) return e->status;

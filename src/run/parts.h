@@ -14,7 +14,7 @@ typedef struct vq_part_files {
 typedef struct vq_parts {
     vq_source source; /* hand this to vq_exec */
     const vq_source *below;
-    const char *dir; /* OUT.run */
+    const char *dir; /* OUT.run/work */
     vq_format format;
     vq_part_files *files; /* [count] */
     int count;
@@ -34,6 +34,6 @@ const char *vq_parts_folder(const vq_parts *p, int part, vq_err *e);
 vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n, vq_err *e);
 /* vq_parts_assemble -- every tensor of the parts and the kept ones of the model into the final files in `dir`. Same bytes whatever was
  * resumed. */
-vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, vq_arena *a, vq_err *e);
+vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, const char *dir, vq_arena *a, vq_err *e);
 
 #endif
