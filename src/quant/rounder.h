@@ -26,7 +26,6 @@ typedef struct vq_rounder {
     const vq_option *options; /* ends with name NULL */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
-    bool trains; /* after run on every linear of a block, the block is trained (run/block_train.h) */
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
 } vq_rounder;

@@ -10,7 +10,7 @@ enum { TRIAL_TOKENS = 2048 }; /* of the first samples: what a candidate is judge
 
 bool vq_work_trials(const vq_plan *p)
 {
-    bool trials = p->rounder->trains;
+    bool trials = p->rounder->block;
     for (int i = 0; i < p->npasses; i++) trials = trials || p->passes[i].transform->trials;
     return trials;
 }

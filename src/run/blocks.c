@@ -11,7 +11,7 @@
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
 {
-    return p->needs || p->npasses || p->rounder->trains || statistics;
+    return p->needs || p->npasses || p->rounder->block || statistics;
 }
 
 static vq_status add_field(const vq_blocks_job *j, const char *name, const char *value, vq_err *e)
@@ -37,12 +37,9 @@ static vq_status find_samples(vq_work *w, vq_calibrated *c, vq_err *e)
 static vq_status open_statistics(vq_work *w, vq_calibrated *c, vq_err *e)
 {
     const char *path = w->j->statistics;
-    vq_map m;
-    VQ_TRY(vq_map_open(&m, path, e));
-    vq_sha256_of(m.data, m.size, c->statistics);
-    vq_map_close(&m);
     VQ_TRY(vq_stats_load(&w->file, path, w->graph, w->run, e));
     w->file_open = true;
+    memcpy(c->statistics, w->file.sha256, sizeof c->statistics);
     VQ_TRY(vq_work_check_statistics(w, e));
     if (!c->samples) {
         c->kind = "statistics";
