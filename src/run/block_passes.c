@@ -136,8 +136,7 @@ static vq_status map_output(vq_work *w, const vq_linear_group *group, const vq_i
     for (int i = 0; i < w->nstats; i++)
         for (int j = 0; j < w->stats[i].nlinears; j++) {
             vq_curvature *c = &w->stats[i].linears[j];
-            if (strcmp(c->name, from->name) == 0 && c->output)
-                VQ_TRY(vq_output_map(c, m, &p, &w->layer, e));
+            if (strcmp(c->name, from->name) == 0 && c->output) VQ_TRY(vq_output_map(c, m, &p, &w->layer, e));
         }
     return VQ_OK;
 }

@@ -222,8 +222,8 @@ static vq_status open_model(vq_work *w, vq_err *e)
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
     const bool quantized = w->plan->recipe->calib.propagate_quantized;
-    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->format, w->graph->layers + 1, (size_t)w->plan->nweights, w->run,
-                         e));
+    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->format, w->graph->layers + 1, (size_t)w->plan->nweights,
+                         w->run, e));
     VQ_TRY(vq_overlay_init(&w->overlay, quantized ? &w->parts.source : &m->checkpoint.source, w->graph->count * 3, w->run, e));
     w->exec = vq_model_exec(m, w->j->job, &w->scratch, quantized);
     w->exec.source = &w->overlay.source;

@@ -20,13 +20,13 @@ typedef struct vq_blocks_job {
     const char *statistics; /* .vqs made before; NULL: gather */
     bool resume;
     const char *model_sha; /* of origin.h */
-    json_t *made_from; /* fields that a resumed run must share; those of data and statistics are added */
+    json_t *made_from;     /* fields that a resumed run must share; those of data and statistics are added */
 } vq_blocks_job;
 
 /* What the run was calibrated on. */
 typedef struct vq_calibrated {
-    const char *kind;            /* "none", "self", "text", "jsonl", "tokens", "statistics" */
-    char sha256[VQ_SHA256_TEXT]; /* of the data file; "" for none and self */
+    const char *kind;                /* "none", "self", "text", "jsonl", "tokens", "statistics" */
+    char sha256[VQ_SHA256_TEXT];     /* of the data file; "" for none and self */
     char statistics[VQ_SHA256_TEXT]; /* of the .vqs file; "" when statistics were gathered on the way */
     int64_t samples, seqlen;
 } vq_calibrated;

@@ -88,8 +88,7 @@ vq_status vq_rounding_all(vq_rounded *r, const vq_plan *p, const char *dir, cons
     vq_arena scratch;
     vq_arena_init(&scratch, budget);
     vq_st_writer *w = NULL;
-    const vq_rounding s = {
-        .plan = p, .job = job, .ready = VQ_NEW(a, vq_group_ready, p->ngroups, "plan", e), .out = r, .scratch = &scratch};
+    const vq_rounding s = {.plan = p, .job = job, .ready = VQ_NEW(a, vq_group_ready, p->ngroups, "plan", e), .out = r, .scratch = &scratch};
     vq_status status = s.ready ? vq_arena_reserve(&scratch, vq_plan_round_bytes(p), "largest weight", e) : e->status;
     if (status == VQ_OK) status = vq_st_writer_new(&w, a, e);
     if (status == VQ_OK) {

@@ -52,8 +52,7 @@ static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e
 static vq_status open_work(const vq_outputs *o, bool resume, vq_arena *a, vq_err *e)
 {
     const bool stopped = vq_run_state_exists(o->parts, a);
-    if (resume && !stopped)
-        return vq_fail(e, VQ_E_RECIPE, "%s: there is no stopped run to resume; start without --resume", o->work);
+    if (resume && !stopped) return vq_fail(e, VQ_E_RECIPE, "%s: there is no stopped run to resume; start without --resume", o->work);
     if (resume) return VQ_OK;
     if (stopped && !o->force)
         return vq_fail(e, VQ_E_RECIPE, "%s holds a stopped run; continue it with --resume, or start anew with --force", o->work);

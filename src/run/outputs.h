@@ -5,8 +5,8 @@
 #include "run/plan.h"
 
 typedef struct vq_outputs {
-    const char *out;  /* final folder */
-    const char *work; /* OUT.run while working */
+    const char *out;   /* final folder */
+    const char *work;  /* OUT.run while working */
     const char *parts; /* OUT.run/work: what a stopped run can be continued from */
     bool force;
 } vq_outputs;

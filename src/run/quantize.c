@@ -57,8 +57,8 @@ static json_t *tensors_json(const vq_rounded *r)
     json_t *all = json_object();
     for (size_t i = 0; i < r->nmodules; i++) {
         json_t *db = isfinite(r->sqnr_db[i]) ? json_real(r->sqnr_db[i]) : json_null();
-        json_t *one = json_pack("{s:s, s:s, s:o, s:s?}", "scheme", r->weights[i]->scheme.id, "sha256", r->sha[i], "sqnr_db", db,
-                                "fallback", r->fallback[i]);
+        json_t *one = json_pack("{s:s, s:s, s:o, s:s?}", "scheme", r->weights[i]->scheme.id, "sha256", r->sha[i], "sqnr_db", db, "fallback",
+                                r->fallback[i]);
         if (r->modules[i].hadamard) (void)json_object_set_new(one, "hadamard", json_integer((json_int_t)r->modules[i].hadamard));
         if (r->modules[i].arc_s) (void)json_object_set_new(one, "arc_s", json_integer((json_int_t)r->modules[i].arc_s));
         (void)json_object_set_new(all, r->modules[i].name, one);

@@ -70,8 +70,8 @@ static vq_status group_super(const vq_rounding *s, const vq_plan_group *g, const
         VQ_TRY(weight_absmax(s, member, &x, e));
         if (x > amax) amax = x;
     }
-    *super = vq_format_super(s->plan->format,
-                             vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, s->plan->model->dtype)));
+    *super =
+        vq_format_super(s->plan->format, vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, s->plan->model->dtype)));
     return VQ_OK;
 }
 

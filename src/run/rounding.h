@@ -10,10 +10,10 @@
 typedef struct vq_rounded {
     vq_module *modules; /* with their writer handles */
     const vq_plan_weight **weights;
-    int *group;         /* in plan.groups */
-    vq_super *super;    /* second-level scale that the weight is rounded under */
-    double *sqnr_db;    /* INFINITY when exact */
-    const char **fallback; /* NULL, or what its rounder had to do instead */
+    int *group;                  /* in plan.groups */
+    vq_super *super;             /* second-level scale that the weight is rounded under */
+    double *sqnr_db;             /* INFINITY when exact */
+    const char **fallback;       /* NULL, or what its rounder had to do instead */
     char (*sha)[VQ_SHA256_TEXT]; /* digest over the stored tensors */
     size_t nmodules;
 } vq_rounded;
@@ -53,8 +53,8 @@ vq_status vq_rounding_all(vq_rounded *r, const vq_plan *p, const char *dir, cons
 /* vq_rounding_digests -- sha of every module, from the files in dir: what the disk holds, not what was meant. Parallel over modules. */
 vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, vq_arena *a, vq_err *e);
 
-/* vq_kept_declare, vq_kept_copy -- tensors of the model that stay as they are: not quantized and, with `skip`, not in that set. ids[count of
- * the model's tensors], -1: not kept. */
+/* vq_kept_declare, vq_kept_copy -- tensors of the model that stay as they are: not quantized and, with `skip`, not in that set. ids[count
+ * of the model's tensors], -1: not kept. */
 vq_status vq_kept_declare(const vq_plan *p, const vq_st_set *const *skip, int nskip, vq_st_writer *w, int64_t *ids, vq_err *e);
 vq_status vq_kept_copy(const vq_plan *p, const vq_kernels *kr, vq_st_writer *w, const int64_t *ids, vq_err *e);
 /* vq_store_floats -- n values of x into a declared tensor of type t (F32, F16, BF16). */

@@ -127,7 +127,7 @@ static vq_status restore_module(const json_t *m, const char *path, const vq_plan
 }
 
 vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p, vq_rounded *r, bool *empty, vq_arena *a,
-                              vq_err *e)
+                               vq_err *e)
 {
     const json_t *part = json_array_get(json_object_get(s->root, "parts"), (size_t)i), *m;
     const char *want = json_string_value(json_object_get(part, "sha256"));

@@ -26,9 +26,9 @@ int vq_run_state_parts(const vq_run_state *s);
 /* vq_run_state_add -- the modules [first, first + n) of r are finished as `part`, whose file PATH is hashed (NULL: the part
  * holds nothing); written at once. */
 vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq_rounded *r, size_t first, size_t n, vq_err *e);
-/* vq_run_state_restore -- the i-th finished part, *empty when it holds nothing: its file checked against its hash, its modules appended to r. VQ_E_INPUT: the file was
- * changed, or a module is not in the plan. Texts are from a. */
+/* vq_run_state_restore -- the i-th finished part, *empty when it holds nothing: its file checked against its hash, its modules appended to
+ * r. VQ_E_INPUT: the file was changed, or a module is not in the plan. Texts are from a. */
 vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p, vq_rounded *r, bool *empty, vq_arena *a,
-                              vq_err *e);
+                               vq_err *e);
 
 #endif
