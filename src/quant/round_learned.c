@@ -47,7 +47,7 @@ vq_learn_options vq_learn_options_of(const vq_option_set *s)
         .clip_rate = vq_option_get(s, "clip_rate")->r,
         .momentum = vq_option_get(s, "momentum")->r,
     };
-    if (o.rate == 0 && o.steps > 0) o.rate = 1.0 / (double)o.steps;
+    if (o.rate == 0) o.rate = 0.25 / (double)o.steps;
     return o;
 }
 
@@ -55,7 +55,8 @@ static const vq_option options[] = {
     {"init", VQ_OPT_CHOICE, "mse", 0, 0, "mse|rtn", "the rounder that makes the start; its options pass through"},
     {"steps", VQ_OPT_INT, "50", 1, 10000, NULL, "training steps of a block"},
     {"tokens", VQ_OPT_INT, "512", 1, 1 << 20, NULL, "tokens of a step, in whole samples, at least one"},
-    {"rate", VQ_OPT_REAL, "0", 0, 1, NULL, "first step in grid steps, falling linearly to 0; 0: 1 / steps (AutoRound)"},
+    {"rate", VQ_OPT_REAL, "0", 0, 1, NULL,
+     "first step in grid steps, falling linearly to 0; 0: 1 / (4 steps); AutoRound, without momentum: 1 / steps"},
     {"clip_rate", VQ_OPT_REAL, "0", 0, 1, NULL, "first step of the factors on the block scales; 0: scales stay"},
     {"momentum", VQ_OPT_REAL, "0.9", 0, 0.999, NULL, "part of the gradient that is carried from step to step"},
     {.name = NULL},

@@ -9,7 +9,7 @@
 #include "run/block_loss.h"
 #include "run/train_samples.h"
 
-enum { HELD_TOKENS = 4096, LOOKS = 5, MOST_LINEARS = 64 };
+enum { HELD_TOKENS = 2048, LOOKS = 5, MOST_LINEARS = 64, MOST_BATCH = 256 };
 
 /* One linear while it is trained. */
 typedef struct trained {
@@ -138,7 +138,7 @@ static vq_status step(training *t, int64_t at, vq_err *e)
     const vq_learn_options *o = t->job->options;
     const vq_batch b = {.sequences = t->batch, .length = t->samples.length};
     const vq_grad_hooks hooks = {.ctx = t, .linear = take_gradient};
-    int64_t numbers[256];
+    int64_t numbers[MOST_BATCH];
     for (int64_t i = 0; i < t->batch; i++) numbers[i] = vq_train_sample(&t->samples, at * t->batch + i);
     VQ_TRY(load_samples(t, numbers, t->batch, e));
     for (int i = 0; i < t->job->count; i++) carry(t, &t->linears[i]);
@@ -163,13 +163,13 @@ static vq_status keep_if_better(training *t, vq_block_train_job *job, vq_err *e)
 
 static vq_status take_steps(training *t, vq_block_train_job *job, vq_err *e)
 {
-    const int64_t steps = job->options->steps, often = steps / LOOKS > 0 ? steps / LOOKS : 1;
+    const int64_t steps = job->options->steps, often = (steps + LOOKS - 1) / LOOKS;
     VQ_TRY(look(t, &job->first, e));
     job->best = job->first;
     for (int64_t at = 0; at < steps; at++) {
         VQ_TRY(vq_step(job->watch, "training", at, steps, e));
         VQ_TRY(step(t, at, e));
-        if ((at + 1) % often == 0 || at + 1 == steps) VQ_TRY(keep_if_better(t, job, e));
+        if (at + 1 == steps || (2 * at >= steps && (at + 1) % often == 0)) VQ_TRY(keep_if_better(t, job, e));
     }
     for (int i = 0; i < job->count; i++) {
         vq_learn_store(&t->linears[i].learn);
@@ -227,7 +227,7 @@ static vq_status train(training *t, vq_block_train_job *job, vq_err *e)
     t->batch = job->options->tokens / t->samples.length;
     if (t->batch < 1) t->batch = 1;
     if (t->batch > t->samples.count) t->batch = t->samples.count;
-    if (t->batch > 256) t->batch = 256;
+    if (t->batch > MOST_BATCH) t->batch = MOST_BATCH;
     for (int i = 0; i < job->count; i++)
         if (open_linear(t, &job->linears[i], &t->linears[i], e) != VQ_OK) return vq_at(e, "%s", job->linears[i].name);
     VQ_TRY(open_buffers(t, e));
@@ -245,4 +245,19 @@ vq_status vq_block_train(vq_block_train_job *job, vq_err *e)
     const vq_status s = train(&t, job, e);
     vq_arena_rewind(job->scratch, mark);
     return s;
+}
+
+size_t vq_block_train_bytes(const vq_graph *g, int layer, const vq_num *num, const vq_learn_options *o, int64_t length)
+{
+    enum { SMALL = 1 << 20 };
+    const int64_t batch = o->tokens / length < 1 ? 1 : o->tokens / length < MOST_BATCH ? o->tokens / length : MOST_BATCH;
+    const size_t tokens = (size_t)(batch * length);
+    size_t bytes = SMALL + tokens * (size_t)g->hidden * 5 * sizeof(float) + tokens * sizeof(double), widest = 0;
+    for (int id = g->first[1 + layer]; id < vq_graph_end(g, 1 + layer); id++) {
+        const vq_node *n = &g->nodes[id];
+        if (n->op != VQ_OP_LINEAR) continue;
+        bytes += vq_learn_bytes(num, n->width, n->in_width, o->clip_rate > 0) + (size_t)(n->width * n->in_width) * sizeof(float);
+        if ((size_t)n->in_width > widest) widest = (size_t)n->in_width;
+    }
+    return bytes + tokens * 3 * widest * sizeof(float); /* quantized with residuals, and in order */
 }
