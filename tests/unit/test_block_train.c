@@ -107,7 +107,7 @@ static void open_world(world *w, const char *scheme)
         if (w->graph.nodes[id].op == VQ_OP_LINEAR) quantize_linear(w, &w->graph.nodes[id], s);
     assert_int_equal(w->count, LINEARS);
     w->exec.quantize_inputs = s->has_act;
-    w->options = (vq_learn_options){.steps = 20, .tokens = 4 * LENGTH, .rate = 0.02, .clip_rate = 0.002, .momentum = 0.9};
+    w->options = (vq_learn_options){.steps = 20, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
 }
 
 static void close_world(world *w)
@@ -232,7 +232,7 @@ static void test_options(void **state)
 {
     (void)state;
     static float metric[32 * 32];
-    const vq_learn_options o = {.steps = 10, .tokens = 4 * LENGTH, .rate = 0.03, .clip_rate = 0.01, .momentum = 0.9};
+    const vq_learn_options o = {.steps = 10, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
     vq_learn_options steps = o, tokens = o, rate = o, clip = o, momentum = o;
     steps.steps = 12, tokens.tokens = 2 * LENGTH, rate.rate = 0.02, clip.clip_rate = 0, momentum.momentum = 0;
     for (int i = 0; i < 32; i++) metric[i * 32 + i] = (float)(1 + i);
@@ -250,7 +250,7 @@ static void test_options(void **state)
 static void test_threads(void **state)
 {
     (void)state;
-    const vq_learn_options o = {.steps = 8, .tokens = 4 * LENGTH, .rate = 0.03, .clip_rate = 0.01, .momentum = 0.9};
+    const vq_learn_options o = {.steps = 8, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
     const int before = omp_get_max_threads();
     omp_set_num_threads(1);
     const uint64_t one = trained_with(o, NULL, 1);
