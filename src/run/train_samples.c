@@ -5,20 +5,6 @@
 
 #include "base/rng.h"
 
-static vq_status count_samples(vq_train_samples *s, vq_calib *c, vq_err *e)
-{
-    const int64_t batches = vq_calib_batches(c);
-    const float *h;
-    vq_batch shape = {0};
-    if (batches < 1) return vq_fail(e, VQ_E_INPUT, "no calibration samples to train on; give --data");
-    VQ_TRY(vq_calib_batch(c, 0, &shape, &h, e));
-    s->length = shape.length;
-    s->per_batch = shape.sequences;
-    VQ_TRY(vq_calib_batch(c, batches - 1, &shape, &h, e));
-    s->count = (batches - 1) * s->per_batch + shape.sequences;
-    return VQ_OK;
-}
-
 static void shuffle(int64_t *order, int64_t n, uint64_t seed)
 {
     for (int64_t i = 0; i < n; i++) order[i] = i;
@@ -29,16 +15,30 @@ static void shuffle(int64_t *order, int64_t n, uint64_t seed)
     }
 }
 
-vq_status vq_train_samples_init(vq_train_samples *s, vq_calib *c, int64_t most_held, uint64_t seed, vq_arena *a, vq_err *e)
+vq_status vq_train_samples_split(vq_train_samples *s, int64_t count, int64_t length, int64_t most_held, uint64_t seed, vq_arena *a,
+                                 vq_err *e)
 {
-    *s = (vq_train_samples){0};
-    VQ_TRY(count_samples(s, c, e));
-    s->order = VQ_ALLOC(a, int64_t, s->count, "order of samples", e);
+    *s = (vq_train_samples){.count = count, .length = length};
+    if (count < 1) return vq_fail(e, VQ_E_INPUT, "no calibration samples to train on; give --data");
+    s->order = VQ_ALLOC(a, int64_t, count, "order of samples", e);
     if (!s->order) return VQ_E_LIMIT;
-    shuffle(s->order, s->count, seed);
-    const int64_t most = most_held / s->length, part = s->count / 8;
+    shuffle(s->order, count, seed);
+    const int64_t most = most_held / length, part = count / 8;
     s->held = part < most ? part : most;
     if (s->held < 1) s->held = 1;
+    return VQ_OK;
+}
+
+vq_status vq_train_samples_init(vq_train_samples *s, vq_calib *c, int64_t most_held, uint64_t seed, vq_arena *a, vq_err *e)
+{
+    const int64_t batches = vq_calib_batches(c);
+    const float *h;
+    vq_batch first = {0}, last = {0};
+    if (batches > 0) VQ_TRY(vq_calib_batch(c, 0, &first, &h, e));
+    if (batches > 0) VQ_TRY(vq_calib_batch(c, batches - 1, &last, &h, e));
+    const int64_t count = batches > 0 ? (batches - 1) * first.sequences + last.sequences : 0;
+    VQ_TRY(vq_train_samples_split(s, count, first.length, most_held, seed, a, e));
+    s->per_batch = first.sequences;
     return VQ_OK;
 }
 
