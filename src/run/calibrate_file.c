@@ -1,6 +1,4 @@
 /* calibrate_file.c -- vq calibrate: plan, samples, one sweep, and every layer into the file as soon as it is done. */
-#include "run/calibrate_file.h"
-
 #include <string.h>
 #include <time.h>
 
@@ -25,7 +23,7 @@ typedef struct calibration_job {
     struct timespec started;
 } calibration_job;
 
-vq_calib_options vq_sweep_options(const vq_plan *p, unsigned needs, const char *spool_dir, const vq_job *job)
+static vq_calib_options sweep_options(const vq_plan *p, unsigned needs, const char *spool_dir, const vq_job *job)
 {
     const int64_t length = vq_sample_tokens(p), most = needs & VQ_NEED_GRADIENT ? BATCH_TOKENS_BACK : BATCH_TOKENS;
     return (vq_calib_options){.needs = needs,
@@ -85,7 +83,7 @@ static vq_status sweep_forward(calibration_job *c, vq_calib *calib, vq_err *e)
 
 static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_dir, vq_err *e)
 {
-    const vq_calib_options o = vq_sweep_options(&c->plan, c->plan.needs, spool_dir, c->job);
+    const vq_calib_options o = sweep_options(&c->plan, c->plan.needs, spool_dir, c->job);
     const vq_samples *samples = &c->set.samples;
     if (c->plan.needs & VQ_NEED_GRADIENT) {
         const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
@@ -111,7 +109,9 @@ static vq_status gather(calibration_job *c, vq_err *e)
     const char *dir = folder_of(c->o->out, &c->arena, e);
     if (!dir) return e->status;
     VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, c->o->tokens, &x, c->job, &c->arena, e));
-    VQ_TRY(vq_origin_of(&c->origin, &c->plan, &c->set.samples, &c->inputs, &c->arena, e));
+    char model[VQ_SHA256_TEXT];
+    VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, e));
+    c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
     VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0, c->model.graph.layers, &c->arena, e));
     VQ_TRY(sweep(c, &x, dir, e));
     return vq_stats_commit(c->writer, e);

@@ -22,16 +22,10 @@ void vq_input_hash_end(vq_input_hash *h)
     h->running = false;
 }
 
-const char (*vq_input_hash_wait(vq_input_hash *h))[VQ_SHA256_TEXT]
+json_t *vq_input_hash_json(vq_input_hash *h)
 {
     if (!h->running && h->set->nfiles && !h->sha[0][0]) (void)hash_files(h);
     vq_input_hash_end(h);
-    return (const char(*)[VQ_SHA256_TEXT])h->sha;
-}
-
-json_t *vq_input_hash_json(vq_input_hash *h)
-{
-    (void)vq_input_hash_wait(h);
     json_t *list = json_array();
     for (size_t i = 0; i < h->set->nfiles; i++)
         (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", vq_base_name(h->set->files[i].path), "sha256", h->sha[i]));

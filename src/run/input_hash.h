@@ -19,8 +19,6 @@ typedef struct vq_input_hash {
 vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a, vq_err *e);
 /* vq_input_hash_end -- wait; idempotent. Every begin needs one before the set is closed. */
 void vq_input_hash_end(vq_input_hash *h);
-/* vq_input_hash_wait -- the digests [nfiles], ends the hash. */
-const char (*vq_input_hash_wait(vq_input_hash *h))[VQ_SHA256_TEXT];
 /* vq_input_hash_json -- [{"name", "sha256"}], ends the hash. */
 json_t *vq_input_hash_json(vq_input_hash *h);
 

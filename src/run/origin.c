@@ -1,35 +1,35 @@
-/* origin.c -- digests of the model and of the token ids. */
+/* origin.c -- digests of a model and of calibration samples. */
 #include "run/origin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static vq_status hash_model(char out[VQ_SHA256_TEXT], const vq_checkpoint *c, vq_input_hash *hash, vq_arena *scratch, vq_err *e)
+vq_status vq_origin_model(vq_input_hash *h, const vq_model *m, char sha[VQ_SHA256_TEXT], vq_err *e)
 {
-    const char *config = vq_join(scratch, c->dir, "config.json", e);
-    if (!config) return e->status;
-    vq_map map;
-    VQ_TRY(vq_map_open(&map, config, e));
-    vq_sha256 *h = vq_sha256_new();
-    vq_status s = h ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "no memory for a digest");
-    if (s == VQ_OK) {
-        const char(*files)[VQ_SHA256_TEXT] = vq_input_hash_wait(hash);
-        for (size_t i = 0; i < c->weights.nfiles; i++) vq_sha256_add(h, files[i], VQ_SHA256_TEXT - 1);
-        vq_sha256_add(h, map.data, map.size);
-        vq_sha256_done(h, out);
-    }
-    vq_map_close(&map);
-    return s;
+    json_t *files = vq_input_hash_json(h);
+    json_t *root = json_pack("{s:o, s:O?}", "files", files, "config", m->checkpoint.config.root);
+    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(root);
+    if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for a digest", m->checkpoint.path);
+    vq_sha256_of(text, strlen(text), sha);
+    free(text);
+    return VQ_OK;
 }
 
-vq_status vq_origin_of(vq_stats_origin *o, const vq_plan *p, const vq_samples *samples, vq_input_hash *hash, vq_arena *scratch, vq_err *e)
+void vq_origin_samples(const vq_samples *s, char sha[VQ_SHA256_TEXT])
 {
-    *o = (vq_stats_origin){.needs = p->needs, .seed = p->needs & VQ_NEED_GRADIENT ? p->recipe->calib.seed : 0};
-    (void)snprintf(o->version, sizeof o->version, "%s", VQ_VERSION);
-    if (samples) {
-        o->samples = samples->count;
-        o->seqlen = samples->length;
-        vq_sha256_of(samples->ids, (size_t)(samples->count * samples->length) * sizeof *samples->ids, o->data);
-    }
-    return hash_model(o->model, &p->model->checkpoint, hash, scratch, e);
+    vq_sha256_of(s->ids, (size_t)(s->count * s->length) * sizeof *s->ids, sha);
+}
+
+vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha)
+{
+    vq_stats_origin o = {.needs = p->needs, .seed = p->needs & VQ_NEED_GRADIENT ? p->recipe->calib.seed : 0};
+    (void)snprintf(o.model, sizeof o.model, "%s", model_sha);
+    (void)snprintf(o.version, sizeof o.version, "%s", VQ_VERSION);
+    if (!s) return o;
+    vq_origin_samples(s, o.data);
+    o.samples = s->count;
+    o.seqlen = s->length;
+    return o;
 }
