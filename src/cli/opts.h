@@ -39,10 +39,10 @@ typedef enum vq_origin { VQ_FROM_BUILTIN, VQ_FROM_ENVIRONMENT, VQ_FROM_FLAG } vq
 typedef struct vq_args {
     const char *operands[VQ_MAX_OPERANDS];
     int noperands;
+    bool merge;
     int64_t threads, mem_limit, seed, verbose, window, stride, max_windows;
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *against, *ref, *completion;
     bool json, quiet, force, bos, weights_only, help, man;
-    bool merge;
     vq_text_list sets;
     vq_origin origin[64]; /* by row of vq_flags */
     char seed_set[40];    /* "calib.seed=N" */
