@@ -164,18 +164,15 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **
 vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out, bool force, json_t **result, vq_err *e)
 {
     const vq_calibrate_options o = {.out = out, .force = force};
-    vq_stats_file merged;
+    vq_stats_origin merged;
     char holds[128];
     vq_arena a;
     VQ_TRY(check_output(&o, e));
     vq_arena_init(&a, &job->budget);
-    vq_status s = vq_stats_merge(files, n, out, &a, e);
-    if (s == VQ_OK) s = vq_stats_load(&merged, out, NULL, &a, e);
-    if (s == VQ_OK) {
-        *result = json_pack("{s:s, s:s, s:i, s:I, s:I}", "out", out, "holds", vq_stats_needs_text(merged.origin.needs, holds, sizeof holds),
-                            "files", n, "samples", (json_int_t)merged.origin.samples, "seqlen", (json_int_t)merged.origin.seqlen);
-        vq_stats_close(&merged);
-    }
+    const vq_status s = vq_stats_merge(files, n, out, &merged, &a, e);
     vq_arena_done(&a);
+    if (s == VQ_OK)
+        *result = json_pack("{s:s, s:s, s:i, s:I, s:I}", "out", out, "holds", vq_stats_needs_text(merged.needs, holds, sizeof holds),
+                            "files", n, "samples", (json_int_t)merged.samples, "seqlen", (json_int_t)merged.seqlen);
     return s;
 }
