@@ -5,7 +5,8 @@
 #include "quant/transform.h"
 
 static const vq_rounder *const rounders[] = {&vq_round_rtn, &vq_round_mse, NULL};
-static const vq_transform *const transforms[] = {&vq_transform_arc, NULL};
+static const vq_transform *const transforms[] = {&vq_transform_arc, &vq_transform_rotate, &vq_transform_ksort, &vq_transform_stream_order,
+                                                 NULL};
 
 const vq_rounder *vq_rounder_at(int i)
 {
