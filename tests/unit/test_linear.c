@@ -319,13 +319,84 @@ static void test_members_may_rotate_differently(void **state)
     close_stored(&s);
 }
 
+/* The gradient of the input is g times the matrix that inputs as they come meet, found here by applying the linear to the unit vectors;
+ * quantized inputs and the residuals of ARC change nothing. */
+static void back_equals_unit_vectors(stored *s)
+{
+    static float unit[K * K], turned[K * K], columns[K * N], g[TOKENS * N], dx[TOKENS * K];
+    vq_err e;
+    uint64_t seed = 29;
+    const bool quantized_inputs = s->exec.quantize_inputs;
+    for (int i = 0; i < TOKENS * N; i++) g[i] = memory_random(&seed);
+    for (int i = 0; i < K * K; i++) unit[i] = i % K == i / K;
+    s->exec.quantize_inputs = false;
+    assert_int_equal(vq_linear_input(&s->exec, &s->linear, unit, K, turned, &e), VQ_OK);
+    assert_int_equal(vq_linear_rows(&s->exec, &s->linear, s->linear.hadamard ? turned : unit, K, 0, N, columns, N, &e), VQ_OK);
+    s->exec.quantize_inputs = quantized_inputs;
+    s->budget.peak = 0;
+    assert_int_equal(vq_linear_rows_back(&s->exec, &s->linear, g, TOKENS, dx, &e), VQ_OK);
+    assert_true(s->budget.peak <= vq_linear_back_scratch(&s->linear) + (128 << 10));
+    for (int t = 0; t < TOKENS; t++)
+        for (int i = 0; i < K; i++) {
+            double want = 0;
+            for (int r = 0; r < N; r++) want += (double)g[t * N + r] * (double)columns[i * N + r];
+            assert_float_equal(dx[t * K + i], want, 1e-3);
+        }
+}
+
+static void test_backward_is_the_transpose(void **state)
+{
+    (void)state;
+    static const char *const schemes[] = {"nvfp4", "int4-g64", "fp8-static", "fp8-block"};
+    for (int i = 0; i < 16; i++) {
+        static stored s;
+        open_stored(&s, schemes[i % 4]);
+        if (i == 8 || i == 12) make_arc(&s, 48);
+        s.linear.hadamard = i % 3 == 0 ? 32 : 0;
+        /* with scales of BF16 the two ways of running have weights that differ by their rounding to it */
+        s.exec.quantize_inputs = i % 8 < 4 && s.linear.scheme.has_act && s.linear.scheme.weight.scale != VQ_SCALE_BF16;
+        back_equals_unit_vectors(&s);
+        close_stored(&s);
+    }
+}
+
+/* More rows than are decoded at a time; small integers, so that every sum is exact. */
+static void test_backward_over_slices(void **state)
+{
+    (void)state;
+    enum { TALL = 300000, NARROW = 16 };
+    static stored s;
+    vq_err e;
+    float dx[2 * NARROW];
+    open_stored(&s, "nvfp4");
+    float *w = VQ_ALLOC(&s.keep, float, TALL *NARROW, "w", &e), *g = VQ_ALLOC(&s.keep, float, 2 * TALL, "g", &e);
+    for (int i = 0; i < TALL * NARROW; i++) w[i] = (float)(i * 7 % 5 - 2);
+    for (int i = 0; i < 2 * TALL; i++) g[i] = (float)(i * 11 % 3 - 1);
+    s.linear = (vq_linear){.name = "l", .n = TALL, .k = NARROW, .k_stored = NARROW};
+    s.linear.dense = (vq_tensor){.name = "w", .dtype = VQ_F32, .ndim = 2, .shape = {TALL, NARROW}, .data = w};
+    s.linear.dense.bytes = sizeof(float) * TALL * NARROW;
+    assert_int_equal(vq_linear_rows_back(&s.exec, &s.linear, g, 2, dx, &e), VQ_OK);
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < NARROW; i++) {
+            double want = 0;
+            for (int r = 0; r < TALL; r++) want += (double)g[t * TALL + r] * (double)w[r * NARROW + i];
+            assert_true((double)dx[t * NARROW + i] == want);
+        }
+    close_stored(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_weights_only_is_the_dequantized_matrix), cmocka_unit_test(test_weights_only_arc_takes_inputs_as_they_come),
-        cmocka_unit_test(test_coded_inputs_meet_the_stored_matrix),    cmocka_unit_test(test_rows_inside_blocks),
-        cmocka_unit_test(test_group_members_share_the_coded_input),    cmocka_unit_test(test_rotated_inputs),
+        cmocka_unit_test(test_weights_only_is_the_dequantized_matrix),
+        cmocka_unit_test(test_weights_only_arc_takes_inputs_as_they_come),
+        cmocka_unit_test(test_coded_inputs_meet_the_stored_matrix),
+        cmocka_unit_test(test_rows_inside_blocks),
+        cmocka_unit_test(test_group_members_share_the_coded_input),
+        cmocka_unit_test(test_rotated_inputs),
         cmocka_unit_test(test_members_may_rotate_differently),
+        cmocka_unit_test(test_backward_is_the_transpose),
+        cmocka_unit_test(test_backward_over_slices),
     };
     return cmocka_run_group_tests_name("linear", tests, NULL, NULL);
 }

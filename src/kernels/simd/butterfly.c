@@ -1,4 +1,4 @@
-/* hadamard.c -- block Hadamard transform of one row: butterflies in the order 1, 2, 4, ..., the same sums at every level. */
+/* butterfly.c -- block Hadamard transform of one row: butterflies in the order 1, 2, 4, ..., the same sums at every level. */
 #include <math.h>
 
 #include "kernels/simd/lanes.h"
