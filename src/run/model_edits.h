@@ -28,7 +28,7 @@ typedef struct vq_model_edits {
 void vq_model_edits_init(vq_model_edits *m, const vq_graph *g, vq_arena *a);
 
 /* vq_model_edits_pass -- run one transform of scope MODEL after those before it. stream: statistics that the transform needs (t->needs), of
- * the model as it is stored: NULL when it needs none.
+ * the model as it is stored: NULL when it needs none. scratch: another arena than that of the edits.
  * VQ_E_RECIPE: the transform does not fit the model (a size), or statistics of the stream are asked for after a pass that changed it, or a
  * second order of keys. VQ_E_INPUT: an architecture whose stream cannot be changed. */
 vq_status vq_model_edits_pass(vq_model_edits *m, const vq_transform *t, const vq_option_set *o, const vq_source *source,
