@@ -3,6 +3,19 @@
 
 #include <string.h>
 
+void vq_block_metric(const float *output, int64_t n, float *metric)
+{
+    const float share = 0.01F;
+    double trace = 0;
+    for (int64_t i = 0; i < n; i++) trace += (double)output[i * n + i];
+    const float inverse = trace > 0 ? (float)((double)n / trace) : 0;
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < n; j++) metric[i * n + j] = output[i * n + j] * inverse;
+        metric[i * n + i] += share;
+    }
+}
+
 vq_status vq_block_error_init(vq_block_error *b, const vq_kernels *kr, int64_t width, const float *metric, int64_t most_tokens, vq_arena *a,
                               vq_err *e)
 {

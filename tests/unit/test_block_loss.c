@@ -105,12 +105,24 @@ static void test_zero_target(void **state)
     vq_arena_done(&w.arena);
 }
 
+static void test_metric_of_curvature(void **state)
+{
+    (void)state;
+    const float curvature[4] = {30, 6, 6, 10}, none[4] = {0};
+    float m[4];
+    vq_block_metric(curvature, 2, m);
+    assert_true(fabsf(m[0] - 1.51F) < 1e-6F && fabsf(m[1] - 0.3F) < 1e-6F && m[2] == m[1] && fabsf(m[3] - 0.51F) < 1e-6F);
+    vq_block_metric(none, 2, m);
+    assert_true(m[0] == m[3] && m[0] > 0 && m[1] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_metric),
         cmocka_unit_test(test_zero_target),
+        cmocka_unit_test(test_metric_of_curvature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
