@@ -4,22 +4,12 @@
 #include <assert.h>
 #include <math.h>
 
-#include "base/parallel.h"
 #include "calib/observer.h"
-
-/* First row that is not finite, -1 when all are. */
-static int64_t first_bad_row(const vq_kernels *kr, const float *x, int64_t rows, int64_t width)
-{
-    int64_t bad = rows;
-#pragma omp parallel for schedule(static) reduction(min : bad) if (rows * width > VQ_PARALLEL_MIN)
-    for (int64_t r = 0; r < rows; r++)
-        if (!kr->all_finite(x + r * width, (size_t)width) && r < bad) bad = r;
-    return bad < rows ? bad : -1;
-}
+#include "model/finite.h"
 
 static vq_status check_finite(const vq_sweep *s, const char *name, const float *x, int64_t tokens, int64_t k, vq_err *e)
 {
-    const int64_t row = first_bad_row(s->exec.kernels, x, tokens, k);
+    const int64_t row = vq_first_bad_row(s->exec.kernels, x, tokens, k);
     if (row < 0) return VQ_OK;
     int64_t channel = 0;
     while (channel + 1 < k && isfinite(x[row * k + channel])) channel++;
@@ -32,7 +22,8 @@ static vq_status on_input(void *ctx, int node, const float *x, int64_t tokens, i
     const vq_sweep *s = ctx;
     if (!s->stats) return VQ_OK;
     VQ_TRY(check_finite(s, s->exec.graph->nodes[node].name, x, tokens, k, e));
-    vq_stats *stats = &s->stats[vq_sweep_group(s, node)];
+    int member;
+    vq_stats *stats = &s->stats[vq_sweep_group(s, node, &member)];
     assert(stats->k == k && tokens % s->samples.length == 0);
     const vq_rows rows = {.x = x, .samples = tokens / s->samples.length, .length = s->samples.length, .width = k};
     vq_stats_add(stats, s->exec.kernels, &rows);
@@ -101,19 +92,23 @@ int vq_sweep_groups(const vq_sweep *s, int layer)
     return count;
 }
 
-static bool is_member(const vq_linear_group *g, int node)
+static int member_of(const vq_linear_group *g, int node)
 {
     for (int i = 0; i < g->count; i++)
-        if (g->linears[i] == node) return true;
-    return false;
+        if (g->linears[i] == node) return i;
+    return -1;
 }
 
-int vq_sweep_group(const vq_sweep *s, int node)
+int vq_sweep_group(const vq_sweep *s, int node, int *member)
 {
-    int place = 0, i = 0;
-    for (; i < s->ngroups && !is_member(&s->groups[i], node); i++) place += s->groups[i].layer == s->exec.graph->nodes[node].layer;
-    assert(i < s->ngroups);
-    return place;
+    int place = 0;
+    for (int i = 0; i < s->ngroups; i++) {
+        *member = member_of(&s->groups[i], node);
+        if (*member >= 0) return place;
+        place += s->groups[i].layer == s->exec.graph->nodes[node].layer;
+    }
+    assert(false); /* a linear of the graph is in a group */
+    return -1;
 }
 
 vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e)

@@ -31,9 +31,12 @@ typedef struct vq_rounder {
     uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
+    /* block -- run only makes a start: when all linears of a block have one, run/block_train.h trains them together, with the same options
+     * (vq_learn_options_of), before they are packed. */
+    bool block;
 } vq_rounder;
 
-extern const vq_rounder vq_round_rtn, vq_round_mse, vq_round_gptq;
+extern const vq_rounder vq_round_rtn, vq_round_mse, vq_round_gptq, vq_round_learned;
 
 const vq_rounder *vq_rounder_find(const char *name);
 const vq_rounder *vq_rounder_at(int i);
