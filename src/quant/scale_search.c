@@ -105,7 +105,7 @@ static void propose_codes(const search *r, int step)
 
 static void propose_factor(const search *r, int step)
 {
-    const float p = step == 0 ? 1.0F : 1.26F - 0.03F * (float)step;
+    const float p = step == 0 ? 1.0F : 1.25F - (float)(step - 1) / 32.0F;
     for (int64_t g = 0; g < r->n; g++) {
         r->try_lo[g] = p * r->lo[g];
         r->try_hi[g] = p * r->hi[g];

@@ -3,7 +3,7 @@
  *
  *   coded scales (e4m3, ue5m3)   every code whose value is 0.66 ... 1.25 times the plain scale
  *   e8m0                         one exponent down and up
- *   float scales                 0.6 ... 1.25 times the plain scale in steps of 0.03
+ *   float scales                 0.625 ... 1.25 times the plain scale in steps of 1/32
  *   with zero points             both ends of the range shrunk to 0.6 ... 1: together, then the lower one alone, then the upper one alone
  * Two's complement grids have one more code below zero: where the format stores negative scales, a group whose largest element is positive
  * is tried with a negative scale. source spec 6.6, arXiv 2606.07618 (bounds of the range); test tests/unit/test_scale_search.c */

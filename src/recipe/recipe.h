@@ -43,6 +43,8 @@ typedef struct vq_pass_recipe {
     int line;
 } vq_pass_recipe;
 
+typedef enum vq_severity { VQ_SEVERITY_ERROR, VQ_SEVERITY_WARN } vq_severity;
+
 typedef struct vq_recipe {
     const char *name, *about, *source;
     vq_calib_recipe calib;
@@ -56,6 +58,7 @@ typedef struct vq_recipe {
     const char *runtime;  /* NULL */
     uint64_t shard;       /* bytes, 0: one file */
     double min_sqnr_db;   /* check, -inf when absent */
+    vq_severity function; /* check: transforms keep what the model computes */
     const char *path;     /* file it came from */
     const char *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */
 } vq_recipe;

@@ -67,6 +67,7 @@ static vq_status compare_logits(pair *p, sums *s, vq_err *e)
     if (!logits) return VQ_E_LIMIT;
     float *const other = logits + tokens * VOCABULARY_TILE;
     VQ_TRY(show_part(p, p->base->graph->layers + 1, e));
+    if (p->edits->graph->nodes[p->edits->graph->count - 1].tied) VQ_TRY(vq_edited_part(p->edits, 0, false, &p->overlay, p->base->arena, e));
     VQ_TRY(vq_exec_norm(p->base, p->h[0], tokens, p->h[0], e));
     VQ_TRY(vq_exec_norm(&p->edited, p->h[1], tokens, p->h[1], e));
     for (int64_t v0 = 0; v0 < vocab; v0 += VOCABULARY_TILE) {

@@ -47,6 +47,27 @@ static void test_rotation_of_every_family_passes_and_damage_does_not(void **stat
     }
 }
 
+/* An order of the stream leaves a tied head tied: it reads the edited embedding. */
+static void test_a_tied_head(void **state)
+{
+    (void)state;
+    decoder_world w;
+    vq_model_edits m;
+    vq_option_set o;
+    vq_err e = {0};
+    double by[32];
+    world_open(&w, "qwen2", 31);
+    for (int i = 0; i < 32; i++) by[i] = i * 11 % 32;
+    const vq_stream_stats stream = {.absmax = by, .width = 32};
+    vq_model_edits_init(&m, &w.graph, &w.arena);
+    vq_option_defaults(&o, vq_transform_stream_order.options);
+    assert_int_equal(vq_model_edits_pass(&m, &vq_transform_stream_order, &o, &w.weights.source, &w.kernels, &stream, &w.scratch, &e),
+                     VQ_OK);
+    assert_false(m.untied);
+    assert_true(distance_of(&w, &m) < VQ_FUNCTION_TOLERANCE / 10);
+    world_close(&w);
+}
+
 /* A scale folded into a norm, with and without its inverse. */
 static void test_blocks(void **state)
 {
@@ -130,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rotation_of_every_family_passes_and_damage_does_not),
+        cmocka_unit_test(test_a_tied_head),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_judgement),
         cmocka_unit_test(test_limits),

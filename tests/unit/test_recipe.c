@@ -77,7 +77,7 @@ static const char full[] =
     "  - {do: round, method: mse}\n"
     "  - {do: tune, steps: 7}\n"
     "output: {format: compressed-tensors, runtime: vllm, shard: 2MiB}\n"
-    "checks: {min_sqnr_db: 12.5, finite: error}\n";
+    "checks: {min_sqnr_db: 12.5, finite: error, function: warn}\n";
 
 static void test_values(void **state)
 {
@@ -106,6 +106,7 @@ static void test_values(void **state)
     assert_string_equal(recipe.runtime, "vllm");
     assert_int_equal(recipe.shard, 2 << 20);
     assert_float_equal(recipe.min_sqnr_db, 12.5, 0);
+    assert_int_equal(recipe.function, VQ_SEVERITY_WARN);
 }
 
 static void test_rules(void **state)
