@@ -107,7 +107,8 @@ static void feed_tile(const walk *s, const desk *d, const tile *t)
     if (!s->g->out) return;
     memset(d->target, 0, (size_t)(t->cols * h) * sizeof *d->target);
     if (t->i0)
-        vq_gemm_tile_tn_add(kr, t->i0, t->cols, t->rows, s->after + t->j0, s->q->cols, vq_factor_panel(s->g->out, t->strip), h, d->target, h);
+        vq_gemm_tile_tn_add(kr, t->i0, t->cols, t->rows, s->after + t->j0, s->q->cols, vq_factor_panel(s->g->out, t->strip), h, d->target,
+                            h);
 }
 
 static int64_t group_of(const walk *s, int64_t row, int64_t column)

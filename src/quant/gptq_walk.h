@@ -12,12 +12,12 @@
 
 typedef struct vq_gptq_walk {
     const vq_round_job *job;
-    const float *w;          /* [n][k] */
-    const vq_factor *in;     /* of the columns; its panels are the tiles' width */
-    const vq_factor *out;    /* of the rows, NULL: one-sided; its panels are the tiles' height */
-    bool zero_dead;          /* columns without curvature become zeros (llm-compressor), else they are rounded to nearest */
-    bool refit, search;      /* scales of a group anew when the walk reaches it, plain or searched; columns in their own order only */
-    const float *d;          /* [k] weights of the search */
+    const float *w;       /* [n][k] */
+    const vq_factor *in;  /* of the columns; its panels are the tiles' width */
+    const vq_factor *out; /* of the rows, NULL: one-sided; its panels are the tiles' height */
+    bool zero_dead;       /* columns without curvature become zeros (llm-compressor), else they are rounded to nearest */
+    bool refit, search;   /* scales of a group anew when the walk reaches it, plain or searched; columns in their own order only */
+    const float *d;       /* [k] weights of the search */
 } vq_gptq_walk;
 
 typedef struct vq_gptq_result {

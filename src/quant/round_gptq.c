@@ -191,7 +191,8 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
 
 static const vq_option options[] = {
     {"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker",
-     "what errors are weighed with: input: x x^T of the layer's calibration inputs (GPTQ, arXiv 2210.17323); token: each token by the squared "
+     "what errors are weighed with: input: x x^T of the layer's calibration inputs (GPTQ, arXiv 2210.17323); token: each token by the "
+     "squared "
      "gradient of the loss (arXiv 2505.07004); kronecker: output channels too, by g g^T (arXiv 2505.22988)"},
     {"order", VQ_OPT_CHOICE, "auto", 0, 0, "original|activation|auto",
      "columns in their own order, by falling curvature (actorder static), or whichever leaves the smaller error in this matrix"},
@@ -202,7 +203,8 @@ static const vq_option options[] = {
      "plain: from the range of each group; search: least error weighed by the curvature over the scales that can be stored; memoryless, "
      "expanded: llm-compressor 0.14 memoryless_mse and nvfp4_expanded_mse; fp-quant: observer mse of FP-Quant d2e3092"},
     {"refit", VQ_OPT_BOOL, "false", 0, 0, NULL,
-     "scales of a group from its weights as updated when the walk reaches it (plain or search; columns in their own order; groups in a row)"},
+     "scales of a group from its weights as updated when the walk reaches it (plain or search; columns in their own order; groups in a "
+     "row)"},
     {"dead", VQ_OPT_CHOICE, "round", 0, 0, "round|zero",
      "columns whose input was always zero: rounded to nearest (FP-Quant), or set to zero (llm-compressor)"},
     {.name = NULL},

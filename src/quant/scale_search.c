@@ -12,7 +12,8 @@ static const float least_ratio = 0.66F, most_ratio = 1.25F;
 enum { FACTORS = 22, SHRINKS = 9 };
 
 typedef enum way { CODES, EXPONENTS, FACTORED, TWO_ENDS } way;
-static const int steps_of[] = {[CODES] = sizeof near_codes, [EXPONENTS] = sizeof near_exponents, [FACTORED] = FACTORS, [TWO_ENDS] = 3 * SHRINKS};
+static const int steps_of[] = {
+    [CODES] = sizeof near_codes, [EXPONENTS] = sizeof near_exponents, [FACTORED] = FACTORS, [TWO_ENDS] = 3 * SHRINKS};
 
 /* All arrays [groups]: the range, the plain scale with the sign that is tried, what is tried, and the best so far. */
 typedef struct search {

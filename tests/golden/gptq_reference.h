@@ -27,8 +27,7 @@ static inline void gptq_round(const gptq_case *c, vq_qtensor *q)
     vq_err e = {0};
     vq_option_set options;
     vq_option_defaults(&options, vq_round_gptq.options);
-    for (int i = 0; c->options[i][0]; i++)
-        assert_int_equal(vq_option_parse(&options, c->options[i][0], c->options[i][1], &e), VQ_OK);
+    for (int i = 0; c->options[i][0]; i++) assert_int_equal(vq_option_parse(&options, c->options[i][0], c->options[i][1], &e), VQ_OK);
     const vq_stats stats = {.k = c->k, .hessian = (float *)(uintptr_t)c->h};
     vq_round_job job = {
         .kernels = c->kernels, .options = &options, .stats = &stats, .super = c->super, .arith = VQ_F32, .scratch = &c->f->arena};
@@ -58,7 +57,7 @@ static inline double gptq_output_error(const gptq_case *c, const float *y)
 static inline void gptq_compare(const gptq_case *c, const vq_qtensor *q, const float *want, int64_t skip, const char *name)
 {
     vq_err e = {0};
-    float *y = VQ_ALLOC(&c->f->arena, float, c->n *c->k, "values", &e);
+    float *y = VQ_ALLOC(&c->f->arena, float, c->n * c->k, "values", &e);
     vq_dequantize_ref(q, 0, c->n, y);
     int64_t differ = 0;
     for (int64_t i = 0; i < c->n * c->k; i++) differ += i % c->k != skip && fabsf(y[i] - want[i]) > 1e-5F * fabsf(want[i]);

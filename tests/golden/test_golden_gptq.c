@@ -73,7 +73,8 @@ static void factor(void **state)
         if (u.diag[i] == 0) continue;
         for (int64_t j = 0; j < c.k; j++) {
             double sum = 0;
-            for (int64_t p = 0; p < c.k; p++) sum += (double)peer[i * c.k + p] * (p == j ? 1.0 : (double)vq_factor_panel(&u, 0)[p * c.k + j]);
+            for (int64_t p = 0; p < c.k; p++)
+                sum += (double)peer[i * c.k + p] * (p == j ? 1.0 : (double)vq_factor_panel(&u, 0)[p * c.k + j]);
             const double x = sum * sqrt(u.d[j]);
             assert_true(fabs(x - (i == j)) < 2e-3);
         }

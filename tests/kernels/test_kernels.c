@@ -237,8 +237,7 @@ static void check_rounding_errors(const levels *v)
 static void check_add_rows(const levels *v)
 {
     const size_t n = v->n / 4;
-    for (size_t rows = 0; rows < 4; rows++)
-        BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
+    for (size_t rows = 0; rows < 4; rows++) BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
 }
 
 static void check_nudge_row(const levels *v)

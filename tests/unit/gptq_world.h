@@ -105,7 +105,7 @@ static inline vq_qtensor world_round(world *o, const vq_rounder *rounder, const 
 {
     vq_qtensor q;
     assert_int_equal(world_try(o, rounder, num, &q), VQ_OK);
-    float *y = VQ_ALLOC(&o->arena, float, o->n *o->k, "y", &o->err);
+    float *y = VQ_ALLOC(&o->arena, float, o->n * o->k, "y", &o->err);
     double signal = 0, noise = 0;
     vq_dequantize_ref(&q, 0, o->n, y);
     for (int64_t i = 0; i < o->n * o->k; i++) {

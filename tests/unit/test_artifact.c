@@ -350,9 +350,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-        T(presets),    T(augmented),       T(rotated),  T(single_numbers), T(own_weights_do_not_look_dense),
-        T(one_scheme), T(several_schemes), T(refusals), T(unwritable),     T(conventions),
-        T(negative_scales),
+        T(presets),  T(augmented),  T(rotated),     T(single_numbers),  T(own_weights_do_not_look_dense), T(one_scheme), T(several_schemes),
+        T(refusals), T(unwritable), T(conventions), T(negative_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,8 +57,8 @@ static void finds_the_best_code(void **state)
 /* Never worse than plain, clearly better in sum; the weights change what is chosen. */
 static void beats_the_plain_scale(void **state)
 {
-    static const char *const presets[] = {"nvfp4", "int4-g32", "int4-g32-asym", "int3-g96-asym", "int8-chan", "fp8", "fp8-static", "fp8-block",
-                                          "bfp12-32", "int2-g16"};
+    static const char *const presets[] = {"nvfp4", "int4-g32",   "int4-g32-asym", "int3-g96-asym", "int8-chan",
+                                          "fp8",   "fp8-static", "fp8-block",     "bfp12-32",      "int2-g16"};
     (void)state;
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
         world o;
@@ -144,8 +144,11 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_the_best_code), cmocka_unit_test(beats_the_plain_scale), cmocka_unit_test(negative_scales),
-        cmocka_unit_test(same_for_every_thread_count), cmocka_unit_test(refusals),
+        cmocka_unit_test(finds_the_best_code),
+        cmocka_unit_test(beats_the_plain_scale),
+        cmocka_unit_test(negative_scales),
+        cmocka_unit_test(same_for_every_thread_count),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,8 @@ static inline void round_some(const grid_lanes *l, bool is_int, const each *e, s
 {
     const bool full = n == VQ_L;
     vi code;
-    const vf x = full ? vf_load(e->x + i) : vf_load_n(e->x + i, n, 0.0F), s = full ? vf_load(e->scale + i) : vf_load_n(e->scale + i, n, 1.0F);
+    const vf x = full ? vf_load(e->x + i) : vf_load_n(e->x + i, n, 0.0F),
+             s = full ? vf_load(e->scale + i) : vf_load_n(e->scale + i, n, 1.0F);
     const vf y = round_lanes(l, is_int, x, s, load_zeros(e->zero ? e->zero + i : NULL, n), &code);
     if (full)
         vf_store(e->y + i, y);
