@@ -111,8 +111,8 @@ vq_status vq_arc_order(const float *absmax, int64_t k, int32_t *order, vq_arena 
 int64_t vq_arc_count_official(const vq_stats *s);
 /* vq_arc_count_paper -- channels with absmax > max/8, rounded up to 16, at most k. */
 int64_t vq_arc_count_paper(const vq_stats *s);
-/* vq_arc_augment -- canonical q [rows][k] (already in order) -> out [rows][k + s]: groups of 16 P0 .. P(n-s-1) then P R P R ..., R a copy
- * of codes and scale. */
+/* vq_arc_augment -- canonical q [rows][k] (already in order) -> out [rows][k + s]: blocks P0 .. P(n-s-1) then P R P R ..., R a copy
+ * of codes, scale and zero point. s is a multiple of the block's width. */
 vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_arena *a, vq_err *e);
 
 #endif

@@ -71,13 +71,13 @@ static vq_status look(training *t, double *mean, vq_err *e)
 static void in_trained_order(const training *t, const vq_linear *l, const float *from, int64_t tokens, float *to)
 {
     const bool coded = vq_linear_codes_input(&t->exec, l);
-    const int64_t width = vq_linear_input_width(&t->exec, l), plain = l->k - l->arc_s;
+    const int64_t width = vq_linear_input_width(&t->exec, l), plain = l->k - l->arc_s, block = vq_arc_block(&l->scheme);
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < tokens; r++) {
         for (int64_t i = 0; i < l->k; i++) {
-            const int64_t at = coded ? vq_arc_column(i, l->k, l->arc_s) : l->arc_order[i];
+            const int64_t at = coded ? vq_arc_column(i, l->k, l->arc_s, block) : l->arc_order[i];
             const float *row = from + r * width;
-            to[r * l->k + i] = coded && i >= plain ? row[at] + row[at + VQ_ARC_BLOCK] : row[at];
+            to[r * l->k + i] = coded && i >= plain ? row[at] + row[at + block] : row[at];
         }
     }
 }
@@ -129,6 +129,7 @@ static vq_status follow(const training *t, const trained *one, vq_err *e)
     VQ_TRY(vq_arc_augment(one->of->q, to->cols - one->of->q->cols, &fresh, t->job->scratch, e));
     memcpy(to->codes, fresh.codes, (size_t)(to->rows * to->cols));
     memcpy(to->scale, fresh.scale, (size_t)to->groups * sizeof *to->scale);
+    if (to->zero) memcpy(to->zero, fresh.zero, (size_t)to->groups * sizeof *to->zero);
     vq_arena_rewind(t->job->scratch, mark);
     return VQ_OK;
 }

@@ -159,6 +159,10 @@ static void augmented(void **state)
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 96, 32));
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 64, 64)); /* packed rows as wide as the dense ones */
     assert_false(round_trip(*state, VQ_FORMAT_CT, nvfp4, 9, 96, 32));
+    vq_scheme s = *vq_scheme_find("mxfp8", NULL);
+    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 64));
+    s.weight = vq_scheme_find("int4-g32-asym", NULL)->weight;
+    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 32));
 }
 
 /* Rotated inputs, alone and before the gather of ARC: the config holds the block, compressed-tensors has no place for it. */
