@@ -3,6 +3,7 @@
 #define VQ_RUN_PLAN_H
 
 #include "formats/artifact.h"
+#include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
 #include "recipe/recipe.h"
@@ -47,6 +48,8 @@ typedef struct vq_plan {
     int npasses;
     const vq_rounder *rounder;
     const vq_option_set *round_options;
+    const vq_finish *finish; /* NULL: none */
+    const vq_option_set *finish_options;
     unsigned needs;      /* statistics (vq_need bits) that passes and static activation scales ask for */
     uint64_t peak_bytes; /* anonymous memory expected */
 } vq_plan;
@@ -60,7 +63,7 @@ bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
-/* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes. */
+/* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes, and what the rounder takes. */
 uint64_t vq_plan_round_bytes(const vq_plan *p);
 /* vq_plan_peak -- anonymous memory that the run will hold at most, bytes: one weight in f32, its codes and packed bytes; one block of
  * calibration. */

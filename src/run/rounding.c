@@ -128,6 +128,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .stats = stats,
         .curvature = curvature_of(stats, weight->module),
         .super = s->out->super[i],
+        .negative_scales = s->plan->format == VQ_FORMAT_VQ,
         .arith = arith_of(&weight->scheme.weight, s->plan->model->dtype),
         .scratch = s->scratch,
     };
