@@ -150,6 +150,8 @@ static vq_status apply_map(vq_work *w, int group, const vq_linear_group *lg, con
     VQ_TRY(vq_edits_from_map(&w->edits, w->graph, lg, m, e));
     VQ_TRY(vq_stats_map(ready->stats, m, mapped, &lost, &w->layer, e));
     ready->stats = mapped;
+    if (lost & VQ_NEED_RANGE && vq_plan_observes(w->plan, &w->plan->weights[w->plan->groups[group].weights[0]]))
+        return vq_fail(e, VQ_E_RECIPE, "static scales of the input need its range, which a Hadamard changes; use dynamic ones");
     if (!m->fold_order && m->order) {
         ready->map.order = m->order;
         ready->map.s = m->s;

@@ -4,6 +4,7 @@
 
 #include "calib/stats_file.h"
 #include "run/blocks.h"
+#include "run/model_passes.h"
 #include "run/overlay.h"
 #include "run/parts.h"
 #include "run/run_state.h"
@@ -19,14 +20,17 @@ typedef struct vq_work {
     int ngroups;
     vq_sample_set samples;
     vq_parts parts;
-    vq_overlay overlay; /* over the parts (quantized propagation) or the model */
-    vq_exec exec;       /* over the overlay */
-    vq_calib *calib;    /* NULL: no sweep is needed */
-    vq_stats_file file; /* statistics made before the blocks */
+    vq_overlay overlay;          /* over the parts (quantized propagation) or the model */
+    vq_exec exec;                /* over the overlay */
+    vq_calib *calib;             /* NULL: no sweep is needed */
+    vq_overlay original_overlay; /* the model with the edits of scope MODEL alone */
+    vq_exec original_exec;       /* over it: what training aims at */
+    vq_calib *original;          /* activations of the original model beside quantized ones, for training; else NULL */
+    vq_model_edits model;        /* transforms of scope MODEL: the graph and the edits that all blocks share */
+    vq_stats_file file;          /* statistics made before the blocks */
     bool from_file, file_open, gathers;
-    vq_edits model_edits; /* of transforms of scope MODEL */
-    vq_edits edits;       /* those and the block's own */
-    vq_stats *stats;      /* [nstats] of the block's groups */
+    vq_edits edits;  /* those of the model and the block's own */
+    vq_stats *stats; /* [nstats] of the block's groups */
     int nstats;
     vq_group_ready *ready; /* [plan.ngroups] */
     vq_rounding rounding;
@@ -51,5 +55,8 @@ void vq_work_release(vq_work *w);
 
 /* vq_work_transform -- the recipe's transforms over the groups of a block: edits, maps of the runtime, mapped statistics into w->ready. */
 vq_status vq_work_transform(vq_work *w, int layer, vq_err *e);
+
+/* vq_work_learn -- modules [first, nmodules) of a block rounded, trained together, packed (rounders with `block`). */
+vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e);
 
 #endif

@@ -11,7 +11,7 @@
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
 {
-    return p->needs || p->npasses || p->rounder->block || statistics;
+    return p->needs || p->npasses || p->rounder->block || p->finish || statistics;
 }
 
 static vq_status add_field(const vq_blocks_job *j, const char *name, const char *value, vq_err *e)
@@ -63,7 +63,7 @@ static vq_status reset_block(vq_work *w, vq_err *e)
     vq_arena_done(&w->layer);
     vq_arena_init(&w->layer, w->j->budget);
     vq_edits_init(&w->edits, &w->layer);
-    for (int i = 0; i < w->model_edits.count; i++) VQ_TRY(vq_edits_add(&w->edits, &w->model_edits.list[i], e));
+    for (int i = 0; i < w->model.edits.count; i++) VQ_TRY(vq_edits_add(&w->edits, &w->model.edits.list[i], e));
     return VQ_OK;
 }
 
@@ -72,7 +72,9 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
     VQ_TRY(reset_block(w, e));
     VQ_TRY(vq_work_show(w, -1, e));
     const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->work);
-    return vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
+    VQ_TRY(vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e));
+    if (!w->plan->rounder->block || !w->plan->recipe->calib.propagate_quantized) return VQ_OK;
+    return vq_calib_begin(&w->original, &w->original_exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
 }
 
 /* The activations behind block `layer`: of the original model, or of what was written. */
@@ -91,8 +93,20 @@ static vq_status pass_through(vq_work *w, int layer, vq_err *e)
 {
     if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
     VQ_TRY(reset_block(w, e));
+    if (w->original) VQ_TRY(vq_calib_advance(w->original, layer, e));
     if (!w->plan->recipe->calib.propagate_quantized) VQ_TRY(vq_work_show(w, layer, e));
     return vq_calib_advance(w->calib, layer, e);
+}
+
+/* Transforms want the width of the input even where nothing was gathered. */
+static vq_status no_stats(vq_work *w, const vq_plan_group *g, vq_group_ready *ready, vq_err *e)
+{
+    const vq_plan_weight *first = &w->plan->weights[g->weights[0]];
+    vq_stats *s = VQ_NEW(&w->layer, vq_stats, 1, "statistics", e);
+    if (!s) return e->status;
+    *s = (vq_stats){.name = first->module, .k = first->tensor->shape[1]};
+    ready->stats = s;
+    return VQ_OK;
 }
 
 static vq_status prepare_groups(vq_work *w, int layer, vq_err *e)
@@ -101,7 +115,9 @@ static vq_status prepare_groups(vq_work *w, int layer, vq_err *e)
     if (stats) VQ_TRY(vq_work_stats(w, layer, e));
     for (int i = 0; i < w->plan->ngroups; i++) {
         const vq_plan_group *g = &w->plan->groups[i];
-        if (g->layer == layer) w->ready[i] = (vq_group_ready){.stats = stats && g->stats >= 0 ? &w->stats[g->stats] : NULL};
+        if (g->layer != layer) continue;
+        w->ready[i] = (vq_group_ready){.stats = stats && g->stats >= 0 ? &w->stats[g->stats] : NULL};
+        if (!w->ready[i].stats) VQ_TRY(no_stats(w, g, &w->ready[i], e));
     }
     return layer >= 0 ? vq_work_transform(w, layer, e) : VQ_OK;
 }
@@ -133,6 +149,7 @@ static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *id
 static vq_status round_part(vq_work *w, const part *p, vq_err *e)
 {
     const vq_rounded *r = w->rounding.out;
+    if (w->plan->rounder->block && p->layer >= 0) return vq_work_learn(w, p->layer, p->first, p->writer, e);
     for (size_t i = p->first; i < r->nmodules; i++) {
         VQ_TRY(vq_rounding_module(&w->rounding, i, p->writer, e));
         VQ_TRY(vq_step(&w->j->job->watch, "quantizing", (int64_t)i + 1, w->plan->nquantized, e));
@@ -218,6 +235,9 @@ static vq_status make_parts(vq_work *w, vq_err *e)
 static vq_status open_model(vq_work *w, vq_err *e)
 {
     const vq_model *m = w->plan->model;
+    if (w->plan->finish)
+        return vq_fail(e, VQ_E_RECIPE, "%s: the pass %s is read but not run by this version; leave it out", w->plan->recipe->path,
+                       w->plan->finish->name);
     VQ_TRY(vq_model_need_graph(m, "calibration", e));
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
@@ -227,10 +247,32 @@ static vq_status open_model(vq_work *w, vq_err *e)
     VQ_TRY(vq_overlay_init(&w->overlay, quantized ? &w->parts.source : &m->checkpoint.source, w->graph->count * 3, w->run, e));
     w->exec = vq_model_exec(m, w->j->job, &w->scratch, quantized);
     w->exec.source = &w->overlay.source;
-    vq_edits_init(&w->model_edits, w->run);
+    vq_model_edits_init(&w->model, &m->graph, w->run);
+    VQ_TRY(vq_overlay_init(&w->original_overlay, &m->checkpoint.source, w->graph->count * 3, w->run, e));
+    w->original_exec = vq_model_exec(m, w->j->job, &w->scratch, false);
+    w->original_exec.source = &w->original_overlay.source;
     w->ready = VQ_NEW(w->run, vq_group_ready, w->plan->ngroups, "plan", e);
     if (!w->ready) return e->status;
     w->rounding.ready = w->ready;
+    return VQ_OK;
+}
+
+/* Rotations and orders of the residual stream: before anything is gathered. Statistics of the model as it was do not fit them. */
+static vq_status model_passes(vq_work *w, vq_err *e)
+{
+    const vq_plan *p = w->plan;
+    if (!vq_model_passes_any(p)) return VQ_OK;
+    if (w->from_file)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: statistics of the gradient are those of the original model and do not fit rotate, ksort or "
+                       "stream_order; use curvature: input, or leave the pass out",
+                       p->recipe->path);
+    const vq_exec base = vq_model_exec(p->model, w->j->job, &w->scratch, false);
+    const vq_calib_options o = vq_calibration_options(p, w->j->job, p->needs, w->j->work);
+    VQ_TRY(vq_model_passes_run(&w->model, p, &base, &w->samples.samples, &o, &w->j->job->watch, &w->layer, e));
+    if (w->plan->rounder->block)
+        return vq_fail(e, VQ_E_RECIPE, "%s: learned rounding does not follow rotate, ksort or stream_order", p->recipe->path);
+    w->graph = w->exec.graph = w->original_exec.graph = &w->model.graph;
     return VQ_OK;
 }
 
@@ -244,6 +286,7 @@ static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
     if (sweeps || !file) VQ_TRY(find_samples(w, c, e));
     if (file) VQ_TRY(open_statistics(w, c, e));
     VQ_TRY(open_state(w, e));
+    VQ_TRY(model_passes(w, e));
     if (w->from_file && !file) VQ_TRY(vq_work_gradients(w, e));
     return sweeps ? begin_sweep(w, e) : VQ_OK;
 }
@@ -264,6 +307,7 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
     *c = (vq_calibrated){.kind = "none"};
     const vq_status s = run_work(&w, c, e);
     vq_calib_end(w.calib);
+    vq_calib_end(w.original);
     if (w.file_open) vq_stats_close(&w.file);
     vq_parts_close(&w.parts);
     vq_run_state_done(&w.state);

@@ -153,6 +153,27 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
     return VQ_OK;
 }
 
+vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e)
+{
+    const vq_module *m = &s->out->modules[i];
+    const vq_group_ready *ready = &s->ready[s->out->group[i]];
+    vq_module_extra x = {.arc_order = ready->map.order};
+    VQ_TRY(input_scales(&x, s->plan, s->out->weights[i], ready->stats, e));
+    *l = (vq_linear){.name = m->name,
+                     .n = m->n,
+                     .k = m->k,
+                     .k_stored = m->k + m->arc_s,
+                     .quantized = true,
+                     .scheme = *m->scheme,
+                     .act_super = x.act_super,
+                     .act_scale = x.act_scale,
+                     .act_zero = x.act_zero,
+                     .arc_order = ready->map.order,
+                     .arc_s = m->arc_s,
+                     .hadamard = m->hadamard};
+    return VQ_OK;
+}
+
 vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w, vq_err *e)
 {
     const vq_group_ready *ready = &s->ready[s->out->group[i]];

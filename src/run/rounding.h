@@ -42,6 +42,8 @@ vq_status vq_rounding_weight(const vq_rounding *s, size_t i, float **w, vq_err *
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q, vq_err *e);
 /* vq_rounding_store -- q with its residual columns, order and input scales into the writer. */
 vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w, vq_err *e);
+/* vq_rounding_linear -- module i as an executor will see it: scheme, order, scales of its input. */
+vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e);
 /* vq_rounding_module -- weight, round, store; scratch is rewound. */
 vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e);
 /* vq_rounding_error -- signal and noise of a rounded weight as dB, INFINITY when exact. */
