@@ -13,8 +13,8 @@ typedef struct vq_blocks_job {
     const vq_plan *plan;
     const vq_job *job;
     vq_budget *budget;
-    const char *dir;        /* OUT.run: where the final files go */
-    const char *work;       /* OUT.run/work: finished parts, state, statistics, spool; the caller removes it in the end */
+    const char *dir;        /* where the final files go */
+    const char *work;       /* OUT.run: finished parts, state, statistics, spool; the caller removes it in the end */
     const char *data;       /* NULL: as the recipe says */
     bool tokens;            /* data holds int32 ids */
     const char *statistics; /* .vqs made before; NULL: gather */

@@ -51,14 +51,13 @@ static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e
 /* Work that is finished in part is not thrown away by a repeated command. */
 static vq_status open_work(const vq_outputs *o, bool resume, vq_arena *a, vq_err *e)
 {
-    const bool stopped = vq_run_state_exists(o->parts, a);
-    if (resume && !stopped) return vq_fail(e, VQ_E_RECIPE, "%s: there is no stopped run to resume; start without --resume", o->work);
-    if (resume) return VQ_OK;
-    if (stopped && !o->force)
-        return vq_fail(e, VQ_E_RECIPE, "%s holds a stopped run; continue it with --resume, or start anew with --force", o->work);
-    VQ_TRY(vq_remove_tree(o->work, e));
-    VQ_TRY(vq_make_dir(o->work, e));
-    return vq_make_dir(o->parts, e);
+    const bool stopped = vq_run_state_exists(o->run, a);
+    if (resume && !stopped) return vq_fail(e, VQ_E_RECIPE, "%s: there is no stopped run to resume; start without --resume", o->run);
+    if (!resume && stopped && !o->force)
+        return vq_fail(e, VQ_E_RECIPE, "%s holds a stopped run; continue it with --resume, or start anew with --force", o->run);
+    VQ_TRY(vq_remove_tree(resume ? o->work : o->run, e));
+    VQ_TRY(vq_make_dir(o->run, e));
+    return vq_make_dir(o->work, e);
 }
 
 vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, bool resume, vq_arena *a,
@@ -67,9 +66,9 @@ vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, 
     char *name = out ? vq_arena_text(a, e, "%s", out) : default_name(model, recipe, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
-    *o = (vq_outputs){.out = name, .force = force, .work = vq_arena_text(a, e, "%s.run", name)};
-    o->parts = o->work ? vq_join(a, o->work, "work", e) : NULL;
-    if (!o->parts) return e->status;
+    *o = (vq_outputs){.out = name, .force = force, .run = vq_arena_text(a, e, "%s.run", name)};
+    o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
+    if (!o->work) return e->status;
     VQ_TRY(check_free(name, force, a, e));
     return open_work(o, resume, a, e);
 }
@@ -119,16 +118,15 @@ vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_mo
     return write_config(o, p, modules, nmodules, a, e);
 }
 
-/* The finished parts go last: whoever pulls the plug before finds either a run to resume or the whole artifact. */
-vq_status vq_outputs_commit(const vq_outputs *o, vq_arena *a, vq_err *e)
+/* One rename makes the artifact; the finished parts go after it. */
+vq_status vq_outputs_commit(const vq_outputs *o, vq_err *e)
 {
     if (o->force) VQ_TRY(vq_remove_tree(o->out, e));
     VQ_TRY(vq_rename(o->work, o->out, e));
-    const char *parts = vq_join(a, o->out, "work", e);
-    return parts ? vq_remove_tree(parts, e) : e->status;
+    return vq_remove_tree(o->run, e);
 }
 
 void vq_outputs_drop(const vq_outputs *o, vq_arena *a)
 {
-    if (o->work && !vq_run_state_exists(o->parts, a)) (void)vq_remove_tree(o->work, NULL);
+    if (o->run && !vq_run_state_exists(o->run, a)) (void)vq_remove_tree(o->run, NULL);
 }

@@ -5,9 +5,9 @@
 #include "run/plan.h"
 
 typedef struct vq_outputs {
-    const char *out;   /* final folder */
-    const char *work;  /* OUT.run while working */
-    const char *parts; /* OUT.run/work: what a stopped run can be continued from */
+    const char *out;  /* final folder */
+    const char *run;  /* OUT.run while working: state and finished parts of a run that can be resumed */
+    const char *work; /* OUT.run/artifact: becomes OUT */
     bool force;
 } vq_outputs;
 
@@ -17,8 +17,8 @@ vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, 
                           vq_err *e);
 /* vq_outputs_sidecars -- copies everything that is not weights, and config.json with quantization_config added. */
 vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules, size_t nmodules, vq_arena *a, vq_err *e);
-/* vq_outputs_commit -- the work folder becomes OUT, without its parts; with force what was there goes. */
-vq_status vq_outputs_commit(const vq_outputs *o, vq_arena *a, vq_err *e);
+/* vq_outputs_commit -- the artifact takes its name in one rename, then OUT.run goes; with force what was there goes. */
+vq_status vq_outputs_commit(const vq_outputs *o, vq_err *e);
 /* vq_outputs_drop -- removes the work folder unless it holds a run that can be resumed; harmless after commit. */
 void vq_outputs_drop(const vq_outputs *o, vq_arena *a);
 

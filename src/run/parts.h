@@ -14,7 +14,7 @@ typedef struct vq_part_files {
 typedef struct vq_parts {
     vq_source source; /* hand this to vq_exec */
     const vq_source *below;
-    const char *dir; /* OUT.run/work */
+    const char *dir; /* OUT.run */
     vq_format format;
     vq_part_files *files; /* [count] */
     int count;

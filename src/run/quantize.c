@@ -136,7 +136,7 @@ static vq_status round_by_blocks(quantization *q, vq_err *e)
                        .job = q->job,
                        .budget = &q->job->budget,
                        .dir = q->outputs.work,
-                       .work = q->outputs.parts,
+                       .work = q->outputs.run,
                        .data = o->data,
                        .tokens = o->tokens,
                        .statistics = o->statistics,
@@ -180,7 +180,7 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
     VQ_TRY(vq_outputs_open(&q->outputs, o->model, q->recipe.name, o->out, o->force, o->resume, &q->arena, e));
     vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads, &q->arena, e);
     if (s == VQ_OK) s = make_artifact(q, e);
-    if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, &q->arena, e);
+    if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, e);
     if (s != VQ_OK) {
         vq_outputs_drop(&q->outputs, &q->arena);
         return s;
