@@ -18,10 +18,11 @@ typedef struct calib_world {
     int32_t ids[WORLD_IDS];
 } calib_world;
 
-static inline void world_open(calib_world *w)
+/* world_open_as -- of any family of decoders; window: sliding attention, 0 none. Qwen2 is tied. */
+static inline void world_open_as(calib_world *w, const char *type, int64_t window)
 {
     vq_err e;
-    *w = (calib_world){.config = {.model_type = "llama",
+    *w = (calib_world){.config = {.model_type = type,
                                   .hidden = 32,
                                   .ffn = 56,
                                   .layers = 3,
@@ -32,14 +33,21 @@ static inline void world_open(calib_world *w)
                                   .max_position = 64,
                                   .norm_eps = 1e-5,
                                   .rope_theta = 10000,
+                                  .tied = strcmp(type, "qwen2") == 0,
+                                  .sliding_window = window,
                                   .activation = "silu"}};
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, &w->budget);
-    if (vq_arch_find("llama")->build(&w->config, &w->graph, &w->arena, &e) != VQ_OK) abort();
+    if (vq_arch_find(type)->build(&w->config, &w->graph, &w->arena, &e) != VQ_OK) abort();
     if (vq_kernels_select(&w->kernels, NULL, true, &e) != VQ_OK) abort();
     memory_open(&w->weights, &w->graph, 11);
     w->exec = (vq_exec){.graph = &w->graph, .source = &w->weights.source, .kernels = &w->kernels, .arena = &w->scratch};
     for (int i = 0; i < WORLD_IDS; i++) w->ids[i] = (i * i * 7 + 3 * i) % (int)w->config.vocab;
+}
+
+static inline void world_open(calib_world *w)
+{
+    world_open_as(w, "llama", 0);
 }
 
 static inline void world_close(calib_world *w)

@@ -1,86 +1,24 @@
-/* calibrate.c -- the sweep: embed all samples, then block after block over all of them, with an observer at every linear's input. */
+/* calibrate.c -- the forward sweep: embed all samples, then block after block over all of them, with an observer at every linear's input.
+ */
 #include "calib/calibrate.h"
 
-#include <assert.h>
+#include <string.h>
 
-#include "calib/observer.h"
-#include "calib/spool.h"
+#include "calib/sweep.h"
 
 struct vq_calib {
-    vq_exec exec; /* with our hook */
-    vq_samples samples;
-    unsigned needs;
-    const vq_watch *watch;
-    const vq_linear_group *groups; /* of the graph */
-    int ngroups;
+    vq_sweep sweep;
     vq_spool spool;
-    float *buffer;     /* one batch; NULL when the spool is in memory */
-    int64_t per_batch; /* samples */
-    int next;          /* block that comes next */
-    vq_stats *stats;   /* of the block under way, in the order of its groups */
+    float *buffer; /* one batch */
+    int next;      /* block that comes next */
 };
 
-/* A batch of the sweep: samples [first, first + shape.sequences). */
-typedef struct batch_place {
-    vq_batch shape;
-    size_t offset, count; /* floats of the spool */
-    const int32_t *ids;
-} batch_place;
-
-static batch_place batch_at(const vq_calib *c, int64_t first)
+static vq_status open_spool(vq_calib *c, const vq_calib_options *o, vq_arena *a, vq_err *e)
 {
-    const int64_t left = c->samples.count - first, sequences = left < c->per_batch ? left : c->per_batch;
-    const size_t per_sample = (size_t)(c->samples.length * c->exec.graph->hidden);
-    return (batch_place){.shape = {.sequences = sequences, .length = c->samples.length},
-                         .offset = (size_t)first * per_sample,
-                         .count = (size_t)sequences * per_sample,
-                         .ids = c->samples.ids + first * c->samples.length};
-}
-
-/* Statistics of the group that a node is the first linear of. */
-static vq_stats *stats_of(const vq_calib *c, int node)
-{
-    int place = 0;
-    for (int i = 0; i < c->ngroups; i++) {
-        if (c->groups[i].linears[0] == node) return &c->stats[place];
-        place += c->groups[i].layer == c->exec.graph->nodes[node].layer;
-    }
-    return NULL;
-}
-
-static vq_status on_input(void *ctx, int node, const float *x, int64_t tokens, int64_t k, vq_err *e)
-{
-    (void)e;
-    vq_stats *s = stats_of(ctx, node);
-    assert(s && s->k == k);
-    (void)k;
-    vq_stats_add(s, x, tokens);
-    return VQ_OK;
-}
-
-static vq_status embed_samples(vq_calib *c, vq_err *e)
-{
-    for (int64_t first = 0; first < c->samples.count; first += c->per_batch) {
-        const batch_place b = batch_at(c, first);
-        float *h;
-        VQ_TRY(vq_spool_take(&c->spool, b.offset, b.count, c->buffer, &h, e));
-        VQ_TRY(vq_exec_embed(&c->exec, &b.shape, b.ids, h, e));
-        VQ_TRY(vq_spool_give(&c->spool, b.offset, b.count, h, e));
-        VQ_TRY(vq_step(c->watch, "embedding samples", first + b.shape.sequences, c->samples.count, e));
-    }
-    return VQ_OK;
-}
-
-static vq_status open_sweep(vq_calib *c, const vq_calib_options *o, vq_arena *a, vq_err *e)
-{
-    vq_linear_group *groups;
-    VQ_TRY(vq_graph_groups(c->exec.graph, a, &groups, &c->ngroups, e));
-    c->groups = groups;
-    const size_t per_sample = (size_t)(c->samples.length * c->exec.graph->hidden);
-    VQ_TRY(vq_spool_open(&c->spool, (size_t)c->samples.count * per_sample, o->spool_bytes, o->spool_path, a, e));
-    if (c->spool.memory) return VQ_OK;
-    c->buffer = VQ_ALLOC(a, float, (size_t)c->per_batch *per_sample, "activations of a batch", e);
-    return c->buffer ? VQ_OK : e->status;
+    c->buffer = VQ_ALLOC(a, float, vq_sweep_batch_floats(&c->sweep), "activations of a batch", e);
+    if (!c->buffer) return e->status;
+    VQ_TRY(vq_spool_open(&c->spool, vq_sweep_floats(&c->sweep), o->spool_bytes, o->spool_path, a, e));
+    return vq_sweep_embed(&c->sweep, &c->spool, c->buffer, e);
 }
 
 vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, const vq_calib_options *o, const vq_watch *w, vq_arena *a,
@@ -89,48 +27,83 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, co
     *c = NULL;
     vq_calib *made = VQ_NEW(a, vq_calib, 1, "calibration", e);
     if (!made) return e->status;
-    *made = (vq_calib){.exec = *x, .samples = *s, .needs = o->needs, .watch = w, .spool = {.fd = -1}};
-    made->exec.hook = NULL;
-    made->per_batch = o->batch_tokens > s->length ? o->batch_tokens / s->length : 1;
-    if (made->per_batch > s->count) made->per_batch = s->count;
-    vq_status status = open_sweep(made, o, a, e);
-    if (status == VQ_OK) status = embed_samples(made, e);
-    if (status != VQ_OK) {
+    made->spool.fd = -1;
+    VQ_TRY(vq_sweep_init(&made->sweep, x, s, o, w, a, e));
+    const vq_status status = open_spool(made, o, a, e);
+    if (status == VQ_OK)
+        *c = made;
+    else
         vq_calib_end(made);
-        return status;
+    return status;
+}
+
+/* What becomes of the outputs of a block. */
+typedef enum after_block { DROP_OUTPUTS, KEEP_OUTPUTS } after_block;
+
+/* In place in the spool's memory when the outputs stay, else in the buffer. */
+static vq_status run_batch(vq_calib *c, int layer, const vq_sweep_batch *b, after_block after, vq_err *e)
+{
+    float *h;
+    VQ_TRY(vq_spool_take(&c->spool, b->offset, b->count, c->buffer, &h, e));
+    if (after == DROP_OUTPUTS && h != c->buffer) h = memcpy(c->buffer, h, b->count * sizeof *h);
+    VQ_TRY(vq_exec_block(&c->sweep.exec, &b->shape, layer, h, e));
+    return after == KEEP_OUTPUTS ? vq_spool_give(&c->spool, b->offset, b->count, h, e) : VQ_OK;
+}
+
+static vq_status run_block(vq_calib *c, int layer, after_block after, vq_err *e)
+{
+    for (int64_t i = 0; i < vq_sweep_batches(&c->sweep); i++) {
+        const vq_sweep_batch b = vq_sweep_at(&c->sweep, i);
+        VQ_TRY(vq_step(c->sweep.watch, "calibrating", layer, c->sweep.exec.graph->layers, e));
+        VQ_TRY(run_batch(c, layer, &b, after, e));
     }
-    made->exec.hook = on_input;
-    made->exec.hook_ctx = made;
-    *c = made;
+    c->next += after == KEEP_OUTPUTS;
     return VQ_OK;
 }
 
-static vq_status open_stats(const vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e)
+static vq_status check_turn(const vq_calib *c, int layer, vq_err *e)
 {
-    int place = 0;
-    for (int i = 0; i < c->ngroups; i++) {
-        if (c->groups[i].layer != layer) continue;
-        const vq_node *first = &c->exec.graph->nodes[c->groups[i].linears[0]];
-        if (place < nstats) VQ_TRY(vq_stats_new(&stats[place], first->name, first->in_width, c->needs, out, e));
-        place++;
-    }
-    return place == nstats ? VQ_OK : vq_fail(e, VQ_E_BUG, "layer %d has %d groups of linears, not %d", layer, place, nstats);
+    if (layer == c->next) return VQ_OK;
+    return vq_fail(e, VQ_E_BUG, "layer %d is calibrated out of turn, after %d", layer, c->next - 1);
+}
+
+static vq_status gather(vq_calib *c, int layer, vq_stats *stats, int nstats, after_block after, vq_arena *out, vq_err *e)
+{
+    VQ_TRY(check_turn(c, layer, e));
+    VQ_TRY(vq_sweep_open(&c->sweep, layer, stats, nstats, out, e));
+    const vq_status status = run_block(c, layer, after, e);
+    const vq_status ended = vq_sweep_end(&c->sweep, layer, status == VQ_OK ? e : NULL);
+    return status != VQ_OK ? status : ended;
+}
+
+vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e)
+{
+    return gather(c, layer, stats, nstats, DROP_OUTPUTS, out, e);
 }
 
 vq_status vq_calib_block(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e)
 {
-    if (layer != c->next) return vq_fail(e, VQ_E_BUG, "layer %d is calibrated out of turn, after %d", layer, c->next - 1);
-    VQ_TRY(open_stats(c, layer, stats, nstats, out, e));
-    c->stats = stats;
-    for (int64_t first = 0; first < c->samples.count; first += c->per_batch) {
-        const batch_place b = batch_at(c, first);
-        float *h;
-        VQ_TRY(vq_step(c->watch, "calibrating", layer, c->exec.graph->layers, e));
-        VQ_TRY(vq_spool_take(&c->spool, b.offset, b.count, c->buffer, &h, e));
-        VQ_TRY(vq_exec_block(&c->exec, &b.shape, layer, h, e));
-        VQ_TRY(vq_spool_give(&c->spool, b.offset, b.count, h, e));
-    }
-    c->next++;
+    return gather(c, layer, stats, nstats, KEEP_OUTPUTS, out, e);
+}
+
+vq_status vq_calib_advance(vq_calib *c, int layer, vq_err *e)
+{
+    VQ_TRY(check_turn(c, layer, e));
+    return run_block(c, layer, KEEP_OUTPUTS, e);
+}
+
+int64_t vq_calib_batches(const vq_calib *c)
+{
+    return vq_sweep_batches(&c->sweep);
+}
+
+vq_status vq_calib_batch(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e)
+{
+    const vq_sweep_batch b = vq_sweep_at(&c->sweep, i);
+    float *at;
+    VQ_TRY(vq_spool_take(&c->spool, b.offset, b.count, c->buffer, &at, e));
+    *shape = b.shape;
+    *h = at;
     return VQ_OK;
 }
 

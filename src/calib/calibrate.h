@@ -51,7 +51,8 @@ typedef struct vq_stats_sink {
 /* vq_calib_gradients -- statistics of o->needs (forward ones and VQ_NEED_GRADIENT) of every block below `layers_left`, from the last to
  * the first. Loss: labels sampled from the model's own softmax with vq_rng_unit(seed, token index), summed over tokens.
  *   layers_left: blocks [layers_left, layers) were done before a stop and are only passed through; graph->layers for all of them.
- * Memory: one block's statistics and one batch's values; the spool takes layers x tokens x hidden floats.
+ * Memory: one block's statistics and one batch's values; the spool takes (layers + 1) x tokens x hidden floats. Same statistics for every
+ * thread count and spool. VQ_E_STOPPED between batches when the watch says so; what the sink got stays good.
  *   source spec 6.6; arXiv 2505.07004, 2505.22988 */
 vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_calib_options *o, uint64_t seed, int layers_left,
                              const vq_stats_sink *sink, const vq_watch *w, vq_arena *a, vq_err *e);

@@ -1,6 +1,7 @@
-/* observer.c -- ranges, ARC's tail count and the |x| histogram of an input; what observers make of them. */
+/* observer.c -- ranges, ARC's tail count, the |x| histogram and sums of an input; what observers make of them. */
 #include "calib/observer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +28,14 @@ vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs,
         s->histogram = VQ_NEW(a, uint64_t, VQ_HIST_BINS, "input histogram", e);
         if (!s->histogram) return e->status;
     }
+    if (needs & VQ_NEED_MEAN) {
+        s->abs_sum = VQ_NEW(a, double, k, "input statistics", e);
+        if (!s->abs_sum) return e->status;
+    }
+    if (needs & VQ_NEED_HESSIAN) {
+        s->hessian = VQ_NEW(a, float, k *k, "Hessian of an input", e);
+        if (!s->hessian) return e->status;
+    }
     return VQ_OK;
 }
 
@@ -43,6 +52,16 @@ static void add_range(vq_stats *s, const float *x, int64_t tokens)
             }
         }
         for (int64_t c = c0; c < c1; c++) s->absmax[c] = fmaxf(fabsf(s->min[c]), fabsf(s->max[c]));
+    }
+}
+
+static void add_abs(double *sum, const float *x, int64_t tokens, int64_t k)
+{
+#pragma omp parallel for schedule(static) if (tokens * k > VQ_PARALLEL_MIN)
+    for (int64_t c0 = 0; c0 < k; c0 += CHANNEL_TILE) {
+        const int64_t c1 = c0 + CHANNEL_TILE < k ? c0 + CHANNEL_TILE : k;
+        for (int64_t t = 0; t < tokens; t++)
+            for (int64_t c = c0; c < c1; c++) sum[c] += (double)fabsf(x[t * k + c]);
     }
 }
 
@@ -93,12 +112,22 @@ static void add_histogram(uint64_t *histogram, const float *x, int64_t n)
     }
 }
 
-void vq_stats_add(vq_stats *s, const float *x, int64_t tokens)
+void vq_stats_add(vq_stats *s, const vq_kernels *kr, const vq_rows *x)
 {
-    if (s->min) add_range(s, x, tokens);
-    if (s->gathered & VQ_NEED_TAIL) s->tail_count += tail_of(x, tokens, s->k);
-    if (s->histogram) add_histogram(s->histogram, x, tokens * s->k);
+    const int64_t tokens = x->samples * x->length;
+    assert(x->width == s->k);
+    if (s->min) add_range(s, x->x, tokens);
+    if (s->gathered & VQ_NEED_TAIL) s->tail_count += tail_of(x->x, tokens, s->k);
+    if (s->histogram) add_histogram(s->histogram, x->x, tokens * s->k);
+    if (s->abs_sum) add_abs(s->abs_sum, x->x, tokens, s->k);
+    if (s->hessian) vq_outer_add(s->hessian, kr, x, 0);
     s->tokens += tokens;
+    s->samples += x->samples;
+}
+
+vq_status vq_stats_end(vq_stats *s, vq_err *e)
+{
+    return s->hessian ? vq_outer_end(s->hessian, s->k, s->name, "Hessian", e) : VQ_OK;
 }
 
 /* |x| below which `percent` of all entries lie. */

@@ -64,6 +64,8 @@ vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e)
     if (!vq_layout_for(f, m->scheme)) return not_held(f, m, e);
     if (f == VQ_FORMAT_CT && m->arc_s > 0)
         return vq_fail(e, VQ_E_RECIPE, "compressed-tensors has no place for the augmented channels of arc; use output.format: vq");
+    if (f == VQ_FORMAT_CT && m->hadamard > 0)
+        return vq_fail(e, VQ_E_RECIPE, "compressed-tensors has no place for the rotation of an input; use output.format: vq");
     if (f == VQ_FORMAT_CT && float_scale(w) && vq_scale_dtype(w) != m->model_dtype)
         return vq_fail(e, VQ_E_RECIPE, "compressed-tensors stores scales in the model's type %s, not in %s", vq_dtype_name(m->model_dtype),
                        vq_dtype_name(vq_scale_dtype(w)));

@@ -20,6 +20,7 @@ typedef struct vq_module {
     const char *name;
     int64_t n, k;            /* of the layer; k_stored = k + arc_s */
     int64_t arc_s;           /* 0: no ARC, the columns keep their order */
+    int64_t hadamard;        /* block of the rotation that the runtime gives its input; 0: none */
     const vq_scheme *scheme; /* as vq_format_adapt gives it */
     vq_dtype model_dtype;    /* type of the dense weight: stored scales of int and fp8 formats use it */
     int64_t ids[8];          /* writer handles, by the format's row */
@@ -31,7 +32,8 @@ void vq_format_adapt(vq_format f, vq_dtype model, vq_scheme *s);
 /* vq_format_super -- a second-level scale in the form that f stores: a divisor in compressed-tensors, a multiplier in vq. Call it before
  * rounding. */
 vq_super vq_format_super(vq_format f, vq_super s);
-/* vq_format_takes -- VQ_E_RECIPE naming what the format cannot hold exactly (a scheme that has no row, or ARC in compressed-tensors). */
+/* vq_format_takes -- VQ_E_RECIPE naming what the format cannot hold exactly (a scheme that has no row, ARC or a rotation of the input in
+ * compressed-tensors). */
 vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e);
 /* vq_module_declare -- declare the module's tensors. */
 vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *e);

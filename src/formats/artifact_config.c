@@ -8,6 +8,7 @@ static json_t *entry_of(const vq_module *m)
     if (scheme && m->scheme->has_act) json_object_set_new(scheme, "act", vq_num_write(&m->scheme->act));
     json_t *entry = json_pack("{s:[I,I], s:o}", "shape", (json_int_t)m->n, (json_int_t)m->k, "scheme", scheme);
     if (entry && m->arc_s > 0) json_object_set_new(entry, "arc", json_pack("{s:I}", "s", (json_int_t)m->arc_s));
+    if (entry && m->hadamard > 0) json_object_set_new(entry, "hadamard", json_integer((json_int_t)m->hadamard));
     return entry;
 }
 

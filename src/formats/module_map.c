@@ -166,6 +166,16 @@ static vq_status read_arc(const json_t *entry, vq_linear *l, vq_err *e)
     return VQ_OK;
 }
 
+static vq_status read_hadamard(const json_t *entry, vq_linear *l, vq_err *e)
+{
+    const json_t *block = json_object_get(entry, "hadamard");
+    if (!block) return VQ_OK;
+    VQ_TRY(read_int(block, "hadamard", &l->hadamard, e));
+    if (vq_hadamard_block(l->hadamard) && l->k % l->hadamard == 0) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "hadamard: %lld does not fit %lld input channels; blocks are powers of two from 16 that divide them",
+                   (long long)l->hadamard, (long long)l->k);
+}
+
 static vq_status add_own(vq_module_map *m, const char *name, const json_t *entry, vq_arena *a, vq_err *e)
 {
     vq_stored_module *s = &m->modules[m->count];
@@ -177,6 +187,7 @@ static vq_status add_own(vq_module_map *m, const char *name, const json_t *entry
     VQ_TRY(read_int(json_array_get(shape, 1), "shape", &l->k, e));
     VQ_TRY(read_scheme(json_object_get(entry, "scheme"), &l->scheme, e));
     VQ_TRY(read_arc(entry, l, e));
+    VQ_TRY(read_hadamard(entry, l, e));
     s->layout = vq_layout_for(VQ_FORMAT_VQ, &l->scheme);
     if (!s->layout) return vq_fail(e, VQ_E_INPUT, "scheme: weights per token or inputs per channel");
     m->count++;

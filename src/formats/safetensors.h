@@ -13,11 +13,14 @@ typedef struct vq_st_file {
     vq_tensor *tensors; /* in order of offset */
     size_t count;
     size_t header_bytes; /* 8 + header length */
+    size_t metadata_at;  /* byte of the file at which the object of __metadata__ begins; 0: there is none */
 } vq_st_file;
 
 /* vq_st_open -- map and validate one file. VQ_E_INPUT with what is wrong and where; arrays and names from the arena. */
 vq_status vq_st_open(vq_st_file *f, const char *path, vq_arena *a, vq_err *e);
 void vq_st_close(vq_st_file *f);
+/* vq_st_metadata -- the text of a key of __metadata__, from the arena; *text NULL when there is none. */
+vq_status vq_st_metadata(const vq_st_file *f, const char *key, const char **text, vq_arena *a, vq_err *e);
 
 /* A checkpoint: one file or the shards of an index. */
 typedef struct vq_st_set {
@@ -41,6 +44,11 @@ vq_status vq_st_writer_new(vq_st_writer **w, vq_arena *a, vq_err *e);
 /* declare -- name is copied. Returns the tensor's handle in *id. VQ_E_BUG: after open. VQ_E_INPUT: a shape that overflows or has partial
  * bytes. */
 vq_status vq_st_writer_declare(vq_st_writer *w, const char *name, vq_dtype t, const int64_t *shape, int ndim, int64_t *id, vq_err *e);
+/* name -- of the file when there is one shard, without folder (default model.safetensors); before open. */
+vq_status vq_st_writer_name(vq_st_writer *w, const char *name, vq_err *e);
+/* note -- key and text go into __metadata__; both are copied. Before open, or again until commit: then a text of the same length, for what
+ * is known only when the data is. VQ_E_BUG otherwise. */
+vq_status vq_st_writer_note(vq_st_writer *w, const char *key, const char *text, vq_err *e);
 /* open -- lay out and reserve every file in the folder DIR, which exists. VQ_E_BUG: a name was declared twice. VQ_E_LIMIT: no space;
  * nothing is left. */
 vq_status vq_st_writer_open(vq_st_writer *w, const char *dir, uint64_t shard_bytes, vq_err *e);

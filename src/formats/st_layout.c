@@ -38,13 +38,25 @@ static void put_quoted(st_text *t, const char *name)
 
 static vq_status check_text(const st_text *t, vq_err *e)
 {
-    return t->refused ? vq_fail(e, VQ_E_INPUT, "a tensor name is not UTF-8, or no memory is left to write it") : VQ_OK;
+    return t->refused ? vq_fail(e, VQ_E_INPUT, "a name is not UTF-8, or no memory is left to write it") : VQ_OK;
 }
 
-static void header_text(st_text *t, const vq_st_slot *slots, const vq_st_shard *s)
+static void notes_text(st_text *t, const vq_st_head *head)
+{
+    put(t, "{\"__metadata__\":{\"format\":\"pt\"");
+    for (size_t i = 0; head && i < head->count; i++) {
+        put(t, ",");
+        put_quoted(t, head->notes[i].key);
+        put(t, ":");
+        put_quoted(t, head->notes[i].text);
+    }
+    put(t, "}");
+}
+
+static void header_text(st_text *t, const vq_st_slot *slots, const vq_st_shard *s, const vq_st_head *head)
 {
     uint64_t at = 0;
-    put(t, "{\"__metadata__\":{\"format\":\"pt\"}");
+    notes_text(t, head);
     for (size_t i = 0; i < s->count; i++) {
         const vq_tensor *x = &slots[s->slots[i]].tensor;
         put(t, ",");
@@ -58,10 +70,10 @@ static void header_text(st_text *t, const vq_st_slot *slots, const vq_st_shard *
     put(t, "}");
 }
 
-static vq_status make_header(vq_st_shard *s, const vq_st_slot *slots, vq_arena *a, vq_err *e)
+vq_status vq_st_lay_header(vq_st_shard *s, const vq_st_slot *slots, const vq_st_head *head, vq_arena *a, vq_err *e)
 {
     st_text t = {0};
-    header_text(&t, slots, s);
+    header_text(&t, slots, s, head);
     VQ_TRY(check_text(&t, e));
     s->header_bytes = (8 + t.bytes + ALIGN - 1) / ALIGN * ALIGN;
     s->header = VQ_ALLOC(a, char, s->header_bytes + 1, "header of a safetensors file", e);
@@ -69,7 +81,7 @@ static vq_status make_header(vq_st_shard *s, const vq_st_slot *slots, vq_arena *
     memset(s->header, ' ', s->header_bytes);
     for (int i = 0; i < 8; i++) s->header[i] = (char)((uint64_t)(s->header_bytes - 8) >> (8 * i) & 0xff);
     t = (st_text){.at = s->header + 8, .room = t.bytes + 1};
-    header_text(&t, slots, s);
+    header_text(&t, slots, s, head);
     VQ_TRY(check_text(&t, e));
     s->header[8 + t.bytes] = s->header_bytes > 8 + t.bytes ? ' ' : '\0'; /* over the NUL that printing left */
     return VQ_OK;
@@ -147,14 +159,14 @@ static size_t assign_shards(vq_st_slot *slots, size_t n, uint64_t limit)
     return shard + 1;
 }
 
-static vq_status lay_out_shard(vq_st_layout *l, size_t k, vq_st_slot *slots, vq_arena *a, vq_err *e)
+static vq_status lay_out_shard(vq_st_layout *l, size_t k, vq_st_slot *slots, const vq_st_head *head, vq_arena *a, vq_err *e)
 {
     vq_st_shard *s = &l->shards[k];
     qsort_r(s->slots, s->count, sizeof *s->slots, by_width, slots);
-    s->name = l->nshards == 1 ? vq_arena_text(a, e, "model.safetensors")
+    s->name = l->nshards == 1 ? vq_arena_text(a, e, "%s", head && head->name ? head->name : "model.safetensors")
                               : vq_arena_text(a, e, "model-%05zu-of-%05zu.safetensors", k + 1, l->nshards);
     if (!s->name) return VQ_E_LIMIT;
-    VQ_TRY(make_header(s, slots, a, e));
+    VQ_TRY(vq_st_lay_header(s, slots, head, a, e));
     s->bytes = s->header_bytes;
     for (size_t i = 0; i < s->count; i++) {
         slots[s->slots[i]].at = s->bytes;
@@ -164,7 +176,7 @@ static vq_status lay_out_shard(vq_st_layout *l, size_t k, vq_st_slot *slots, vq_
     return VQ_OK;
 }
 
-vq_status vq_st_lay_out(vq_st_layout *l, vq_st_slot *slots, size_t n, uint64_t shard_bytes, vq_arena *a, vq_err *e)
+vq_status vq_st_lay_out(vq_st_layout *l, vq_st_slot *slots, size_t n, uint64_t shard_bytes, const vq_st_head *head, vq_arena *a, vq_err *e)
 {
     *l = (vq_st_layout){.nshards = assign_shards(slots, n, shard_bytes)};
     const size_t *sorted = NULL;
@@ -178,7 +190,7 @@ vq_status vq_st_lay_out(vq_st_layout *l, vq_st_slot *slots, size_t n, uint64_t s
         if (s->count == 0) s->slots = order + i;
         s->slots[s->count++] = i;
     }
-    for (size_t k = 0; k < l->nshards; k++) VQ_TRY(lay_out_shard(l, k, slots, a, e));
+    for (size_t k = 0; k < l->nshards; k++) VQ_TRY(lay_out_shard(l, k, slots, head, a, e));
     if (l->nshards > 1) VQ_TRY(make_index(l, slots, sorted, n, a, e));
     l->total += l->index_bytes;
     return VQ_OK;

@@ -14,7 +14,8 @@ typedef struct st_parse {
     vq_tensor *tensors;       /* filled by the second */
     char *names;
     size_t made;
-    bool metadata; /* seen in this walk */
+    bool metadata;      /* seen in this walk */
+    size_t metadata_at; /* byte of the header at which its object begins */
     vq_arena *arena;
 } st_parse;
 
@@ -66,7 +67,7 @@ static vq_status metadata_pair(void *ctx, vq_json_walk *w, const char *key, size
     return VQ_OK;
 }
 
-/* __metadata__ maps strings to strings. Nothing in it is needed; it is walked twice to see a key that comes twice. */
+/* __metadata__ maps strings to strings; it is walked twice to see a key that comes twice. */
 static vq_status check_metadata(st_parse *p, vq_json_walk *w, vq_err *e)
 {
     if (p->metadata) return vq_fail(e, VQ_E_INPUT, "__metadata__ comes twice");
@@ -74,6 +75,7 @@ static vq_status check_metadata(st_parse *p, vq_json_walk *w, vq_err *e)
     vq_arena *a = p->arena;
     st_keys k = {0};
     const size_t start = w->at;
+    p->metadata_at = start;
     VQ_TRY(vq_json_object(w, metadata_pair, &k, e));
     const vq_arena_mark mark = vq_arena_here(a);
     k.keys = VQ_ALLOC(a, const char *, k.count, "keys of __metadata__", e);
@@ -262,8 +264,41 @@ static vq_status parse(vq_st_file *f, vq_arena *a, vq_err *e)
     VQ_TRY(walk_header(&header, store_entry, &p, e));
     if (p.made != p.count) return changed(e);
     f->count = p.count;
+    f->metadata_at = p.metadata ? 8 + p.metadata_at : 0;
     VQ_TRY(check_names(&p, e));
     return check_spans(&p, e);
+}
+
+typedef struct st_lookup {
+    const char *key;
+    const char *text; /* NULL until found */
+    vq_arena *arena;
+} st_lookup;
+
+static vq_status look_at_pair(void *ctx, vq_json_walk *w, const char *key, size_t len, vq_err *e)
+{
+    st_lookup *l = ctx;
+    json_t *v;
+    (void)len;
+    VQ_TRY(vq_json_value(w, &v, e));
+    vq_status s = VQ_OK;
+    if (strcmp(key, l->key) == 0 && json_is_string(v)) {
+        l->text = vq_arena_text(l->arena, e, "%s", json_string_value(v));
+        s = l->text ? VQ_OK : VQ_E_LIMIT;
+    }
+    json_decref(v);
+    return s;
+}
+
+vq_status vq_st_metadata(const vq_st_file *f, const char *key, const char **text, vq_arena *a, vq_err *e)
+{
+    *text = NULL;
+    if (!f->metadata_at) return VQ_OK;
+    st_lookup l = {.key = key, .arena = a};
+    vq_json_walk w = {(const char *)f->map.data + 8, f->header_bytes - 8, f->metadata_at - 8};
+    VQ_TRY(vq_json_object(&w, look_at_pair, &l, e));
+    *text = l.text;
+    return VQ_OK;
 }
 
 vq_status vq_st_open(vq_st_file *f, const char *path, vq_arena *a, vq_err *e)

@@ -13,6 +13,8 @@ struct vq_st_writer {
     vq_arena *arena;
     vq_st_slot *slots; /* the id is the index */
     size_t count, room;
+    vq_st_head head;
+    size_t notes_room;
     vq_st_layout layout;
     vq_out *files;                 /* [layout.nshards]; NULL before open */
     atomic_uint_fast64_t *written; /* [count] bytes that each tensor has got */
@@ -59,13 +61,64 @@ vq_status vq_st_writer_declare(vq_st_writer *w, const char *name, vq_dtype t, co
     return VQ_OK;
 }
 
+vq_status vq_st_writer_name(vq_st_writer *w, const char *name, vq_err *e)
+{
+    if (w->files) return vq_fail(e, VQ_E_BUG, "%s: named after the files were opened", name);
+    w->head.name = vq_arena_text(w->arena, e, "%s", name);
+    return w->head.name ? VQ_OK : VQ_E_LIMIT;
+}
+
+static vq_status add_note(vq_st_writer *w, const char *key, const char *text, vq_err *e)
+{
+    vq_st_head *h = &w->head;
+    if (h->count == w->notes_room) {
+        const size_t room = w->notes_room ? 2 * w->notes_room : 16;
+        vq_st_note *notes = VQ_ALLOC(w->arena, vq_st_note, room, "metadata to write", e);
+        if (!notes) return VQ_E_LIMIT;
+        if (h->count) memcpy(notes, h->notes, h->count * sizeof *notes);
+        h->notes = notes;
+        w->notes_room = room;
+    }
+    vq_st_note *n = &h->notes[h->count];
+    n->key = vq_arena_text(w->arena, e, "%s", key);
+    n->text = n->key ? vq_arena_text(w->arena, e, "%s", text) : NULL;
+    if (!n->text) return VQ_E_LIMIT;
+    h->count++;
+    return VQ_OK;
+}
+
+/* The headers once more, in the place of those that were written. */
+static vq_status renew_headers(vq_st_writer *w, vq_err *e)
+{
+    for (size_t i = 0; i < w->layout.nshards; i++) {
+        vq_st_shard *s = &w->layout.shards[i];
+        const size_t before = s->header_bytes;
+        VQ_TRY(vq_st_lay_header(s, w->slots, &w->head, w->arena, e));
+        if (s->header_bytes != before) return vq_fail(e, VQ_E_BUG, "%s: its header grew after it was written", s->name);
+        VQ_TRY(vq_out_write(&w->files[i], 0, s->header, s->header_bytes, e));
+    }
+    return VQ_OK;
+}
+
+vq_status vq_st_writer_note(vq_st_writer *w, const char *key, const char *text, vq_err *e)
+{
+    vq_st_note *n = NULL;
+    for (size_t i = 0; i < w->head.count && !n; i++)
+        if (strcmp(w->head.notes[i].key, key) == 0) n = &w->head.notes[i];
+    if (!n) return w->files ? vq_fail(e, VQ_E_BUG, "%s: noted after the files were opened", key) : add_note(w, key, text, e);
+    if (w->committed || strlen(n->text) != strlen(text)) return vq_fail(e, VQ_E_BUG, "%s: noted too late or at another length", key);
+    n->text = vq_arena_text(w->arena, e, "%s", text);
+    if (!n->text) return VQ_E_LIMIT;
+    return w->files ? renew_headers(w, e) : VQ_OK;
+}
+
 static vq_status check_space(const vq_st_writer *w, vq_err *e)
 {
     struct statvfs fs;
     if (statvfs(w->dir, &fs) != 0) return VQ_OK; /* opening the files will say what is wrong */
     const uint64_t have = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (have >= w->layout.total) return VQ_OK;
-    return vq_fail(e, VQ_E_LIMIT, "%s: the model needs %llu bytes; %llu are free: make space or choose another folder", w->dir,
+    return vq_fail(e, VQ_E_LIMIT, "%s: the output needs %llu bytes; %llu are free: make space or choose another folder", w->dir,
                    (unsigned long long)w->layout.total, (unsigned long long)have);
 }
 
@@ -85,7 +138,7 @@ static vq_status open_files(vq_st_writer *w, vq_err *e)
 vq_status vq_st_writer_open(vq_st_writer *w, const char *dir, uint64_t shard_bytes, vq_err *e)
 {
     if (w->files) return vq_fail(e, VQ_E_BUG, "%s: the files were opened before", dir);
-    VQ_TRY(vq_st_lay_out(&w->layout, w->slots, w->count, shard_bytes, w->arena, e));
+    VQ_TRY(vq_st_lay_out(&w->layout, w->slots, w->count, shard_bytes, &w->head, w->arena, e));
     const size_t n = w->layout.nshards;
     w->dir = vq_arena_text(w->arena, e, "%s", dir);
     w->names = w->dir ? VQ_NEW(w->arena, const char *, n + 1, "file names", e) : NULL;

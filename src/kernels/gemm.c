@@ -11,6 +11,12 @@
 #define TILE_COLS 3072
 #define TILE_COLS_FLAT 768
 
+/* Products whose sum is over the long side (a vocabulary, a batch of tokens): what a tile packs it must use often, yet there must be a few.
+ */
+#define TILE_ROWS_DEEP 128
+#define TILE_COLS_DEEP 384
+#define TILE_OUTER 384
+
 static void strict_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
                       int64_t ldb, float *c, int64_t ldc)
 {
@@ -18,14 +24,20 @@ static void strict_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, flo
         for (int64_t j = 0; j < n; j++) c[i * ldc + j] = alpha * (float)kr->dot(a + i * lda, b + j * ldb, (size_t)k);
 }
 
+/* C += A B */
 static void strict_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
-    for (int64_t i = 0; i < m; i++) {
-        float *row = c + i * ldc;
-        memset(row, 0, (size_t)n * sizeof *row);
+    for (int64_t i = 0; i < m; i++)
         for (int64_t p = 0; p < k; p++)
-            for (int64_t j = 0; j < n; j++) row[j] += a[i * lda + p] * b[p * ldb + j];
-    }
+            for (int64_t j = 0; j < n; j++) c[i * ldc + j] += a[i * lda + p] * b[p * ldb + j];
+}
+
+/* C += A^T B */
+static void strict_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
+{
+    for (int64_t p = 0; p < m; p++)
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < k; j++) c[i * ldc + j] += a[p * lda + i] * b[p * ldb + j];
 }
 
 void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
@@ -40,15 +52,35 @@ void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, floa
                 c, (blasint)ldc);
 }
 
+static void tile_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                    int64_t ldb, float *c, int64_t ldc)
+{
+    if (m == 0 || n == 0) return;
+    if (!kr->strict) {
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F, a, (blasint)lda, b, (blasint)ldb,
+                    keep, c, (blasint)ldc);
+        return;
+    }
+    if (keep == 0)
+        for (int64_t i = 0; i < m; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+    strict_nn(m, n, k, a, lda, b, ldb, c, ldc);
+}
+
 void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
                      float *c, int64_t ldc)
 {
-    if (m == 0 || n == 0) return;
+    tile_nn(kr, 0, m, n, k, a, lda, b, ldb, c, ldc);
+}
+
+void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                         float *c, int64_t ldc)
+{
+    if (n == 0 || k == 0) return;
     if (kr->strict) {
-        strict_nn(m, n, k, a, lda, b, ldb, c, ldc);
+        strict_tn(m, n, k, a, lda, b, ldb, c, ldc);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F, a, (blasint)lda, b, (blasint)ldb, 0.0F,
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)n, (blasint)k, (blasint)m, 1.0F, a, (blasint)lda, b, (blasint)ldb, 1.0F,
                 c, (blasint)ldc);
 }
 
@@ -67,4 +99,89 @@ void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const flo
         const int64_t i = t / across * TILE_ROWS, j = t % across * cols;
         vq_gemm_tile_nt(kr, least(TILE_ROWS, m - i), least(cols, n - j), k, 1.0F, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
     }
+}
+
+static void all_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                   int64_t ldb, float *c, int64_t ldc)
+{
+    const int64_t rows = m > TILE_ROWS ? TILE_ROWS : TILE_ROWS_DEEP, cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_DEEP;
+    const int64_t across = (n + cols - 1) / cols, tiles = (m + rows - 1) / rows * across;
+#pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t i = t / across * rows, j = t % across * cols;
+        tile_nn(kr, keep, least(rows, m - i), least(cols, n - j), k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
+    }
+}
+
+void vq_gemm_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                int64_t ldc)
+{
+    all_nn(kr, 0, m, n, k, a, lda, b, ldb, c, ldc);
+}
+
+void vq_gemm_nn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float *c, int64_t ldc)
+{
+    all_nn(kr, 1, m, n, k, a, lda, b, ldb, c, ldc);
+}
+
+/* Side of the tiles over n: at least two of them, of nearly one size. */
+static int64_t outer_tile(int64_t n)
+{
+    const int64_t count = n <= 2 * TILE_OUTER ? 2 : (n + TILE_OUTER - 1) / TILE_OUTER;
+    return ((n + count - 1) / count + 15) / 16 * 16;
+}
+
+void vq_gemm_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float *c, int64_t ldc)
+{
+    if (n == 0 || k == 0) return;
+    const int64_t rows = outer_tile(n), cols = outer_tile(k), across = (k + cols - 1) / cols, tiles = (n + rows - 1) / rows * across;
+#pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
+    for (int64_t t = 0; t < tiles; t++) {
+        const int64_t i = t / across * rows, j = t % across * cols;
+        vq_gemm_tile_tn_add(kr, m, least(rows, n - i), least(cols, k - j), a + i, lda, b + j, ldb, c + i * ldc + j, ldc);
+    }
+}
+
+/* A tile on the diagonal: its lower triangle. */
+static void tile_diagonal(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda, float *c, int64_t ldc)
+{
+    if (!kr->strict) {
+        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (blasint)n, (blasint)m, 1.0F, a, (blasint)lda, 1.0F, c, (blasint)ldc);
+        return;
+    }
+    for (int64_t p = 0; p < m; p++)
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j <= i; j++) c[i * ldc + j] += a[p * lda + i] * a[p * lda + j];
+}
+
+/* Row and column of the t-th tile below or on the diagonal, the longest rows first. */
+static void lower_tile(int64_t side, int64_t t, int64_t *row, int64_t *col)
+{
+    for (*row = side - 1; t > *row; (*row)--) t -= *row + 1;
+    *col = t;
+}
+
+void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda, float *c, int64_t ldc)
+{
+    if (n == 0) return;
+    const int64_t tile = outer_tile(n), side = (n + tile - 1) / tile;
+#pragma omp parallel for schedule(dynamic) if (m * n * n / 2 > VQ_PARALLEL_MIN_MACS)
+    for (int64_t t = 0; t < side * (side + 1) / 2; t++) {
+        int64_t row, col;
+        lower_tile(side, t, &row, &col);
+        const int64_t i = row * tile, j = col * tile, rows = least(tile, n - i);
+        if (row == col)
+            tile_diagonal(kr, m, rows, a + i, lda, c + i * ldc + i, ldc);
+        else
+            vq_gemm_tile_tn_add(kr, m, rows, tile, a + i, lda, a + j, lda, c + i * ldc + j, ldc);
+    }
+}
+
+void vq_mirror_lower(float *c, int64_t n)
+{
+#pragma omp parallel for schedule(static) if (n * n > VQ_PARALLEL_MIN)
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = i + 1; j < n; j++) c[i * n + j] = c[j * n + i];
 }

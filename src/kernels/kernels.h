@@ -55,7 +55,7 @@ void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, 
 /* vq_fake_quant -- what a quantized input means to the GEMM: rows x[m][k] -> out[m][k_out] f32 after quantizing and decoding under num.
  *   Per-token and dynamic block scales per row; act_super.value 0: second scale from the row's own maximum; act_scale != 0: static per
  * tensor. order/s (ARC): gather by order, quantize, append the quantized residual of the last s channels interleaved by 16 (spec 2.3, 2.4);
- * then k_out = k + s. Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf. source arXiv 2601.07475; test
+ * then k_out = k + s. Without order out may be x. Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf. source arXiv 2601.07475; test
  * tests/kernels/test_fake_quant.c, tests/golden/test_golden_arc.c */
 typedef struct vq_act_spec {
     const vq_num *num;

@@ -1,12 +1,8 @@
-/* exec.c -- the parts of a model, one call each: embedding, block, final norm, logits. */
+/* exec.c -- the parts of a model, one call each: embedding, block, final norm. */
 #include "model/exec.h"
 
-#include <assert.h>
-
-#include "base/parallel.h"
-#include "model/dense.h"
+#include "model/finite.h"
 #include "model/frame.h"
-#include "model/op/linear.h"
 
 /* One node outside blocks: no lifetimes to plan. */
 static vq_status run_single(const vq_exec *x, const vq_batch *b, int id, float *in, float *out, const int32_t *ids, vq_err *e)
@@ -28,23 +24,11 @@ vq_status vq_exec_embed(const vq_exec *x, const vq_batch *b, const int32_t *ids,
     return run_single(x, b, x->graph->first[0], NULL, out, ids, e) == VQ_OK ? VQ_OK : vq_at(e, "embed");
 }
 
-/* First row with a NaN or Inf, -1 when all are finite. */
-static int64_t first_bad_row(const vq_exec *x, const float *h, int64_t rows, int64_t width)
-{
-    int64_t bad = rows;
-#pragma omp parallel for schedule(static) reduction(min : bad) if (rows * width > VQ_PARALLEL_MIN)
-    for (int64_t r = 0; r < rows; r++)
-        if (!x->kernels->all_finite(h + r * width, (size_t)width) && r < bad) bad = r;
-    return bad < rows ? bad : -1;
-}
-
 vq_status vq_exec_block(const vq_exec *x, const vq_batch *b, int layer, float *h, vq_err *e)
 {
-    if (vq_frame_run(x, b, 1 + layer, h, e) != VQ_OK) return vq_at(e, "layer %d", layer);
-    const int64_t bad = first_bad_row(x, h, b->sequences * b->length, x->graph->hidden);
-    if (bad < 0) return VQ_OK;
-    return vq_fail(e, VQ_E_NUMERIC, "layer %d > output of position %lld of sequence %lld is not finite: check the weights of this layer",
-                   layer, (long long)(b->position + bad % b->length), (long long)(bad / b->length));
+    vq_status status = vq_frame_run(x, b, 1 + layer, h, e);
+    if (status == VQ_OK) status = vq_check_finite(x, b, h, "output", e);
+    return status == VQ_OK ? VQ_OK : vq_at(e, "layer %d", layer);
 }
 
 vq_status vq_exec_norm(const vq_exec *x, const float *h, int64_t rows, float *out, vq_err *e)
@@ -52,39 +36,6 @@ vq_status vq_exec_norm(const vq_exec *x, const float *h, int64_t rows, float *ou
     const vq_batch b = {.sequences = 1, .length = rows};
     const int id = x->graph->first[x->graph->layers + 1];
     return run_single(x, &b, id, (float *)(uintptr_t)h, out, NULL, e) == VQ_OK ? VQ_OK : vq_at(e, "final norm");
-}
-
-/* The matrix of lm_head: its own, or the embedding. */
-static vq_status find_head(const vq_exec *x, const vq_node *n, vq_linear *l, vq_err *e)
-{
-    if (!n->tied) return x->source->linear(x->source->self, n->name, n->width, n->in_width, l, e);
-    *l = (vq_linear){.name = n->name, .n = n->width, .k = n->in_width, .k_stored = n->in_width};
-    return vq_embedding_table(x, &x->graph->nodes[x->graph->first[0]], n->width, &l->dense, e);
-}
-
-static vq_status logits_in_arena(const vq_exec *x, const float *normed, int64_t rows, int64_t v0, int64_t nv, float *logits, vq_err *e)
-{
-    const vq_node *n = &x->graph->nodes[x->graph->count - 1];
-    assert(v0 >= 0 && nv >= 0 && v0 + nv <= n->width);
-    vq_linear l;
-    VQ_TRY(find_head(x, n, &l, e));
-    const float *in = normed;
-    if (vq_linear_codes_input(x, &l)) {
-        float *coded = VQ_ALLOC(x->arena, float, rows *l.k_stored, "quantized input", e);
-        if (!coded) return e->status;
-        const vq_act_spec spec = vq_linear_act_spec(&l);
-        VQ_TRY(vq_fake_quant(x->kernels, &spec, normed, rows, l.k, coded, e));
-        in = coded;
-    }
-    return vq_linear_rows(x, &l, in, rows, v0, nv, logits, nv, e);
-}
-
-vq_status vq_exec_logits(const vq_exec *x, const float *normed, int64_t rows, int64_t v0, int64_t nv, float *logits, vq_err *e)
-{
-    const vq_arena_mark mark = vq_arena_here(x->arena);
-    const vq_status status = logits_in_arena(x, normed, rows, v0, nv, logits, e);
-    vq_arena_rewind(x->arena, mark);
-    return status == VQ_OK ? VQ_OK : vq_at(e, "lm_head");
 }
 
 size_t vq_exec_bytes(const vq_exec *x, const vq_batch *b)

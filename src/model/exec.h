@@ -54,8 +54,8 @@ typedef struct vq_grad_hooks {
     vq_status (*norm)(void *ctx, int node, const float *g, int64_t width, vq_err *e);
 } vq_grad_hooks;
 
-/* vq_exec_block_backward -- h [tokens][hidden]: the block's input, kept. g [tokens][hidden]: d loss / d output, replaced by d loss / d h. The
- * forward pass is run again inside (x->hook is called as by vq_exec_block). Derivatives are those of the weights as decoded; quantized
+/* vq_exec_block_backward -- h [tokens][hidden]: the block's input, kept. g [tokens][hidden]: d loss / d output, replaced by d loss / d h.
+ * The forward pass is run again inside (x->hook is called as by vq_exec_block). Derivatives are those of the weights as decoded; quantized
  * inputs pass the gradient unchanged (straight through), the residual copies of ARC are left out of it. Batches without cache.
  *   VQ_E_NUMERIC: the output or the gradient is not finite. Same bits for every thread count.         test tests/unit/test_backward.c */
 vq_status vq_exec_block_backward(const vq_exec *x, const vq_batch *b, int layer, const float *h, float *g, const vq_grad_hooks *hooks,
@@ -86,8 +86,8 @@ typedef struct vq_head_loss {
     const float *teacher_h; /* [rows][teacher hidden]: what its blocks gave */
 } vq_head_loss;
 
-/* vq_exec_head_backward -- final norm, lm_head and loss over h [rows][hidden] -> g [rows][hidden] = d loss / d h (may not be h), *loss (may be
- * NULL) the sum over rows in nats. hooks (may be NULL): norm is called for the final norm. All logits are never held, only those of some
+/* vq_exec_head_backward -- final norm, lm_head and loss over h [rows][hidden] -> g [rows][hidden] = d loss / d h (may not be h), *loss (may
+ * be NULL) the sum over rows in nats. hooks (may be NULL): norm is called for the final norm. All logits are never held, only those of some
  * rows. Same bits, and the same draws, for every thread count; a row's draw does not depend on the rows that come with it.
  *   VQ_E_INPUT: a label outside the vocabulary; VQ_E_NUMERIC: logits of a row are not finite.      test tests/unit/test_head_loss.c */
 vq_status vq_exec_head_backward(const vq_exec *x, const vq_head_loss *l, const float *h, int64_t rows, float *g, double *loss,

@@ -5,7 +5,8 @@
 #include "quant/transform.h"
 
 static const vq_rounder *const rounders[] = {&vq_round_rtn, &vq_round_mse, NULL};
-static const vq_transform *const transforms[] = {&vq_transform_arc, NULL};
+static const vq_transform *const transforms[] = {&vq_transform_smooth, &vq_transform_awq, &vq_transform_hadamard,
+                                                 &vq_transform_order,  &vq_transform_arc, NULL};
 
 const vq_rounder *vq_rounder_at(int i)
 {

@@ -34,6 +34,18 @@ typedef struct vq_producer {
     vq_producer_kind kind;
     int64_t heads, kv_heads, head_dim; /* VALUES */
 } vq_producer;
+/* vq_producer_row -- the row of the producer that makes channel i. Channels of query heads that share a key/value head share its rows: what
+ * a transform does to one it does to all of them. */
+static inline int64_t vq_producer_row(const vq_producer *p, int64_t i)
+{
+    if (p->kind != VQ_PRODUCER_VALUES) return i;
+    return i / p->head_dim / (p->heads / p->kv_heads) * p->head_dim + i % p->head_dim;
+}
+/* vq_producer_fits -- VQ_E_BUG when the heads do not make up k channels. */
+vq_status vq_producer_fits(const vq_producer *p, int64_t k, vq_err *e);
+/* vq_producer_share -- per channel in place: the maximum (or the sum) over the channels that share a row. f64, fixed order. scratch: k
+ * numbers, given back */
+vq_status vq_producer_share(const vq_producer *p, double *x, int64_t k, bool sum, vq_arena *scratch, vq_err *e);
 
 /* A linear of the group as it stands (edits of earlier passes applied). */
 typedef struct vq_consumer {
@@ -78,7 +90,7 @@ typedef struct vq_transform {
     vq_status (*run)(vq_transform_job *job, vq_err *e); /* GROUP. A map of all defaults: nothing to do for this group */
 } vq_transform;
 
-extern const vq_transform vq_transform_arc;
+extern const vq_transform vq_transform_arc, vq_transform_smooth, vq_transform_awq, vq_transform_hadamard, vq_transform_order;
 
 const vq_transform *vq_transform_find(const char *name);
 const vq_transform *vq_transform_at(int i);

@@ -41,7 +41,7 @@ static vq_status describe_schemes(json_t *out, const vq_checkpoint *c, vq_arena 
     json_t *schemes = json_object();
     for (size_t i = 0; i < n; i++) {
         vq_linear l;
-        char weight[160], act[160], text[340];
+        char weight[160], act[160], rotated[40] = "", text[380];
         if (!quantized[i]) continue;
         const vq_status s = c->source.linear(c->source.self, names[i], 0, 0, &l, e);
         if (s != VQ_OK) {
@@ -50,8 +50,9 @@ static vq_status describe_schemes(json_t *out, const vq_checkpoint *c, vq_arena 
         }
         (void)vq_num_text(&l.scheme.weight, weight, sizeof weight);
         if (l.scheme.has_act) (void)vq_num_text(&l.scheme.act, act, sizeof act);
-        (void)snprintf(text, sizeof text, "weight %s%s%s%s", weight, l.scheme.has_act ? "; input " : "", l.scheme.has_act ? act : "",
-                       l.arc_s ? "; ARC" : "");
+        if (l.hadamard) (void)snprintf(rotated, sizeof rotated, "; input rotated by %lld", (long long)l.hadamard);
+        (void)snprintf(text, sizeof text, "weight %s%s%s%s%s", weight, l.scheme.has_act ? "; input " : "", l.scheme.has_act ? act : "",
+                       rotated, l.arc_s ? "; ARC" : "");
         count_into(schemes, text, 1);
     }
     (void)json_object_set_new(out, "modules_by_scheme", schemes);

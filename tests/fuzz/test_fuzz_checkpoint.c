@@ -73,5 +73,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 REPLAY("checkpoint", 1500, "{", "}", "[", "]", ",", ":", "\"", "0", "-1", "1", "16", "32", "64", "null", "true", "false", "{}", "[]",
        "2147483647", "9223372036854775807", "1e308", "\"re:.*\"", "\"Linear\"", "\"re:(a*)*b\"", "\"group_size\":0", "\"num_bits\":3",
        "\"float\"", "\"int\"", "\"block\"", "\"block_structure\":[1,1]", "\"tensor\"", "\"channel\"", "\"dynamic\":\"local\"",
-       "\"symmetric\":false", "\"bfp9\"", "\"block:1\"", "\"block:16777216x16777216\"", "\"e8m0\"", "\"arc\":{\"s\":64}", "\"shape\":[1,1]",
-       "\"U8\"", "\"I32\"", "\"BF16\"")
+       "\"symmetric\":false", "\"bfp9\"", "\"block:1\"", "\"block:16777216x16777216\"", "\"e8m0\"", "\"arc\":{\"s\":64}", "\"hadamard\":32",
+       "\"shape\":[1,1]", "\"U8\"", "\"I32\"", "\"BF16\"")

@@ -149,6 +149,17 @@ static void effective_num(void *ctx, const vq_num *num)
     BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_super){0.1F, false}, out));
 }
 
+static void nudge_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    for (size_t w = 0; w < WIDTHS; w++) {
+        float slope[2][MOST] = {{0}};
+        BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n);
+             k->nudge_row(num, out, in_b + 1, in_b + 3, v->n, widths[w], scales, 0.02F, slope[which]));
+        assert_memory_equal(slope[0], slope[1], sizeof slope[0]);
+    }
+}
+
 static void check_encode_row(const levels *v)
 {
     each_num(encode_num, (void *)v);
@@ -167,6 +178,11 @@ static void check_scale_row(const levels *v)
 static void check_effective_row(const levels *v)
 {
     each_num(effective_num, (void *)v);
+}
+
+static void check_nudge_row(const levels *v)
+{
+    each_num(nudge_num, (void *)v);
 }
 
 static void check_error_sums(const levels *v)
@@ -216,6 +232,39 @@ static void check_rope(const levels *v)
 static void check_add(const levels *v)
 {
     BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->add(out, in_b + 1, v->n));
+}
+
+static void check_rms_norm_back(const levels *v)
+{
+    BOTH(4 * v->n, k->rms_norm_back(in_a + 1, in_b + 2, in_b + 3, 1e-5F, v->n, out));
+    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n); k->rms_norm_back(in_a + 1, in_b + 2, out, 1e-5F, v->n, out));
+}
+
+static void check_silu_mul_back(const levels *v)
+{
+    float other[MOST];
+    BOTH(4 * v->n, k->silu_mul_back(in_a + 1, in_b + 2, in_b + 3, v->n, out, other));
+    BOTH(4 * v->n, k->silu_mul_back(in_a + 1, in_b + 2, in_b + 3, v->n, other, out));
+    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n); k->silu_mul_back(in_a + 1, in_b + 2, out, v->n, out, other));
+}
+
+static void check_softmax_back(const levels *v)
+{
+    BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->softmax_back(in_b + 2, v->n, 0.3F, out));
+}
+
+static void check_rope_back(const levels *v)
+{
+    const size_t d = v->n / 2 * 2;
+    BOTH(4 * d, memcpy(out, in_a + 1, 4 * d); k->rope_back(out, in_b + 1, in_b + 3, d));
+}
+
+static void check_hadamard_row(const levels *v)
+{
+    for (size_t block = 16; block <= 256; block *= 2) {
+        const size_t n = v->n / block * block;
+        BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->hadamard_row(out, n, block));
+    }
 }
 
 /* One line per kernel: a new kernel does not compile here without a check of its own. */

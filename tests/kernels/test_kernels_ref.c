@@ -252,6 +252,88 @@ static void test_network(void **state)
     close_to(ref.kl_row(x, lse, g, lq, N), kl, 5e-6);
 }
 
+static double loss_of(const double *y, const float *g, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += y[i] * (double)g[i];
+    return sum;
+}
+
+/* The formulas of the forward kernels in f64: y (over x, w), for central differences. */
+static void plain_rms(const double *x, const float *w, double *y)
+{
+    double squares = 0;
+    for (int i = 0; i < N; i++) squares += x[i] * x[i];
+    for (int i = 0; i < N; i++) y[i] = x[i] / sqrt(squares / N + 1e-5) * (double)w[i];
+}
+
+static void plain_silu(const double *x, const float *w, double *y)
+{
+    for (int i = 0; i < N; i++) y[i] = x[i] / (1 + exp(-x[i])) * (double)w[i];
+}
+
+static void plain_softmax(const double *x, const float *w, double *y)
+{
+    double sum = 0;
+    (void)w;
+    for (int i = 0; i < N; i++) sum += exp(0.25 * x[i]);
+    for (int i = 0; i < N; i++) y[i] = exp(0.25 * x[i]) / sum;
+}
+
+static void assert_derivative(void (*f)(const double *x, const float *w, double *y), const float *x, const float *w, const float *g,
+                              const float *dx, double tolerance)
+{
+    const double step = 1e-5;
+    double at[N], y[N];
+    for (int i = 0; i < N; i++) at[i] = (double)x[i];
+    for (int i = 0; i < N; i++) {
+        at[i] = (double)x[i] + step;
+        f(at, w, y);
+        const double up = loss_of(y, g, N);
+        at[i] = (double)x[i] - step;
+        f(at, w, y);
+        assert_true(fabs((double)dx[i] - (up - loss_of(y, g, N)) / (2 * step)) < tolerance);
+        at[i] = (double)x[i];
+    }
+}
+
+static void test_derivatives(void **state)
+{
+    (void)state;
+    float x[N], w[N], g[N], dx[N], dw[N], p[N];
+    for (int i = 0; i < N; i++) {
+        x[i] = (float)((i * 37) % 101 - 50) * 0.08F;
+        w[i] = 1.0F + (float)(i % 11) * 0.1F;
+        g[i] = (float)((i * 53) % 89 - 44) * 0.02F;
+    }
+    ref.rms_norm_back(x, w, g, 1e-5F, N, dx);
+    assert_derivative(plain_rms, x, w, g, dx, 1e-6);
+    ref.silu_mul_back(x, w, g, N, dx, dw);
+    assert_derivative(plain_silu, x, w, g, dx, 2e-6);
+    for (int i = 0; i < N; i++) close_to((double)dw[i], (double)x[i] / (1 + exp(-(double)x[i])) * (double)g[i], 1e-6);
+    memcpy(p, x, sizeof p);
+    ref.softmax(p, N, N, 0.25F);
+    memcpy(dx, g, sizeof dx);
+    ref.softmax_back(p, N, 0.25F, dx);
+    assert_derivative(plain_softmax, x, w, g, dx, 1e-8);
+    x[0] = -200, x[1] = 200, x[2] = -88.5F;
+    ref.silu_mul_back(x, w, g, 3, dx, dw);
+    for (int i = 0; i < 3; i++) assert_float_equal(dx[i], i == 1 ? g[i] * w[i] : 0, 1e-6); /* flat below, straight above, never NaN */
+}
+
+/* The rotation is orthogonal: turning back what was turned gives it again. */
+static void test_rope_back(void **state)
+{
+    (void)state;
+    float x[64], y[64], c[32], s[32];
+    for (int i = 0; i < 64; i++) x[i] = (float)(i % 17) - 8;
+    for (int i = 0; i < 32; i++) c[i] = cosf((float)i), s[i] = sinf((float)i);
+    memcpy(y, x, sizeof y);
+    ref.rope(y, c, s, 64);
+    ref.rope_back(y, c, s, 64);
+    for (int i = 0; i < 64; i++) assert_float_equal(y[i], x[i], 4e-6);
+}
+
 /* Closed forms: a quarter turn swaps the halves; exact sums of powers of two. */
 static void test_rope_and_sums(void **state)
 {
@@ -272,6 +354,29 @@ static void test_rope_and_sums(void **state)
     assert_true(ref.absmax(y, 64) == 127 && ref.absmax(y, 0) == 0);
 }
 
+/* Against the dense product in f64: entry (i, j) of the Sylvester matrix is -1 to the number of bits that i and j share. */
+static void test_hadamard(void **state)
+{
+    (void)state;
+    static float x[2048], y[2048];
+    for (size_t i = 0; i < 2048; i++) x[i] = sinf((float)(i * i % 977)) * (i % 31 ? 1.0F : 40.0F);
+    for (size_t block = 16; block <= 1024; block *= 2) {
+        memcpy(y, x, sizeof y);
+        ref.hadamard_row(y, 2048, block);
+        for (size_t i = 0; i < 2048; i++) {
+            double sum = 0, size = 0;
+            for (size_t j = 0; j < block; j++) {
+                const double v = (double)x[i / block * block + j];
+                sum += __builtin_popcountll((i % block) & j) % 2 ? -v : v;
+                size += v * v;
+            }
+            assert_true(fabs((double)y[i] - sum / sqrt((double)block)) <= 5e-7 * sqrt(size));
+        }
+        ref.hadamard_row(y, 2048, block);
+        for (size_t i = 0; i < 2048; i++) assert_true(fabsf(y[i] - x[i]) <= 2e-5F);
+    }
+}
+
 static int pick_ref(void **state)
 {
     (void)state;
@@ -284,7 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
+        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums), cmocka_unit_test(test_derivatives),
+        cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);
 }

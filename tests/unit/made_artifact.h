@@ -17,6 +17,7 @@ typedef struct made {
     size_t count;
     const char *dense[4]; /* modules with a dense [4, 8] BF16 weight */
     size_t ndense;
+    int64_t hadamard; /* of the modules to be made */
     uint32_t seed;
     vq_arena arena;
     vq_err err;
@@ -55,7 +56,8 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
     const size_t i = m->count;
     m->schemes[i] = *scheme;
     vq_format_adapt(m->format, VQ_BF16, &m->schemes[i]);
-    m->modules[i] = (vq_module){.name = name, .n = n, .k = k, .arc_s = s, .scheme = &m->schemes[i], .model_dtype = VQ_BF16};
+    m->modules[i] =
+        (vq_module){.name = name, .n = n, .k = k, .arc_s = s, .hadamard = m->hadamard, .scheme = &m->schemes[i], .model_dtype = VQ_BF16};
     VQ_TRY(vq_format_takes(m->format, &m->modules[i], &m->err));
     VQ_TRY(vq_qtensor_new(&m->q[i], &m->schemes[i].weight, n, k + s, &m->arena, &m->err));
     made_fill(m, &m->q[i]);

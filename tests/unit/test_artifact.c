@@ -67,6 +67,7 @@ static void same_module(made *m, vq_checkpoint *c, size_t i)
     const vq_module *w = &m->modules[i];
     OK(m, c->source.linear(c, w->name, w->n, w->k, &l, &m->err));
     assert_true(l.quantized && l.n == w->n && l.k == w->k && l.k_stored == w->k + w->arc_s && l.arc_s == w->arc_s);
+    assert_int_equal(l.hadamard, w->hadamard);
     same_number(&l.scheme.weight, &w->scheme->weight);
     same_act(&l, w, &m->extra[i]);
     if (w->arc_s > 0) assert_memory_equal(l.arc_order, m->extra[i].arc_order, (size_t)w->k * sizeof(int32_t));
@@ -133,6 +134,30 @@ static void augmented(void **state)
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 96, 32));
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 64, 64)); /* packed rows as wide as the dense ones */
     assert_false(round_trip(*state, VQ_FORMAT_CT, nvfp4, 9, 96, 32));
+}
+
+/* Rotated inputs, alone and before the gather of ARC: the config holds the block, compressed-tensors has no place for it. */
+static void rotated(void **state)
+{
+    scratch *s = *state;
+    for (int64_t arc = 0; arc <= 32; arc += 32) {
+        made m;
+        vq_checkpoint c;
+        made_init(&m, VQ_FORMAT_VQ);
+        m.hadamard = 32;
+        OK(&m, made_module(&m, "a.b", vq_scheme_find("nvfp4", NULL), 5, 96, arc));
+        OK(&m, made_write(&m, s->dir));
+        OK(&m, vq_checkpoint_open(&c, s->dir, &m.arena, &m.err));
+        same_module(&m, &c, 0);
+        vq_checkpoint_close(&c);
+        vq_arena_done(&m.arena);
+    }
+    made m;
+    made_init(&m, VQ_FORMAT_CT);
+    m.hadamard = 32;
+    assert_int_equal(made_module(&m, "a.b", vq_scheme_find("nvfp4", NULL), 5, 96, 0), VQ_E_RECIPE);
+    assert_string_equal(m.err.text, "compressed-tensors has no place for the rotation of an input; use output.format: vq");
+    vq_arena_done(&m.arena);
 }
 
 static void single_numbers(void **state)
@@ -293,8 +318,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-        T(presets),  T(augmented),  T(single_numbers), T(own_weights_do_not_look_dense), T(one_scheme), T(several_schemes),
-        T(refusals), T(unwritable), T(conventions),
+        T(presets),    T(augmented),       T(rotated),  T(single_numbers), T(own_weights_do_not_look_dense),
+        T(one_scheme), T(several_schemes), T(refusals), T(unwritable),     T(conventions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

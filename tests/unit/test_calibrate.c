@@ -10,7 +10,7 @@
 #include "calib/calibrate.h"
 #include "calib_world.h"
 
-enum { GROUPS = 4, LAYERS = 3, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM };
+enum { GROUPS = 4, LAYERS = 3, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM | VQ_NEED_MEAN | VQ_NEED_HESSIAN };
 
 typedef struct sweep {
     vq_arena arena;
@@ -96,6 +96,9 @@ static void same(const sweep *a, const sweep *b)
         assert_string_equal(p->name, q->name);
         assert_memory_equal(p->min, q->min, (size_t)p->k * sizeof(float));
         assert_memory_equal(p->max, q->max, (size_t)p->k * sizeof(float));
+        assert_memory_equal(p->abs_sum, q->abs_sum, (size_t)p->k * sizeof(double));
+        assert_memory_equal(p->hessian, q->hessian, (size_t)(p->k * p->k) * sizeof(float));
+        assert_int_equal(p->samples, q->samples);
         assert_memory_equal(p->histogram, q->histogram, VQ_HIST_BINS * sizeof(uint64_t));
         assert_int_equal(p->tail_count, q->tail_count);
         assert_int_equal(p->tokens, q->tokens);
@@ -124,6 +127,98 @@ static void test_batches_spool_and_threads(void **state)
     }
     omp_set_num_threads(before);
     vq_arena_done(&first.arena);
+    world_close(&w);
+}
+
+/* Gathering twice and then advancing is one pass; between the two the activations stay as they were. */
+static vq_status run_in_steps(const calib_world *w, const vq_calib_options *o, sweep *s, vq_err *e)
+{
+    vq_arena_init(&s->arena, NULL);
+    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    vq_calib *c;
+    vq_status status = vq_calib_begin(&c, &w->exec, &samples, o, NULL, &s->arena, e);
+    for (int layer = 0; status == VQ_OK && layer < LAYERS; layer++) {
+        status = vq_calib_gather(c, layer, s->stats[layer], GROUPS, &s->arena, e);
+        if (status == VQ_OK) status = vq_calib_gather(c, layer, s->stats[layer], GROUPS, &s->arena, e);
+        if (status == VQ_OK) status = vq_calib_advance(c, layer, e);
+    }
+    vq_calib_end(c);
+    return status;
+}
+
+static void test_gather_and_advance(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    sweep whole, steps;
+    vq_err e = {0};
+    for (int file = 0; file < 2; file++) {
+        const vq_calib_options o = options(file ? 0 : SIZE_MAX, 2 * WORLD_LENGTH);
+        if (run_sweep(&w, &o, NULL, &whole, &e) != VQ_OK || run_in_steps(&w, &o, &steps, &e) != VQ_OK) fail_msg("%s", e.text);
+        same(&whole, &steps);
+        vq_arena_done(&whole.arena);
+        vq_arena_done(&steps.arena);
+    }
+    world_close(&w);
+}
+
+/* The activations that a pass sees: those of all samples in order, after as many blocks as were advanced over. */
+static void test_batches_are_seen(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    vq_err e;
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    const int64_t hidden = w.config.hidden;
+    const vq_batch all = {.sequences = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    float *want = VQ_ALLOC(&a, float, WORLD_IDS *hidden, "test", &e);
+    assert_int_equal(vq_exec_embed(&w.exec, &all, w.ids, want, &e), VQ_OK);
+    assert_int_equal(vq_exec_block(&w.exec, &all, 0, want, &e), VQ_OK);
+    for (int file = 0; file < 2; file++) {
+        const vq_calib_options o = options(file ? 0 : SIZE_MAX, 2 * WORLD_LENGTH);
+        vq_calib *c;
+        assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
+        assert_int_equal(vq_calib_advance(c, 0, &e), VQ_OK);
+        assert_int_equal(vq_calib_batches(c), 3);
+        int64_t seen = 0;
+        for (int64_t i = 0; i < 3; i++) {
+            vq_batch shape;
+            const float *h;
+            assert_int_equal(vq_calib_batch(c, i, &shape, &h, &e), VQ_OK);
+            assert_int_equal(shape.length, WORLD_LENGTH);
+            assert_memory_equal(h, want + seen * WORLD_LENGTH * hidden, (size_t)(shape.sequences * shape.length * hidden) * sizeof *h);
+            seen += shape.sequences;
+        }
+        assert_int_equal(seen, WORLD_SAMPLES);
+        vq_calib_end(c);
+    }
+    vq_arena_done(&a);
+    world_close(&w);
+}
+
+static void test_infinite_input_is_named(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    float *table = memory_data(&w.weights, "model.embed_tokens.weight"),
+          *norm = memory_data(&w.weights, "model.layers.0.input_layernorm.weight");
+    w.ids[3 * WORLD_LENGTH + 5] = 60; /* a token of its own in the fourth sample */
+    for (int i = 0; i < WORLD_IDS; i++) w.ids[i] = i != 3 * WORLD_LENGTH + 5 && w.ids[i] == 60 ? 59 : w.ids[i];
+    for (int i = 0; i < (int)w.config.hidden; i++) table[60 * w.config.hidden + i] = i == 9 ? 5 : 0.01F;
+    norm[9] = 3e38F;
+    for (int t = 0; t < 60; t++) table[t * w.config.hidden + 9] = 0;
+    sweep s;
+    vq_err e = {0};
+    const vq_calib_options o = options(SIZE_MAX, 2 * WORLD_LENGTH);
+    assert_int_equal(run_sweep(&w, &o, NULL, &s, &e), VQ_E_NUMERIC);
+    assert_string_equal(e.text,
+                        "layer 0 > attn.q > model.layers.0.self_attn.q_proj: input of sample 3 is not finite at channel 9 (position 5)");
+    vq_arena_done(&s.arena);
     world_close(&w);
 }
 
@@ -164,6 +259,8 @@ static void test_wrong_calls(void **state)
     assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
     assert_int_equal(vq_calib_block(c, 1, stats, GROUPS, &a, &e), VQ_E_BUG);
     assert_int_equal(vq_calib_block(c, 0, stats, GROUPS - 1, &a, &e), VQ_E_BUG);
+    assert_int_equal(vq_calib_gather(c, 1, stats, GROUPS, &a, &e), VQ_E_BUG);
+    assert_int_equal(vq_calib_advance(c, 1, &e), VQ_E_BUG);
     vq_calib_end(c);
     vq_arena_done(&a);
     world_close(&w);
@@ -171,7 +268,12 @@ static void test_wrong_calls(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference), cmocka_unit_test(test_batches_spool_and_threads),
-                                       cmocka_unit_test(test_failures), cmocka_unit_test(test_wrong_calls)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference),
+                                       cmocka_unit_test(test_batches_spool_and_threads),
+                                       cmocka_unit_test(test_gather_and_advance),
+                                       cmocka_unit_test(test_batches_are_seen),
+                                       cmocka_unit_test(test_infinite_input_is_named),
+                                       cmocka_unit_test(test_failures),
+                                       cmocka_unit_test(test_wrong_calls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -285,18 +285,44 @@ static void arc_unsaid(json_t *q)
     json_object_set_new(up(q), "arc", json_pack("{s:i}", "s", 16));
 }
 
+static void rotation_by_48(json_t *q)
+{
+    json_object_set_new(up(q), "hadamard", json_integer(48));
+}
+static void rotation_too_wide(json_t *q)
+{
+    json_object_set_new(up(q), "hadamard", json_integer(1024));
+}
+static void rotation_by_text(json_t *q)
+{
+    json_object_set_new(up(q), "hadamard", json_string("32"));
+}
+
 static void own_config_against_tensors(void **state)
 {
     static const struct {
         void (*edit)(json_t *q);
         const char *says;
     } cases[] = {
-        {version_two, "version 2"}, {no_modules, "modules"},      {one_forgotten, "a.up"},
-        {one_too_many, "missing"},  {no_shape, "shape"},          {huge, "shape"},
-        {wider, "weight has"},      {no_scheme, "scheme"},        {other_grid, "e9m9"},
-        {other_group, "block:0"},   {odd_block, "blocks of 48"},  {other_scale, "f64"},
-        {strange_key, "sclae"},     {lone_super, "second-level"}, {arc_of_nine, "arc"},
+        {version_two, "version 2"},
+        {no_modules, "modules"},
+        {one_forgotten, "a.up"},
+        {one_too_many, "missing"},
+        {no_shape, "shape"},
+        {huge, "shape"},
+        {wider, "weight has"},
+        {no_scheme, "scheme"},
+        {other_grid, "e9m9"},
+        {other_group, "block:0"},
+        {odd_block, "blocks of 48"},
+        {other_scale, "f64"},
+        {strange_key, "sclae"},
+        {lone_super, "second-level"},
+        {arc_of_nine, "arc"},
         {arc_unsaid, "weight has"},
+        {rotation_by_48, "hadamard: 48 does not fit"},
+        {rotation_too_wide, "1024 does not fit"},
+        {rotation_by_text, "hadamard is not a whole number"},
     };
     scratch *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -295,10 +295,8 @@ static void test_buffers_are_handed_on(void **state)
     vq_frame_plan p;
     open_world(&w, "qwen3", 0);
     vq_frame_plan_part(&p, &w.graph, 1);
-    int64_t width = 0;
-    for (int i = 1; i < p.count; i++) width += p.width[i];
-    assert_true(p.count <= 5);
-    assert_true(width <= 2 * w.config.ffn + 2 * w.config.hidden);
+    assert_true(p.buffers.count <= 5);
+    assert_true(vq_buffers_width(&p.buffers) <= 2 * w.config.ffn + 2 * w.config.hidden);
     assert_int_equal(p.buffer[p.end - p.first - 1], 0); /* the residual stream never moves */
     close_world(&w);
 }

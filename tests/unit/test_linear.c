@@ -18,7 +18,7 @@ typedef struct stored {
     vq_qtensor q;
     vq_linear linear;
     vq_tensor embedding;
-    float w[N * K], x[TOKENS * K];
+    float w[K * K], x[TOKENS * K];
     vq_budget budget;
     vq_arena keep, scratch;
     vq_kernels kernels;
@@ -165,6 +165,49 @@ static void test_coded_inputs_meet_the_stored_matrix(void **state)
     }
 }
 
+/* in times the Sylvester matrix in runs of `block`, over sqrt(block): f64. */
+static void rotate(const float *in, int64_t block, float *out)
+{
+    for (int64_t t = 0; t < TOKENS; t++)
+        for (int64_t i = 0; i < K; i++) {
+            double sum = 0;
+            for (int64_t j = 0; j < block; j++) {
+                const double v = (double)in[t * K + i / block * block + j];
+                sum += __builtin_popcountll((unsigned long long)(i % block & j)) % 2 ? -v : v;
+            }
+            out[t * K + i] = (float)(sum / sqrt((double)block));
+        }
+}
+
+/* The input is rotated before anything else: weights alone, quantized inputs, and in front of ARC's gather. */
+static void test_rotated_inputs(void **state)
+{
+    (void)state;
+    static float by_hand[TOKENS * K], want[TOKENS * (K + 64)], got[TOKENS * (K + 64)];
+    for (int extra = 0; extra <= 64; extra += 64)
+        for (int coded = 0; coded < 2; coded++) {
+            static stored s;
+            vq_err e;
+            open_stored(&s, "nvfp4");
+            if (extra) make_arc(&s, extra);
+            s.linear.hadamard = 32;
+            s.exec.quantize_inputs = coded;
+            assert_true(vq_linear_changes_input(&s.exec, &s.linear));
+            const int64_t width = vq_linear_input_width(&s.exec, &s.linear);
+            assert_int_equal(width, coded ? K + extra : K);
+            rotate(s.x, 32, by_hand);
+            memcpy(want, by_hand, sizeof by_hand);
+            const vq_act_spec spec = vq_linear_act_spec(&s.linear);
+            if (coded) assert_int_equal(vq_fake_quant(&s.kernels, &spec, by_hand, TOKENS, K, want, &e), VQ_OK);
+            assert_int_equal(vq_linear_input(&s.exec, &s.linear, s.x, TOKENS, got, &e), VQ_OK);
+            int differ = 0; /* a code on the border may fall to the other side */
+            for (int64_t i = 0; i < TOKENS * width; i++) differ += !(fabsf(got[i] - want[i]) <= 2e-6f + 1e-6f * fabsf(want[i]));
+            assert_true(coded ? differ < 20 : differ == 0);
+            assert_true(s.budget.peak <= vq_linear_input_scratch(&s.exec, &s.linear, TOKENS) + (64 << 10));
+            close_stored(&s);
+        }
+}
+
 /* Rows from the middle of blocks of 128 x 128: the slice begins at the block, the caller's rows where they were asked for. */
 static void test_rows_inside_blocks(void **state)
 {
@@ -226,12 +269,134 @@ static void test_group_members_share_the_coded_input(void **state)
     close_stored(&s);
 }
 
+/* Dense linears that read one value, three of them, with their own rotations of it. */
+static vq_status rotating_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out, vq_err *e)
+{
+    (void)k, (void)e;
+    const stored *s = self;
+    *out = s->linear;
+    out->n = n;
+    out->name = module;
+    out->quantized = false;
+    out->hadamard = strcmp(module, "none") == 0 ? 0 : strtol(module, NULL, 10);
+    out->dense = (vq_tensor){.name = module, .dtype = VQ_F32, .ndim = 2, .shape = {K, K}, .data = s->w, .bytes = sizeof(float) * K * K};
+    return VQ_OK;
+}
+
+static void add_rotating(vq_graph *g, const char *name)
+{
+    vq_graph_add(g, &(vq_node){.op = VQ_OP_LINEAR, .role = VQ_ROLE_OTHER, .name = name, .in = {0}, .nin = 1, .width = K, .in_width = K});
+}
+
+static void test_members_may_rotate_differently(void **state)
+{
+    (void)state;
+    static stored s;
+    static float h[TOKENS * K], by16[TOKENS * K], by64[TOKENS * K];
+    vq_err e;
+    vq_graph g;
+    open_stored(&s, "nvfp4");
+    for (int i = 0; i < K * K; i++) s.w[i] = i / K == i % K ? 1.0f : 0.0f;
+    assert_int_equal(vq_graph_start(&g, "made", 1, 8, &s.keep, &e), VQ_OK);
+    g.hidden = K;
+    vq_graph_part(&g, 0);
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_EMBEDDING, .layer = -1, .name = "e", .width = K});
+    vq_graph_part(&g, 1);
+    add_rotating(&g, "16");
+    add_rotating(&g, "64");
+    add_rotating(&g, "none");
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .name = "", .in = {1, 2}, .nin = 2, .width = K});
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .name = "", .in = {4, 3}, .nin = 2, .width = K});
+    vq_graph_part(&g, 2);
+    s.exec.graph = &g;
+    s.exec.quantize_inputs = true;
+    s.source.linear = rotating_linear;
+    rotate(s.x, 16, by16);
+    rotate(s.x, 64, by64);
+    memcpy(h, s.x, sizeof h);
+    assert_int_equal(vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e), VQ_OK);
+    for (int i = 0; i < TOKENS * K; i++) assert_float_equal(h[i], by16[i] + by64[i] + s.x[i], 2e-5);
+    close_stored(&s);
+}
+
+/* The gradient of the input is g times the matrix that inputs as they come meet, found here by applying the linear to the unit vectors;
+ * quantized inputs and the residuals of ARC change nothing. */
+static void back_equals_unit_vectors(stored *s)
+{
+    static float unit[K * K], turned[K * K], columns[K * N], g[TOKENS * N], dx[TOKENS * K];
+    vq_err e;
+    uint64_t seed = 29;
+    const bool quantized_inputs = s->exec.quantize_inputs;
+    for (int i = 0; i < TOKENS * N; i++) g[i] = memory_random(&seed);
+    for (int i = 0; i < K * K; i++) unit[i] = i % K == i / K;
+    s->exec.quantize_inputs = false;
+    assert_int_equal(vq_linear_input(&s->exec, &s->linear, unit, K, turned, &e), VQ_OK);
+    assert_int_equal(vq_linear_rows(&s->exec, &s->linear, s->linear.hadamard ? turned : unit, K, 0, N, columns, N, &e), VQ_OK);
+    s->exec.quantize_inputs = quantized_inputs;
+    s->budget.peak = 0;
+    assert_int_equal(vq_linear_rows_back(&s->exec, &s->linear, g, TOKENS, dx, &e), VQ_OK);
+    assert_true(s->budget.peak <= vq_linear_back_scratch(&s->linear) + (128 << 10));
+    for (int t = 0; t < TOKENS; t++)
+        for (int i = 0; i < K; i++) {
+            double want = 0;
+            for (int r = 0; r < N; r++) want += (double)g[t * N + r] * (double)columns[i * N + r];
+            assert_float_equal(dx[t * K + i], want, 1e-3);
+        }
+}
+
+static void test_backward_is_the_transpose(void **state)
+{
+    (void)state;
+    static const char *const schemes[] = {"nvfp4", "int4-g64", "fp8-static", "fp8-block"};
+    for (int i = 0; i < 16; i++) {
+        static stored s;
+        open_stored(&s, schemes[i % 4]);
+        if (i == 8 || i == 12) make_arc(&s, 48);
+        s.linear.hadamard = i % 3 == 0 ? 32 : 0;
+        /* with scales of BF16 the two ways of running have weights that differ by their rounding to it */
+        s.exec.quantize_inputs = i % 8 < 4 && s.linear.scheme.has_act && s.linear.scheme.weight.scale != VQ_SCALE_BF16;
+        back_equals_unit_vectors(&s);
+        close_stored(&s);
+    }
+}
+
+/* More rows than are decoded at a time; small integers, so that every sum is exact. */
+static void test_backward_over_slices(void **state)
+{
+    (void)state;
+    enum { TALL = 300000, NARROW = 16 };
+    static stored s;
+    vq_err e;
+    float dx[2 * NARROW];
+    open_stored(&s, "nvfp4");
+    float *w = VQ_ALLOC(&s.keep, float, TALL *NARROW, "w", &e), *g = VQ_ALLOC(&s.keep, float, 2 * TALL, "g", &e);
+    for (int i = 0; i < TALL * NARROW; i++) w[i] = (float)(i * 7 % 5 - 2);
+    for (int i = 0; i < 2 * TALL; i++) g[i] = (float)(i * 11 % 3 - 1);
+    s.linear = (vq_linear){.name = "l", .n = TALL, .k = NARROW, .k_stored = NARROW};
+    s.linear.dense = (vq_tensor){.name = "w", .dtype = VQ_F32, .ndim = 2, .shape = {TALL, NARROW}, .data = w};
+    s.linear.dense.bytes = sizeof(float) * TALL * NARROW;
+    assert_int_equal(vq_linear_rows_back(&s.exec, &s.linear, g, 2, dx, &e), VQ_OK);
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < NARROW; i++) {
+            double want = 0;
+            for (int r = 0; r < TALL; r++) want += (double)g[t * TALL + r] * (double)w[r * NARROW + i];
+            assert_true((double)dx[t * NARROW + i] == want);
+        }
+    close_stored(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_weights_only_is_the_dequantized_matrix), cmocka_unit_test(test_weights_only_arc_takes_inputs_as_they_come),
-        cmocka_unit_test(test_coded_inputs_meet_the_stored_matrix),    cmocka_unit_test(test_rows_inside_blocks),
+        cmocka_unit_test(test_weights_only_is_the_dequantized_matrix),
+        cmocka_unit_test(test_weights_only_arc_takes_inputs_as_they_come),
+        cmocka_unit_test(test_coded_inputs_meet_the_stored_matrix),
+        cmocka_unit_test(test_rows_inside_blocks),
         cmocka_unit_test(test_group_members_share_the_coded_input),
+        cmocka_unit_test(test_rotated_inputs),
+        cmocka_unit_test(test_members_may_rotate_differently),
+        cmocka_unit_test(test_backward_is_the_transpose),
+        cmocka_unit_test(test_backward_over_slices),
     };
     return cmocka_run_group_tests_name("linear", tests, NULL, NULL);
 }

@@ -19,12 +19,19 @@ static void fill(float *x)
     for (int i = 0; i < TOKENS * K; i++) x[i] = (float)(vq_rng_unit(3, (uint64_t)i) - 0.4) * (i % K == 7 ? 50 : 1);
 }
 
+/* As one sample. */
+static void add(vq_stats *s, const float *x, int64_t tokens)
+{
+    const vq_rows rows = {.x = x, .samples = 1, .length = tokens, .width = s->k};
+    vq_stats_add(s, NULL, &rows);
+}
+
 static void make(vq_stats *s, unsigned needs, const float *x, int64_t first_cut, vq_arena *a)
 {
     vq_err e;
     assert_int_equal(vq_stats_new(s, "test", K, needs, a, &e), VQ_OK);
-    vq_stats_add(s, x, first_cut);
-    vq_stats_add(s, x + first_cut * K, TOKENS - first_cut);
+    add(s, x, first_cut);
+    add(s, x + first_cut * K, TOKENS - first_cut);
 }
 
 static void test_against_loops(void **state)
@@ -91,7 +98,7 @@ static void test_tail_is_signed(void **state)
     for (int i = 0; i < 3; i++) {
         vq_stats s;
         assert_int_equal(vq_stats_new(&s, "test", 4, VQ_NEED_TAIL, &a, &e), VQ_OK);
-        vq_stats_add(&s, rows[i], 1);
+        add(&s, rows[i], 1);
         assert_int_equal(s.tail_count, want[i]);
         assert_null(s.min);
         assert_null(s.histogram);
@@ -115,7 +122,7 @@ static void test_observers(void **state)
     vq_num num = {.observer = VQ_OBS_ABSMAX};
     float lo, hi;
     assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_E_NUMERIC); /* nothing seen */
-    vq_stats_add(&s, x, N / 80);
+    add(&s, x, N / 80);
     assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_OK);
     assert_true(lo == -8 && hi == 8);
     num.observer = VQ_OBS_MINMAX;

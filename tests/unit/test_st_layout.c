@@ -32,7 +32,7 @@ static void test_shards(void **state)
         vq_arena a;
         vq_arena_init(&a, NULL);
         vq_st_layout l;
-        assert_int_equal(vq_st_lay_out(&l, s, 5, cases[k].limit, &a, NULL), VQ_OK);
+        assert_int_equal(vq_st_lay_out(&l, s, 5, cases[k].limit, NULL, &a, NULL), VQ_OK);
         assert_int_equal(l.nshards, cases[k].shards);
         for (size_t i = 0; i < 5; i++) assert_int_equal(s[i].shard, cases[k].of[i]);
         assert_int_equal(l.index == NULL, l.nshards == 1);
@@ -50,7 +50,7 @@ static void test_order(void **state)
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_st_layout l;
-    assert_int_equal(vq_st_lay_out(&l, s, 6, 0, &a, NULL), VQ_OK);
+    assert_int_equal(vq_st_lay_out(&l, s, 6, 0, NULL, &a, NULL), VQ_OK);
     const vq_st_shard *f = &l.shards[0];
     assert_string_equal(f->name, "model.safetensors");
     assert_int_equal(f->header_bytes % 64, 0);
@@ -76,7 +76,7 @@ static void test_headers(void **state)
         vq_arena a;
         vq_arena_init(&a, NULL);
         vq_st_layout l;
-        assert_int_equal(vq_st_lay_out(&l, &s, 1, 0, &a, NULL), VQ_OK);
+        assert_int_equal(vq_st_lay_out(&l, &s, 1, 0, NULL, &a, NULL), VQ_OK);
         uint64_t length = 0;
         for (int i = 7; i >= 0; i--) length = length << 8 | (uint8_t)l.shards[0].header[i];
         assert_int_equal(length + 8, l.shards[0].header_bytes);
@@ -99,7 +99,7 @@ static void test_index(void **state)
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_st_layout l;
-    assert_int_equal(vq_st_lay_out(&l, s, 2, 8, &a, NULL), VQ_OK);
+    assert_int_equal(vq_st_lay_out(&l, s, 2, 8, NULL, &a, NULL), VQ_OK);
     assert_string_equal(l.index,
                         "{\n  \"metadata\": {\n    \"total_size\": 16\n  },\n  \"weight_map\": {\n"
                         "    \"a\": \"model-00002-of-00002.safetensors\",\n    \"z\": \"model-00001-of-00002.safetensors\"\n  }\n}\n");
@@ -115,10 +115,10 @@ static void test_refused(void **state)
     vq_arena_init(&a, NULL);
     vq_st_layout l;
     vq_err e = {0};
-    assert_int_equal(vq_st_lay_out(&l, twice, 3, 0, &a, &e), VQ_E_BUG);
+    assert_int_equal(vq_st_lay_out(&l, twice, 3, 0, NULL, &a, &e), VQ_E_BUG);
     assert_string_equal(e.text, "a: this tensor was declared twice");
-    assert_int_equal(vq_st_lay_out(&l, &broken, 1, 0, &a, &e), VQ_E_INPUT);
-    assert_int_equal(vq_st_lay_out(&l, NULL, 0, 0, &a, &e), VQ_OK);
+    assert_int_equal(vq_st_lay_out(&l, &broken, 1, 0, NULL, &a, &e), VQ_E_INPUT);
+    assert_int_equal(vq_st_lay_out(&l, NULL, 0, 0, NULL, &a, &e), VQ_OK);
     assert_int_equal(l.nshards, 1);
     vq_arena_done(&a);
 }

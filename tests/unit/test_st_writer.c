@@ -129,6 +129,44 @@ static void test_round_trip(void **state)
     (void)state;
 }
 
+/* Notes come back as they were given, the late one too; the file has the name that was asked for. */
+static void test_notes(void **state)
+{
+    scratch *s = *state;
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    int64_t id[SAMPLES];
+    vq_st_writer *w = declare_all(&a, id);
+    const char *const *names, *text;
+    size_t n;
+    assert_int_equal(vq_st_writer_name(w, "own.vqs", NULL), VQ_OK);
+    assert_int_equal(vq_st_writer_note(w, "quote", "a \"b\" \\ c", NULL), VQ_OK);
+    assert_int_equal(vq_st_writer_note(w, "late", "0000", NULL), VQ_OK);
+    assert_int_equal(vq_st_writer_open(w, s->dir, 0, NULL), VQ_OK);
+    write_backwards(w, id);
+    assert_int_equal(vq_st_writer_note(w, "late", "beef", NULL), VQ_OK);
+    assert_int_equal(vq_st_writer_note(w, "late", "longer", NULL), VQ_E_BUG);
+    assert_int_equal(vq_st_writer_note(w, "new", "0", NULL), VQ_E_BUG);
+    assert_int_equal(vq_st_writer_name(w, "other", NULL), VQ_E_BUG);
+    assert_int_equal(vq_st_writer_commit(w, &names, &n, NULL), VQ_OK);
+    assert_string_equal(names[0], "own.vqs");
+    vq_st_file f;
+    assert_int_equal(vq_st_open(&f, scratch_path(s, "own.vqs"), &a, NULL), VQ_OK);
+    static const char *const want[][2] = {{"format", "pt"}, {"quote", "a \"b\" \\ c"}, {"late", "beef"}};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(vq_st_metadata(&f, want[i][0], &text, &a, NULL), VQ_OK);
+        assert_string_equal(text, want[i][1]);
+    }
+    assert_int_equal(vq_st_metadata(&f, "none", &text, &a, NULL), VQ_OK);
+    assert_null(text);
+    vq_st_close(&f);
+    assert_int_equal(vq_st_open(&f, scratch_safetensors(s, "bare.safetensors", "{}", -1, 0), &a, NULL), VQ_OK);
+    assert_int_equal(vq_st_metadata(&f, "format", &text, &a, NULL), VQ_OK);
+    assert_null(text);
+    vq_st_close(&f);
+    vq_arena_done(&a);
+}
+
 /* Rows from many threads: the file does not depend on who writes when. */
 static void test_threads(void **state)
 {
@@ -258,6 +296,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                       TEST(test_notes),
                                        TEST(test_threads),
                                        TEST(test_incomplete),
                                        TEST(test_misuse),

@@ -18,4 +18,16 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     return VQ_OK;
 }
 
-const vq_op vq_op_add = {.name = "add", .in_place = true, .forward = forward};
+static vq_status backward(const vq_node *n, int id, vq_frame *f, vq_err *e)
+{
+    (void)e;
+    const float *g = f->grads[id];
+    const size_t row = (size_t)n->width * sizeof *g;
+#pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
+    for (int64_t t = 0; t < f->tokens; t++)
+        for (int i = 0; i < n->nin; i++)
+            if (f->into[i] != g) memcpy(f->into[i] + t * n->width, g + t * n->width, row);
+    return VQ_OK;
+}
+
+const vq_op vq_op_add = {.name = "add", .in_place = true, .forward = forward, .backward = backward};

@@ -1,7 +1,7 @@
 /* head_norm.c -- RMSNorm over each head of each token, one weight for all heads. */
 #include "base/parallel.h"
 #include "model/dense.h"
-#include "model/op.h"
+#include "model/op/norm_back.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
 {
@@ -23,4 +23,21 @@ static size_t scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
     return (size_t)n->head_dim * sizeof(float);
 }
 
-const vq_op vq_op_head_norm = {.name = "head_norm", .in_place = true, .forward = forward, .scratch = scratch};
+static vq_status backward(const vq_node *n, int id, vq_frame *f, vq_err *e)
+{
+    return vq_norm_back(n, id, f, f->tokens * n->heads, n->head_dim, e);
+}
+
+static size_t back_scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
+{
+    (void)x;
+    return vq_norm_back_scratch(b->sequences * b->length * n->heads, n->head_dim);
+}
+
+const vq_op vq_op_head_norm = {.name = "head_norm",
+                               .in_place = true,
+                               .back_reads = true,
+                               .forward = forward,
+                               .scratch = scratch,
+                               .backward = backward,
+                               .back_scratch = back_scratch};

@@ -8,17 +8,6 @@
 /* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does not double the memory of a run. */
 enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256 };
 
-bool vq_linear_codes_input(const vq_exec *x, const vq_linear *l)
-{
-    return x->quantize_inputs && l->quantized && l->scheme.has_act;
-}
-
-vq_act_spec vq_linear_act_spec(const vq_linear *l)
-{
-    return (vq_act_spec){
-        .num = &l->scheme.act, .super = l->act_super, .scale = l->act_scale, .zero = l->act_zero, .order = l->arc_order, .s = l->arc_s};
-}
-
 static int64_t min_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -58,11 +47,12 @@ static void round_like_loaders(const vq_exec *x, const vq_linear *l, float *w, i
     for (int64_t i = 0; i < n; i++) w[i] = vq_bf16_to_f32(vq_f32_to_bf16(w[i]));
 }
 
-static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t r0, int64_t rows, float *out, vq_err *e)
+/* plain: [rows][k] for inputs as they come, whatever was stored; else [rows][k_stored] */
+static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t r0, int64_t rows, bool plain, float *out, vq_err *e)
 {
     vq_qtensor q;
     VQ_TRY(x->source->rows(x->source->self, l, r0, rows, &q, x->arena, e));
-    if (!l->arc_order || vq_linear_codes_input(x, l)) {
+    if (!l->arc_order || !plain) {
         vq_decode_rows(x->kernels, &q, out, l->k_stored);
         round_like_loaders(x, l, out, rows * l->k_stored);
         return VQ_OK;
@@ -85,16 +75,22 @@ typedef struct slice {
     int64_t r0, rows, skip, want;
 } slice;
 
+static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice *s, bool plain, float **w, vq_err *e)
+{
+    const int64_t k = plain ? l->k : l->k_stored;
+    *w = VQ_ALLOC(x->arena, float, s->rows *k, "decoded weight", e);
+    if (!*w) return e->status;
+    if (l->quantized) return decode_quantized(x, l, s->r0, s->rows, plain, *w, e);
+    return vq_dense_rows(x->kernels, &l->dense, s->r0, s->rows, k, *w, e);
+}
+
 static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, const slice *s, float *out, int64_t ld,
                              vq_err *e)
 {
-    const int64_t k = vq_linear_codes_input(x, l) ? l->k_stored : l->k;
-    float *w = VQ_ALLOC(x->arena, float, s->rows *k, "decoded weight", e);
-    if (!w) return e->status;
-    if (l->quantized)
-        VQ_TRY(decode_quantized(x, l, s->r0, s->rows, w, e));
-    else
-        VQ_TRY(vq_dense_rows(x->kernels, &l->dense, s->r0, s->rows, k, w, e));
+    const bool plain = !vq_linear_codes_input(x, l);
+    const int64_t k = vq_linear_input_width(x, l);
+    float *w;
+    VQ_TRY(decode_slice(x, l, s, plain, &w, e));
     vq_gemm_nt(x->kernels, m, s->want, k, in, k, w + s->skip * k, k, out, ld);
     return VQ_OK;
 }
@@ -127,15 +123,53 @@ vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, 
     return VQ_OK;
 }
 
-size_t vq_linear_scratch(const vq_exec *x, const vq_linear *l)
+static vq_status back_slice(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, const slice *s, float *dx, vq_err *e)
+{
+    float *w;
+    VQ_TRY(decode_slice(x, l, s, true, &w, e));
+    (s->r0 == 0 ? vq_gemm_nn : vq_gemm_nn_add)(x->kernels, m, l->k, s->rows, g + s->r0, l->n, w, l->k, dx, l->k);
+    return VQ_OK;
+}
+
+/* A rotation by blocks is symmetric: its own transpose. */
+static void turn_back(const vq_exec *x, const vq_linear *l, float *dx, int64_t m)
+{
+    if (l->hadamard == 0) return;
+#pragma omp parallel for schedule(static) if (m * l->k > VQ_PARALLEL_MIN)
+    for (int64_t t = 0; t < m; t++) x->kernels->hadamard_row(dx + t * l->k, (size_t)l->k, (size_t)l->hadamard);
+}
+
+vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, float *dx, vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(x->arena);
+    for (int64_t at = 0; at < l->n; at += slice_rows(l)) {
+        const slice s = slice_at(l, at, 0, l->n);
+        const vq_status status = back_slice(x, l, g, m, &s, dx, e);
+        vq_arena_rewind(x->arena, mark);
+        if (status != VQ_OK) return status;
+    }
+    turn_back(x, l, dx, m);
+    return VQ_OK;
+}
+
+static size_t slice_bytes(const vq_linear *l, bool plain)
 {
     const size_t rows = (size_t)slice_rows(l), stored = (size_t)l->k_stored;
     size_t bytes = rows * stored * sizeof(float);
     if (!l->quantized) return bytes;
-    const bool undo = l->arc_order && !vq_linear_codes_input(x, l);
     const size_t codes = l->scheme.weight.grid.bits > 8 ? sizeof(uint16_t) : sizeof(uint8_t);
-    bytes += rows * stored * codes + (undo ? rows * stored * sizeof(float) : 0);
+    bytes += rows * stored * codes + (l->arc_order && plain ? rows * stored * sizeof(float) : 0);
     int64_t per_row = 1, groups = 0;
     if (vq_group_count(&l->scheme.weight, (int64_t)rows, l->k_stored, &per_row, &groups, NULL) != VQ_OK) return bytes;
     return bytes + (size_t)groups * (sizeof(float) + sizeof(int16_t));
+}
+
+size_t vq_linear_scratch(const vq_exec *x, const vq_linear *l)
+{
+    return slice_bytes(l, !vq_linear_codes_input(x, l));
+}
+
+size_t vq_linear_back_scratch(const vq_linear *l)
+{
+    return slice_bytes(l, true);
 }

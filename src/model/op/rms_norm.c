@@ -1,7 +1,7 @@
 /* rms_norm.c -- y = x / rms(x) * w over each token's row. */
 #include "base/parallel.h"
 #include "model/dense.h"
-#include "model/op.h"
+#include "model/op/norm_back.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
 {
@@ -22,4 +22,16 @@ static size_t scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
     return (size_t)n->width * sizeof(float);
 }
 
-const vq_op vq_op_rms_norm = {.name = "rms_norm", .forward = forward, .scratch = scratch};
+static vq_status backward(const vq_node *n, int id, vq_frame *f, vq_err *e)
+{
+    return vq_norm_back(n, id, f, f->tokens, n->width, e);
+}
+
+static size_t back_scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
+{
+    (void)x;
+    return vq_norm_back_scratch(b->sequences * b->length, n->width);
+}
+
+const vq_op vq_op_rms_norm = {
+    .name = "rms_norm", .back_reads = true, .forward = forward, .scratch = scratch, .backward = backward, .back_scratch = back_scratch};
