@@ -1,4 +1,4 @@
-/* made_up_passes.h -- a pass table for recipe tests that need no registry: transform arc, rounders rtn and mse. */
+/* made_up_passes.h -- a pass table for recipe tests that need no registry: transform arc, rounders rtn and mse, finishing pass tune. */
 #ifndef VQ_TESTS_MADE_UP_PASSES_H
 #define VQ_TESTS_MADE_UP_PASSES_H
 
@@ -25,10 +25,16 @@ static inline const vq_option *made_up_rounder(const char *name)
     return strcmp(name, "rtn") == 0 || strcmp(name, "mse") == 0 ? none : NULL;
 }
 
+static inline const vq_option *made_up_finish(const char *name)
+{
+    static const vq_option tune[] = {{"steps", VQ_OPT_INT, "20", 1, 100, NULL, "how long"}, {.name = NULL}};
+    return strcmp(name, "tune") == 0 ? tune : NULL;
+}
+
 static inline const vq_pass_table *made_up_passes(void)
 {
-    static const char *const names[] = {"arc", "rtn", "mse"};
-    static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 3};
+    static const char *const names[] = {"arc", "rtn", "mse", "tune"};
+    static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 4, made_up_finish};
     return &table;
 }
 

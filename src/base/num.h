@@ -95,6 +95,9 @@ void vq_group_size(const vq_num *n, int64_t rows, int64_t cols, int64_t *group_r
 /* vq_group_count -- groups of a [rows][cols] matrix: *per_row along K, *count in all; VQ_E_RECIPE naming the sizes that divide when a
  * 1 x n block does not divide cols. */
 vq_status vq_group_count(const vq_num *n, int64_t rows, int64_t cols, int64_t *per_row, int64_t *count, vq_err *e);
+/* vq_num_takes_negative -- can a scale below zero be a meaning of its own: two's complement elements without zero point (one more code below
+ * zero than above), scales of a type with a sign, no peer's rule about them. */
+bool vq_num_takes_negative(const vq_num *n);
 /* vq_num_bits -- stored bits per element of a [rows][cols] matrix: codes, scales, zero points, second scale. */
 double vq_num_bits(const vq_num *n, int64_t rows, int64_t cols);
 

@@ -41,6 +41,13 @@ vq_status vq_group_count(const vq_num *n, int64_t rows, int64_t cols, int64_t *p
     return VQ_OK;
 }
 
+bool vq_num_takes_negative(const vq_num *n)
+{
+    const vq_grid *g = &n->grid;
+    return g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && n->range == VQ_RANGE_FULL && n->zero == VQ_ZERO_NONE &&
+           n->scale <= VQ_SCALE_E4M3 && n->compat == VQ_COMPAT_NONE;
+}
+
 static int scale_bits(vq_scale_type t)
 {
     return t == VQ_SCALE_F32 ? 32 : t == VQ_SCALE_F16 || t == VQ_SCALE_BF16 ? 16 : 8;

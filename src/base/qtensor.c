@@ -95,3 +95,13 @@ void vq_dequantize_ref(const vq_qtensor *q, int64_t r0, int64_t n, float *out)
         }
     }
 }
+
+int64_t vq_arc_block(const vq_scheme *s)
+{
+    enum { WIDEST = 1024 };
+    const vq_num *w = &s->weight, *x = &s->act;
+    if (!s->has_weight || !s->has_act || w->group.kind != VQ_PER_BLOCK || x->group.kind != VQ_PER_BLOCK) return 0;
+    if (w->group.rows != 1 || x->group.rows != 1 || w->group.cols != x->group.cols || w->group.cols > WIDEST) return 0;
+    if (x->grid.bits > 8 || x->zero != VQ_ZERO_NONE || (x->when == VQ_STATIC && !x->super)) return 0;
+    return w->group.cols;
+}

@@ -69,14 +69,16 @@ vq_status vq_quantize_ref(vq_qtensor *q, const float *w, vq_super super, vq_dtyp
 /* vq_dequantize_ref -- rows [r0, r0+n) to f32 out [n][cols]. */
 void vq_dequantize_ref(const vq_qtensor *q, int64_t r0, int64_t n, float *out);
 
+/* vq_arc_block -- width of the blocks by which a scheme takes residual channels; 0: it takes none. Weight and input have 1 x n blocks of
+ * the same width, at most 1024; inputs have at most 8 bits, no zero points, and scales made from each token. */
+int64_t vq_arc_block(const vq_scheme *s);
 /* Where ARC keeps channel i of an ordered row of k: blocks P0 .. P(n-s-1) as they are, then P R P R ..., R the residual's copy. k and s are
- * multiples of VQ_ARC_BLOCK; the copy stands one block further. The one place that knows this layout (spec: 2.4; test
+ * multiples of the block; the copy stands one block further. The one place that knows this layout (spec: 2.4; test
  * tests/unit/test_arc.c). */
-#define VQ_ARC_BLOCK 16
-static inline int64_t vq_arc_column(int64_t i, int64_t k, int64_t s)
+static inline int64_t vq_arc_column(int64_t i, int64_t k, int64_t s, int64_t block)
 {
-    const int64_t past = i / VQ_ARC_BLOCK - (k - s) / VQ_ARC_BLOCK;
-    return i + (past > 0 ? past : 0) * VQ_ARC_BLOCK;
+    const int64_t past = i / block - (k - s) / block;
+    return i + (past > 0 ? past : 0) * block;
 }
 
 #endif

@@ -164,12 +164,13 @@ static vq_status open_all(merging *m, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_stats_merge(const char *const *paths, int n, const char *out, vq_arena *scratch, vq_err *e)
+vq_status vq_stats_merge(const char *const *paths, int n, const char *out, vq_stats_origin *merged, vq_arena *scratch, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(scratch);
     merging m = {.paths = paths, .n = n, .arena = scratch};
     vq_status s = open_all(&m, e);
     if (s == VQ_OK) s = write_merged(&m, out, e);
+    if (s == VQ_OK && merged) *merged = m.origin;
     vq_st_writer_drop(m.out);
     for (int i = 0; m.files && i < n; i++) vq_stats_close(&m.files[i]);
     vq_arena_rewind(scratch, mark);

@@ -107,7 +107,7 @@ int vq_sweep_group(const vq_sweep *s, int node, int *member)
         if (*member >= 0) return place;
         place += s->groups[i].layer == s->exec.graph->nodes[node].layer;
     }
-    assert(!"a linear of the graph");
+    assert(false); /* a linear of the graph is in a group */
     return -1;
 }
 

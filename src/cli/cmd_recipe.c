@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/show.h"
+#include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
 
@@ -90,6 +91,10 @@ static json_t *list_passes(void)
         const vq_rounder *r = vq_rounder_at(i);
         json_array_append_new(rows, pass_row(r->name, "round", r->doc, r->source, NULL));
     }
+    for (int i = 0; vq_finish_at(i); i++) {
+        const vq_finish *f = vq_finish_at(i);
+        json_array_append_new(rows, pass_row(f->name, "finish", f->doc, f->source, NULL));
+    }
     return json_pack("{s:o}", "passes", rows);
 }
 
@@ -98,7 +103,9 @@ static json_t *show_pass(const char *name)
     const vq_transform *t = vq_transform_find(name);
     const vq_rounder *r = vq_rounder_find(name);
     if (t) return pass_row(t->name, "transform", t->doc, t->source, t->options);
-    return r ? pass_row(r->name, "round", r->doc, r->source, r->options) : NULL;
+    if (r) return pass_row(r->name, "round", r->doc, r->source, r->options);
+    const vq_finish *f = vq_finish_find(name);
+    return f ? pass_row(f->name, "finish", f->doc, f->source, f->options) : NULL;
 }
 
 static const vq_shipped *find_shipped(const char *name)

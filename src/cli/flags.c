@@ -2,19 +2,19 @@
 #include "cli/opts.h"
 
 #define AT(field) offsetof(vq_args, field)
-#define PLANS (VQ_CMD_PLAN | VQ_CMD_QUANTIZE)
+#define WORKS (VQ_CMD_QUANTIZE | VQ_CMD_CALIBRATE)
+#define PLANS (VQ_CMD_PLAN | WORKS)
 #define RECIPES (PLANS | VQ_CMD_RECIPE)
 
 const vq_flag vq_flags[] = {
     {"recipe", 'r', VQ_FLAG_TEXT, PLANS, AT(recipe), "R", 0, 0, NULL, "recipe: a YAML file, or the name of a shipped one"},
-    {"data", 0, VQ_FLAG_TEXT, VQ_CMD_QUANTIZE | VQ_CMD_EVAL, AT(data), "TEXT", 0, 0, NULL, "text file (UTF-8), tokenized whole"},
-    {"tokens", 0, VQ_FLAG_TEXT, VQ_CMD_QUANTIZE | VQ_CMD_EVAL, AT(tokens), "FILE", 0, 0, NULL,
-     "little-endian int32 token ids instead of text"},
-    {"out", 'o', VQ_FLAG_TEXT, VQ_CMD_QUANTIZE, AT(out), "OUT", 0, 0, NULL,
-     "output folder (default: beside the model, named after the recipe)"},
+    {"merge", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(merge), NULL, 0, 0, NULL, "add up statistics files instead of making one"},
+    {"data", 0, VQ_FLAG_TEXT, WORKS | VQ_CMD_EVAL, AT(data), "TEXT", 0, 0, NULL, "text file (UTF-8), tokenized whole"},
+    {"tokens", 0, VQ_FLAG_TEXT, WORKS | VQ_CMD_EVAL, AT(tokens), "FILE", 0, 0, NULL, "little-endian int32 token ids instead of text"},
+    {"out", 'o', VQ_FLAG_TEXT, WORKS, AT(out), "OUT", 0, 0, NULL, "output folder (default: named after model and recipe), or S.vqs"},
     {"set", 0, VQ_FLAG_LIST, RECIPES, AT(sets), "KEY=VALUE", 0, 0, NULL, "override one value of the recipe; may be repeated"},
     {"seed", 0, VQ_FLAG_INT, PLANS, AT(seed), "N", 0, INT64_MAX, "VQ_SEED", "seed of whatever is drawn: sets calib.seed"},
-    {"force", 'f', VQ_FLAG_SWITCH, VQ_CMD_QUANTIZE, AT(force), NULL, 0, 0, NULL, "replace an output that exists"},
+    {"force", 'f', VQ_FLAG_SWITCH, WORKS, AT(force), NULL, 0, 0, NULL, "replace an output that exists"},
     {"against", 0, VQ_FLAG_TEXT, VQ_CMD_VERIFY, AT(against), "MODEL", 0, 0, NULL, "compare with the model it was made from"},
     {"ref", 0, VQ_FLAG_TEXT, VQ_CMD_EVAL, AT(ref), "MODEL", 0, 0, NULL, "second model: paired differences of loss, KL, top-1 agreement"},
     {"window", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(window), "N", 2, 1 << 24, NULL, "tokens of a window (default 2048)"},

@@ -19,12 +19,13 @@ enum {
     VQ_CMD_RECIPE = 32,
     VQ_CMD_VERSION = 64,
     VQ_CMD_HELP = 128,
-    VQ_CMD_LONG = VQ_CMD_PLAN | VQ_CMD_QUANTIZE | VQ_CMD_VERIFY | VQ_CMD_EVAL | VQ_CMD_INSPECT,
-    VQ_CMD_ALL = 255
+    VQ_CMD_CALIBRATE = 256,
+    VQ_CMD_LONG = VQ_CMD_PLAN | VQ_CMD_QUANTIZE | VQ_CMD_VERIFY | VQ_CMD_EVAL | VQ_CMD_INSPECT | VQ_CMD_CALIBRATE,
+    VQ_CMD_ALL = 511
 };
 
 #define VQ_MAX_SETS 64
-#define VQ_MAX_OPERANDS 4
+#define VQ_MAX_OPERANDS 256
 
 typedef struct vq_text_list {
     const char *text[VQ_MAX_SETS + 1]; /* one more for --seed */
@@ -38,6 +39,7 @@ typedef enum vq_origin { VQ_FROM_BUILTIN, VQ_FROM_ENVIRONMENT, VQ_FROM_FLAG } vq
 typedef struct vq_args {
     const char *operands[VQ_MAX_OPERANDS];
     int noperands;
+    bool merge;
     int64_t threads, mem_limit, seed, verbose, window, stride, max_windows;
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *against, *ref, *completion;
     bool json, quiet, force, bos, weights_only, help, man;

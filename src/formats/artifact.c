@@ -132,11 +132,22 @@ static vq_status put_codes(sink *s, const vq_layout_field *f, vq_err *e)
     return VQ_OK;
 }
 
+/* Scales below zero are ours alone: no runtime that reads compressed-tensors expects them. */
+static vq_status check_signs(const sink *s, vq_err *e)
+{
+    if (s->layout->format == VQ_FORMAT_VQ && vq_num_takes_negative(&s->q->num)) return VQ_OK;
+    for (int64_t i = 0; i < s->q->groups; i++)
+        if (s->q->scale[i] < 0)
+            return vq_fail(e, VQ_E_NUMERIC, "a scale of %.9g cannot be stored in this format: it is negative", (double)s->q->scale[i]);
+    return VQ_OK;
+}
+
 static vq_status put_scales(sink *s, const vq_layout_field *f, vq_err *e)
 {
     const size_t bytes = (size_t)s->q->groups * (size_t)vq_dtype_bits(vq_layout_dtype(f, s->module)) / 8;
     uint8_t *buf = VQ_ALLOC(s->arena, uint8_t, bytes, "stored scales", e);
     if (!buf) return e ? e->status : VQ_E_LIMIT;
+    VQ_TRY(check_signs(s, e));
     VQ_TRY(vq_pack_scales(&s->q->num, s->q->scale, s->q->groups, buf, e));
     return emit(s, 0, buf, bytes, e);
 }

@@ -77,8 +77,8 @@ bool vq_scale_find(vq_dtype t, vq_scale_type *out);
 void vq_pack_codes(const vq_layout *l, const vq_layout_field *f, const vq_qtensor *q, int64_t r0, int64_t n, uint8_t *out);
 /* vq_unpack_codes -- all rows of q from stored bytes (row 0 of q first). */
 void vq_unpack_codes(const vq_layout *l, const vq_layout_field *f, const uint8_t *in, vq_qtensor *q);
-/* vq_pack_scales -- n scales to their stored type. VQ_E_NUMERIC: a scale that the type does not hold exactly (NaN, negative, not rounded).
- */
+/* vq_pack_scales -- n scales to their stored type. VQ_E_NUMERIC: a scale that the type does not hold exactly (NaN, not rounded,
+ * negative where the type has no sign). */
 vq_status vq_pack_scales(const vq_num *num, const float *scale, int64_t n, uint8_t *out, vq_err *e);
 /* vq_unpack_scales -- n stored scales, starting at element `first` of the tensor. */
 vq_status vq_unpack_scales(const vq_num *num, const vq_tensor *t, int64_t first, int64_t n, float *out, vq_err *e);

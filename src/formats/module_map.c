@@ -157,12 +157,11 @@ static vq_status read_arc(const json_t *entry, vq_linear *l, vq_err *e)
     const json_t *arc = json_object_get(entry, "arc");
     if (!arc) return VQ_OK;
     VQ_TRY(read_int(json_object_get(arc, "s"), "arc > s", &l->arc_s, e));
-    const vq_group_shape *w = &l->scheme.weight.group, *x = &l->scheme.act.group;
-    const bool blocks =
-        l->scheme.has_act && w->kind == VQ_PER_BLOCK && w->rows == 1 && w->cols == 16 && x->kind == VQ_PER_BLOCK && x->cols == 16;
-    if (!blocks || l->arc_s % 16 || l->k % 16 || l->arc_s > l->k)
-        return vq_fail(e, VQ_E_INPUT, "arc: s = %lld does not fit %lld input channels in blocks of 16", (long long)l->arc_s,
-                       (long long)l->k);
+    const int64_t block = vq_arc_block(&l->scheme);
+    if (block == 0) return vq_fail(e, VQ_E_INPUT, "arc: weight and input do not have blocks of the same width");
+    if (l->arc_s % block || l->k % block || l->arc_s > l->k)
+        return vq_fail(e, VQ_E_INPUT, "arc: s = %lld does not fit %lld input channels in blocks of %lld", (long long)l->arc_s,
+                       (long long)l->k, (long long)block);
     return VQ_OK;
 }
 

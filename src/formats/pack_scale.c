@@ -25,13 +25,15 @@ bool vq_scale_find(vq_dtype t, vq_scale_type *out)
 }
 
 /* A coded scale from the bits of its value: exact when the value is on the grid, which the caller compares. */
-static uint8_t code_of(float x, int mbits, int bias)
+static uint8_t code_of(float x, const vq_grid *g)
 {
+    const float a = fabsf(x);
+    const uint8_t sign = g->is_signed && x < 0 ? 0x80 : 0;
     uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    const uint32_t code = (u >> (23 - mbits)) - ((uint32_t)(127 - bias) << mbits);
-    if (u >> 23 >= (uint32_t)(128 - bias)) return (uint8_t)code;
-    return (uint8_t)ldexpf(x, bias - 1 + mbits); /* below the smallest normal number: steps of 2^(1 - bias - mbits) */
+    memcpy(&u, &a, sizeof u);
+    const uint32_t code = (u >> (23 - g->mbits)) - ((uint32_t)(127 - g->bias) << g->mbits);
+    if (u >> 23 >= (uint32_t)(128 - g->bias)) return (uint8_t)(code | sign);
+    return (uint8_t)ldexpf(a, g->bias - 1 + g->mbits) | sign; /* below the smallest normal number: steps of 2^(1 - bias - mbits) */
 }
 
 static vq_status bad_scale(float x, const char *type, vq_err *e)
@@ -46,7 +48,7 @@ static vq_status pack_coded(const vq_num *num, const float *scale, int64_t n, ui
     float value[256];
     for (uint32_t c = 0; c < 256; c++) value[c] = vq_decode(g, c);
     for (int64_t i = 0; i < n; i++) {
-        out[i] = code_of(scale[i], g->mbits, g->bias);
+        out[i] = code_of(scale[i], g);
         if (value[out[i]] != scale[i]) return bad_scale(scale[i], vq_grid_name(g, name), e);
     }
     return VQ_OK;

@@ -147,7 +147,7 @@ static vq_status check_order(const int32_t *order, int64_t k, vq_arena *a, vq_er
     return status;
 }
 
-/* The residual channels lie between groups of 16. */
+/* The residual channels lie between blocks. */
 static vq_status fill_order(vq_stored_module *s, vq_arena *a, vq_err *e)
 {
     vq_linear *l = &s->linear;

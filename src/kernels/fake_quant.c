@@ -100,12 +100,11 @@ static void by_blocks(const row *r)
     }
 }
 
-/* ARC: x is already over the second scale, elements are multiplied by the reciprocal of the stored scale. */
-static void arc_encode(const row *r, const float *x, piece *p)
+/* The arithmetic of the ARC kernels: x is already over the second scale, elements are multiplied by the reciprocal of the stored scale. */
+static void kernel_encode(const row *r, const float *x, float *lo, float *hi, piece *p)
 {
-    float lo[GROUPS], hi[GROUPS], y[PIECE], one[GROUPS], unit[GROUPS];
+    float y[PIECE], one[GROUPS], unit[GROUPS];
     const vq_super none = {1.0F, false};
-    r->kr->range_blocks(x, (size_t)p->n, (size_t)r->width, lo, hi);
     for (int64_t g = 0; g < p->groups; g++) {
         if (hi[g] < FLT_MIN && -lo[g] < FLT_MIN) hi[g] = FLT_MIN; /* a group of zeros has the smallest scale */
         one[g] = 1.0F;
@@ -120,6 +119,18 @@ static void arc_encode(const row *r, const float *x, piece *p)
     r->kr->encode_row(r->num, y, (size_t)p->n, (size_t)r->width, one, NULL, p->codes);
     r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
     decode(r, p);
+}
+
+static void arc_encode(const row *r, const float *x, piece *p)
+{
+    float lo[GROUPS], hi[GROUPS];
+    r->kr->range_blocks(x, (size_t)p->n, (size_t)r->width, lo, hi);
+    if (r->num->super) {
+        kernel_encode(r, x, lo, hi, p);
+        return;
+    }
+    scale_of_ranges(r, lo, hi, p);
+    encode(r, x, p);
 }
 
 /* What the codes of p leave over of x. */

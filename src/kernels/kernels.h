@@ -54,9 +54,9 @@ void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, 
 
 /* vq_fake_quant -- what a quantized input means to the GEMM: rows x[m][k] -> out[m][k_out] f32 after quantizing and decoding under num.
  *   Per-token and dynamic block scales per row; act_super.value 0: second scale from the row's own maximum; act_scale != 0: static per
- * tensor. order/s (ARC): gather by order, quantize, append the quantized residual of the last s channels interleaved by 16 (spec 2.3, 2.4);
- * then k_out = k + s. Without order out may be x. Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf. source arXiv 2601.07475; test
- * tests/kernels/test_fake_quant.c, tests/golden/test_golden_arc.c */
+ * tensor. order/s (ARC): gather by order, quantize, append the quantized residual of the last s channels interleaved by blocks
+ * (spec 2.3, 2.4); then k_out = k + s. Without order out may be x. Parallel over rows. scratch: none. VQ_E_NUMERIC when x has a NaN or Inf.
+ * source arXiv 2601.07475; test tests/kernels/test_fake_quant.c, tests/golden/test_golden_arc.c */
 typedef struct vq_act_spec {
     const vq_num *num;
     vq_super super;
@@ -68,9 +68,9 @@ typedef struct vq_act_spec {
 vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e);
 /* vq_act_encode -- the quantized form of one input row x[k], finite: codes[k + s], and per group of the row (one when the scale covers the
  * whole row) the stored scale and zero point, in the same order; out[k + s] f32 is what they mean. Each of the four may be NULL. Returns
- * the second scale that was used. With order the arithmetic is that of the ARC kernels: x over the second scale, times the reciprocal of
- * the stored scale; the residual stays f32; a group of zeros has the smallest scale. k and s are
- *   multiples of the block width, which is at most 1024. */
+ * the second scale that was used. With order, formats with a second scale have the arithmetic of the ARC kernels: x over the second scale,
+ * times the reciprocal of the stored scale; a group of zeros has the smallest scale. Others are quantized as without order. The residual
+ * stays f32. k and s are multiples of the block width, which is at most 1024. */
 typedef struct vq_act_codes {
     uint8_t *codes;
     float *scale;

@@ -36,6 +36,7 @@ typedef enum vq_role {
 } vq_role;
 const char *vq_role_name(vq_role r); /* "attn.q", "mlp.down", "embed", "lm_head", "norm", "other" */
 
+#define VQ_MAX_HEAD_DIM 8192 /* beyond any model; builders refuse more */
 #define VQ_OP_INPUTS 3
 typedef struct vq_node {
     vq_op_kind op;
@@ -63,6 +64,9 @@ typedef struct vq_graph {
     float *rope_inv_freq; /* [head_dim / 2] */
     double rope_scale;    /* attention factor on cos and sin, 1 by default */
     int64_t rope_half;
+    const int32_t *const *key_orders; /* [layers] each [key_heads][head_dim] or NULL: channel i of a head is order[i] of the model as
+                                       * trained, which rope goes by; NULL: none is reordered. Query heads follow the key head they read */
+    int64_t key_heads;
 } vq_graph;
 
 /* Linears that read the same value (q/k/v; gate/up), in graph order: they share input statistics, ARC orders and second-level scales. */

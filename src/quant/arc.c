@@ -6,8 +6,6 @@
 
 #include "quant/transform.h"
 
-enum { BLOCK = VQ_ARC_BLOCK }; /* of NVFP4: residuals are appended by whole blocks */
-
 typedef struct channel {
     float absmax;
     int32_t index;
@@ -51,30 +49,40 @@ int64_t vq_arc_count_paper(const vq_stats *s)
     int64_t count = 0;
     for (int64_t i = 0; i < s->k; i++) most = fmaxf(most, s->absmax[i]);
     for (int64_t i = 0; i < s->k; i++) count += s->absmax[i] > most / 8;
-    return at_most((count + BLOCK - 1) / BLOCK * BLOCK, s->k);
+    return at_most((count + 15) / 16 * 16, s->k);
 }
 
 typedef struct augment_plan {
-    int64_t blocks, doubled; /* blocks of a row; the last `doubled` ones come twice */
+    int64_t width, blocks, doubled; /* of a block; blocks of a row; the last `doubled` ones come twice */
 } augment_plan;
+
+/* Block j of row r of q once more, as block `at` of that row of out. */
+static void copy_block(const augment_plan *p, const vq_qtensor *q, int64_t r, int64_t j, vq_qtensor *out, int64_t at)
+{
+    const int64_t from = r * q->cols + j * p->width, to = r * out->cols + at * p->width;
+    if (q->codes16)
+        memcpy(out->codes16 + to, q->codes16 + from, (size_t)p->width * sizeof *q->codes16);
+    else
+        memcpy(out->codes + to, q->codes + from, (size_t)p->width);
+    out->scale[r * out->per_row + at] = q->scale[r * q->per_row + j];
+    if (q->zero) out->zero[r * out->per_row + at] = q->zero[r * q->per_row + j];
+}
 
 static void augment_row(const augment_plan *p, const vq_qtensor *q, int64_t r, vq_qtensor *out)
 {
     for (int64_t j = 0; j < p->blocks; j++) {
-        const int64_t place = vq_arc_column(j * BLOCK, q->cols, p->doubled * BLOCK) / BLOCK, copies = j < p->blocks - p->doubled ? 1 : 2;
-        for (int64_t c = 0; c < copies; c++) {
-            memcpy(out->codes + r * out->cols + (place + c) * BLOCK, q->codes + r * q->cols + j * BLOCK, BLOCK);
-            out->scale[r * out->per_row + place + c] = q->scale[r * q->per_row + j];
-        }
+        const int64_t at = vq_arc_column(j * p->width, q->cols, p->doubled * p->width, p->width) / p->width;
+        copy_block(p, q, r, j, out, at);
+        if (j >= p->blocks - p->doubled) copy_block(p, q, r, j, out, at + 1);
     }
 }
 
 vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_arena *a, vq_err *e)
 {
-    const augment_plan p = {q->cols / BLOCK, s / BLOCK};
-    if (q->num.group.kind != VQ_PER_BLOCK || q->num.group.rows != 1 || q->num.group.cols != BLOCK || q->zero || q->codes16)
-        return vq_fail(e, VQ_E_BUG, "residual channels need blocks of %d without zero points", BLOCK);
-    if (s < 0 || s % BLOCK || s > q->cols) return vq_fail(e, VQ_E_BUG, "%lld residual channels of %lld", (long long)s, (long long)q->cols);
+    const int64_t width = q->num.group.cols;
+    if (q->num.group.kind != VQ_PER_BLOCK || q->num.group.rows != 1) return vq_fail(e, VQ_E_BUG, "residual channels need 1 x n blocks");
+    if (s < 0 || s % width || s > q->cols) return vq_fail(e, VQ_E_BUG, "%lld residual channels of %lld", (long long)s, (long long)q->cols);
+    const augment_plan p = {width, q->cols / width, s / width};
     VQ_TRY(vq_qtensor_new(out, &q->num, q->rows, q->cols + s, a, e));
     out->super = q->super;
     out->super_divides = q->super_divides;
@@ -83,27 +91,33 @@ vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_are
     return VQ_OK;
 }
 
-static bool takes_residuals(const vq_num *n)
-{
-    return n->grid.kind == VQ_GRID_FLOAT && n->grid.bits == 4 && n->group.kind == VQ_PER_BLOCK && n->group.rows == 1 &&
-           n->group.cols == BLOCK && n->zero == VQ_ZERO_NONE;
-}
-
 static vq_status applies(const vq_option_set *o, const vq_scheme *s, int64_t k, vq_err *e)
 {
     (void)o;
-    if (!s->has_weight || !s->has_act || !takes_residuals(&s->weight) || !takes_residuals(&s->act))
-        return vq_fail(e, VQ_E_RECIPE, "arc needs 4-bit floats in blocks of %d for weight and input (nvfp4); scheme %s is something else",
-                       BLOCK, s->id);
-    if (k % BLOCK) return vq_fail(e, VQ_E_RECIPE, "arc needs a multiple of %d input channels, not %lld", BLOCK, (long long)k);
-    return VQ_OK;
+    const int64_t block = vq_arc_block(s);
+    if (block == 0)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "arc needs a weight and an input in blocks of the same width (at most 1024), the input without zero "
+                       "points and with dynamic scales; scheme %s is something else",
+                       s->id);
+    if (k % block == 0) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE, "arc needs a multiple of %lld input channels, not %lld", (long long)block, (long long)k);
+}
+
+/* Residuals come by whole blocks: the least multiple of both. */
+static int64_t granularity(const vq_transform_job *job)
+{
+    const int64_t asked = strtoll(vq_option_get(job->options, "granularity")->s, NULL, 10), block = vq_arc_block(job->scheme);
+    int64_t unit = block;
+    while (unit % asked) unit += block;
+    return unit;
 }
 
 static int64_t choose_count(const vq_transform_job *job)
 {
     const vq_stats *s = job->stats;
     const char *count = vq_option_get(job->options, "count")->s;
-    const int64_t unit = strtoll(vq_option_get(job->options, "granularity")->s, NULL, 10);
+    const int64_t unit = granularity(job);
     const int64_t ruled = strcmp(count, "official") == 0 ? vq_arc_count_official(s) : vq_arc_count_paper(s);
     const int64_t wanted = strcmp(count, "all") == 0 ? s->k : ruled;
     const int64_t allowed = (int64_t)(vq_option_get(job->options, "max_fraction")->r * (double)s->k);
@@ -115,6 +129,7 @@ static vq_status run(vq_transform_job *job, vq_err *e)
 {
     const int64_t k = job->stats->k;
     if (!job->stats->absmax) return vq_fail(e, VQ_E_BUG, "arc without the range of its input");
+    VQ_TRY(applies(job->options, job->scheme, k, e));
     job->map = (vq_input_map){.s = choose_count(job)};
     if (job->map.s == 0) return VQ_OK;
     job->map.order = VQ_ALLOC(job->arena, int32_t, k, "order of channels", e);
@@ -133,7 +148,7 @@ static const vq_option options[] = {
      "residual channels: share of entries above an eighth of their token's maximum (ARCQuant 347a6c8), or channels above an eighth of the "
      "maximum (arXiv 2601.07475), or all that max_fraction allows"},
     {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64",
-     "residual channels are rounded up to a multiple of this (the GEMM's alignment of K)"},
+     "residual channels are rounded up to a multiple of this (the GEMM's alignment of K) and of the scheme's block"},
     {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "at most this share of the input channels gets a residual"},
     {.name = NULL},
 };

@@ -11,7 +11,18 @@
 #ifndef VQ_QUANT_LEARN_H
 #define VQ_QUANT_LEARN_H
 
+#include "base/option.h"
 #include "kernels/kernels.h"
+
+/* How the linears of a block are trained: options of the rounder `learned`. */
+typedef struct vq_learn_options {
+    int64_t steps, tokens; /* steps; tokens of a step, in whole samples */
+    double rate;           /* of the first step, in grid steps; it falls linearly to 0 */
+    double clip_rate;      /* the same of the scales' factors; 0: scales stay */
+    double momentum;       /* part of the gradient that is carried from step to step */
+} vq_learn_options;
+/* vq_learn_options_of -- from the option set of the rounder `learned`. */
+vq_learn_options vq_learn_options_of(const vq_option_set *s);
 
 typedef struct vq_learn {
     const vq_kernels *kernels;

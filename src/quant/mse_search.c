@@ -1,9 +1,11 @@
-/* mse_search.c -- tries every step of a search on all groups of a band of rows at once, with the vector encoders. */
+/* mse_search.c -- the searches of peers: tries every step on all groups of a band of rows at once, with the vector encoders. */
 #include "quant/mse_search.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
+
+#include "quant/scale_search.h"
 
 /* What one thread needs for one band: the rows of one row of groups. */
 typedef struct band {
@@ -71,27 +73,18 @@ static void band_ranges(const search_run *r, band *b, int64_t i)
 static void band_scales(const search_run *r, const vq_num *num, band *b, int step)
 {
     const size_t n = (size_t)r->q->per_row;
-    const float p = r->s->factor ? r->s->factor(step) : 1.0F;
+    const float p = r->s->factor(step);
     for (size_t g = 0; g < n; g++) {
         b->try_lo[g] = b->lo[g] * p;
         b->try_hi[g] = b->hi[g] * p;
     }
     r->job->kernels->scale_row(num, b->try_lo, b->try_hi, n, r->job->super, r->job->arith, b->scale, b->zero);
-    const vq_grid *grid = vq_scale_grid(num->scale);
-    for (size_t g = 0; r->s->offset && g < n; g++) {
-        const int code = (int)vq_encode(grid, b->scale[g]) + r->s->offset[step], last = (int)grid->max_code;
-        b->scale[g] = vq_decode(grid, (uint32_t)(code < 1 ? 1 : code > last ? last : code));
-    }
     for (size_t g = 0; g < n; g++) b->effective[g] = vq_effective_scale(num, b->scale[g], r->job->super);
 }
 
 static double group_error(const search_run *r, const float *x, const float *y, size_t n)
 {
-    double xx, sum = 0;
-    if (r->s->power == 2.0) {
-        r->job->kernels->error_sums(x, y, n, &xx, &sum);
-        return sum;
-    }
+    double sum = 0;
     for (size_t i = 0; i < n; i++) sum += pow(fabs((double)(y[i] - x[i])), r->s->power);
     return sum;
 }
@@ -147,7 +140,7 @@ static vq_status begin(search_run *r, vq_round_job *job, const vq_mse_search *s,
     *r = (search_run){.job = job, .s = s, .w = w, .q = q, .num = q->num, .steps = s->steps};
     vq_group_size(&q->num, q->rows, q->cols, &r->rows, &r->cols);
     r->bands = (q->rows + r->rows - 1) / r->rows;
-    if (s->before_rounding && q->num.super) {
+    if (s->before_exponent || q->num.super) {
         r->num.super = false;
         r->num.scale = VQ_SCALE_F32;
     }
@@ -192,22 +185,6 @@ static void apply_scales(const search_run *r, band *b, int64_t i, const uint8_t 
             if (q->zero) q->zero[i * n + g] = b->zero[g];
         }
     }
-    for (int64_t g = 0; g < n; g++) b->effective[g] = vq_effective_scale(&q->num, q->scale[i * n + g], r->job->super);
-}
-
-static void apply_band(const search_run *r, band *b, int64_t i, const uint8_t *best, vq_qtensor *q, double *sums)
-{
-    const size_t cols = (size_t)q->cols, width = (size_t)r->cols;
-    const int16_t *zero = q->zero ? q->zero + i * q->per_row : NULL;
-    band_ranges(r, b, i);
-    apply_scales(r, b, i, best, q);
-    for (int64_t row = first_row(r, i); row < first_row(r, i + 1); row++) {
-        const float *x = r->w + row * q->cols;
-        uint8_t *codes = q->codes + row * q->cols;
-        r->job->kernels->encode_row(&q->num, x, cols, width, b->effective, zero, codes);
-        r->job->kernels->decode_row(&q->num, codes, cols, width, b->effective, zero, b->decoded);
-        r->job->kernels->error_sums(x, b->decoded, cols, &sums[2 * row], &sums[2 * row + 1]);
-    }
 }
 
 vq_status vq_mse_apply(vq_round_job *job, const vq_mse_search *s, const float *w, vq_qtensor *q, const uint8_t *best, vq_err *e)
@@ -216,17 +193,46 @@ vq_status vq_mse_apply(vq_round_job *job, const vq_mse_search *s, const float *w
     search_run r = {.q = q};
     band *bands = NULL;
     VQ_TRY(begin(&r, job, s, w, q, &bands, e));
-    double *sums = VQ_ALLOC(job->scratch, double, 2 * q->rows, "row errors", e);
-    if (!sums) return VQ_E_LIMIT;
-    q->super = q->num.super ? job->super.value : 1.0F;
-    q->super_divides = q->num.super && job->super.divides;
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < r.bands; i++) apply_band(&r, &bands[omp_get_thread_num()], i, best, q, sums);
-    job->signal = job->noise = 0;
-    for (int64_t row = 0; row < q->rows; row++) {
-        job->signal += sums[2 * row];
-        job->noise += sums[2 * row + 1];
+    for (int64_t i = 0; i < r.bands; i++) {
+        band *b = &bands[omp_get_thread_num()];
+        band_ranges(&r, b, i);
+        apply_scales(&r, b, i, best, q);
     }
     vq_arena_rewind(job->scratch, mark);
-    return VQ_OK;
+    return vq_scale_encode(job, w, q, e);
+}
+
+/* llm-compressor 0.14 memoryless_mse: the range in steps of a hundredth down to 0.81 of itself. */
+static float shrink(int step)
+{
+    return (float)(1.0 - step / 100.0);
+}
+
+/* nvfp4_expanded_mse: from 1.8 times the range in steps of a two-hundredth of that down to 0.81. */
+static float half_shrink(int step)
+{
+    return (float)(1.0 - step / 200.0);
+}
+
+/* FP-Quant d2e3092, observer mse: down to 0.208 of the range in a hundred steps. */
+static float long_shrink(int step)
+{
+    return (float)(1.0 - step * 0.8 / 100.0);
+}
+
+static const struct {
+    const char *name;
+    vq_mse_search search;
+} named[] = {
+    {"memoryless", {.steps = 20, .patience = 5, .power = 2.4, .factor = shrink}},
+    {"expanded", {.steps = 111, .power = 2.4, .base = 1.8F, .factor = half_shrink}},
+    {"fp-quant", {.steps = 100, .power = 2.4, .factor = long_shrink, .before_exponent = true}},
+};
+
+const vq_mse_search *vq_mse_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (strcmp(named[i].name, name) == 0) return &named[i].search;
+    return NULL;
 }

@@ -1,4 +1,5 @@
-/* mse_search.h -- for every group the range, or the stored scale, that loses least. Used by the rounder mse. */
+/* mse_search.h -- for every group the range that loses least, as peers search for it. Used by the rounders mse and gptq; our own search is
+ * scale_search.h. */
 #ifndef VQ_QUANT_MSE_SEARCH_H
 #define VQ_QUANT_MSE_SEARCH_H
 
@@ -12,9 +13,8 @@ typedef struct vq_mse_search {
     int patience;              /* 0: none */
     double power;              /* error = sum |w - w^|^power */
     float base;                /* on the group's range, before the factor; 0: 1 */
-    float (*factor)(int step); /* step -> factor on the range; NULL: offsets */
-    const int8_t *offset;      /* step -> offset from the code of the plain scale (coded scales) */
-    bool before_rounding;      /* judge a scale as f32 under a second-level scale, before it becomes a code */
+    float (*factor)(int step); /* step -> factor on the range */
+    bool before_exponent;      /* judge every scale as f32, before it becomes a code; else only those under a second-level scale */
 } vq_mse_search;
 
 /* vq_mse_choose -- best[groups of q]: the step of each group with the least error; the first of equals. w [rows][cols] finite.
@@ -22,7 +22,7 @@ typedef struct vq_mse_search {
 vq_status vq_mse_choose(vq_round_job *job, const vq_mse_search *s, const float *w, const vq_qtensor *q, uint8_t *best, vq_err *e);
 /* vq_mse_apply -- scales, zero points and codes of q for the chosen steps; job->signal, job->noise. */
 vq_status vq_mse_apply(vq_round_job *job, const vq_mse_search *s, const float *w, vq_qtensor *q, const uint8_t *best, vq_err *e);
-/* vq_mse_named -- "memoryless" and "expanded" of llm-compressor, "stored": ours, by the scale type. */
-const vq_mse_search *vq_mse_named(const char *name, const vq_num *num);
+/* vq_mse_named -- "memoryless" and "expanded" of llm-compressor, "fp-quant"; NULL: no such search. */
+const vq_mse_search *vq_mse_named(const char *name);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct vq_round_job {
     const vq_curvature *curvature; /* of this linear; NULL when no gradient was asked for */
     vq_super super;                /* second-level scale, shared by the fused group */
     vq_dtype arith;                /* type in which compat modes compute scales */
+    bool negative_scales;          /* the format can store scales below zero where vq_num_takes_negative */
     vq_arena *scratch;             /* rewound by the caller */
     double signal, noise;          /* out: sum w^2, sum (w - w^)^2 */
     const char *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping x10", ...); static or in scratch's
@@ -26,11 +27,16 @@ typedef struct vq_rounder {
     const vq_option *options; /* ends with name NULL */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
+    /* scratch_bytes -- what run takes of scratch for [n][k], at most; NULL: next to nothing. */
+    uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
+    /* block -- run only makes a start: when all linears of a block have one, run/block_train.h trains them together, with the same options
+     * (vq_learn_options_of), before they are packed. */
+    bool block;
 } vq_rounder;
 
-extern const vq_rounder vq_round_rtn, vq_round_mse;
+extern const vq_rounder vq_round_rtn, vq_round_mse, vq_round_gptq, vq_round_learned;
 
 const vq_rounder *vq_rounder_find(const char *name);
 const vq_rounder *vq_rounder_at(int i);

@@ -76,6 +76,8 @@ typedef struct vq_transform_job {
     vq_input_map map; /* out */
 } vq_transform_job;
 
+typedef struct vq_model_job vq_model_job; /* quant/model_job.h */
+
 typedef enum vq_scope { VQ_SCOPE_GROUP, VQ_SCOPE_MODEL } vq_scope;
 
 typedef struct vq_transform {
@@ -87,10 +89,12 @@ typedef struct vq_transform {
     unsigned (*needs)(const vq_option_set *options); /* vq_need bits; NULL: none */
     /* applies -- does this scheme take the transform? VQ_E_RECIPE says why not. NULL: any does. */
     vq_status (*applies)(const vq_option_set *options, const vq_scheme *s, int64_t k, vq_err *e);
-    vq_status (*run)(vq_transform_job *job, vq_err *e); /* GROUP. A map of all defaults: nothing to do for this group */
+    vq_status (*run)(vq_transform_job *job, vq_err *e);   /* GROUP. A map of all defaults: nothing to do for this group */
+    vq_status (*run_model)(vq_model_job *job, vq_err *e); /* MODEL. needs: of the readers of the stream, before any edit */
 } vq_transform;
 
 extern const vq_transform vq_transform_arc, vq_transform_smooth, vq_transform_awq, vq_transform_hadamard, vq_transform_order;
+extern const vq_transform vq_transform_rotate, vq_transform_ksort, vq_transform_stream_order;
 
 const vq_transform *vq_transform_find(const char *name);
 const vq_transform *vq_transform_at(int i);
@@ -107,8 +111,8 @@ vq_status vq_arc_order(const float *absmax, int64_t k, int32_t *order, vq_arena 
 int64_t vq_arc_count_official(const vq_stats *s);
 /* vq_arc_count_paper -- channels with absmax > max/8, rounded up to 16, at most k. */
 int64_t vq_arc_count_paper(const vq_stats *s);
-/* vq_arc_augment -- canonical q [rows][k] (already in order) -> out [rows][k + s]: groups of 16 P0 .. P(n-s-1) then P R P R ..., R a copy
- * of codes and scale. */
+/* vq_arc_augment -- canonical q [rows][k] (already in order) -> out [rows][k + s]: blocks P0 .. P(n-s-1) then P R P R ..., R a copy
+ * of codes, scale and zero point. s is a multiple of the block's width. */
 vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_arena *a, vq_err *e);
 
 #endif

@@ -44,6 +44,8 @@ static vq_status read_pass(vq_reader *rd, const vq_yaml *n, vq_pass_recipe *p)
         VQ_TRY(vq_read_scalar(rd, name, &p->name));
     }
     const vq_option *table = p->round ? t->rounder(p->name) : t->transform(p->name);
+    p->finish = !p->round && !table && t->finish(p->name);
+    if (p->finish) table = t->finish(p->name);
     if (!table) return vq_unknown(rd, name, p->round ? "rounding method" : "pass", t->names, t->nnames);
     return pass_options(rd, n, table, p);
 }
@@ -57,19 +59,31 @@ static vq_status check_new(vq_reader *rd, const vq_yaml *n, const vq_recipe *r)
     return VQ_OK;
 }
 
+/* Transforms, then one rounder, then what finishes. */
+static vq_status check_order(vq_reader *rd, const vq_yaml *n, const vq_pass_recipe *p, bool rounded)
+{
+    if (p->round && rounded) return vq_yaml_fail(rd->e, n, "the pass \"round\" comes only once");
+    if (p->finish && !rounded) return vq_yaml_fail(rd->e, n, "the pass \"%s\" comes after the pass \"round\"", p->name);
+    if (!p->round && !p->finish && rounded) return vq_yaml_fail(rd->e, n, "the pass \"%s\" comes before the pass \"round\"", p->name);
+    return VQ_OK;
+}
+
 vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     vq_recipe *r = at;
     (void)f;
-    if (n->kind != VQ_YAML_LIST || n->count == 0)
-        return vq_yaml_fail(rd->e, n, "passes must be a list that ends with {do: round, method: ...}");
+    if (n->kind != VQ_YAML_LIST || n->count == 0) return vq_yaml_fail(rd->e, n, "passes must be a list with {do: round, method: ...}");
     r->passes = VQ_NEW(rd->a, vq_pass_recipe, n->count, "passes", rd->e);
     if (!r->passes) return VQ_E_LIMIT;
+    bool rounded = false;
+    const vq_yaml *last = n->first;
     for (const vq_yaml *c = n->first; c; c = c->next, r->npasses++) {
         vq_pass_recipe *p = &r->passes[r->npasses];
         VQ_TRY(read_pass(rd, c, p));
         VQ_TRY(check_new(rd, c, r));
-        if (p->round != !c->next) return vq_yaml_fail(rd->e, c, "the pass \"round\" comes last, and only once");
+        VQ_TRY(check_order(rd, c, p, rounded));
+        rounded = rounded || p->round;
+        last = c;
     }
-    return VQ_OK;
+    return rounded ? VQ_OK : vq_yaml_fail(rd->e, last, "the passes end without {do: round, method: ...}");
 }

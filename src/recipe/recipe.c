@@ -136,11 +136,12 @@ static vq_status read_severity(vq_reader *rd, const vq_yaml *n, const vq_field *
     return vq_read_choice(rd, n, &severity, &i);
 }
 
+static const char *const severity_texts[] = {"error", "warn", NULL};
 static const vq_field check_fields[] = {
     {.key = "min_sqnr_db", .read = vq_read_real, .offset = offsetof(vq_recipe, min_sqnr_db), .min = -1000, .max = 1000},
     {.key = "finite", .read = read_severity},
     {.key = "fused", .read = read_severity},
-    {.key = "function", .read = NULL},
+    {.key = "function", .read = vq_read_choice, .offset = offsetof(vq_recipe, function), .choices = severity_texts},
     {.key = "permutation", .read = NULL},
     {.key = "positions_covered", .read = NULL},
     {.key = "min_tokens_per_expert", .read = NULL},

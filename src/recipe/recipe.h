@@ -36,11 +36,14 @@ typedef struct vq_rule_recipe {
 } vq_rule_recipe;
 
 typedef struct vq_pass_recipe {
-    const char *name; /* "arc", or the rounder's method for the round pass */
+    const char *name; /* "arc", "tune", or the rounder's method for the round pass */
     bool round;
+    bool finish; /* comes after the round pass: works on the quantized model as a whole */
     vq_option_set options;
     int line;
 } vq_pass_recipe;
+
+typedef enum vq_severity { VQ_SEVERITY_ERROR, VQ_SEVERITY_WARN } vq_severity;
 
 typedef struct vq_recipe {
     const char *name, *about, *source;
@@ -50,11 +53,12 @@ typedef struct vq_recipe {
     vq_rule_recipe *rules;
     int nrules;
     vq_pass_recipe *passes;
-    int npasses;          /* transforms in order, last the rounder */
+    int npasses;          /* transforms in order, the rounder, finishing passes */
     const char *format;   /* "compressed-tensors" | "vq" */
     const char *runtime;  /* NULL */
     uint64_t shard;       /* bytes, 0: one file */
     double min_sqnr_db;   /* check, -inf when absent */
+    vq_severity function; /* check: transforms keep what the model computes */
     const char *path;     /* file it came from */
     const char *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */
 } vq_recipe;
@@ -64,7 +68,8 @@ typedef struct vq_pass_table {
     const vq_option *(*transform)(const char *name); /* options of a transform, NULL when unknown */
     const vq_option *(*rounder)(const char *name);
     const char *const *names;
-    int nnames; /* for "did you mean" */
+    int nnames;                                   /* for "did you mean" */
+    const vq_option *(*finish)(const char *name); /* options of a finishing pass, NULL when unknown */
 } vq_pass_table;
 
 /* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the current folder, then among `shipped`).

@@ -192,7 +192,7 @@ static void put_output(writer *w, const vq_recipe *r)
         put(w, "shard: none}\n");
     put(w, "checks: {");
     if (isfinite(r->min_sqnr_db)) putf(w, "min_sqnr_db: %.17g, ", r->min_sqnr_db);
-    put(w, "finite: error, fused: error}\n");
+    putf(w, "finite: error, fused: error, function: %s}\n", r->function == VQ_SEVERITY_WARN ? "warn" : "error");
 }
 
 vq_status vq_recipe_resolve(vq_recipe *r, vq_arena *a, vq_err *e)

@@ -13,7 +13,7 @@
 static void to_model(const vq_kernels *kr, const vq_linear *l, const float *stored, float *row)
 {
     for (int64_t i = 0; i < l->k; i++) {
-        const int64_t at = l->arc_s ? vq_arc_column(i, l->k, l->arc_s) : i;
+        const int64_t at = l->arc_s ? vq_arc_column(i, l->k, l->arc_s, vq_arc_block(&l->scheme)) : i;
         row[l->arc_order ? l->arc_order[i] : i] = stored[at];
     }
     if (l->hadamard) kr->hadamard_row(row, (size_t)l->k, (size_t)l->hadamard);

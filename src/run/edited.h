@@ -21,7 +21,8 @@ typedef struct vq_edited {
 vq_status vq_edited_load(const vq_edited *d, const char *name, vq_arena *a, vq_tensor *t, float **w, vq_err *e);
 
 /* vq_edited_part -- every tensor of a part (0 embedding, 1 + l block l, layers + 1 head) that an edit touches, into the overlay.
- * as_stored: rounded to the type it will be stored in. Values live in `a`; a name is borrowed from the edits. */
+ * as_stored: rounded to the type it will be stored in. Values live in `a`; a name is borrowed from the edits. A tied head reads the
+ * embedding, which belongs to part 0. */
 vq_status vq_edited_part(const vq_edited *d, int part, bool as_stored, vq_overlay *o, vq_arena *a, vq_err *e);
 
 /* vq_edited_whole -- the same for all parts: for small models and for checks. */

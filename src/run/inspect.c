@@ -1,6 +1,7 @@
-/* inspect.c -- says what a path is: model, artifact or single file; tensors, types, schemes. */
+/* inspect.c -- says what a path is: model, artifact, single file or statistics; tensors, types, schemes. */
 #include <stdio.h>
 
+#include "run/inspect_stats.h"
 #include "run/model.h"
 
 static json_t *tensor_json(const vq_tensor *t)
@@ -72,21 +73,25 @@ static vq_status describe_model(json_t *out, const vq_model *m, vq_arena *a, vq_
     return VQ_OK;
 }
 
+static vq_status inspect_model(const char *path, json_t **result, vq_arena *a, vq_err *e)
+{
+    vq_model m;
+    VQ_TRY(vq_model_open(&m, path, a, e));
+    json_t *out = json_object();
+    const vq_status s = describe_model(out, &m, a, e);
+    vq_model_close(&m);
+    if (s == VQ_OK)
+        *result = out;
+    else
+        json_decref(out);
+    return s;
+}
+
 vq_status vq_run_inspect(vq_job *job, const char *path, json_t **result, vq_err *e)
 {
     vq_arena a;
     vq_arena_init(&a, &job->budget);
-    vq_model m;
-    vq_status s = vq_model_open(&m, path, &a, e);
-    if (s == VQ_OK) {
-        json_t *out = json_object();
-        s = describe_model(out, &m, &a, e);
-        vq_model_close(&m);
-        if (s == VQ_OK)
-            *result = out;
-        else
-            json_decref(out);
-    }
+    const vq_status s = vq_is_stats_path(path) ? vq_inspect_stats(path, result, &a, e) : inspect_model(path, result, &a, e);
     vq_arena_done(&a);
     return s;
 }

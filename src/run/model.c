@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "run/key_orders.h"
+
 static vq_arch_config arch_config(const vq_hf_config *c)
 {
     return (vq_arch_config){
@@ -43,7 +45,7 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     m->checkpoint.config = strict;
     const vq_arch_config c = arch_config(&m->checkpoint.config);
     if (m->arch->build(&c, &m->graph, a, e) != VQ_OK) return vq_at(e, "%s", path);
-    return VQ_OK;
+    return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
 }
 
 static vq_dtype model_dtype(const vq_checkpoint *c)

@@ -26,7 +26,7 @@ static void check_hash(const vq_module_checker *c, vq_findings *f, const vq_line
 static void check_scales(vq_findings *f, const vq_linear *l, const vq_qtensor *q, int64_t r0)
 {
     for (int64_t i = 0; i < q->groups; i++) {
-        if (isfinite(q->scale[i]) && q->scale[i] >= 0) continue;
+        if (isfinite(q->scale[i]) && (q->scale[i] >= 0 || vq_num_takes_negative(&q->num))) continue;
         vq_finding(f, l->name, "scale of row %lld, group %lld is %g", (long long)(r0 + i / q->per_row), (long long)(i % q->per_row),
                    (double)q->scale[i]);
         return;

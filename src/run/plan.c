@@ -190,6 +190,11 @@ static vq_status resolve_passes(vq_plan *p, vq_err *e)
             if (p->rounder->needs) p->needs |= p->rounder->needs(p->round_options);
             continue;
         }
+        if (pass->finish) {
+            p->finish = vq_finish_find(pass->name);
+            p->finish_options = &pass->options;
+            continue;
+        }
         if (p->npasses == VQ_PLAN_PASSES) return vq_fail(e, VQ_E_RECIPE, "%s:%d: more than %d passes", r->path, pass->line, VQ_PLAN_PASSES);
         const vq_transform *t = vq_transform_find(pass->name);
         p->passes[p->npasses++] = (vq_plan_pass){.transform = t, .options = &pass->options};

@@ -3,6 +3,7 @@
 #define VQ_RUN_PLAN_H
 
 #include "formats/artifact.h"
+#include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
 #include "recipe/recipe.h"
@@ -47,6 +48,8 @@ typedef struct vq_plan {
     int npasses;
     const vq_rounder *rounder;
     const vq_option_set *round_options;
+    const vq_finish *finish; /* NULL: none */
+    const vq_option_set *finish_options;
     unsigned needs;      /* statistics (vq_need bits) that passes and static activation scales ask for */
     uint64_t peak_bytes; /* anonymous memory expected */
 } vq_plan;

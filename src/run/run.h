@@ -32,6 +32,18 @@ vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result
  * per weight, worst SQNR, files. */
 vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e);
 
+typedef struct vq_calibrate_options {
+    const char *model, *recipe, *data, *out; /* data may be NULL */
+    const char *const *sets;
+    int nsets;
+    bool force, tokens /* data holds int32 ids */;
+} vq_calibrate_options;
+/* vq_run_calibrate -- statistics of the original model that the recipe's passes need, into the file `out`. VQ_E_RECIPE: the recipe needs
+ * none, or out exists. After a failure or a stop nothing is left. */
+vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e);
+/* vq_run_merge_stats -- the sums of n statistics files of one model and different data into `out`. */
+vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out, bool force, json_t **result, vq_err *e);
+
 /* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups, kernels against the reference. *ok false:
  * it says no. */
 vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, json_t **result, bool *ok, vq_err *e);

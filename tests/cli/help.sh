@@ -9,7 +9,7 @@ fits() {
 run 0 help
 fits
 out_has '^usage: vq COMMAND'
-for command in plan quantize verify eval inspect recipe help version; do
+for command in plan calibrate quantize verify eval inspect recipe help version; do
     run 0 help $command
     fits
     out_has "^usage: vq $command"

@@ -46,7 +46,7 @@ static float chosen_amax(const search_case *c, const vq_mse_search *s, const uin
 static void search(search_case *c, const char *name)
 {
     vq_err e = {0};
-    const vq_mse_search *s = vq_mse_named(name, &c->num);
+    const vq_mse_search *s = vq_mse_named(name);
     uint8_t *best = VQ_ALLOC(&c->f->arena, uint8_t, c->q.groups, "best", &e);
     assert_int_equal(vq_mse_choose(&c->job, s, c->x, &c->q, best, &e), VQ_OK);
     if (c->num.super) c->job.super = vq_super_from_amax(&c->num, chosen_amax(c, s, best), VQ_F32);

@@ -133,6 +133,48 @@ static void test_residuals(void **state)
     each_level(residual_inputs);
 }
 
+/* Formats without a second scale: the ordered row quantized as ever, and what it left over quantized once more. */
+static void assert_residuals_defined(const vq_kernels *kr, const vq_num *num, const int32_t *order)
+{
+    enum { S = 128 };
+    static float got[M * (K + S)], ordered[K], first[K], rest[K], second[K];
+    vq_err e;
+    const vq_act_spec plain = {.num = num}, spec = {.num = num, .order = order, .s = S};
+    const int64_t width = num->group.cols;
+    assert_int_equal(vq_fake_quant(kr, &spec, x, M, K, got, &e), VQ_OK);
+    for (int64_t r = 0; r < M; r++) {
+        for (int64_t i = 0; i < K; i++) ordered[i] = x[r * K + order[i]];
+        define_row(&plain, ordered, K, first);
+        for (int64_t i = 0; i < K; i++) rest[i] = ordered[i] - first[i];
+        define_row(&plain, rest, K, second);
+        for (int64_t i = 0; i < K; i++) {
+            const int64_t past = i / width - (K - S) / width, at = r * (K + S) + i + (past > 0 ? past * width : 0);
+            assert_true(got[at] == first[i]);
+            if (past >= 0) assert_true(got[at + width] == second[i]);
+        }
+    }
+}
+
+static void residuals_of_other_formats(const vq_kernels *kr)
+{
+    static const char *const schemes[] = {"mxfp4", "mxfp8", "mxfp6-e2m3", "mxint8"};
+    static int32_t order[K];
+    vq_scheme buf;
+    for (int64_t i = 0; i < K; i++) order[i] = (int32_t)((i * 5 + 3) % K); /* 5 and K have no common divisor */
+    for (int i = 0; i < 4; i++) assert_residuals_defined(kr, &vq_scheme_find(schemes[i], &buf)->act, order);
+    vq_num num = vq_scheme_find("int4-g128", &buf)->weight;
+    num.when = VQ_DYNAMIC;
+    for (num.scale = VQ_SCALE_F32; num.scale <= VQ_SCALE_BF16; num.scale++) assert_residuals_defined(kr, &num, order);
+    num.group.cols = 64;
+    assert_residuals_defined(kr, &num, order);
+}
+
+static void test_residuals_of_other_formats(void **state)
+{
+    (void)state;
+    each_level(residuals_of_other_formats);
+}
+
 /* Codes and scales are what the floats were made of; a row of zeros keeps the smallest scale with ARC. */
 static void test_codes(void **state)
 {
@@ -173,8 +215,9 @@ int main(void)
     fill_row(x, M * K, 9, 4);
     memset(x + 3 * K + 32, 0, 64 * sizeof *x);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dynamic), cmocka_unit_test(test_static),  cmocka_unit_test(test_residuals),
-        cmocka_unit_test(test_codes),   cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_dynamic),   cmocka_unit_test(test_static),
+        cmocka_unit_test(test_residuals), cmocka_unit_test(test_residuals_of_other_formats),
+        cmocka_unit_test(test_codes),     cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

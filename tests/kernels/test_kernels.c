@@ -180,6 +180,66 @@ static void check_effective_row(const levels *v)
     each_num(effective_num, (void *)v);
 }
 
+static void each_of_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    float y[2][MOST];
+    uint8_t codes[2][MOST];
+    memset(y, 0, sizeof y);
+    memset(codes, 0, sizeof codes);
+    BOTH(v->n, k->round_each(num, in_a + 1, v->n, scales, zeros_of(num), (uint8_t *)out, y[which]));
+    BOTH(4 * v->n, k->round_each(num, in_a + 1, v->n, scales, zeros_of(num), codes[which], out));
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+    assert_memory_equal(codes[0], codes[1], sizeof codes[0]);
+}
+
+static void check_round_each(const levels *v)
+{
+    each_num(each_of_num, (void *)v);
+}
+
+static void chain_of_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    static float triangle[40 * 40];
+    const size_t n = v->n < 40 ? v->n : 40;
+    float x[2][40], y[2][40];
+    memset(y, 0, sizeof y);
+    fill_row(triangle, 40 * 40, 5, 3);
+    for (int w = 0; w < 2; w++) memcpy(x[w], in_b + 3, sizeof x[w]);
+    BOTH(n, k->round_chain(num, x[which], n, in_b + 1, scales, zeros_of(num), triangle, 40, (uint8_t *)out, y[which]));
+    assert_memory_equal(x[0], x[1], sizeof x[0]);
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+}
+
+static void check_round_chain(const levels *v)
+{
+    each_num(chain_of_num, (void *)v);
+}
+
+static void errors_of_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    for (size_t w = 2; w < WIDTHS; w++) {
+        double error[2][MOST] = {{0}};
+        const size_t groups = (v->n + widths[w] - 1) / widths[w];
+        for (int d = 0; d < 2; d++)
+            BOTH(8 * groups, k->rounding_errors(num, in_a + 1, d ? in_b + 2 : NULL, v->n, widths[w], scales, zeros_of(num), error[which]);
+                 memcpy(out, error[which], 8 * groups));
+    }
+}
+
+static void check_rounding_errors(const levels *v)
+{
+    each_num(errors_of_num, (void *)v);
+}
+
+static void check_add_rows(const levels *v)
+{
+    const size_t n = v->n / 4;
+    for (size_t rows = 0; rows < 4; rows++) BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
+}
+
 static void check_nudge_row(const levels *v)
 {
     each_num(nudge_num, (void *)v);

@@ -68,6 +68,12 @@ static void codes_of_num(void *ctx, const vq_num *num)
     ref.decode_row(num, codes, N, width, scale, zeros_of(num, zero), y);
     for (size_t i = 0; i < N; i++)
         assert_true(same_float(y[i], vq_decode_at(num, codes[i], scale[i / width], num->zero == VQ_ZERO_INT ? zero[i / width] : 0)));
+    ref.round_each(num, x, N, scale, zeros_of(num, zero), codes, y);
+    for (size_t i = 0; i < N; i++) {
+        const int z = num->zero == VQ_ZERO_INT ? zero[i] : 0;
+        assert_int_equal(codes[i], vq_encode_at(num, x[i], scale[i], z));
+        assert_true(same_float(y[i], vq_decode_at(num, codes[i], scale[i], z)));
+    }
 }
 
 static void test_codes(void **state)

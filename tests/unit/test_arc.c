@@ -88,6 +88,34 @@ static void test_augment(void **state)
     assert_int_equal(vq_arc_augment(&q, 8, &out, &arena, &err), VQ_E_BUG);
 }
 
+/* Any format in 1 x n blocks: wider blocks, zero points, codes of two bytes. */
+static void test_augment_formats(void **state)
+{
+    static const char *const schemes[] = {"mxfp4", "mxfp8", "int4-g32-asym", "bfp12-32", "bfp20-32"};
+    static const int from[] = {0, 1, 2, 2};
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        vq_scheme buf;
+        vq_qtensor q, out;
+        assert_int_equal(vq_qtensor_new(&q, &vq_scheme_find(schemes[i], &buf)->weight, 3, 96, &arena, &err), VQ_OK);
+        const size_t size = q.codes16 ? 2 : 1;
+        uint8_t *codes = q.codes16 ? (uint8_t *)q.codes16 : q.codes;
+        for (size_t j = 0; j < 3 * 96 * size; j++) codes[j] = (uint8_t)(j * 7 % 11);
+        for (int64_t g = 0; g < q.groups; g++) q.scale[g] = (float)(g + 1);
+        for (int64_t g = 0; q.zero && g < q.groups; g++) q.zero[g] = (int16_t)(g - 4);
+        assert_int_equal(vq_arc_augment(&q, 32, &out, &arena, &err), VQ_OK);
+        const uint8_t *got = out.codes16 ? (const uint8_t *)out.codes16 : out.codes;
+        for (int r = 0; r < 3; r++)
+            for (int b = 0; b < 4; b++) {
+                const size_t at = (size_t)(r * 128 + b * 32) * size, source = (size_t)(r * 96 + from[b] * 32) * size;
+                assert_memory_equal(got + at, codes + source, 32 * size);
+                assert_true(out.scale[r * 4 + b] == q.scale[r * 3 + from[b]]);
+                if (q.zero) assert_int_equal(out.zero[r * 4 + b], q.zero[r * 3 + from[b]]);
+            }
+        assert_int_equal(vq_arc_augment(&q, 16, &out, &arena, &err), VQ_E_BUG);
+    }
+}
+
 static void test_applies(void **state)
 {
     vq_scheme buf;
@@ -97,10 +125,21 @@ static void test_applies(void **state)
     assert_int_equal(arc->applies(NULL, vq_scheme_find("nvfp4", &buf), 72, &err), VQ_E_RECIPE);
     assert_string_equal(err.text, "arc needs a multiple of 16 input channels, not 72");
     assert_int_equal(arc->applies(NULL, vq_scheme_find("nvfp4a16", &buf), 64, &err), VQ_E_RECIPE);
-    assert_int_equal(arc->applies(NULL, vq_scheme_find("mxfp4", &buf), 64, &err), VQ_E_RECIPE);
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("mxfp4", &buf), 64, &err), VQ_OK);
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("mxfp8", &buf), 80, &err), VQ_E_RECIPE);
+    assert_string_equal(err.text, "arc needs a multiple of 32 input channels, not 80");
+    assert_int_equal(arc->applies(NULL, vq_scheme_find("int8", &buf), 64, &err), VQ_E_RECIPE);
+    vq_scheme mixed = *vq_scheme_find("mxfp8", &buf);
+    mixed.weight = vq_scheme_find("int4-g32-asym", &buf)->weight;
+    assert_int_equal(arc->applies(NULL, &mixed, 64, &err), VQ_OK);
+    mixed.act.zero = VQ_ZERO_INT;
+    assert_int_equal(arc->applies(NULL, &mixed, 64, &err), VQ_E_RECIPE);
+    mixed = *vq_scheme_find("mxfp8", &buf);
+    mixed.weight.group.cols = 16;
+    assert_int_equal(arc->applies(NULL, &mixed, 64, &err), VQ_E_RECIPE);
 }
 
-static int64_t count_with(const char *count, const char *granularity, const char *fraction, const vq_stats *s)
+static int64_t count_of(const char *scheme, const char *count, const char *granularity, const char *fraction, const vq_stats *s)
 {
     const vq_transform *arc = vq_transform_find("arc");
     vq_option_set options;
@@ -108,13 +147,19 @@ static int64_t count_with(const char *count, const char *granularity, const char
     assert_int_equal(vq_option_parse(&options, "count", count, &err), VQ_OK);
     assert_int_equal(vq_option_parse(&options, "granularity", granularity, &err), VQ_OK);
     assert_int_equal(vq_option_parse(&options, "max_fraction", fraction, &err), VQ_OK);
-    vq_transform_job job = {.options = &options, .stats = s, .arena = &arena};
+    vq_scheme buf;
+    vq_transform_job job = {.options = &options, .stats = s, .scheme = vq_scheme_find(scheme, &buf), .arena = &arena};
     assert_int_equal(arc->run(&job, &err), VQ_OK);
     if (job.map.s)
         assert_int_equal(job.map.order[s->k - 1], 0);
     else
         assert_null(job.map.order);
     return job.map.s;
+}
+
+static int64_t count_with(const char *count, const char *granularity, const char *fraction, const vq_stats *s)
+{
+    return count_of("nvfp4", count, granularity, fraction, s);
 }
 
 static void test_options(void **state)
@@ -126,6 +171,9 @@ static void test_options(void **state)
     assert_int_equal(count_with("official", "16", "1", &s), 128);
     assert_int_equal(count_with("paper", "16", "1", &s), 32);
     assert_int_equal(count_with("paper", "64", "1", &s), 64);
+    assert_int_equal(count_of("mxfp4", "paper", "16", "1", &s), 32); /* whole blocks */
+    assert_int_equal(count_of("mxfp4", "all", "16", "0.1", &s), 32);
+    assert_int_equal(count_of("mxfp4", "all", "64", "0.1", &s), 0);
     s.tail_count = 100 * 576;
     assert_int_equal(count_with("official", "16", "1", &s), 576);
     assert_int_equal(count_with("official", "16", "0.25", &s), 144);
@@ -144,9 +192,13 @@ static void test_registry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_order, setup, teardown),   cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_augment, setup, teardown), cmocka_unit_test_setup_teardown(test_applies, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_options, setup, teardown), cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_augment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_applies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_augment_formats, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

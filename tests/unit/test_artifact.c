@@ -99,6 +99,31 @@ static bool round_trip(scratch *s, vq_format f, const vq_scheme *scheme, int64_t
     return status == VQ_OK;
 }
 
+/* Integer groups may have negative scales in the vq format, in float and in coded types; nowhere else. */
+static void negative_scales(void **state)
+{
+    scratch *s = *state;
+    for (int i = 0; i < 3; i++) {
+        made m;
+        vq_checkpoint c;
+        vq_scheme buf, scheme = *vq_scheme_find("int4-g32", &buf);
+        if (i == 1) scheme.weight.scale = VQ_SCALE_E4M3;
+        made_init(&m, i == 2 ? VQ_FORMAT_CT : VQ_FORMAT_VQ);
+        OK(&m, made_module(&m, "a", &scheme, 2, 64, 0));
+        m.q[0].scale[1] = -0.3125F;
+        m.q[0].scale[2] = -0.00390625F; /* subnormal in e4m3 */
+        if (i == 2) {
+            assert_int_equal(made_tensors(&m, s->dir), VQ_E_NUMERIC);
+        } else {
+            OK(&m, made_write(&m, s->dir));
+            OK(&m, vq_checkpoint_open(&c, s->dir, &m.arena, &m.err));
+            same_module(&m, &c, 0);
+            vq_checkpoint_close(&c);
+        }
+        vq_arena_done(&m.arena);
+    }
+}
+
 /* The first column count from k on that the scheme's blocks divide. */
 static int64_t columns(const vq_scheme *s, int64_t k)
 {
@@ -134,6 +159,10 @@ static void augmented(void **state)
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 96, 32));
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 64, 64)); /* packed rows as wide as the dense ones */
     assert_false(round_trip(*state, VQ_FORMAT_CT, nvfp4, 9, 96, 32));
+    vq_scheme s = *vq_scheme_find("mxfp8", NULL);
+    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 64));
+    s.weight = vq_scheme_find("int4-g32-asym", NULL)->weight;
+    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 32));
 }
 
 /* Rotated inputs, alone and before the gather of ARC: the config holds the block, compressed-tensors has no place for it. */
@@ -293,6 +322,9 @@ static void unwritable(void **state)
     OK(&m, made_module(&m, "a", vq_scheme_find("nvfp4", NULL), 2, 32, 0));
     m.q[0].scale[1] = 1.03f;
     assert_int_equal(made_tensors(&m, s->dir), VQ_E_NUMERIC);
+    m.q[0].scale[1] = -1;
+    assert_int_equal(made_tensors(&m, s->dir), VQ_E_NUMERIC);
+    assert_non_null(strstr(m.err.text, "negative"));
     m.q[0].scale[1] = 1;
     m.extra[0].act_super.value = 0;
     assert_int_equal(made_tensors(&m, s->dir), VQ_E_RECIPE);
@@ -318,8 +350,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-        T(presets),    T(augmented),       T(rotated),  T(single_numbers), T(own_weights_do_not_look_dense),
-        T(one_scheme), T(several_schemes), T(refusals), T(unwritable),     T(conventions),
+        T(presets),  T(augmented),  T(rotated),     T(single_numbers),  T(own_weights_do_not_look_dense), T(one_scheme), T(several_schemes),
+        T(refusals), T(unwritable), T(conventions), T(negative_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

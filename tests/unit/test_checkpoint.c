@@ -334,6 +334,27 @@ static void own_config_against_tensors(void **state)
     }
 }
 
+/* Residuals come by whole blocks of the scheme, and only where weight and input have the same. */
+static void arc_by_32(json_t *q)
+{
+    json_object_set_new(up(q), "arc", json_pack("{s:i}", "s", 16));
+}
+
+static void residuals_need_their_blocks(void **state)
+{
+    static const struct {
+        const char *scheme, *says;
+    } cases[] = {{"mxfp4", "blocks of 32"}, {"int4-g32", "blocks of the same width"}, {"fp8-block", "blocks of the same width"}};
+    scratch *s = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        made m;
+        make(&m, s, VQ_FORMAT_VQ, cases[i].scheme);
+        edit_config(s, arc_by_32);
+        expect_refusal(s, &m, cases[i].says);
+        vq_arena_done(&m.arena);
+    }
+}
+
 static void orders_are_checked(void **state)
 {
     static const int32_t wrong[] = {-1, 96, 7 /* twice */};
@@ -500,6 +521,7 @@ int main(void)
         T(config_against_tensors),
         T(own_config_against_tensors),
         T(orders_are_checked),
+        T(residuals_need_their_blocks),
         T(precedence),
         T(strays),
         T(hostile_numbers),

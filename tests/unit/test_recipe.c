@@ -75,8 +75,9 @@ static const char full[] =
     "passes:\n"
     "  - {do: arc, count: paper, max_fraction: 0.25, fold: true}\n"
     "  - {do: round, method: mse}\n"
+    "  - {do: tune, steps: 7}\n"
     "output: {format: compressed-tensors, runtime: vllm, shard: 2MiB}\n"
-    "checks: {min_sqnr_db: 12.5, finite: error}\n";
+    "checks: {min_sqnr_db: 12.5, finite: error, function: warn}\n";
 
 static void test_values(void **state)
 {
@@ -92,17 +93,20 @@ static void test_values(void **state)
     assert_int_equal(recipe.calib.seed, 5);
     assert_true(recipe.calib.random);
     assert_true(recipe.calib.propagate_quantized);
-    assert_int_equal(recipe.npasses, 2);
+    assert_int_equal(recipe.npasses, 3);
     assert_string_equal(recipe.passes[0].name, "arc");
     assert_string_equal(vq_option_get(&recipe.passes[0].options, "count")->s, "paper");
     assert_true(vq_option_get(&recipe.passes[0].options, "fold")->b);
     assert_int_equal(vq_option_get(&recipe.passes[0].options, "width")->i, 3);
     assert_true(recipe.passes[1].round);
+    assert_true(recipe.passes[2].finish && !recipe.passes[1].finish && !recipe.passes[0].finish);
+    assert_int_equal(vq_option_get(&recipe.passes[2].options, "steps")->i, 7);
     assert_string_equal(recipe.passes[1].name, "mse");
     assert_string_equal(recipe.format, "compressed-tensors");
     assert_string_equal(recipe.runtime, "vllm");
     assert_int_equal(recipe.shard, 2 << 20);
     assert_float_equal(recipe.min_sqnr_db, 12.5, 0);
+    assert_int_equal(recipe.function, VQ_SEVERITY_WARN);
 }
 
 static void test_rules(void **state)
@@ -200,8 +204,14 @@ static void test_mistakes(void **state)
         {HEAD "schemes: {x: int4-g64}\n" RULES TAIL, "f.yaml:3:11: scheme \"x\" is used by no rule"},
         {HEAD "schemes: {nvfp4: int4-g64}\n" RULES TAIL, "f.yaml:3:11: \"nvfp4\" is a preset with another meaning; choose another name"},
         {HEAD "schemes: {keep: int4-g64}\n" RULES TAIL, "f.yaml:3:11: \"keep\" is not free as a name"},
-        {HEAD RULES "passes: []\noutput: {format: vq}\n", "f.yaml:4:9: passes must be a list that ends with {do: round, method: ...}"},
-        {HEAD RULES "passes: [{do: arc}]\noutput: {format: vq}\n", "f.yaml:4:10: the pass \"round\" comes last, and only once"},
+        {HEAD RULES "passes: []\noutput: {format: vq}\n", "f.yaml:4:9: passes must be a list with {do: round, method: ...}"},
+        {HEAD RULES "passes: [{do: arc}]\noutput: {format: vq}\n", "f.yaml:4:10: the passes end without {do: round, method: ...}"},
+        {HEAD RULES "passes: [{do: round, method: rtn}, {do: arc}]\noutput: {format: vq}\n",
+         "f.yaml:4:36: the pass \"arc\" comes before the pass \"round\""},
+        {HEAD RULES "passes: [{do: tune}, {do: round, method: rtn}]\noutput: {format: vq}\n",
+         "f.yaml:4:10: the pass \"tune\" comes after the pass \"round\""},
+        {HEAD RULES "passes: [{do: round, method: rtn}, {do: round, method: mse}]\noutput: {format: vq}\n",
+         "f.yaml:4:36: the pass \"round\" comes only once"},
         {HEAD RULES "passes: [{do: arc}, {do: arc}]\noutput: {format: vq}\n", "f.yaml:4:21: the pass \"arc\" is given twice"},
         {HEAD RULES "passes: [{do: arx}]\noutput: {format: vq}\n", "f.yaml:4:15: unknown pass \"arx\"; did you mean \"arc\"?"},
         {HEAD RULES "passes: [{do: round}]\noutput: {format: vq}\n", "f.yaml:4:10: the pass \"round\" needs the key \"method\""},

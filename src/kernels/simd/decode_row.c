@@ -1,8 +1,6 @@
 /* decode_row.c -- vq_decode_at for a row: value of the code, less the zero point, times the group's scale. */
 #include "kernels/simd/grid_lanes.h"
 
-typedef vf (*decoder)(const grid_lanes *l, vi code);
-
 static inline vi load_codes(const uint8_t *codes, size_t n)
 {
     vu8 c = {0};

@@ -1,25 +1,6 @@
 /* encode_row.c -- vq_encode_at for a row: divide by the group's scale, add its zero point, round to the grid. */
 #include "kernels/simd/grid_lanes.h"
 
-typedef vi (*encoder)(const grid_lanes *l, vf x, vf scale, vf zero);
-
-static inline vi encode_int_at(const grid_lanes *l, vf x, vf scale, vf zero)
-{
-    vf t = x / scale;
-    if (l->round_bf16) t = vf_round_bf16(t);
-    t += zero;
-    if (l->round_bf16) t = vf_round_bf16(t);
-    return encode_int_lanes(l, t);
-}
-
-static inline vi encode_float_at(const grid_lanes *l, vf x, vf scale, vf zero)
-{
-    (void)zero;
-    vf t = x / scale;
-    if (l->round_bf16) t = vf_round_bf16(t);
-    return encode_float_lanes(l, t + 0.0F); /* -0 becomes +0 */
-}
-
 static inline void store_codes(uint8_t *codes, size_t n, vi code)
 {
     const vu8 c = vu8_of(code);
@@ -65,14 +46,6 @@ static inline void encode_groups_16(const grid_lanes *l, encoder encode, const r
         encode_group(l, encode, r->x + i, 16, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F, r->codes + i);
 }
 
-/* Rounding of steps to f16, and ModelOpt's ties toward zero in e2m1 with e8m0 scales, are left to the scalar definition. */
-static bool is_vectorised(const vq_num *num)
-{
-    const bool f16_steps = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_F16;
-    const bool low_ties = num->compat == VQ_COMPAT_MODELOPT && num->scale == VQ_SCALE_E8M0 && num->grid.bits == 4;
-    return grid_is_plain(&num->grid) && !f16_steps && !low_ties;
-}
-
 static void encode_scalar(const vq_num *num, const row *r)
 {
     for (size_t i = 0; i < r->n; i++) {
@@ -84,13 +57,11 @@ static void encode_scalar(const vq_num *num, const row *r)
 void VQ_FN(encode_row)(const vq_num *num, const float *x, size_t n, size_t block, const float *scale, const int16_t *zero, uint8_t *codes)
 {
     const row r = {x, n, block, scale, zero, codes};
-    if (!is_vectorised(num)) {
+    if (!encode_is_vectorised(num)) {
         encode_scalar(num, &r);
         return;
     }
-    grid_lanes l = grid_lanes_of(&num->grid);
-    l.round_bf16 = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_BF16;
-    if (num->range == VQ_RANGE_NARROW && l.sign) l.lo = -l.hi;
+    const grid_lanes l = grid_lanes_of_num(num);
     if (num->grid.kind == VQ_GRID_INT)
         encode_groups(&l, encode_int_at, &r);
     else if (block == 16 && n % 16 == 0)

@@ -88,4 +88,44 @@ static inline vf decode_float_lanes(const grid_lanes *l, vi code)
     return (vf)(v | negative);
 }
 
+/* grid_lanes_of_num -- the same with what vq_encode_at does beyond the grid: narrow ranges, steps rounded to bf16. */
+static inline grid_lanes grid_lanes_of_num(const vq_num *num)
+{
+    grid_lanes l = grid_lanes_of(&num->grid);
+    l.round_bf16 = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_BF16;
+    if (num->range == VQ_RANGE_NARROW && l.sign) l.lo = -l.hi;
+    return l;
+}
+
+/* Rounding of steps to f16, and ModelOpt's ties toward zero in e2m1 with e8m0 scales, are left to the scalar definition. */
+static inline bool encode_is_vectorised(const vq_num *num)
+{
+    const bool f16_steps = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_F16;
+    const bool low_ties = num->compat == VQ_COMPAT_MODELOPT && num->scale == VQ_SCALE_E8M0 && num->grid.bits == 4;
+    return grid_is_plain(&num->grid) && !f16_steps && !low_ties;
+}
+
+/* One vector of a group: vq_encode_at. */
+typedef vi (*encoder)(const grid_lanes *l, vf x, vf scale, vf zero);
+
+static inline vi encode_int_at(const grid_lanes *l, vf x, vf scale, vf zero)
+{
+    vf t = x / scale;
+    if (l->round_bf16) t = vf_round_bf16(t);
+    t += zero;
+    if (l->round_bf16) t = vf_round_bf16(t);
+    return encode_int_lanes(l, t);
+}
+
+static inline vi encode_float_at(const grid_lanes *l, vf x, vf scale, vf zero)
+{
+    (void)zero;
+    vf t = x / scale;
+    if (l->round_bf16) t = vf_round_bf16(t);
+    return encode_float_lanes(l, t + 0.0F); /* -0 becomes +0 */
+}
+
+/* And back: vq_decode without zero point and scale. */
+typedef vf (*decoder)(const grid_lanes *l, vi code);
+
 #endif

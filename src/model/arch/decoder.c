@@ -6,7 +6,7 @@
 enum { NODES_PER_BLOCK = 17, NODES_OUTSIDE = 3 };
 
 /* Sizes that no such model reaches: a lying config must not make us allocate gigabytes for names. */
-enum { MAX_LAYERS = 4096, MAX_HEAD_DIM = 8192 };
+enum { MAX_LAYERS = 4096 };
 
 typedef struct builder {
     const vq_arch_config *config;
@@ -132,7 +132,7 @@ static vq_status check_sizes(const vq_arch_config *c, vq_err *e)
         int64_t value, max;
     } sizes[] = {{"hidden size", c->hidden, INT32_MAX},          {"intermediate size", c->ffn, INT32_MAX},
                  {"number of layers", c->layers, MAX_LAYERS},    {"number of heads", c->heads, INT32_MAX},
-                 {"number of key heads", c->kv_heads, c->heads}, {"head size", c->head_dim, MAX_HEAD_DIM},
+                 {"number of key heads", c->kv_heads, c->heads}, {"head size", c->head_dim, VQ_MAX_HEAD_DIM},
                  {"vocabulary size", c->vocab, INT32_MAX}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (sizes[i].value < 1 || sizes[i].value > sizes[i].max)

@@ -31,11 +31,12 @@ static int64_t slice_rows(const vq_linear *l)
  * away. */
 static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, float *out)
 {
+    const int64_t block = vq_arc_block(&l->scheme);
 #pragma omp parallel for schedule(static) if (rows * l->k_stored > VQ_PARALLEL_MIN)
     for (int64_t r = 0; r < rows; r++) {
         const float *from = stored + r * l->k_stored;
         float *to = out + r * l->k;
-        for (int64_t i = 0; i < l->k; i++) to[l->arc_order[i]] = from[vq_arc_column(i, l->k, l->arc_s)];
+        for (int64_t i = 0; i < l->k; i++) to[l->arc_order[i]] = from[vq_arc_column(i, l->k, l->arc_s, block)];
     }
 }
 

@@ -1,0 +1,178 @@
+/* calibrate_file.c -- vq calibrate: plan, samples, one sweep, and every layer into the file as soon as it is done. */
+#include <string.h>
+#include <time.h>
+
+#include "run/origin.h"
+
+#define BATCH_TOKENS 4096
+#define BATCH_TOKENS_BACK 2048          /* a backward pass keeps every value of a block */
+#define SPOOL_BYTES ((size_t)512 << 20) /* activations in memory without a limit; with one a quarter of it */
+#define SPOOL_SHARE 4
+
+typedef struct calibration_job {
+    vq_job *job;
+    const vq_calibrate_options *o;
+    vq_arena arena, scratch; /* of the run; of one block's work */
+    vq_recipe recipe;
+    vq_model model;
+    vq_plan plan;
+    vq_input_hash inputs;
+    vq_sample_set set;
+    vq_stats_origin origin;
+    vq_stats_writer *writer;
+    struct timespec started;
+} calibration_job;
+
+static vq_calib_options sweep_options(const vq_plan *p, unsigned needs, const char *spool_dir, const vq_job *job)
+{
+    const int64_t length = vq_sample_tokens(p), most = needs & VQ_NEED_GRADIENT ? BATCH_TOKENS_BACK : BATCH_TOKENS;
+    return (vq_calib_options){.needs = needs,
+                              .spool_path = spool_dir,
+                              .spool_bytes = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES,
+                              .batch_tokens = length < most ? most / length * length : length};
+}
+
+static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
+{
+    if (o->force || !vq_exists(o->out)) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE, "%s exists already; remove it, choose another name with -o, or replace it with --force", o->out);
+}
+
+static vq_status open_inputs(calibration_job *c, vq_err *e)
+{
+    const vq_calibrate_options *o = c->o;
+    VQ_TRY(vq_recipe_load(&c->recipe, o->recipe, o->sets, o->nsets, vq_run_passes(), &c->arena, e));
+    VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
+    vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
+    if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, c->job, &c->arena, e);
+    if (s == VQ_OK && !c->plan.needs)
+        s = vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs no statistics; vq quantize does without them", c->recipe.path);
+    if (s != VQ_OK) vq_model_close(&c->model);
+    return s;
+}
+
+static vq_status put_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
+{
+    calibration_job *c = ctx;
+    return vq_stats_put(c->writer, layer, stats, nstats, e);
+}
+
+static int groups_in(const vq_linear_group *groups, int n, int layer)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) count += groups[i].layer == layer;
+    return count;
+}
+
+static vq_status sweep_forward(calibration_job *c, vq_calib *calib, vq_err *e)
+{
+    vq_linear_group *groups;
+    int n;
+    VQ_TRY(vq_graph_groups(&c->model.graph, &c->arena, &groups, &n, e));
+    for (int layer = 0; layer < c->model.graph.layers; layer++) {
+        const vq_arena_mark mark = vq_arena_here(&c->arena);
+        const int count = groups_in(groups, n, layer);
+        vq_stats *stats = VQ_NEW(&c->arena, vq_stats, count, "statistics", e);
+        if (!stats) return e->status;
+        VQ_TRY(vq_calib_block(calib, layer, stats, count, &c->arena, e));
+        VQ_TRY(put_layer(c, layer, stats, count, e));
+        vq_arena_rewind(&c->arena, mark);
+    }
+    return vq_step(&c->job->watch, "calibrating", c->model.graph.layers, c->model.graph.layers, e);
+}
+
+static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_dir, vq_err *e)
+{
+    const vq_calib_options o = sweep_options(&c->plan, c->plan.needs, spool_dir, c->job);
+    const vq_samples *samples = &c->set.samples;
+    if (c->plan.needs & VQ_NEED_GRADIENT) {
+        const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
+        return vq_calib_gradients(x, samples, &o, c->origin.seed, c->model.graph.layers, &sink, &c->job->watch, &c->arena, e);
+    }
+    vq_calib *calib;
+    VQ_TRY(vq_calib_begin(&calib, x, samples, &o, &c->job->watch, &c->arena, e));
+    const vq_status s = sweep_forward(c, calib, e);
+    vq_calib_end(calib);
+    return s;
+}
+
+/* The folder that a file lies in. */
+static const char *folder_of(const char *path, vq_arena *a, vq_err *e)
+{
+    const int n = (int)(vq_base_name(path) - path);
+    return n ? vq_arena_text(a, e, "%.*s", n, path) : ".";
+}
+
+static vq_status gather(calibration_job *c, vq_err *e)
+{
+    const vq_exec x = vq_model_exec(&c->model, c->job, &c->scratch, false);
+    const char *dir = folder_of(c->o->out, &c->arena, e);
+    if (!dir) return e->status;
+    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, c->o->tokens, &x, c->job, &c->arena, e));
+    char model[VQ_SHA256_TEXT];
+    VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, e));
+    c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
+    VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0, c->model.graph.layers, &c->arena, e));
+    VQ_TRY(sweep(c, &x, dir, e));
+    return vq_stats_commit(c->writer, e);
+}
+
+static double seconds_since(const struct timespec *t0)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)(t.tv_sec - t0->tv_sec) + (double)(t.tv_nsec - t0->tv_nsec) * 1e-9;
+}
+
+static json_t *result_json(const calibration_job *c)
+{
+    char holds[128];
+    const vq_stats_origin *o = &c->origin;
+    return json_pack("{s:s, s:s, s:I, s:s, s:{s:s, s:s, s:I, s:I}, s:f, s:I}", "out", c->o->out, "holds",
+                     vq_stats_needs_text(o->needs, holds, sizeof holds), "layers", (json_int_t)c->model.graph.layers, "model", o->model,
+                     "calibration", "kind", c->set.kind, "sha256", c->set.sha256, "tokens", (json_int_t)(o->samples * o->seqlen), "seqlen",
+                     (json_int_t)o->seqlen, "seconds", seconds_since(&c->started), "peak_bytes", (json_int_t)c->job->budget.peak);
+}
+
+static vq_status run_opened(calibration_job *c, json_t **result, vq_err *e)
+{
+    VQ_TRY(vq_input_hash_begin(&c->inputs, &c->model.checkpoint.weights, c->job->threads, &c->arena, e));
+    const vq_status s = gather(c, e);
+    vq_stats_drop(c->writer);
+    if (s == VQ_OK) *result = result_json(c);
+    vq_input_hash_end(&c->inputs);
+    return s;
+}
+
+vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e)
+{
+    calibration_job c = {.job = job, .o = o};
+    (void)clock_gettime(CLOCK_MONOTONIC, &c.started);
+    VQ_TRY(check_output(o, e));
+    vq_arena_init(&c.arena, &job->budget);
+    vq_arena_init(&c.scratch, &job->budget);
+    vq_status s = open_inputs(&c, e);
+    if (s == VQ_OK) {
+        s = run_opened(&c, result, e);
+        vq_model_close(&c.model);
+    }
+    vq_arena_done(&c.scratch);
+    vq_arena_done(&c.arena);
+    return s;
+}
+
+vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out, bool force, json_t **result, vq_err *e)
+{
+    const vq_calibrate_options o = {.out = out, .force = force};
+    vq_stats_origin merged;
+    char holds[128];
+    vq_arena a;
+    VQ_TRY(check_output(&o, e));
+    vq_arena_init(&a, &job->budget);
+    const vq_status s = vq_stats_merge(files, n, out, &merged, &a, e);
+    vq_arena_done(&a);
+    if (s == VQ_OK)
+        *result = json_pack("{s:s, s:s, s:i, s:I, s:I}", "out", out, "holds", vq_stats_needs_text(merged.needs, holds, sizeof holds),
+                            "files", n, "samples", (json_int_t)merged.samples, "seqlen", (json_int_t)merged.seqlen);
+    return s;
+}

@@ -1,0 +1,117 @@
+/* model_passes.c -- statistics of the stream, the transforms of the whole model, and the check of each. */
+#include "run/model_passes.h"
+
+#include "run/function_check.h"
+
+enum { CHECK_TOKENS = 64 };
+
+bool vq_model_passes_any(const vq_plan *p)
+{
+    for (int i = 0; i < p->npasses; i++)
+        if (p->passes[i].transform->scope == VQ_SCOPE_MODEL) return true;
+    return false;
+}
+
+static vq_status check_order(const vq_plan *p, vq_err *e)
+{
+    const vq_transform *group = NULL;
+    for (int i = 0; i < p->npasses; i++) {
+        const vq_transform *t = p->passes[i].transform;
+        if (t->scope == VQ_SCOPE_GROUP) group = t;
+        if (t->scope == VQ_SCOPE_MODEL && group)
+            return vq_fail(e, VQ_E_RECIPE, "pass %s changes the whole model: put it before %s", t->name, group->name);
+        if (t == &vq_transform_ksort && p->format != VQ_FORMAT_VQ)
+            return vq_fail(e, VQ_E_RECIPE,
+                           "pass %s needs rope to know the order of channels, which only format vq stores: set output.format: vq", t->name);
+    }
+    return VQ_OK;
+}
+
+static unsigned needs_of(const vq_plan *p)
+{
+    unsigned needs = 0;
+    for (int i = 0; i < p->npasses; i++) {
+        const vq_plan_pass *pass = &p->passes[i];
+        if (pass->transform->scope == VQ_SCOPE_MODEL && pass->transform->needs) needs |= pass->transform->needs(pass->options);
+    }
+    return needs;
+}
+
+static int groups_of_layer(const vq_linear_group *groups, int n, int layer)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) count += groups[i].layer == layer;
+    return count;
+}
+
+/* One block's statistics at a time: only the sums over the stream's channels stay. */
+static vq_status add_layer(vq_stream_stats *s, vq_calib *c, const vq_exec *base, int layer, const vq_linear_group *groups, int n,
+                           vq_arena *scratch, vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    const int count = groups_of_layer(groups, n, layer);
+    vq_stats *stats = VQ_NEW(scratch, vq_stats, count, "statistics", e);
+    vq_status status = stats ? vq_calib_block(c, layer, stats, count, scratch, e) : VQ_E_LIMIT;
+    if (status == VQ_OK) status = vq_stream_stats_add(s, base->graph, layer, stats, count, scratch, e);
+    vq_arena_rewind(scratch, mark);
+    return status;
+}
+
+static vq_status sweep_stream(vq_stream_stats *s, unsigned needs, const vq_exec *base, const vq_samples *samples,
+                              const vq_calib_options *sweep, const vq_watch *w, vq_arena *scratch, vq_err *e)
+{
+    vq_calib_options o = *sweep;
+    vq_calib *c = NULL;
+    vq_linear_group *groups;
+    int n;
+    vq_arena work; /* the sweep's own: its memory must not be given back between blocks */
+    o.needs = needs;
+    VQ_TRY(vq_graph_groups(base->graph, scratch, &groups, &n, e));
+    vq_arena_init(&work, scratch->budget);
+    vq_status status = vq_calib_begin(&c, base, samples, &o, w, &work, e);
+    for (int layer = 0; status == VQ_OK && layer < base->graph->layers; layer++) {
+        status = add_layer(s, c, base, layer, groups, n, scratch, e);
+        if (status == VQ_OK) status = vq_step(w, "ordering", layer + 1, base->graph->layers, e);
+    }
+    vq_calib_end(c);
+    vq_arena_done(&work);
+    return status;
+}
+
+/* Any tokens do: an exact transform keeps the logits of all of them. */
+static vq_status check_function(const vq_model_edits *m, const vq_plan *p, const vq_exec *base, const char *pass, const vq_watch *w,
+                                vq_err *e)
+{
+    int32_t ids[CHECK_TOKENS];
+    double distance;
+    const vq_edited d = {&m->graph, base->source, base->kernels, &m->edits};
+    for (int64_t i = 0; i < CHECK_TOKENS; i++) ids[i] = (int32_t)((7919 * i * i + 31) % base->graph->vocab);
+    VQ_TRY(vq_function_model(base, &d, ids, 2, CHECK_TOKENS / 2, &distance, e));
+    return vq_function_judge(pass, distance, p->recipe->function == VQ_SEVERITY_ERROR, w, e);
+}
+
+static vq_status run_passes(vq_model_edits *m, const vq_plan *p, const vq_exec *base, const vq_stream_stats *stream, const vq_watch *w,
+                            vq_arena *scratch, vq_err *e)
+{
+    for (int i = 0; i < p->npasses; i++) {
+        const vq_plan_pass *pass = &p->passes[i];
+        if (pass->transform->scope != VQ_SCOPE_MODEL) continue;
+        VQ_TRY(vq_model_edits_pass(m, pass->transform, pass->options, base->source, base->kernels, stream, scratch, e));
+        VQ_TRY(check_function(m, p, base, pass->transform->name, w, e));
+    }
+    return VQ_OK;
+}
+
+vq_status vq_model_passes_run(vq_model_edits *m, const vq_plan *p, const vq_exec *base, const vq_samples *samples,
+                              const vq_calib_options *sweep, const vq_watch *w, vq_arena *scratch, vq_err *e)
+{
+    VQ_TRY(check_order(p, e));
+    const unsigned needs = needs_of(p);
+    vq_stream_stats stream = {.arena = m->edits.arena};
+    if (needs && !samples) return vq_fail(e, VQ_E_BUG, "a pass needs statistics of the stream and there are no samples");
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    vq_status s = needs ? sweep_stream(&stream, needs, base, samples, sweep, w, scratch, e) : VQ_OK;
+    if (s == VQ_OK) s = run_passes(m, p, base, &stream, w, scratch, e);
+    vq_arena_rewind(scratch, mark);
+    return s;
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Statistics files: made, merged, inspected; same bytes for every thread count; nothing left after a failure.
+. "$2/tests/cli/check.bash"
+need_model
+
+cp "$tiny"/test.txt text.txt
+head -c 20000 text.txt >first.txt
+tail -c +20001 text.txt | head -c 20000 >second.txt
+recipe() {
+    cat <<END
+vq: 1
+name: $1
+about: "a recipe of the tests"
+source: "tests"
+calib: {data: required, samples: 4, seqlen: 64, seed: 5}
+rules:
+  - {match: {name: ["*"]}, use: nvfp4a16}
+  - {match: {role: [embed, lm_head, norm]}, use: keep}
+passes:
+  - {do: round, method: $2}
+output: {format: compressed-tensors}
+END
+}
+recipe plain rtn >plain.yaml
+recipe hessian 'gptq, curvature: input' >hessian.yaml
+recipe both 'gptq, curvature: kronecker' >both.yaml
+
+run 0 calibrate "$tiny" -r both.yaml --data first.txt -o one.vqs --threads 1
+out_has '^  output +one.vqs$'
+out_has '^  holds +.*fisher,output$'
+out_has '^  calibrated on +text, 256 tokens$'
+err_has '^next: vq inspect one.vqs$'
+run 0 calibrate "$tiny" -r both.yaml --data first.txt -o three.vqs --threads 3
+cmp -s one.vqs three.vqs || fail "bytes depend on the number of threads"
+run 0 calibrate "$tiny"/model.safetensors -r both.yaml --data first.txt -o named.vqs
+cmp -s one.vqs named.vqs || fail "bytes depend on how the model is named"
+run 0 calibrate "$tiny" -r both.yaml --data first.txt -o seeded.vqs --seed 6
+cmp -s one.vqs seeded.vqs && fail "--seed changes nothing"
+run 0 calibrate "$tiny" -r hessian.yaml --data first.txt -o h1.vqs
+run 0 calibrate "$tiny" -r hessian.yaml --data second.txt -o h2.vqs --json
+one_object
+out_has '"out":"h2.vqs","holds":"[a-z,]*hessian"'
+
+run 0 inspect one.vqs
+out_has '^  kind +statistics$'
+out_has '^  samples +4$'
+out_has '^  seed +5$'
+out_has 'model.layers.3.mlp.down_proj +256 +256'
+out_has 'model.layers.0.self_attn.k_proj +[0-9.e+]+ +[0-9.e+-]+'
+run 0 inspect h1.vqs --json
+one_object
+out_has '"trace":[0-9.e+]+,"diag_min":'
+
+run 0 calibrate --merge h1.vqs h2.vqs -o all.vqs
+out_has '^  merged +2 files, 8 samples of 64 tokens$'
+run 0 inspect all.vqs
+out_has 'model.layers.0.self_attn.q_proj +128 +512'
+run 0 calibrate --merge h2.vqs h1.vqs -o all.vqs --force
+
+refuse 2 'all.vqs exists already' calibrate --merge h1.vqs h2.vqs -o all.vqs
+refuse 2 'one.vqs exists already' calibrate "$tiny" -r both.yaml --data first.txt -o one.vqs
+refuse 3 'same data' calibrate --merge h1.vqs h1.vqs -o twice.vqs
+refuse 3 'holds no hessian|holds no .*hessian' calibrate --merge h1.vqs one.vqs -o mixed.vqs
+refuse 2 'two statistics files' calibrate --merge h1.vqs -o alone.vqs
+refuse 2 'takes no recipe' calibrate --merge h1.vqs h2.vqs -r both.yaml -o wrong.vqs
+refuse 2 'one argument too many' calibrate "$tiny" h1.vqs -r both.yaml -o wrong.vqs
+refuse 2 'no output' calibrate "$tiny" -r both.yaml --data first.txt
+refuse 2 'no recipe' calibrate "$tiny" -o none.vqs
+refuse 2 'needs no statistics' calibrate "$tiny" -r plain.yaml --data first.txt -o none.vqs
+refuse 2 'needs calibration text' calibrate "$tiny" -r both.yaml -o none.vqs
+refuse 3 'samples of 64' calibrate "$tiny" -r both.yaml --data plain.yaml --set calib.samples=900 -o none.vqs
+refuse 5 'none.vqs' calibrate "$tiny" -r both.yaml --data first.txt -o no/such/none.vqs
+refuse 3 'no-such' calibrate --merge no-such.vqs h1.vqs -o none.vqs
+
+head -c 30000 h1.vqs >short.vqs
+refuse 3 'short.vqs > .*truncated' inspect short.vqs
+cp h1.vqs flipped.vqs
+poke flipped.vqs $(($(wc -c <flipped.vqs) - 5)) '\x55'
+refuse 3 'flipped.vqs > its digest .* damaged' inspect flipped.vqs
+refuse 3 'flipped.vqs > ' calibrate --merge flipped.vqs h2.vqs -o none.vqs
+
+# A limit on the size of files stands in for a full disk.
+(
+    ulimit -f 100
+    "$vq" calibrate "$tiny" -r hessian.yaml --data first.txt -o full.vqs >out 2>err
+    echo $? >code
+)
+last_args="calibrate with a full disk"
+[ "$(cat code)" = 4 ] || fail "exit code $(cat code), not 4"
+err_has 'no space'
+for left in none twice mixed alone wrong full; do absent $left.vqs; done
+end_checks

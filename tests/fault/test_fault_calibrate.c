@@ -1,0 +1,121 @@
+/* test_fault_calibrate.c -- statistics whose n-th request for memory fails, for n = 1, 2, 3 ... until the command passes: each failure says
+ * that memory ran out, nothing leaks (sanitizers look), and no file is left. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "run/run.h"
+#include "scratch.h"
+
+#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
+
+static const char recipe_text[] =
+    "vq: 1\nname: k\nabout: \"test\"\nsource: \"test\"\ncalib: {data: required, samples: 1, seqlen: 32}\n"
+    "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {role: [embed, lm_head, norm]}, use: keep}\n"
+    "passes:\n  - {do: round, method: gptq, curvature: kronecker}\noutput: {format: compressed-tensors}\n";
+
+/* Paths of the folder, beside scratch_path's one. */
+typedef struct paths {
+    char recipe[400], one[400], two[400], out[400];
+} paths;
+
+typedef vq_status (*command)(vq_job *job, const paths *p, json_t **result, vq_err *e);
+
+static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, const char *out, json_t **result, vq_err *e)
+{
+    const char *const sets[] = {seqlen};
+    const vq_calibrate_options o = {.model = TINY, .recipe = p->recipe, .data = TINY "/test.txt", .out = out, .sets = sets, .nsets = 1};
+    return vq_run_calibrate(job, &o, result, e);
+}
+
+static vq_status calibrate(vq_job *job, const paths *p, json_t **result, vq_err *e)
+{
+    return calibrate_to(job, p, "calib.seqlen=32", p->out, result, e);
+}
+
+static vq_status merge(vq_job *job, const paths *p, json_t **result, vq_err *e)
+{
+    const char *const files[] = {p->one, p->two};
+    return vq_run_merge_stats(job, files, 2, p->out, false, result, e);
+}
+
+static vq_status inspect(vq_job *job, const paths *p, json_t **result, vq_err *e)
+{
+    return vq_run_inspect(job, p->one, result, e);
+}
+
+static vq_job job_new(size_t fail_in)
+{
+    vq_job job = {.threads = 1, .budget = {.fail_in = fail_in}};
+    assert_int_equal(vq_kernels_select(&job.kernels, NULL, false, NULL), VQ_OK);
+    return job;
+}
+
+static paths paths_in(const scratch *s)
+{
+    paths p;
+    snprintf(p.recipe, sizeof p.recipe, "%s/k.yaml", s->dir);
+    snprintf(p.one, sizeof p.one, "%s/one.vqs", s->dir);
+    snprintf(p.two, sizeof p.two, "%s/two.vqs", s->dir);
+    snprintf(p.out, sizeof p.out, "%s/out.vqs", s->dir);
+    return p;
+}
+
+/* Every request of the first hundred, then ever larger steps: the later ones repeat what was done for other tensors. */
+static void fail_each(scratch *s, command run)
+{
+    const paths p = paths_in(s);
+    vq_status status = VQ_E_LIMIT;
+    size_t runs = 0;
+    for (size_t n = 1; status != VQ_OK; n += n < 100 ? 1 : n / 25, runs++) {
+        vq_err e = {0};
+        vq_job job = job_new(n);
+        json_t *result = NULL;
+        status = run(&job, &p, &result, &e);
+        json_decref(result);
+        if (status != VQ_OK && status != VQ_E_LIMIT) fail_msg("request %zu: status %d: %s", n, (int)status, e.text);
+        if (status != VQ_OK && (vq_exists(p.out) || vq_exists(scratch_path(s, "out.vqs.part")))) fail_msg("request %zu: a file is left", n);
+        if (job.budget.used) fail_msg("request %zu: %zu bytes are still held", n, job.budget.used);
+    }
+    assert_true(runs > 10);
+    (void)remove(p.out);
+}
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0) return -1;
+    const paths p = paths_in(*state);
+    scratch_text(*state, "k.yaml", recipe_text);
+    vq_job job = job_new(0);
+    vq_err e = {0};
+    json_t *one = NULL, *two = NULL;
+    vq_status s = calibrate_to(&job, &p, "calib.select=first", p.one, &one, &e);
+    if (s == VQ_OK) s = calibrate_to(&job, &p, "calib.select=random", p.two, &two, &e);
+    json_decref(one);
+    json_decref(two);
+    if (s != VQ_OK) fprintf(stderr, "%s\n", e.text);
+    return s == VQ_OK ? 0 : -1;
+}
+
+static void test_calibrate(void **state)
+{
+    fail_each(*state, calibrate);
+}
+
+static void test_merge(void **state)
+{
+    fail_each(*state, merge);
+}
+
+static void test_inspect(void **state)
+{
+    fail_each(*state, inspect);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calibrate), cmocka_unit_test(test_merge), cmocka_unit_test(test_inspect)};
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
