@@ -61,7 +61,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
-/* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes. */
+/* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes, and what the rounder takes. */
 uint64_t vq_plan_round_bytes(const vq_plan *p);
 /* vq_plan_peak -- anonymous memory that the run will hold at most, bytes: one weight in f32, its codes and packed bytes; one block of
  * calibration. */

@@ -16,19 +16,22 @@ vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_
     };
 }
 
-static uint64_t weight_peak(const vq_plan_weight *w)
+static uint64_t weight_peak(const vq_plan *p, const vq_plan_weight *w)
 {
     const uint64_t elements = (uint64_t)w->tensor->shape[0] * (uint64_t)w->tensor->shape[1];
     if (!w->quantized) return 0;
     const uint64_t code = w->scheme.weight.grid.bits > 8 ? 2 : 1;
-    return elements * (4 + 2 * code) + elements * 3 / 2; /* f32, codes (twice with ARC), packed and scales */
+    const uint64_t rounder = p->rounder->scratch_bytes
+                                 ? p->rounder->scratch_bytes(p->round_options, &w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1])
+                                 : 0;
+    return elements * (4 + 2 * code) + elements * 3 / 2 + rounder; /* f32, codes (twice with ARC), packed and scales */
 }
 
 uint64_t vq_plan_round_bytes(const vq_plan *p)
 {
     uint64_t peak = 0;
     for (int i = 0; i < p->nweights; i++) {
-        const uint64_t bytes = weight_peak(&p->weights[i]);
+        const uint64_t bytes = weight_peak(p, &p->weights[i]);
         if (bytes > peak) peak = bytes;
     }
     return peak;
