@@ -2,11 +2,11 @@
 #include "formats/chat_template.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/file.h"
 #include "formats/jinja.h"
 #include "formats/json_walk.h"
+#include "formats/utf8.h"
 
 #define CONFIG_MAX ((size_t)8 << 20)
 
@@ -15,17 +15,6 @@ struct vq_chat_template {
     vq_jnode *body;
     vq_jbinding *names; /* special tokens */
 };
-
-static vq_status check_utf8(const char *text, size_t n, vq_err *e)
-{
-    int32_t c;
-    for (size_t at = 0; at < n;) {
-        const utf8proc_ssize_t step = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(n - at), &c);
-        if (step < 1) return vq_fail(e, VQ_E_INPUT, "the template is not UTF-8 at byte %zu", at);
-        at += (size_t)step;
-    }
-    return VQ_OK;
-}
 
 static vq_status bind_name(vq_chat_template *t, const char *name, const char *text, vq_arena *a, vq_err *e)
 {
@@ -60,7 +49,7 @@ vq_status vq_chat_template_parse(vq_chat_template **t, const vq_chat_source *s, 
     *t = VQ_NEW(a, vq_chat_template, 1, "chat template", e);
     if (!*t) return VQ_E_LIMIT;
     (*t)->path = "chat template";
-    VQ_TRY(check_utf8(s->text, s->len, e));
+    VQ_TRY(vq_utf8_check(s->text, s->len, "the template", e));
     VQ_TRY(vq_jlex(s->text, s->len, a, &tokens, e));
     VQ_TRY(vq_jparse(tokens, a, &(*t)->body, e));
     return bind_names(*t, s->names, a, e);

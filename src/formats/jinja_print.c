@@ -110,6 +110,7 @@ static vq_status put_map(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v)
 
 static vq_status put_repr(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v)
 {
+    if (v->kind == VQ_J_UNDEFINED) return put_text(x, b, "Undefined");
     return v->kind == VQ_J_STRING ? put_repr_text(x, b, v) : vq_jprint(x, b, v);
 }
 

@@ -84,7 +84,8 @@ static const vq_jbuiltin tests[] = {
     {"false", is_false, {NULL}, 0},       {"even", is_even, {NULL}, 0},
     {"odd", is_odd, {NULL}, 0},           {"divisibleby", is_divisible, {"num"}, 1},
     {"equalto", is_equal, {"other"}, 1},  {"eq", is_equal, {"other"}, 1},
-    {"ne", is_other, {"other"}, 1},       {"in", is_in, {"seq"}, 1},
+    {"==", is_equal, {"other"}, 1},       {"ne", is_other, {"other"}, 1},
+    {"!=", is_other, {"other"}, 1},       {"in", is_in, {"seq"}, 1},
 };
 
 const vq_jbuiltin *vq_jtest(const char *name)
