@@ -26,7 +26,9 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
         .out = a->out,
         .sets = a->sets.text,
         .nsets = a->sets.n,
+        .statistics = a->stats,
         .force = a->force,
+        .resume = a->resume,
         .tokens = a->tokens != NULL,
     };
     VQ_TRY(vq_run_quantize(&s->job, &o, result, e));

@@ -14,6 +14,8 @@ const vq_flag vq_flags[] = {
     {"out", 'o', VQ_FLAG_TEXT, WORKS, AT(out), "OUT", 0, 0, NULL, "output folder (default: named after model and recipe), or S.vqs"},
     {"set", 0, VQ_FLAG_LIST, RECIPES, AT(sets), "KEY=VALUE", 0, 0, NULL, "override one value of the recipe; may be repeated"},
     {"seed", 0, VQ_FLAG_INT, PLANS, AT(seed), "N", 0, INT64_MAX, "VQ_SEED", "seed of whatever is drawn: sets calib.seed"},
+    {"resume", 0, VQ_FLAG_SWITCH, VQ_CMD_QUANTIZE, AT(resume), NULL, 0, 0, NULL, "continue the stopped run of this output"},
+    {"stats", 0, VQ_FLAG_TEXT, VQ_CMD_QUANTIZE, AT(stats), "FILE.vqs", 0, 0, NULL, "statistics that vq calibrate made, instead of a sweep"},
     {"force", 'f', VQ_FLAG_SWITCH, WORKS, AT(force), NULL, 0, 0, NULL, "replace an output that exists"},
     {"against", 0, VQ_FLAG_TEXT, VQ_CMD_VERIFY, AT(against), "MODEL", 0, 0, NULL, "compare with the model it was made from"},
     {"ref", 0, VQ_FLAG_TEXT, VQ_CMD_EVAL, AT(ref), "MODEL", 0, 0, NULL, "second model: paired differences of loss, KL, top-1 agreement"},

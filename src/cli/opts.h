@@ -41,8 +41,8 @@ typedef struct vq_args {
     int noperands;
     bool merge;
     int64_t threads, mem_limit, seed, verbose, window, stride, max_windows;
-    const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *against, *ref, *completion;
-    bool json, quiet, force, bos, weights_only, help, man;
+    const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref, *completion;
+    bool json, quiet, force, resume, bos, weights_only, help, man;
     vq_text_list sets;
     vq_origin origin[64]; /* by row of vq_flags */
     char seed_set[40];    /* "calib.seed=N" */

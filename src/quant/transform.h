@@ -104,6 +104,10 @@ const vq_transform *vq_transform_at(int i);
  * are new, from the arena; the others are borrowed from `in`. test tests/unit/test_stats_map.c */
 vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *out, unsigned *lost, vq_arena *a, vq_err *e);
 
+/* vq_output_map -- c->output as it is after the linear's rows absorbed `map` of the input that they make: y' = gather(y / scale), rotated.
+ * VALUES: the channels of the first query head of each kv head count. New array from a. test tests/unit/test_stats_map.c */
+vq_status vq_output_map(vq_curvature *c, const vq_input_map *map, const vq_producer *p, vq_arena *a, vq_err *e);
+
 /* vq_arc_order -- ascending, stable order of absmax [k] into order [k]: outliers last. source arXiv 2601.07475, ARCQuant 347a6c8 utilize.py
  */
 vq_status vq_arc_order(const float *absmax, int64_t k, int32_t *order, vq_arena *scratch, vq_err *e);

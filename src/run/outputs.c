@@ -2,6 +2,7 @@
 #include "run/outputs.h"
 
 #include "run/manifest.h"
+#include "run/run_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,16 +48,30 @@ static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e
         name);
 }
 
-vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, vq_arena *a, vq_err *e)
+/* Work that is finished in part is not thrown away by a repeated command. */
+static vq_status open_work(const vq_outputs *o, bool resume, vq_arena *a, vq_err *e)
+{
+    const bool stopped = vq_run_state_exists(o->parts, a);
+    if (resume && !stopped) return vq_fail(e, VQ_E_RECIPE, "%s: there is no stopped run to resume; start without --resume", o->work);
+    if (resume) return VQ_OK;
+    if (stopped && !o->force)
+        return vq_fail(e, VQ_E_RECIPE, "%s holds a stopped run; continue it with --resume, or start anew with --force", o->work);
+    VQ_TRY(vq_remove_tree(o->work, e));
+    VQ_TRY(vq_make_dir(o->work, e));
+    return vq_make_dir(o->parts, e);
+}
+
+vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out, bool force, bool resume, vq_arena *a,
+                          vq_err *e)
 {
     char *name = out ? vq_arena_text(a, e, "%s", out) : default_name(model, recipe, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
     *o = (vq_outputs){.out = name, .force = force, .work = vq_arena_text(a, e, "%s.run", name)};
-    if (!o->work) return e->status;
+    o->parts = o->work ? vq_join(a, o->work, "work", e) : NULL;
+    if (!o->parts) return e->status;
     VQ_TRY(check_free(name, force, a, e));
-    VQ_TRY(vq_remove_tree(o->work, e));
-    return vq_make_dir(o->work, e);
+    return open_work(o, resume, a, e);
 }
 
 static vq_status copy_sidecars(const vq_outputs *o, const vq_plan *p, vq_arena *a, vq_err *e)
@@ -104,13 +119,16 @@ vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_mo
     return write_config(o, p, modules, nmodules, a, e);
 }
 
-vq_status vq_outputs_commit(const vq_outputs *o, vq_err *e)
+/* The finished parts go last: whoever pulls the plug before finds either a run to resume or the whole artifact. */
+vq_status vq_outputs_commit(const vq_outputs *o, vq_arena *a, vq_err *e)
 {
     if (o->force) VQ_TRY(vq_remove_tree(o->out, e));
-    return vq_rename(o->work, o->out, e);
+    VQ_TRY(vq_rename(o->work, o->out, e));
+    const char *parts = vq_join(a, o->out, "work", e);
+    return parts ? vq_remove_tree(parts, e) : e->status;
 }
 
-void vq_outputs_drop(const vq_outputs *o)
+void vq_outputs_drop(const vq_outputs *o, vq_arena *a)
 {
-    if (o->work) (void)vq_remove_tree(o->work, NULL);
+    if (o->work && !vq_run_state_exists(o->parts, a)) (void)vq_remove_tree(o->work, NULL);
 }

@@ -147,6 +147,13 @@ vq_status vq_overlay_quantized(vq_overlay *o, const vq_linear *l, const vq_qtens
     return put(o, &(vq_overlay_entry){.kind = ENTRY_QUANTIZED, .name = l->name, .linear = l, .q = q}, e);
 }
 
+const float *vq_overlay_values(const vq_overlay *o, int i, vq_tensor *t)
+{
+    if (o->entries[i].kind != ENTRY_DENSE) return NULL;
+    *t = o->entries[i].dense;
+    return t->data;
+}
+
 void vq_overlay_clear(vq_overlay *o)
 {
     o->count = 0;

@@ -26,6 +26,8 @@ vq_status vq_overlay_hadamard(vq_overlay *o, const char *module, int64_t block, 
 /* vq_overlay_quantized -- the linear is l, its rows are those of q (canonical, augmented for ARC as it will be stored); both borrowed. A
  * ".bias" replaced by vq_overlay_dense is seen here too. */
 vq_status vq_overlay_quantized(vq_overlay *o, const vq_linear *l, const vq_qtensor *q, vq_err *e);
+/* vq_overlay_values -- the i-th entry's f32 values, its name and shape in t; NULL when it replaces no dense tensor. */
+const float *vq_overlay_values(const vq_overlay *o, int i, vq_tensor *t);
 /* vq_overlay_clear -- nothing is replaced any more. */
 void vq_overlay_clear(vq_overlay *o);
 

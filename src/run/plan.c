@@ -93,10 +93,9 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
 {
     bool *used = VQ_NEW(a, bool, p->recipe->nrules, "rules", e);
     if (!used) return e->status;
-    int quantized = 0;
     for (int i = 0; i < p->nweights; i++) {
         VQ_TRY(decide(p, &p->weights[i], used, e));
-        quantized += p->weights[i].quantized;
+        p->nquantized += p->weights[i].quantized;
     }
     for (int i = 0; i < p->recipe->nrules; i++) {
         const vq_rule_recipe *r = &p->recipe->rules[i];
@@ -104,7 +103,7 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
         return vq_fail(e, VQ_E_RECIPE, "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true%s",
                        p->recipe->path, r->text, vq_rule_hint(p, r, a, e));
     }
-    if (quantized) return VQ_OK;
+    if (p->nquantized) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE, "%s: every tensor of this model is kept; nothing would be quantized", p->recipe->path);
 }
 
@@ -232,6 +231,13 @@ bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
     const vq_num *act = &w->scheme.act;
     if (!w->quantized || !w->scheme.has_act || p->recipe->calib.data == VQ_DATA_NONE) return false;
     return act->when == VQ_STATIC || (act->super && p->format == VQ_FORMAT_CT);
+}
+
+bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
+{
+    for (int i = 0; i < p->nweights; i++)
+        if (strcmp(p->weights[i].tensor->name, tensor) == 0) return p->weights[i].quantized;
+    return false;
 }
 
 static void add_observer_needs(vq_plan *p)

@@ -41,7 +41,7 @@ typedef struct vq_plan {
     const vq_model *model;
     vq_format format;
     vq_plan_weight *weights; /* every 2-D weight, sorted by name */
-    int nweights;
+    int nweights, nquantized;
     vq_plan_group *groups; /* quantized ones, in execution order */
     int ngroups;
     vq_plan_pass passes[VQ_PLAN_PASSES];
@@ -59,6 +59,8 @@ typedef struct vq_plan {
 vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e);
 /* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
+/* vq_plan_quantizes -- is this stored tensor the weight of a module that is quantized? */
+bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
 /* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes, and what the rounder takes. */

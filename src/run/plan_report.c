@@ -1,5 +1,5 @@
 /* plan_report.c -- what a plan costs, and how it is told. */
-#include "run/calibration.h"
+#include "run/blocks.h"
 #include "run/plan.h"
 
 #include <string.h>
@@ -39,8 +39,7 @@ uint64_t vq_plan_round_bytes(const vq_plan *p)
 
 uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job)
 {
-    const uint64_t round = vq_plan_round_bytes(p), calib = p->needs ? vq_calibration_bytes(p, job) : 0;
-    return (calib > round ? calib : round) + ((uint64_t)8 << 20);
+    return vq_blocks_bytes(p, job) + ((uint64_t)8 << 20);
 }
 
 /* Bytes that a weight takes when stored; ARC's extra channels are only known after calibration. */

@@ -3,8 +3,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "run/blocks.h"
 #include "run/input_hash.h"
 #include "run/manifest.h"
+#include "run/origin.h"
 #include "run/outputs.h"
 #include "run/rounding.h"
 #include "run/summary.h"
@@ -18,7 +20,7 @@ typedef struct quantization {
     vq_model model;
     vq_plan plan;
     vq_outputs outputs;
-    vq_calibration calibration;
+    vq_calibrated calibration;
     vq_rounded rounded;
     vq_input_hash inputs;
     double started, phase_started;
@@ -55,17 +57,21 @@ static json_t *tensors_json(const vq_rounded *r)
     json_t *all = json_object();
     for (size_t i = 0; i < r->nmodules; i++) {
         json_t *db = isfinite(r->sqnr_db[i]) ? json_real(r->sqnr_db[i]) : json_null();
-        json_t *one = json_pack("{s:s, s:s, s:o, s:n}", "scheme", r->weights[i]->scheme.id, "sha256", r->sha[i], "sqnr_db", db, "fallback");
+        json_t *one = json_pack("{s:s, s:s, s:o, s:s?}", "scheme", r->weights[i]->scheme.id, "sha256", r->sha[i], "sqnr_db", db, "fallback",
+                                r->fallback[i]);
+        if (r->modules[i].hadamard) (void)json_object_set_new(one, "hadamard", json_integer((json_int_t)r->modules[i].hadamard));
         if (r->modules[i].arc_s) (void)json_object_set_new(one, "arc_s", json_integer((json_int_t)r->modules[i].arc_s));
         (void)json_object_set_new(all, r->modules[i].name, one);
     }
     return all;
 }
 
-static json_t *calibration_json(const vq_calibration *c)
+static json_t *calibration_json(const vq_calibrated *c)
 {
-    return json_pack("{s:s, s:s, s:I, s:I}", "kind", c->kind, "sha256", c->sha256, "tokens", (json_int_t)(c->samples * c->seqlen), "seqlen",
-                     (json_int_t)c->seqlen);
+    json_t *j = json_pack("{s:s, s:s, s:I, s:I}", "kind", c->kind, "sha256", c->sha256, "tokens", (json_int_t)(c->samples * c->seqlen),
+                          "seqlen", (json_int_t)c->seqlen);
+    if (j && *c->statistics) (void)json_object_set_new(j, "statistics_sha256", json_string(c->statistics));
+    return j;
 }
 
 static vq_status write_manifest(quantization *q, vq_err *e)
@@ -112,14 +118,50 @@ static void phase(quantization *q, const char *name)
     q->phase_started = t;
 }
 
-static vq_status make_artifact(quantization *q, vq_err *e)
+/* What a resumed run must share with the one that stopped. */
+static vq_status made_from(quantization *q, const char *model_sha, json_t **out, vq_err *e)
+{
+    char recipe[VQ_SHA256_TEXT];
+    vq_sha256_of(q->recipe.resolved, strlen(q->recipe.resolved), recipe);
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s}", "version", VQ_VERSION, "model", model_sha, "recipe", recipe, "isa", q->job->kernels.isa,
+                     "numeric", q->job->kernels.strict ? "strict" : "fast");
+    return *out ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
+}
+
+static vq_status round_by_blocks(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
+    char model[VQ_SHA256_TEXT];
+    vq_blocks_job j = {.plan = &q->plan,
+                       .job = q->job,
+                       .budget = &q->job->budget,
+                       .dir = q->outputs.work,
+                       .work = q->outputs.parts,
+                       .data = o->data,
+                       .tokens = o->tokens,
+                       .statistics = o->statistics,
+                       .resume = o->resume,
+                       .model_sha = model};
+    VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, e));
+    VQ_TRY(made_from(q, model, &j.made_from, e));
+    const vq_status s = vq_blocks_run(&j, &q->rounded, &q->calibration, &q->arena, e);
+    json_decref(j.made_from);
+    return s;
+}
+
+static vq_status round_all(quantization *q, vq_err *e)
+{
+    VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
+    if (vq_blocks_needed(&q->plan, q->o->statistics)) return round_by_blocks(q, e);
+    q->calibration.kind = "none";
+    if (q->o->data) vq_warn(&q->job->watch, "data-unused", q->o->data, "the recipe gathers no statistics; the data is not used");
+    return vq_rounding_all(&q->rounded, &q->plan, q->outputs.work, q->job, &q->job->budget, &q->arena, e);
+}
+
+static vq_status make_artifact(quantization *q, vq_err *e)
+{
     phase(q, "plan");
-    VQ_TRY(vq_calibration_run(&q->calibration, &q->plan, o->data, o->tokens, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
-    phase(q, "calibrate");
-    VQ_TRY(vq_rounding_maps(&q->rounded, &q->plan, &q->calibration, &q->arena, e));
-    VQ_TRY(vq_rounding_write(&q->rounded, &q->plan, &q->calibration, q->outputs.work, q->job, &q->job->budget, &q->arena, e));
+    VQ_TRY(round_all(q, e));
     phase(q, "round");
     VQ_TRY(check_sqnr(q, e));
     VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->outputs.work, &q->arena, e));
@@ -135,12 +177,12 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
     const vq_quantize_options *o = q->o;
-    VQ_TRY(vq_outputs_open(&q->outputs, o->model, q->recipe.name, o->out, o->force, &q->arena, e));
+    VQ_TRY(vq_outputs_open(&q->outputs, o->model, q->recipe.name, o->out, o->force, o->resume, &q->arena, e));
     vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads, &q->arena, e);
     if (s == VQ_OK) s = make_artifact(q, e);
-    if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, e);
+    if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, &q->arena, e);
     if (s != VQ_OK) {
-        vq_outputs_drop(&q->outputs);
+        vq_outputs_drop(&q->outputs, &q->arena);
         return s;
     }
     const vq_quantize_summary summary = {

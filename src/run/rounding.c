@@ -1,4 +1,4 @@
-/* rounding.c -- transforms, rounders and packers over the groups of a plan. */
+/* rounding.c -- one weight after the other: load, edit, round, pack. */
 #include "run/rounding.h"
 
 #include <math.h>
@@ -7,52 +7,20 @@
 #include "calib/observer.h"
 #include "run/weights.h"
 
-static vq_status map_group(vq_input_map *map, const vq_plan *p, const vq_plan_group *g, const vq_stats *stats, vq_arena *a, vq_err *e)
-{
-    for (int i = 0; i < p->npasses; i++) {
-        vq_transform_job job = {
-            .options = p->passes[i].options,
-            .stats = stats,
-            .scheme = &p->weights[g->weights[0]].scheme,
-            .arena = a,
-        };
-        if (p->passes[i].transform->run(&job, e) != VQ_OK) return vq_at(e, "%s", p->passes[i].transform->name);
-        *map = job.map;
-    }
-    return VQ_OK;
-}
-
-/* Members of a group share the map; modules follow the order of execution. */
-static void add_modules(vq_rounded *r, const vq_plan *p, int group)
-{
-    const vq_plan_group *g = &p->groups[group];
-    for (int j = 0; j < g->count; j++) {
-        const vq_plan_weight *w = &p->weights[g->weights[j]];
-        r->weights[r->nmodules] = w;
-        r->group[r->nmodules] = group;
-        r->modules[r->nmodules++] = vq_plan_module(p, w, r->maps[group].s);
-    }
-}
-
-vq_status vq_rounding_maps(vq_rounded *r, const vq_plan *p, const vq_calibration *c, vq_arena *a, vq_err *e)
+vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *e)
 {
     const int n = p->nweights;
     *r = (vq_rounded){
-        .maps = VQ_NEW(a, vq_input_map, p->ngroups, "plan", e),
         .modules = VQ_NEW(a, vq_module, n, "plan", e),
         .weights = VQ_NEW(a, const vq_plan_weight *, n, "plan", e),
         .group = VQ_NEW(a, int, n, "plan", e),
+        .super = VQ_NEW(a, vq_super, n, "plan", e),
         .sqnr_db = VQ_NEW(a, double, n, "plan", e),
+        .fallback = VQ_NEW(a, const char *, n, "plan", e),
+        .sha = vq_arena_zero(a, (size_t)n, sizeof *r->sha, "plan", e),
     };
-    r->sha = vq_arena_zero(a, (size_t)n, sizeof *r->sha, "plan", e);
-    if (!r->maps || !r->modules || !r->weights || !r->group || !r->sqnr_db || !r->sha) return e->status;
-    for (int i = 0; i < p->ngroups; i++) {
-        const vq_plan_group *g = &p->groups[i];
-        if (map_group(&r->maps[i], p, g, vq_calibration_stats(c, g), a, e) != VQ_OK)
-            return vq_at(e, "%s", p->weights[g->weights[0]].module);
-        add_modules(r, p, i);
-    }
-    return VQ_OK;
+    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->fallback && r->sha;
+    return all ? VQ_OK : e->status;
 }
 
 /* compat modes repeat the arithmetic of the writer that they are named after: scales in the model's own type. */
@@ -61,20 +29,112 @@ static vq_dtype arith_of(const vq_num *n, vq_dtype model)
     return n->compat == VQ_COMPAT_CT ? model : VQ_F32;
 }
 
-static vq_status group_super(vq_super *super, const vq_plan *p, const vq_plan_group *g, const vq_plan_weight *w, const vq_kernels *kr,
-                             vq_err *e)
+static bool is_edited(const vq_rounding *s, const vq_plan_weight *w)
+{
+    return s->edits && vq_edits_touch(s->edits, w->tensor->name);
+}
+
+/* Edits first, then the gather of ARC: it stands between the edited weight and the columns that are stored. */
+static vq_status load_edited(const vq_rounding *s, const vq_plan_weight *w, const int32_t *order, float *x, vq_err *e)
+{
+    const int64_t n = w->tensor->shape[0], k = w->tensor->shape[1];
+    VQ_TRY(vq_weights_load(&s->job->kernels, w->tensor, NULL, x, e));
+    VQ_TRY(vq_edits_run(s->edits, w->tensor->name, x, n, k, s->scratch, e));
+    const vq_edit gather = {.tensor = w->tensor->name, .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = k};
+    return order ? vq_edit_apply(&gather, x, n, k, s->scratch, e) : VQ_OK;
+}
+
+static vq_status weight_absmax(const vq_rounding *s, const vq_plan_weight *w, float *absmax, vq_err *e)
+{
+    if (!is_edited(s, w)) return vq_weights_absmax(&s->job->kernels, w->tensor, absmax, e);
+    const vq_arena_mark mark = vq_arena_here(s->scratch);
+    const int64_t n = w->tensor->shape[0] * w->tensor->shape[1];
+    float *x = VQ_ALLOC(s->scratch, float, n, "weight in f32", e);
+    if (!x) return e->status;
+    VQ_TRY(load_edited(s, w, NULL, x, e));
+    *absmax = s->job->kernels.absmax(x, (size_t)n);
+    vq_arena_rewind(s->scratch, mark);
+    return VQ_OK;
+}
+
+/* Members of a fused group share the second-level scale. */
+static vq_status group_super(const vq_rounding *s, const vq_plan_group *g, const vq_plan_weight *w, vq_super *super, vq_err *e)
 {
     *super = (vq_super){.value = 1};
     if (!w->scheme.weight.super) return VQ_OK;
     float amax = 0;
     for (int j = 0; j < g->count; j++) {
-        const vq_plan_weight *member = &p->weights[g->weights[j]];
+        const vq_plan_weight *member = &s->plan->weights[g->weights[j]];
         if (!g->fused && member != w) continue;
         float x;
-        VQ_TRY(vq_weights_absmax(kr, member->tensor, &x, e));
+        VQ_TRY(weight_absmax(s, member, &x, e));
         if (x > amax) amax = x;
     }
-    *super = vq_format_super(p->format, vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, p->model->dtype)));
+    *super =
+        vq_format_super(s->plan->format, vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, s->plan->model->dtype)));
+    return VQ_OK;
+}
+
+vq_status vq_rounding_add(const vq_rounding *s, int group, vq_err *e)
+{
+    const vq_plan_group *g = &s->plan->groups[group];
+    vq_rounded *r = s->out;
+    for (int j = 0; j < g->count; j++) {
+        const vq_plan_weight *w = &s->plan->weights[g->weights[j]];
+        const size_t i = r->nmodules;
+        if (j > 0 && g->fused)
+            r->super[i] = r->super[i - 1];
+        else
+            VQ_TRY(group_super(s, g, w, &r->super[i], e));
+        r->weights[i] = w;
+        r->group[i] = group;
+        r->modules[i] = vq_plan_module(s->plan, w, s->ready[group].map.s);
+        r->modules[i].hadamard = s->ready[group].map.hadamard;
+        r->nmodules++;
+    }
+    return VQ_OK;
+}
+
+vq_status vq_rounding_weight(const vq_rounding *s, size_t i, float **w, vq_err *e)
+{
+    const vq_plan_weight *weight = s->out->weights[i];
+    const int32_t *order = s->ready[s->out->group[i]].map.order;
+    *w = VQ_ALLOC(s->scratch, float, weight->tensor->shape[0] * weight->tensor->shape[1], "weight in f32", e);
+    if (!*w) return e->status;
+    if (!is_edited(s, weight)) return vq_weights_load(&s->job->kernels, weight->tensor, order, *w, e);
+    return load_edited(s, weight, order, *w, e);
+}
+
+double vq_sqnr_db(double signal, double noise)
+{
+    return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+}
+
+static const vq_curvature *curvature_of(const vq_stats *stats, const char *module)
+{
+    for (int i = 0; stats && i < stats->nlinears; i++)
+        if (strcmp(stats->linears[i].name, module) == 0) return &stats->linears[i];
+    return NULL;
+}
+
+vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q, vq_err *e)
+{
+    const vq_plan_weight *weight = s->out->weights[i];
+    const vq_stats *stats = s->ready[s->out->group[i]].stats;
+    VQ_TRY(vq_qtensor_new(q, &weight->scheme.weight, weight->tensor->shape[0], weight->tensor->shape[1], s->scratch, e));
+    vq_round_job job = {
+        .kernels = &s->job->kernels,
+        .options = s->plan->round_options,
+        .stats = stats,
+        .curvature = curvature_of(stats, weight->module),
+        .super = s->out->super[i],
+        .negative_scales = s->plan->format == VQ_FORMAT_VQ,
+        .arith = arith_of(&weight->scheme.weight, s->plan->model->dtype),
+        .scratch = s->scratch,
+    };
+    VQ_TRY(s->plan->rounder->run(&job, w, q, e));
+    s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
+    s->out->fallback[i] = job.fallback;
     return VQ_OK;
 }
 
@@ -93,115 +153,52 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
     return VQ_OK;
 }
 
-typedef struct stage {
-    vq_rounded *r;
-    const vq_plan *p;
-    const vq_calibration *c;
-    const vq_job *job;
-    vq_st_writer *writer;
-    vq_arena *scratch;
-} stage;
-
-static double sqnr_db(double signal, double noise)
+vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e)
 {
-    return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
-}
-
-static vq_status round_weight(const stage *s, size_t i, vq_super super, vq_qtensor *q, vq_err *e)
-{
-    const vq_plan_weight *w = s->r->weights[i];
-    const vq_input_map *map = &s->r->maps[s->r->group[i]];
-    const int64_t n = w->tensor->shape[0], k = w->tensor->shape[1];
-    VQ_TRY(vq_qtensor_new(q, &w->scheme.weight, n, k, s->scratch, e));
-    float *x = VQ_ALLOC(s->scratch, float, n *k, "weight in f32", e);
-    if (!x) return e->status;
-    VQ_TRY(vq_weights_load(&s->job->kernels, w->tensor, map->order, x, e));
-    vq_round_job job = {
-        .kernels = &s->job->kernels,
-        .options = s->p->round_options,
-        .stats = vq_calibration_stats(s->c, &s->p->groups[s->r->group[i]]),
-        .super = super,
-        .arith = arith_of(&w->scheme.weight, s->p->model->dtype),
-        .scratch = s->scratch,
-    };
-    VQ_TRY(s->p->rounder->run(&job, x, q, e));
-    s->r->sqnr_db[i] = sqnr_db(job.signal, job.noise);
+    const vq_module *m = &s->out->modules[i];
+    const vq_group_ready *ready = &s->ready[s->out->group[i]];
+    vq_module_extra x = {.arc_order = ready->map.order};
+    VQ_TRY(input_scales(&x, s->plan, s->out->weights[i], ready->stats, e));
+    *l = (vq_linear){.name = m->name,
+                     .n = m->n,
+                     .k = m->k,
+                     .k_stored = m->k + m->arc_s,
+                     .quantized = true,
+                     .scheme = *m->scheme,
+                     .act_super = x.act_super,
+                     .act_scale = x.act_scale,
+                     .act_zero = x.act_zero,
+                     .arc_order = ready->map.order,
+                     .arc_s = m->arc_s,
+                     .hadamard = m->hadamard};
     return VQ_OK;
 }
 
-static vq_status store_weight(const stage *s, size_t i, vq_super super, const vq_module_extra *extra, vq_err *e)
+vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w, vq_err *e)
 {
-    const vq_input_map *map = &s->r->maps[s->r->group[i]];
-    vq_qtensor q, augmented;
-    VQ_TRY(round_weight(s, i, super, &q, e));
-    if (map->s > 0) VQ_TRY(vq_arc_augment(&q, map->s, &augmented, s->scratch, e));
-    return vq_module_write(s->p->format, &s->r->modules[i], map->s > 0 ? &augmented : &q, extra, s->writer, NULL, s->scratch, e);
+    const vq_group_ready *ready = &s->ready[s->out->group[i]];
+    vq_module_extra extra = {.arc_order = ready->map.order};
+    vq_qtensor augmented;
+    VQ_TRY(input_scales(&extra, s->plan, s->out->weights[i], ready->stats, e));
+    if (ready->map.s > 0) VQ_TRY(vq_arc_augment(q, ready->map.s, &augmented, s->scratch, e));
+    return vq_module_write(s->plan->format, &s->out->modules[i], ready->map.s > 0 ? &augmented : q, &extra, w, NULL, s->scratch, e);
 }
 
-static vq_status round_module(const stage *s, size_t i, vq_err *e)
+static vq_status round_and_store(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e)
 {
-    const vq_plan_weight *w = s->r->weights[i];
-    const vq_plan_group *g = &s->p->groups[s->r->group[i]];
+    float *x;
+    vq_qtensor q;
+    VQ_TRY(vq_rounding_weight(s, i, &x, e));
+    VQ_TRY(vq_rounding_round(s, i, x, &q, e));
+    return vq_rounding_store(s, i, &q, w, e);
+}
+
+vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e)
+{
     const vq_arena_mark mark = vq_arena_here(s->scratch);
-    vq_super super;
-    vq_module_extra extra = {.arc_order = s->r->maps[s->r->group[i]].order};
-    vq_status status = group_super(&super, s->p, g, w, &s->job->kernels, e);
-    if (status == VQ_OK) status = input_scales(&extra, s->p, w, vq_calibration_stats(s->c, g), e);
-    if (status == VQ_OK) status = store_weight(s, i, super, &extra, e);
+    const vq_status status = round_and_store(s, i, w, e);
     vq_arena_rewind(s->scratch, mark);
-    return status == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
-}
-
-static bool is_quantized(const vq_plan *p, const vq_tensor *t)
-{
-    for (int i = 0; i < p->nweights; i++)
-        if (p->weights[i].tensor == t) return p->weights[i].quantized;
-    return false;
-}
-
-static vq_status declare_all(const stage *s, int64_t *kept, vq_err *e)
-{
-    for (size_t i = 0; i < s->r->nmodules; i++) VQ_TRY(vq_module_declare(s->p->format, &s->r->modules[i], s->writer, e));
-    const vq_st_set *set = &s->p->model->checkpoint.weights;
-    for (size_t i = 0; i < set->count; i++) {
-        const vq_tensor *t = set->sorted[i];
-        kept[i] = -1;
-        if (is_quantized(s->p, t)) continue;
-        VQ_TRY(vq_st_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &kept[i], e));
-    }
-    return VQ_OK;
-}
-
-#define COPY_STEP ((size_t)16 << 20)
-
-static vq_status copy_kept(const stage *s, const int64_t *kept, vq_err *e)
-{
-    const vq_st_set *set = &s->p->model->checkpoint.weights;
-    for (size_t i = 0; i < set->count; i++) {
-        const vq_tensor *t = set->sorted[i];
-        if (kept[i] >= 0) VQ_TRY(vq_weights_finite(&s->job->kernels, t, e));
-        for (size_t at = 0; kept[i] >= 0 && at < t->bytes; at += COPY_STEP) {
-            const size_t n = t->bytes - at < COPY_STEP ? t->bytes - at : COPY_STEP;
-            VQ_TRY(vq_st_writer_write(s->writer, kept[i], at, (const char *)t->data + at, n, e));
-        }
-    }
-    return VQ_OK;
-}
-
-static vq_status write_all(const stage *s, const char *dir, vq_arena *a, vq_err *e)
-{
-    int64_t *kept = VQ_ALLOC(a, int64_t, s->p->model->checkpoint.weights.count, "tensors", e);
-    if (!kept) return e->status;
-    VQ_TRY(declare_all(s, kept, e));
-    VQ_TRY(vq_st_writer_open(s->writer, dir, s->p->recipe->shard, e));
-    for (size_t i = 0; i < s->r->nmodules; i++) {
-        VQ_TRY(round_module(s, i, e));
-        VQ_TRY(vq_step(&s->job->watch, "quantizing", (int64_t)i + 1, (int64_t)s->r->nmodules, e));
-    }
-    VQ_TRY(copy_kept(s, kept, e));
-    const char *const *names;
-    size_t n;
-    return vq_st_writer_commit(s->writer, &names, &n, e);
+    return status == VQ_OK ? VQ_OK : vq_at(e, "%s", s->out->weights[i]->module);
 }
 
 static vq_status digest_all(vq_rounded *r, vq_format f, const vq_st_set *set, vq_err *e)
@@ -220,20 +217,4 @@ vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, 
     const vq_status s = digest_all(r, p->format, &set, e);
     vq_st_set_close(&set);
     return s;
-}
-
-vq_status vq_rounding_write(vq_rounded *r, const vq_plan *p, const vq_calibration *c, const char *dir, const vq_job *job, vq_budget *budget,
-                            vq_arena *a, vq_err *e)
-{
-    vq_arena scratch;
-    vq_arena_init(&scratch, budget);
-    stage s = {.r = r, .p = p, .c = c, .job = job, .scratch = &scratch};
-    vq_status status = vq_arena_reserve(&scratch, vq_plan_round_bytes(p), "largest weight", e);
-    if (status == VQ_OK) status = vq_st_writer_new(&s.writer, a, e);
-    if (status == VQ_OK) {
-        status = write_all(&s, dir, a, e);
-        vq_st_writer_drop(s.writer);
-    }
-    vq_arena_done(&scratch);
-    return status;
 }

@@ -24,7 +24,9 @@ typedef struct vq_quantize_options {
     const char *model, *recipe, *data, *out; /* data, out may be NULL */
     const char *const *sets;
     int nsets;
+    const char *statistics; /* .vqs made before; NULL: gather */
     bool force, tokens /* data holds int32 ids */;
+    bool resume; /* continue the stopped run in OUT.run */
 } vq_quantize_options;
 /* vq_run_plan -- headers only. result: the `plan` object of docs/cli. *fits: within the memory limit. */
 vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits, vq_err *e);

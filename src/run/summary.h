@@ -2,7 +2,7 @@
 #ifndef VQ_RUN_SUMMARY_H
 #define VQ_RUN_SUMMARY_H
 
-#include "run/rounding.h"
+#include "run/blocks.h"
 
 typedef struct vq_quantize_summary {
     const char *out;

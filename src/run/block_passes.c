@@ -1,0 +1,219 @@
+/* block_passes.c -- the transforms of a recipe over the groups of one block. */
+#include <math.h>
+#include <string.h>
+
+#include "run/block_work.h"
+#include "run/edited.h"
+#include "run/map_edits.h"
+
+enum { TRIAL_TOKENS = 2048 }; /* of the first samples: what a candidate is judged on */
+
+bool vq_work_trials(const vq_plan *p)
+{
+    bool trials = p->rounder->block;
+    for (int i = 0; i < p->npasses; i++) trials = trials || p->passes[i].transform->trials;
+    return trials;
+}
+
+static vq_edited edited_view(const vq_work *w)
+{
+    return (vq_edited){.graph = w->graph, .source = &w->plan->model->checkpoint.source, .kernels = &w->j->job->kernels, .edits = &w->edits};
+}
+
+static const vq_linear_group *graph_group(const vq_work *w, const vq_plan_group *g)
+{
+    int place = 0;
+    for (int i = 0; i < w->ngroups; i++) {
+        if (w->groups[i].layer != g->layer) continue;
+        if (place++ == g->stats) return &w->groups[i];
+    }
+    return NULL;
+}
+
+/* A dense linear of the block reads its input rotated where the runtime will rotate it. */
+static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
+{
+    for (int i = 0; i < w->plan->ngroups; i++) {
+        const vq_plan_group *g = &w->plan->groups[i];
+        const vq_linear_group *lg = g->layer == layer ? graph_group(w, g) : NULL;
+        for (int j = 0; lg && w->ready[i].map.hadamard && j < lg->count; j++)
+            VQ_TRY(vq_overlay_hadamard(&w->overlay, w->graph->nodes[lg->linears[j]].name, w->ready[i].map.hadamard, e));
+    }
+    return VQ_OK;
+}
+
+vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
+{
+    const vq_edited d = edited_view(w);
+    vq_overlay_clear(&w->overlay);
+    if (w->edits.count == 0) return VQ_OK;
+    if (layer < 0) {
+        VQ_TRY(vq_edited_part(&d, 0, true, &w->overlay, &w->layer, e));
+        return vq_edited_part(&d, 1 + w->graph->layers, true, &w->overlay, &w->layer, e);
+    }
+    VQ_TRY(vq_edited_part(&d, 1 + layer, true, &w->overlay, &w->layer, e));
+    return show_hadamards(w, layer, e);
+}
+
+/* What a trial compares with: the block's output with the weights as they stand. */
+typedef struct trial {
+    vq_work *work;
+    int layer;
+    const vq_transform_job *job;
+    vq_batch shape;
+    const float *input;
+    float *reference, *output; /* [tokens][hidden] */
+} trial;
+
+static vq_status run_trial_block(const trial *t, float *out, vq_err *e)
+{
+    const size_t n = (size_t)(t->shape.sequences * t->shape.length * t->work->graph->hidden);
+    memcpy(out, t->input, n * sizeof *out);
+    return vq_exec_block(&t->work->exec, &t->shape, t->layer, out, e);
+}
+
+static vq_status open_trial(trial *t, vq_arena *a, vq_err *e)
+{
+    VQ_TRY(vq_calib_batch(t->work->calib, 0, &t->shape, &t->input, e));
+    const int64_t most = TRIAL_TOKENS / t->shape.length > 1 ? TRIAL_TOKENS / t->shape.length : 1;
+    if (t->shape.sequences > most) t->shape.sequences = most;
+    const int64_t n = t->shape.sequences * t->shape.length * t->work->graph->hidden;
+    t->reference = VQ_ALLOC(a, float, 2 * n, "outputs of a trial", e);
+    if (!t->reference) return e->status;
+    t->output = t->reference + n;
+    return run_trial_block(t, t->reference, e);
+}
+
+static double mean_square(const float *x, const float *y, int64_t rows, int64_t width, const vq_kernels *kr)
+{
+    double sum = 0, xx, dd;
+    for (int64_t r = 0; r < rows; r++) {
+        kr->error_sums(x + r * width, y + r * width, (size_t)width, &xx, &dd);
+        sum += dd;
+    }
+    return sum / (double)(rows * width);
+}
+
+static vq_status try_weights(void *ctx, const float *const *weights, double *mse, vq_err *e)
+{
+    trial *t = ctx;
+    const int64_t k = t->job->stats->k;
+    for (int i = 0; i < t->job->nconsumers; i++) {
+        const vq_consumer *c = &t->job->consumers[i];
+        const char *name = vq_arena_text(&t->work->scratch, e, "%s.weight", c->name);
+        if (!name) return e->status;
+        VQ_TRY(vq_overlay_dense(&t->work->overlay, name, weights[i], (int64_t[]){c->n, k}, 2, e));
+    }
+    VQ_TRY(run_trial_block(t, t->output, e));
+    *mse = mean_square(t->reference, t->output, t->shape.sequences * t->shape.length, t->work->graph->hidden, &t->work->j->job->kernels);
+    return vq_step(&t->work->j->job->watch, "transforming", t->layer, t->work->graph->layers, e);
+}
+
+static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer *out, vq_err *e)
+{
+    const vq_edited d = edited_view(w);
+    float amax = 0;
+    for (int j = 0; j < g->count; j++) {
+        const vq_plan_weight *weight = &w->plan->weights[g->weights[j]];
+        vq_tensor t;
+        float *x;
+        VQ_TRY(vq_edited_load(&d, weight->tensor->name, &w->scratch, &t, &x, e));
+        out[j] = (vq_consumer){.name = weight->module, .w = x, .n = t.shape[0], .scheme = &weight->scheme};
+        const float most = w->j->job->kernels.absmax(x, (size_t)(t.shape[0] * t.shape[1]));
+        amax = g->fused || j == 0 ? fmaxf(amax, most) : most;
+        out[j].super = vq_format_super(w->plan->format, vq_super_from_amax(&weight->scheme.weight, amax, VQ_F32));
+    }
+    for (int j = 0; g->fused && j < g->count; j++) out[j].super = out[g->count - 1].super;
+    return VQ_OK;
+}
+
+/* The rows of the linear that absorbed a map changed: so do the gradients at its output. */
+static vq_status map_output(vq_work *w, const vq_linear_group *group, const vq_input_map *m, vq_err *e)
+{
+    const vq_producer p = vq_producer_of(w->graph, group);
+    if (p.kind != VQ_PRODUCER_ROWS && p.kind != VQ_PRODUCER_VALUES) return VQ_OK;
+    const vq_node *from = &w->graph->nodes[group->producer];
+    for (int i = 0; i < w->nstats; i++)
+        for (int j = 0; j < w->stats[i].nlinears; j++) {
+            vq_curvature *c = &w->stats[i].linears[j];
+            if (strcmp(c->name, from->name) == 0 && c->output) VQ_TRY(vq_output_map(c, m, &p, &w->layer, e));
+        }
+    return VQ_OK;
+}
+
+static vq_status apply_map(vq_work *w, int group, const vq_linear_group *lg, const vq_input_map *m, vq_err *e)
+{
+    vq_group_ready *ready = &w->ready[group];
+    vq_stats *mapped = VQ_NEW(&w->layer, vq_stats, 1, "statistics", e);
+    unsigned lost = 0;
+    if (!mapped) return e->status;
+    VQ_TRY(vq_edits_from_map(&w->edits, w->graph, lg, m, e));
+    VQ_TRY(vq_stats_map(ready->stats, m, mapped, &lost, &w->layer, e));
+    ready->stats = mapped;
+    if (lost & VQ_NEED_RANGE && vq_plan_observes(w->plan, &w->plan->weights[w->plan->groups[group].weights[0]]))
+        return vq_fail(e, VQ_E_RECIPE, "static scales of the input need its range, which a Hadamard changes; use dynamic ones");
+    if (!m->fold_order && m->order) {
+        ready->map.order = m->order;
+        ready->map.s = m->s;
+    }
+    if (!m->fold_hadamard && m->hadamard) ready->map.hadamard = m->hadamard;
+    return map_output(w, lg, m, e);
+}
+
+static bool is_nothing(const vq_input_map *m)
+{
+    return !m->scale && !m->order && !m->hadamard && m->s == 0;
+}
+
+static vq_status run_pass(vq_work *w, const vq_plan_pass *pass, int group, const vq_linear_group *lg, vq_err *e)
+{
+    const vq_plan_group *g = &w->plan->groups[group];
+    vq_consumer consumers[VQ_PLAN_MEMBERS];
+    const vq_plan_weight *first = &w->plan->weights[g->weights[0]];
+    vq_transform_job job = {
+        .kernels = &w->j->job->kernels,
+        .options = pass->options,
+        .stats = w->ready[group].stats,
+        .scheme = &first->scheme,
+        .producer = vq_producer_of(w->graph, lg),
+        .arith = first->scheme.weight.compat == VQ_COMPAT_CT ? w->plan->model->dtype : VQ_F32,
+        .arena = &w->layer,
+        .scratch = &w->scratch,
+    };
+    trial t = {.work = w, .layer = g->layer, .job = &job};
+    if (pass->transform->weights) {
+        VQ_TRY(load_consumers(w, g, consumers, e));
+        job.consumers = consumers;
+        job.nconsumers = g->count;
+    }
+    if (pass->transform->trials) {
+        VQ_TRY(open_trial(&t, &w->scratch, e));
+        job.trial = try_weights;
+        job.trial_ctx = &t;
+    }
+    VQ_TRY(pass->transform->run(&job, e));
+    return is_nothing(&job.map) ? VQ_OK : apply_map(w, group, lg, &job.map, e);
+}
+
+/* What ranges a transform loses, a static scale of the input cannot be made from. */
+static vq_status run_group(vq_work *w, const vq_plan_pass *pass, int group, vq_err *e)
+{
+    const vq_plan_group *g = &w->plan->groups[group];
+    const vq_linear_group *lg = graph_group(w, g);
+    const int before = w->edits.count;
+    const vq_arena_mark mark = vq_arena_here(&w->scratch);
+    const vq_status s = run_pass(w, pass, group, lg, e);
+    vq_arena_rewind(&w->scratch, mark);
+    if (s != VQ_OK) return vq_at(e, "%s > %s", pass->transform->name, w->plan->weights[g->weights[0]].module);
+    return w->edits.count > before || pass->transform->trials ? vq_work_show(w, g->layer, e) : VQ_OK;
+}
+
+vq_status vq_work_transform(vq_work *w, int layer, vq_err *e)
+{
+    for (int i = 0; i < w->plan->npasses; i++) {
+        const vq_plan_pass *pass = &w->plan->passes[i];
+        for (int j = 0; pass->transform->scope == VQ_SCOPE_GROUP && j < w->plan->ngroups; j++)
+            if (w->plan->groups[j].layer == layer && w->plan->groups[j].stats >= 0) VQ_TRY(run_group(w, pass, j, e));
+    }
+    return VQ_OK;
+}

@@ -1,0 +1,62 @@
+/* block_work.h -- the block under work: what the files of the pipeline (blocks.c, block_stats.c, block_passes.c) share. */
+#ifndef VQ_RUN_BLOCK_WORK_H
+#define VQ_RUN_BLOCK_WORK_H
+
+#include "calib/stats_file.h"
+#include "run/blocks.h"
+#include "run/model_passes.h"
+#include "run/overlay.h"
+#include "run/parts.h"
+#include "run/run_state.h"
+
+typedef struct vq_work {
+    const vq_blocks_job *j;
+    const vq_plan *plan;
+    const vq_graph *graph; /* NULL: no builder for this architecture */
+    vq_arena *run;         /* until the end */
+    vq_arena layer;        /* until the next block */
+    vq_arena scratch;
+    vq_linear_group *groups; /* of the graph */
+    int ngroups;
+    vq_sample_set samples;
+    vq_parts parts;
+    vq_overlay overlay;          /* over the parts (quantized propagation) or the model */
+    vq_exec exec;                /* over the overlay */
+    vq_calib *calib;             /* NULL: no sweep is needed */
+    vq_overlay original_overlay; /* the model with the edits of scope MODEL alone */
+    vq_exec original_exec;       /* over it: what training aims at */
+    vq_calib *original;          /* activations of the original model beside quantized ones, for training; else NULL */
+    vq_model_edits model;        /* transforms of scope MODEL: the graph and the edits that all blocks share */
+    vq_stats_file file;          /* statistics made before the blocks */
+    bool from_file, file_open, gathers;
+    vq_edits edits;  /* those of the model and the block's own */
+    vq_stats *stats; /* [nstats] of the block's groups */
+    int nstats;
+    vq_group_ready *ready; /* [plan.ngroups] */
+    vq_rounding rounding;
+    vq_run_state state;
+} vq_work;
+
+/* vq_work_trials -- does a pass or the rounder try blocks out on samples? */
+bool vq_work_trials(const vq_plan *p);
+
+/* vq_work_show -- the overlay shows every tensor of a part that an edit touches, as it will be stored; layer -1: of what lies outside of
+ * the blocks. */
+vq_status vq_work_show(vq_work *w, int layer, vq_err *e);
+
+/* vq_work_gradients -- the sweep before the blocks that writes OUT.run/layer-0000.vqs ...; layers that are there already stay. */
+vq_status vq_work_gradients(vq_work *w, vq_err *e);
+/* vq_work_stats -- statistics of the block's groups into w->stats: from the file, from a sweep, or both. */
+vq_status vq_work_stats(vq_work *w, int layer, vq_err *e);
+/* vq_work_check_statistics -- the user's file was made from this model and holds what the plan needs; VQ_E_INPUT. */
+vq_status vq_work_check_statistics(const vq_work *w, vq_err *e);
+/* vq_work_release -- the statistics of the block are not needed any more. */
+void vq_work_release(vq_work *w);
+
+/* vq_work_transform -- the recipe's transforms over the groups of a block: edits, maps of the runtime, mapped statistics into w->ready. */
+vq_status vq_work_transform(vq_work *w, int layer, vq_err *e);
+
+/* vq_work_learn -- modules [first, nmodules) of a block rounded, trained together, packed (rounders with `block`). */
+vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e);
+
+#endif

@@ -1,0 +1,70 @@
+/* budget.c -- memory of a plan: the largest weight, the largest block, its statistics, the activations. */
+#include "run/budget.h"
+
+#include "run/blocks.h"
+#include "run/samples.h"
+
+#define BATCH_TOKENS 4096
+#define SPOOL_SHARE 4
+
+static vq_batch calibration_batch(const vq_plan *p)
+{
+    const int64_t len = vq_sample_tokens(p);
+    return (vq_batch){.sequences = len < BATCH_TOKENS ? BATCH_TOKENS / len : 1, .length = len};
+}
+
+/* Activations of all samples between two blocks, as many of them as may stay in memory. */
+static size_t spool_bytes(const vq_plan *p, const vq_job *job)
+{
+    const size_t all = (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) * (size_t)p->model->graph.hidden * sizeof(float);
+    const size_t room = job->budget.limit / SPOOL_SHARE;
+    return job->budget.limit && all > room ? room : all;
+}
+
+vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
+{
+    const vq_batch b = calibration_batch(p);
+    return (vq_calib_options){
+        .needs = needs, .spool_path = dir, .spool_bytes = spool_bytes(p, job), .batch_tokens = b.sequences * b.length};
+}
+
+static uint64_t group_bytes(const vq_plan *p, const vq_linear_group *g)
+{
+    const uint64_t k = (uint64_t)p->model->graph.nodes[g->linears[0]].in_width;
+    uint64_t floats = p->needs & VQ_NEED_HESSIAN ? k * k : 0;
+    for (int i = 0; i < g->count; i++) {
+        const uint64_t n = (uint64_t)p->model->graph.nodes[g->linears[i]].width;
+        floats += (p->needs & VQ_NEED_FISHER ? k * k : 0) + (p->needs & VQ_NEED_OUTPUT ? n * n : 0);
+    }
+    return floats * sizeof(float) + 5 * k * sizeof(float) + (p->needs & VQ_NEED_HISTOGRAM ? VQ_HIST_BINS * sizeof(uint64_t) : 0);
+}
+
+uint64_t vq_statistics_bytes(const vq_plan *p)
+{
+    vq_arena a;
+    vq_err ignored;
+    vq_linear_group *groups;
+    int n = 0, at = 0;
+    uint64_t most = 0;
+    vq_arena_init(&a, NULL);
+    if (p->needs && p->model->arch && vq_graph_groups(&p->model->graph, &a, &groups, &n, &ignored) != VQ_OK) n = 0;
+    for (int layer = 0; p->needs && layer < p->model->graph.layers; layer++) {
+        uint64_t block = 0;
+        for (; at < n && groups[at].layer == layer; at++) block += group_bytes(p, &groups[at]);
+        if (block > most) most = block;
+    }
+    vq_arena_done(&a);
+    return most;
+}
+
+/* While a block is swept its values are held beside its statistics; while it is rounded, the largest weight is. */
+uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
+{
+    const uint64_t round = vq_plan_round_bytes(p);
+    if (!p->model->arch || !(p->needs || p->npasses)) return round;
+    const vq_exec x = vq_model_exec(p->model, job, NULL, false);
+    const vq_batch b = calibration_batch(p);
+    const bool backward = p->needs & VQ_NEED_GRADIENT;
+    const uint64_t sweep = backward ? vq_exec_backward_bytes(&x, &b) : vq_exec_bytes(&x, &b);
+    return (sweep > round ? sweep : round) + vq_statistics_bytes(p) + spool_bytes(p, job);
+}

@@ -1,0 +1,14 @@
+/* budget.h -- how much of a memory limit each stage may take, and what a plan needs at most. test tests/unit/test_run_plan.c */
+#ifndef VQ_RUN_BUDGET_H
+#define VQ_RUN_BUDGET_H
+
+#include "calib/calibrate.h"
+#include "run/plan.h"
+
+/* vq_calibration_options -- batch and spool of a sweep that gathers `needs`; activations may take a quarter of the limit before they go to
+ * a file in `dir`. */
+vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir);
+/* vq_statistics_bytes -- statistics of the largest block. */
+uint64_t vq_statistics_bytes(const vq_plan *p);
+
+#endif
