@@ -300,7 +300,8 @@ vq_jnode *vq_jfilters(vq_jparser *p, vq_jnode *n)
 static vq_jnode *parse_unary(vq_jparser *p, bool filters)
 {
     vq_jnode *n;
-    if (++p->depth > VQ_J_PARSE_DEPTH) return vq_jparse_fail(p, "blocks, brackets and signs are nested more than %d deep", VQ_J_PARSE_DEPTH);
+    if (++p->depth > VQ_J_PARSE_DEPTH)
+        return vq_jparse_fail(p, "blocks, brackets and signs are nested more than %d deep", VQ_J_PARSE_DEPTH);
     if (vq_jskip(p, VQ_JT_OPERATOR, "-")) {
         n = vq_jnode_new(p, VQ_JN_NEGATE, p->at->line);
         if (n && !(n->left = parse_unary(p, false))) n = NULL;

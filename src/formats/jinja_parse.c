@@ -180,7 +180,8 @@ static bool parse_part(vq_jparser *p, vq_jnode *n)
 /* What stands before one of the tags `ends`, whose name is next afterwards; without ends: all. */
 static bool parse_body(vq_jparser *p, vq_jnode *owner, vq_jnode **list, const char *const *ends)
 {
-    if (++p->depth > VQ_J_PARSE_DEPTH) return vq_jparse_fail(p, "blocks, brackets and signs are nested more than %d deep", VQ_J_PARSE_DEPTH) != NULL;
+    if (++p->depth > VQ_J_PARSE_DEPTH)
+        return vq_jparse_fail(p, "blocks, brackets and signs are nested more than %d deep", VQ_J_PARSE_DEPTH) != NULL;
     while (!ends_body(p, ends)) {
         if (p->at->kind == VQ_JT_END) {
             if (ends) return vq_jparse_fail(p, "the block of line %d has no {%% %s %%}", owner->line, ends[0]) != NULL;
