@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/file.h"
 #include "formats/added_tokens.h"
@@ -13,6 +12,7 @@
 #include "formats/nfc.h"
 #include "formats/post_process.h"
 #include "formats/pretokenize.h"
+#include "formats/utf8.h"
 
 struct vq_tokenizer {
     vq_arena arena;
@@ -207,21 +207,10 @@ static vq_status encode_text(encoding *x, const uint8_t *text, size_t n, bool sp
     return special ? emit_all(x, around->behind, around->nbehind, e) : VQ_OK;
 }
 
-static vq_status check_utf8(const uint8_t *text, size_t n, vq_err *e)
-{
-    for (size_t at = 0; at < n;) {
-        utf8proc_int32_t c;
-        const utf8proc_ssize_t step = text[at] < 0x80 ? 1 : utf8proc_iterate(text + at, (utf8proc_ssize_t)(n - at), &c);
-        if (step < 1) return vq_fail(e, VQ_E_INPUT, "text is not UTF-8 at byte %zu", at);
-        at += (size_t)step;
-    }
-    return VQ_OK;
-}
-
 vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t len, bool special, vq_arena *a, int32_t **ids, size_t *n,
                               vq_err *e)
 {
-    VQ_TRY(check_utf8((const uint8_t *)text, len, e));
+    VQ_TRY(vq_utf8_check(text, len, "text", e));
     encoding x = {.t = t};
     vq_arena_init(&x.ids, a->budget);
     vq_arena_init(&x.scratch, a->budget);

@@ -8,8 +8,8 @@
 #include "recipe/recipe_read.h"
 #include "recipe/scheme_read.h"
 
-const char *const vq_kind_texts[] = {"text", "tokens", NULL};
-static const char *const kind_later[] = {"jsonl", "classes", NULL};
+const char *const vq_kind_texts[] = {"text", "jsonl", "tokens", NULL};
+static const char *const kind_later[] = {"classes", NULL};
 
 static vq_status read_version(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
@@ -54,11 +54,11 @@ static vq_status read_second(vq_reader *rd, const vq_yaml *n, const vq_field *f,
 }
 
 static const char *const select_texts[] = {"first", "random", NULL}, *const select_later[] = {"entropy", NULL};
-static const char *const propagate_texts[] = {"original", "quantized", NULL};
+static const char *const template_texts[] = {"chat", "none", NULL}, *const propagate_texts[] = {"original", "quantized", NULL};
 static const vq_field calib_fields[] = {
     {.key = "data", .read = read_data},
     {.key = "kind", .read = vq_read_choice, .offset = offsetof(vq_calib_recipe, kind), .choices = vq_kind_texts, .later = kind_later},
-    {.key = "template", .read = NULL},
+    {.key = "template", .read = read_second, .offset = offsetof(vq_calib_recipe, plain_chat), .choices = template_texts},
     {.key = "samples", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, samples), .min = 1, .max = 1e6},
     {.key = "seqlen", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, seqlen), .min = 2, .max = 1e6},
     {.key = "seed", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, seed), .min = 0, .max = 9e15},

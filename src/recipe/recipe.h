@@ -10,12 +10,14 @@
 #include "base/option.h"
 
 typedef enum vq_data { VQ_DATA_NONE, VQ_DATA_SELF, VQ_DATA_REQUIRED, VQ_DATA_PATH } vq_data;
-typedef enum vq_data_kind { VQ_KIND_TEXT, VQ_KIND_TOKENS } vq_data_kind;
+typedef enum vq_data_kind { VQ_KIND_TEXT, VQ_KIND_JSONL, VQ_KIND_TOKENS } vq_data_kind;
+extern const char *const vq_kind_texts[]; /* in the order of the enum */
 
 typedef struct vq_calib_recipe {
     vq_data data;
     const char *path; /* VQ_DATA_PATH */
     vq_data_kind kind;
+    bool plain_chat; /* template: none, messages without their roles; else chat, through the model's own template */
     int64_t samples, seqlen;
     uint64_t seed;
     bool random;              /* select: random; else first */

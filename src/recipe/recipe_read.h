@@ -18,7 +18,4 @@ vq_status vq_recipe_read_rules(vq_reader *rd, const vq_yaml *n, const vq_field *
 /* vq_recipe_resolve -- r as YAML with every default spelled out, into r->resolved. */
 vq_status vq_recipe_resolve(vq_recipe *r, vq_arena *a, vq_err *e);
 
-/* Texts of recipe.h's enums in their order. */
-extern const char *const vq_kind_texts[];
-
 #endif

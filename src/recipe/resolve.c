@@ -126,8 +126,8 @@ static void put_calib(writer *w, const vq_calib_recipe *c)
         put_quoted(w, c->path);
     else
         put(w, words[c->data]);
-    putf(w, ", kind: %s, samples: %lld, seqlen: %lld, seed: %llu", vq_kind_texts[c->kind], (long long)c->samples, (long long)c->seqlen,
-         (unsigned long long)c->seed);
+    putf(w, ", kind: %s, template: %s, samples: %lld, seqlen: %lld, seed: %llu", vq_kind_texts[c->kind], c->plain_chat ? "none" : "chat",
+         (long long)c->samples, (long long)c->seqlen, (unsigned long long)c->seed);
     putf(w, ", select: %s, propagate: %s}\n", c->random ? "random" : "first", c->propagate_quantized ? "quantized" : "original");
 }
 

@@ -117,25 +117,31 @@ static vq_status ids_from_file(const vq_map *map, vq_ids *out, const char *path,
     return VQ_OK;
 }
 
-static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out, bool special, vq_arena *a, vq_err *e)
+vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, vq_err *e)
 {
     const char *path = vq_join(a, m->checkpoint.dir, "tokenizer.json", e);
     if (!path) return e->status;
+    if (vq_tokenizer_open(t, path, e) == VQ_OK) return VQ_OK;
+    return vq_at(e, "tokenizer (text needs one; token ids with --tokens do not)");
+}
+
+static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out, bool special, const char *path, vq_arena *a, vq_err *e)
+{
     vq_tokenizer *t;
-    if (vq_tokenizer_open(&t, path, e) != VQ_OK) return vq_at(e, "tokenizer (text needs one; token ids with --tokens do not)");
+    VQ_TRY(vq_model_tokenizer(m, &t, a, e));
     int32_t *ids = NULL;
     const vq_status s = vq_tokenizer_encode(t, (const char *)map->data, map->size, special, a, &ids, &out->count, e);
     out->ids = ids;
     vq_tokenizer_free(t);
-    return s;
+    return s == VQ_OK ? VQ_OK : vq_at(e, "%s", path);
 }
 
-static vq_status check_ids(const vq_model *m, const vq_ids *ids, const char *path, vq_err *e)
+vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq_err *e)
 {
-    for (size_t i = 0; i < ids->count; i++)
-        if (ids->ids[i] < 0 || ids->ids[i] >= m->graph.vocab)
-            return vq_fail(e, VQ_E_INPUT, "%s: id %d at position %zu is outside the vocabulary of %lld; is this the right tokenizer?", path,
-                           ids->ids[i], i, (long long)m->graph.vocab);
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= m->graph.vocab)
+            return vq_fail(e, VQ_E_INPUT, "id %d at position %zu is outside the vocabulary of %lld; is this the right tokenizer?", ids[i],
+                           i, (long long)m->graph.vocab);
     return VQ_OK;
 }
 
@@ -145,8 +151,8 @@ vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, bool sp
     vq_map map;
     VQ_TRY(vq_map_open(&map, path, e));
     vq_sha256_of(map.data, map.size, out->sha256);
-    vq_status s = tokens ? ids_from_file(&map, out, path, a, e) : ids_from_text(m, &map, out, special, a, e);
-    if (s == VQ_OK) s = check_ids(m, out, path, e);
+    vq_status s = tokens ? ids_from_file(&map, out, path, a, e) : ids_from_text(m, &map, out, special, path, a, e);
+    if (s == VQ_OK && vq_model_check_ids(m, out->ids, out->count, e) != VQ_OK) s = vq_at(e, "%s", path);
     vq_map_close(&map);
     return s;
 }

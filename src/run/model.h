@@ -26,6 +26,11 @@ vq_status vq_model_check(const vq_model *m, vq_err *e);
 /* vq_model_exec -- an executor over the model's own source; scratch in `a`. */
 vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs);
 
+/* vq_model_tokenizer -- tokenizer.json beside the model; free it. */
+vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, vq_err *e);
+/* vq_model_check_ids -- VQ_E_INPUT names the first id outside the vocabulary. */
+vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq_err *e);
+
 /* Token ids of a text or of an int32 file, mapped or encoded. */
 typedef struct vq_ids {
     const int32_t *ids;

@@ -8,6 +8,7 @@
 #include "calib/observer.h"
 #include "run/fused.h"
 #include "run/rule_hint.h"
+#include "run/samples.h"
 
 static bool is_weight(const vq_tensor *t)
 {
@@ -263,6 +264,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     VQ_TRY(check_fused(p, e));
     VQ_TRY(check_passes(p, e));
     add_observer_needs(p);
+    if (p->needs) VQ_TRY(vq_samples_check(p, e));
     p->peak_bytes = vq_plan_peak(p, job);
     return VQ_OK;
 }

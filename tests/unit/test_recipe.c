@@ -60,7 +60,7 @@ static const char full[] =
     "name: mine-1.0\n"
     "about: \"a \\\"quoted\\\" word\"\n"
     "source: here\n"
-    "calib: {data: texts/a.txt, kind: tokens, samples: 7, seqlen: 99, seed: 5, select: random, propagate: quantized}\n"
+    "calib: {data: texts/a.txt, kind: jsonl, template: none, samples: 7, seqlen: 99, seed: 5, select: random, propagate: quantized}\n"
     "schemes:\n"
     "  a: int4-g64\n"
     "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, group: tensor, "
@@ -87,12 +87,13 @@ static void test_values(void **state)
     assert_string_equal(recipe.about, "a \"quoted\" word");
     assert_int_equal(recipe.calib.data, VQ_DATA_PATH);
     assert_string_equal(recipe.calib.path, "texts/a.txt");
-    assert_int_equal(recipe.calib.kind, VQ_KIND_TOKENS);
+    assert_int_equal(recipe.calib.kind, VQ_KIND_JSONL);
     assert_int_equal(recipe.calib.samples, 7);
     assert_int_equal(recipe.calib.seqlen, 99);
     assert_int_equal(recipe.calib.seed, 5);
     assert_true(recipe.calib.random);
     assert_true(recipe.calib.propagate_quantized);
+    assert_true(recipe.calib.plain_chat);
     assert_int_equal(recipe.npasses, 3);
     assert_string_equal(recipe.passes[0].name, "arc");
     assert_string_equal(vq_option_get(&recipe.passes[0].options, "count")->s, "paper");
@@ -163,6 +164,7 @@ static void test_defaults(void **state)
     assert_int_equal(recipe.calib.samples, 32);
     assert_false(recipe.calib.random);
     assert_false(recipe.calib.propagate_quantized);
+    assert_false(recipe.calib.plain_chat);
     assert_null(recipe.runtime);
     assert_int_equal(recipe.shard, 5000000000);
     assert_true(isinf(recipe.min_sqnr_db) && recipe.min_sqnr_db < 0);
@@ -188,8 +190,9 @@ static void test_mistakes(void **state)
         {HEAD "calib: {samples: 0}\n" RULES TAIL, "f.yaml:3:18: samples: 0 is not within 1 ... 1000000"},
         {HEAD "calib: {samples: [3]}\n" RULES TAIL, "f.yaml:3:18: samples must be a single value"},
         {HEAD "calib: {samples: }\n" RULES TAIL, "f.yaml:3:18: samples is empty"},
-        {HEAD "calib: {kind: jsonl}\n" RULES TAIL, "f.yaml:3:15: kind: jsonl is not supported by this version"},
         {HEAD "calib: {select: randm}\n" RULES TAIL, "f.yaml:3:17: unknown select \"randm\"; did you mean \"random\"?"},
+        {HEAD "calib: {kind: classes}\n" RULES TAIL, "f.yaml:3:15: kind: classes is not supported by this version"},
+        {HEAD "calib: {template: chatml}\n" RULES TAIL, "f.yaml:3:19: unknown template \"chatml\"; did you mean \"chat\"?"},
         {HEAD "calib: {propagate: quantised}\n" RULES TAIL, "f.yaml:3:20: unknown propagate \"quantised\"; did you mean \"quantized\"?"},
         {HEAD "rules: []\n" TAIL, "f.yaml:3:8: rules must be a list with at least one rule"},
         {HEAD "rules: [{use: nvfp4}]\n" TAIL, "f.yaml:3:9: a rule needs the key \"match\""},
