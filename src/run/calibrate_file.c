@@ -2,12 +2,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "run/budget.h"
 #include "run/origin.h"
-
-#define BATCH_TOKENS 4096
-#define BATCH_TOKENS_BACK 2048          /* a backward pass keeps every value of a block */
-#define SPOOL_BYTES ((size_t)512 << 20) /* activations in memory without a limit; with one a quarter of it */
-#define SPOOL_SHARE 4
 
 typedef struct calibration_job {
     vq_job *job;
@@ -22,15 +18,6 @@ typedef struct calibration_job {
     vq_stats_writer *writer;
     struct timespec started;
 } calibration_job;
-
-static vq_calib_options sweep_options(const vq_plan *p, unsigned needs, const char *spool_dir, const vq_job *job)
-{
-    const int64_t length = vq_sample_tokens(p), most = needs & VQ_NEED_GRADIENT ? BATCH_TOKENS_BACK : BATCH_TOKENS;
-    return (vq_calib_options){.needs = needs,
-                              .spool_path = spool_dir,
-                              .spool_bytes = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES,
-                              .batch_tokens = length < most ? most / length * length : length};
-}
 
 static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
 {
@@ -83,7 +70,7 @@ static vq_status sweep_forward(calibration_job *c, vq_calib *calib, vq_err *e)
 
 static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_dir, vq_err *e)
 {
-    const vq_calib_options o = sweep_options(&c->plan, c->plan.needs, spool_dir, c->job);
+    const vq_calib_options o = vq_calibration_options(&c->plan, c->job, c->plan.needs, spool_dir);
     const vq_samples *samples = &c->set.samples;
     if (c->plan.needs & VQ_NEED_GRADIENT) {
         const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
