@@ -16,12 +16,22 @@ static inline const vq_option *made_up_transform(const char *name)
         {"fold", VQ_OPT_BOOL, "false", 0, 0, NULL, "a switch"},
         {.name = NULL},
     };
+    static const vq_option none[] = {{.name = NULL}};
+    static const vq_option hadamard[] = {{"block", VQ_OPT_CHOICE, "32", 0, 0, "16|32|64", "together"}, {.name = NULL}};
+    static const vq_option smooth[] = {{"strength", VQ_OPT_REAL, "0.5", 0, 1, NULL, "how much"}, {.name = NULL}};
+    if (strcmp(name, "hadamard") == 0) return hadamard;
+    if (strcmp(name, "smooth") == 0) return smooth;
+    if (strcmp(name, "awq") == 0) return none;
     return strcmp(name, "arc") == 0 ? arc : NULL;
 }
 
 static inline const vq_option *made_up_rounder(const char *name)
 {
     static const vq_option none[] = {{.name = NULL}};
+    static const vq_option gptq[] = {{"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker", "of what"},
+                                     {"scales", VQ_OPT_CHOICE, "plain", 0, 0, "plain|search", "of groups"},
+                                     {.name = NULL}};
+    if (strcmp(name, "gptq") == 0) return gptq;
     return strcmp(name, "rtn") == 0 || strcmp(name, "mse") == 0 ? none : NULL;
 }
 
