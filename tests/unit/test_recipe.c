@@ -218,7 +218,7 @@ static void test_mistakes(void **state)
         {HEAD RULES "passes: [{do: arc}, {do: arc}]\noutput: {format: vq}\n", "f.yaml:4:21: the pass \"arc\" is given twice"},
         {HEAD RULES "passes: [{do: arx}]\noutput: {format: vq}\n", "f.yaml:4:15: unknown pass \"arx\"; did you mean \"arc\"?"},
         {HEAD RULES "passes: [{do: round}]\noutput: {format: vq}\n", "f.yaml:4:10: the pass \"round\" needs the key \"method\""},
-        {HEAD RULES "passes: [{do: round, method: gptq}]\noutput: {format: vq}\n", "f.yaml:4:30: unknown rounding method \"gptq\""},
+        {HEAD RULES "passes: [{do: round, method: gpfq}]\noutput: {format: vq}\n", "f.yaml:4:30: unknown rounding method \"gpfq\""},
         {HEAD RULES "passes: [{do: round, method: rtn, block: 3}]\noutput: {format: vq}\n",
          "f.yaml:4:35: unknown key \"block\"; this pass has no such option"},
         {HEAD RULES "passes: [{do: arc, cuont: paper}]\noutput: {format: vq}\n",
