@@ -270,6 +270,9 @@ static vq_status model_passes(vq_work *w, vq_err *e)
     const vq_exec base = vq_model_exec(p->model, w->j->job, &w->scratch, false);
     const vq_calib_options o = vq_calibration_options(p, w->j->job, p->needs, w->j->work);
     VQ_TRY(vq_model_passes_run(&w->model, p, &base, &w->samples.samples, &o, &w->j->job->watch, &w->layer, e));
+    w->rounding.out->untied = w->model.untied;
+    if (w->model.ordered)
+        return vq_fail(e, VQ_E_RECIPE, "%s: this version checks ksort but cannot store its orders; leave the pass out", p->recipe->path);
     if (w->plan->rounder->block)
         return vq_fail(e, VQ_E_RECIPE, "%s: learned rounding does not follow rotate, ksort or stream_order", p->recipe->path);
     w->graph = w->exec.graph = w->original_exec.graph = &w->model.graph;

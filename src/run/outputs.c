@@ -95,7 +95,8 @@ static vq_status write_json(const char *path, const json_t *root, vq_err *e)
     return s;
 }
 
-static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_module *modules, size_t nmodules, vq_arena *a, vq_err *e)
+static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_module *modules, size_t nmodules, bool untied, vq_arena *a,
+                              vq_err *e)
 {
     const char **dense = VQ_ALLOC(a, const char *, p->nweights, "config", e);
     const char *path = vq_join(a, o->work, "config.json", e);
@@ -107,15 +108,17 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
     VQ_TRY(vq_format_config(p->format, modules, nmodules, dense, ndense, &quantization, e));
     json_t *root = p->model->checkpoint.config.root ? json_copy(p->model->checkpoint.config.root) : json_object();
     (void)json_object_set_new(root, "quantization_config", quantization);
+    if (untied) (void)json_object_set_new(root, "tie_word_embeddings", json_false());
     const vq_status s = write_json(path, root, e);
     json_decref(root);
     return s;
 }
 
-vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules, size_t nmodules, vq_arena *a, vq_err *e)
+vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules, size_t nmodules, bool untied, vq_arena *a,
+                              vq_err *e)
 {
     VQ_TRY(copy_sidecars(o, p, a, e));
-    return write_config(o, p, modules, nmodules, a, e);
+    return write_config(o, p, modules, nmodules, untied, a, e);
 }
 
 /* One rename makes the artifact; the finished parts go after it. */

@@ -165,7 +165,7 @@ static vq_status make_artifact(quantization *q, vq_err *e)
     phase(q, "round");
     VQ_TRY(check_sqnr(q, e));
     VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->outputs.work, &q->arena, e));
-    VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules, &q->arena, e));
+    VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules, q->rounded.untied, &q->arena, e));
     VQ_TRY(write_manifest(q, e));
     phase(q, "manifest");
     VQ_TRY(verify_own(q, e));

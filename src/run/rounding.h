@@ -16,6 +16,7 @@ typedef struct vq_rounded {
     const char **fallback;       /* NULL, or what its rounder had to do instead */
     char (*sha)[VQ_SHA256_TEXT]; /* digest over the stored tensors */
     size_t nmodules;
+    bool untied; /* lm_head.weight became a tensor of its own: config.json must say so */
 } vq_rounded;
 vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *e);
 
