@@ -121,7 +121,8 @@ static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer 
         out[j] = (vq_consumer){.name = weight->module, .w = x, .n = t.shape[0], .scheme = &weight->scheme};
         const float most = w->j->job->kernels.absmax(x, (size_t)(t.shape[0] * t.shape[1]));
         amax = g->fused || j == 0 ? fmaxf(amax, most) : most;
-        out[j].super = vq_format_super(w->plan->format, vq_super_from_amax(&weight->scheme.weight, amax, VQ_F32));
+        out[j].super = vq_format_super(w->plan->format,
+                                       vq_super_from_amax(&weight->scheme.weight, amax, vq_plan_arith(w->plan, &weight->scheme.weight)));
     }
     for (int j = 0; g->fused && j < g->count; j++) out[j].super = out[g->count - 1].super;
     return VQ_OK;
@@ -176,7 +177,7 @@ static vq_status run_pass(vq_work *w, const vq_plan_pass *pass, int group, const
         .stats = w->ready[group].stats,
         .scheme = &first->scheme,
         .producer = vq_producer_of(w->graph, lg),
-        .arith = first->scheme.weight.compat == VQ_COMPAT_CT ? w->plan->model->dtype : VQ_F32,
+        .arith = vq_plan_arith(w->plan, &first->scheme.weight),
         .arena = &w->layer,
         .scratch = &w->scratch,
     };

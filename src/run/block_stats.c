@@ -67,8 +67,7 @@ static vq_status open_file(vq_work *w, int layer, vq_err *e)
 
 vq_status vq_work_stats(vq_work *w, int layer, vq_err *e)
 {
-    w->nstats = 0;
-    for (int i = 0; i < w->ngroups; i++) w->nstats += w->groups[i].layer == layer;
+    w->nstats = vq_graph_groups_in(w->groups, w->ngroups, layer);
     w->stats = VQ_NEW(&w->layer, vq_stats, w->nstats, "statistics", e);
     if (!w->stats) return e->status;
     if (w->from_file) VQ_TRY(open_file(w, layer, e));

@@ -100,18 +100,11 @@ vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq
     return write_state(s, e);
 }
 
-static int weight_named(const vq_plan *p, const char *module)
-{
-    for (int i = 0; i < p->nweights; i++)
-        if (strcmp(p->weights[i].module, module) == 0) return p->weights[i].quantized ? i : -1;
-    return -1;
-}
-
 static vq_status restore_module(const json_t *m, const char *path, const vq_plan *p, vq_rounded *r, vq_arena *a, vq_err *e)
 {
     const char *name = json_string_value(json_object_get(m, "name"));
-    const int at = name ? weight_named(p, name) : -1;
-    if (at < 0 || r->nmodules >= (size_t)p->nweights)
+    const int at = name ? vq_plan_weight_named(p, name) : -1;
+    if (at < 0 || !p->weights[at].quantized || r->nmodules >= (size_t)p->nweights)
         return vq_fail(e, VQ_E_INPUT, "%s: module %s is not in the plan; start anew", path, name ? name : "(none)");
     const vq_plan_weight *w = &p->weights[at];
     const json_t *db = json_object_get(m, "sqnr_db");
