@@ -39,6 +39,7 @@ typedef struct vq_work {
 
 /* vq_work_trials -- does a pass or the rounder try blocks out on samples? */
 bool vq_work_trials(const vq_plan *p);
+#define VQ_TRIAL_TOKENS 2048 /* of the first samples: what a candidate is judged on */
 
 /* vq_work_show -- the overlay shows every tensor of a part that an edit touches, as it will be stored; layer -1: of what lies outside of
  * the blocks. */
