@@ -13,7 +13,12 @@ bool vq_work_trials(const vq_plan *p)
     return trials;
 }
 
-static vq_edited edited_view(const vq_work *w)
+bool vq_work_moves(const vq_work *w)
+{
+    return w->gathers && !w->plan->recipe->calib.propagate_quantized && !vq_work_trials(w->plan);
+}
+
+vq_edited vq_work_edited(const vq_work *w)
 {
     return (vq_edited){.graph = w->graph, .source = &w->plan->model->checkpoint.source, .kernels = &w->j->job->kernels, .edits = &w->edits};
 }
@@ -42,7 +47,7 @@ static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
 
 vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
 {
-    const vq_edited d = edited_view(w);
+    const vq_edited d = vq_work_edited(w);
     vq_overlay_clear(&w->overlay);
     if (w->edits.count == 0) return VQ_OK;
     if (layer < 0) {
@@ -109,7 +114,7 @@ static vq_status try_weights(void *ctx, const float *const *weights, double *mse
 
 static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer *out, vq_err *e)
 {
-    const vq_edited d = edited_view(w);
+    const vq_edited d = vq_work_edited(w);
     float amax = 0;
     for (int j = 0; j < g->count; j++) {
         const vq_plan_weight *weight = &w->plan->weights[g->weights[j]];

@@ -49,6 +49,7 @@ vq_status vq_run_state_load(vq_run_state *s, const char *dir, const json_t *made
     s->root = json_load_file(s->path, JSON_REJECT_DUPLICATES, &cause);
     if (!json_is_object(s->root) || !json_is_array(json_object_get(s->root, "parts")))
         return vq_fail(e, VQ_E_INPUT, "%s: not the state of a run; remove the folder and start anew", s->path);
+    s->kept = true;
     return compare(s, made_from, e);
 }
 
@@ -79,13 +80,19 @@ static json_t *module_json(const vq_rounded *r, size_t i)
                      (json_int_t)r->modules[i].hadamard, "sqnr_db", db, "fallback", r->fallback[i]);
 }
 
-static vq_status write_state(const vq_run_state *s, vq_err *e)
+static vq_status write_state(vq_run_state *s, vq_err *e)
 {
     char *text = json_dumps(s->root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the state of the run", s->path);
     const vq_status status = vq_write_file(s->path, text, strlen(text), e);
     free(text);
+    s->kept = status == VQ_OK;
     return status;
+}
+
+vq_status vq_run_state_keep(vq_run_state *s, vq_err *e)
+{
+    return s->kept ? VQ_OK : write_state(s, e);
 }
 
 vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq_rounded *r, size_t first, size_t n, vq_err *e)
