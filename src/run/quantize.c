@@ -208,12 +208,12 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **re
 }
 
 /* Times of the stages and of all; threads share out nearly everything. */
-static vq_status tell_time(quantization *q, json_t *result, vq_err *e)
+static vq_status tell_time(const quantization *q, json_t *result, vq_err *e)
 {
     vq_rates rates;
     vq_cost cost[VQ_STAGES];
     double all = 0;
-    VQ_TRY(vq_rates_measure(&rates, &q->plan, q->job, &q->arena, e));
+    VQ_TRY(vq_rates_measure(&rates, &q->plan, q->job, e));
     vq_plan_costs(&q->plan, q->job, cost);
     json_t *stages = json_object();
     for (int i = 0; i < VQ_STAGES; i++) {
@@ -226,16 +226,36 @@ static vq_status tell_time(quantization *q, json_t *result, vq_err *e)
     return VQ_OK;
 }
 
+/* Named files are not read, but they must be there. */
+static vq_status check_named(const vq_quantize_options *o, vq_err *e)
+{
+    const char *const files[] = {o->data, o->statistics};
+    for (int i = 0; i < 2; i++) {
+        vq_map m = {0};
+        if (!files[i]) continue;
+        VQ_TRY(vq_map_open(&m, files[i], e));
+        vq_map_close(&m);
+    }
+    return VQ_OK;
+}
+
+static vq_status tell_plan(const quantization *q, json_t **result, bool *fits, vq_err *e)
+{
+    const size_t limit = q->job->budget.limit;
+    VQ_TRY(check_named(q->o, e));
+    *fits = !limit || q->plan.peak_bytes <= limit;
+    *result = vq_plan_json(&q->plan);
+    (void)json_object_set_new(*result, "fits", json_boolean(*fits));
+    return tell_time(q, *result, e);
+}
+
 vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits, vq_err *e)
 {
     quantization q = {.job = job, .o = o};
     vq_arena_init(&q.arena, &job->budget);
     vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
-        *result = vq_plan_json(&q.plan);
-        s = tell_time(&q, *result, e);
-        *fits = !job->budget.limit || q.plan.peak_bytes <= job->budget.limit;
-        (void)json_object_set_new(*result, "fits", json_boolean(*fits));
+        s = tell_plan(&q, result, fits, e);
         vq_model_close(&q.model);
     }
     vq_arena_done(&q.arena);

@@ -213,15 +213,16 @@ static vq_status measure(vq_rates *r, trials *t, vq_err *e)
     return measure_rounding(r, t, e);
 }
 
-vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_arena *scratch, vq_err *e)
+vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_err *e)
 {
-    const vq_arena_mark mark = vq_arena_here(scratch);
+    vq_arena arena; /* no budget: a limit that is too small for a plan is an answer, not an error */
+    vq_arena_init(&arena, NULL);
     const int64_t hidden = p->model->arch ? p->model->graph.hidden : WIDTH_MOST;
-    trials t = {.plan = p, .kernels = &job->kernels, .arena = scratch, .width = least(hidden, WIDTH_MOST)};
+    trials t = {.plan = p, .kernels = &job->kernels, .arena = &arena, .width = least(hidden, WIDTH_MOST)};
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const vq_status s = measure(r, &t, e);
     omp_set_num_threads(threads);
-    vq_arena_rewind(scratch, mark);
+    vq_arena_done(&arena);
     return s;
 }

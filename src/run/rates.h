@@ -18,6 +18,6 @@ typedef struct vq_rates {
 
 /* vq_rates_measure -- processor time of the calling thread on small made-up data of the plan's shapes and options; other processes hardly
  * matter. Reads no weights. VQ_E_LIMIT. */
-vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_arena *scratch, vq_err *e);
+vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_err *e);
 
 #endif
