@@ -77,23 +77,13 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
     return vq_calib_begin(&w->original, &w->original_exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
 }
 
-/* The activations behind block `layer`: of the original model, or of what was written. */
-static vq_status advance(vq_work *w, int layer, vq_err *e)
+/* The activations behind block `layer`: of the original model, or of what was written. A part that was finished before a stop moves them as
+ * it did then. */
+static vq_status advance(vq_work *w, int layer, bool restored, vq_err *e)
 {
     if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
-    const bool quantized = w->plan->recipe->calib.propagate_quantized;
-    if (!quantized && !vq_work_trials(w->plan) && w->gathers) return VQ_OK; /* gathering moved them */
+    if (!restored && vq_work_moves(w)) return VQ_OK;
     VQ_TRY(reset_block(w, e));
-    if (!quantized) VQ_TRY(vq_work_show(w, layer, e));
-    return vq_calib_advance(w->calib, layer, e);
-}
-
-/* A part that was finished before a stop: its samples move on as they did then. */
-static vq_status pass_through(vq_work *w, int layer, vq_err *e)
-{
-    if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
-    VQ_TRY(reset_block(w, e));
-    if (w->original) VQ_TRY(vq_calib_advance(w->original, layer, e));
     if (!w->plan->recipe->calib.propagate_quantized) VQ_TRY(vq_work_show(w, layer, e));
     return vq_calib_advance(w->calib, layer, e);
 }
@@ -129,18 +119,21 @@ typedef struct part {
     const char *dir;
 } part;
 
-/* Tensors that an edit changed and that are not quantized: norms, biases, kept weights, embeddings. Their values stand in the overlay. */
+/* Tensors that an edit changed and that are not quantized (norms, biases, kept weights, embeddings), each in the type that it has in the
+ * model. Their values stand in the overlay. */
 static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *ids, vq_err *e)
 {
+    const vq_edited d = vq_work_edited(w);
     int at = 0;
     for (int i = 0; i < w->overlay.count; i++) {
-        vq_tensor t;
+        vq_tensor t, stored;
         const float *x = vq_overlay_values(&w->overlay, i, &t);
         if (!x || vq_plan_quantizes(w->plan, t.name)) continue;
+        VQ_TRY(vq_edited_stored(&d, t.name, &stored, e));
         if (declare)
-            VQ_TRY(vq_st_writer_declare(p->writer, t.name, w->plan->model->dtype, t.shape, t.ndim, &ids[at], e));
+            VQ_TRY(vq_st_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim, &ids[at], e));
         else
-            VQ_TRY(vq_store_floats(p->writer, ids[at], w->plan->model->dtype, x, vq_tensor_numel(&t), &w->scratch, e));
+            VQ_TRY(vq_store_floats(p->writer, ids[at], stored.dtype, x, vq_tensor_numel(&t), &w->scratch, e));
         at++;
     }
     return VQ_OK;
@@ -193,19 +186,26 @@ static vq_status finish_part(vq_work *w, part *p, vq_err *e)
     return s == VQ_OK ? vq_parts_add(&w->parts, p->index, r->modules + p->first, r->nmodules - p->first, e) : s;
 }
 
+/* What training aims at: the outputs of the original block, whether or not anything of this one is quantized. */
+static vq_status advance_original(vq_work *w, int layer, vq_err *e)
+{
+    return w->original && layer >= 0 ? vq_calib_advance(w->original, layer, e) : VQ_OK;
+}
+
 /* Parts are the blocks and, last, what lies outside of them. */
 static vq_status make_part(vq_work *w, int index, vq_err *e)
 {
-    part p = {.index = index, .layer = w->graph && index < w->graph->layers ? index : -1, .first = w->rounding.out->nmodules};
+    part p = {.index = index, .layer = index < w->graph->layers ? index : -1, .first = w->rounding.out->nmodules};
     VQ_TRY(reset_block(w, e));
     VQ_TRY(vq_work_show(w, p.layer, e));
     VQ_TRY(prepare_groups(w, p.layer, e));
     for (int i = 0; i < w->plan->ngroups; i++)
         if (w->plan->groups[i].layer == p.layer) VQ_TRY(vq_rounding_add(&w->rounding, i, e));
+    VQ_TRY(advance_original(w, p.layer, e));
     const vq_status s = part_is_empty(w, &p) ? vq_run_state_add(&w->state, index, NULL, w->rounding.out, 0, 0, e) : finish_part(w, &p, e);
     vq_work_release(w);
     if (s != VQ_OK) return s;
-    return p.layer >= 0 ? advance(w, p.layer, e) : VQ_OK;
+    return p.layer >= 0 ? advance(w, p.layer, false, e) : VQ_OK;
 }
 
 static vq_status restore_parts(vq_work *w, int done, vq_err *e)
@@ -218,7 +218,9 @@ static vq_status restore_parts(vq_work *w, int done, vq_err *e)
         if (!file) return e->status;
         VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, &empty, w->run, e));
         if (!empty) VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
-        if (w->graph && i < w->graph->layers) VQ_TRY(pass_through(w, i, e));
+        if (i >= w->graph->layers) continue;
+        VQ_TRY(advance_original(w, i, e));
+        VQ_TRY(advance(w, i, true, e));
     }
     return VQ_OK;
 }
