@@ -15,9 +15,9 @@ declare -A values=(
 )
 # Other options of the pass that an option needs to matter (a row of the pass: all of its options).
 declare -A beside=(
-    [awq.duo]="grid: 6" [arc.granularity]="count: paper" [gptq.refit]="order: original" [learned]="steps: 6" [learned.steps]=
+    [awq.duo]="grid: 6" [arc.granularity]="count: paper" [gptq.refit]="order: original" [learned]="steps: 6" [learned.steps]=""
     [learned.refit]="steps: 6, order: original" [learned.search]="steps: 6, init: mse" [learned.weigh]="steps: 6, init: mse"
-    [tune]="steps: 6" [tune.steps]=
+    [tune]="steps: 6" [tune.steps]=""
 )
 # The scheme where it is not NVFP4. Blocks add up the same numbers in another order: a fine grid sees it. One order is best for all matrices
 # of most schemes, and then auto is that one.
