@@ -7,6 +7,7 @@
 #include "run/block_work.h"
 #include "run/budget.h"
 #include "run/edited.h"
+#include "run/key_orders.h"
 #include "run/origin.h"
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
@@ -117,6 +118,8 @@ typedef struct part {
     size_t first; /* module */
     vq_st_writer *writer;
     const char *dir;
+    vq_tensor order; /* of the keys (ksort); without data: none */
+    int64_t order_id;
 } part;
 
 /* Tensors that an edit changed and that are not quantized (norms, biases, kept weights, embeddings), each in the type that it has in the
@@ -150,6 +153,15 @@ static vq_status round_part(vq_work *w, const part *p, vq_err *e)
     return VQ_OK;
 }
 
+/* Rope goes by the order of keys that a transform made: the model cannot be run without it. */
+static vq_status declare_order(vq_work *w, part *p, vq_err *e)
+{
+    if (!w->model.ordered || p->layer < 0) return VQ_OK;
+    VQ_TRY(vq_key_order_tensor(w->graph, p->layer, &p->order, &w->layer, e));
+    if (!p->order.data) return VQ_OK;
+    return vq_st_writer_declare(p->writer, p->order.name, p->order.dtype, p->order.shape, p->order.ndim, &p->order_id, e);
+}
+
 static vq_status write_part(vq_work *w, part *p, vq_err *e)
 {
     const vq_rounded *r = w->rounding.out;
@@ -157,9 +169,11 @@ static vq_status write_part(vq_work *w, part *p, vq_err *e)
     if (!ids) return e->status;
     for (size_t i = p->first; i < r->nmodules; i++) VQ_TRY(vq_module_declare(w->plan->format, &r->modules[i], p->writer, e));
     VQ_TRY(write_kept(w, p, true, ids, e));
+    VQ_TRY(declare_order(w, p, e));
     VQ_TRY(vq_st_writer_open(p->writer, p->dir, 0, e));
     VQ_TRY(round_part(w, p, e));
     VQ_TRY(write_kept(w, p, false, ids, e));
+    if (p->order.data) VQ_TRY(vq_copy_tensor(&p->order, p->writer, p->order_id, e));
     const char *const *names;
     size_t n;
     return vq_st_writer_commit(p->writer, &names, &n, e);
@@ -273,8 +287,6 @@ static vq_status model_passes(vq_work *w, vq_err *e)
     const vq_calib_options o = vq_calibration_options(p, w->j->job, p->needs, w->j->work);
     VQ_TRY(vq_model_passes_run(&w->model, p, &base, &w->samples.samples, &o, &w->j->job->watch, &w->layer, e));
     w->rounding.out->untied = w->model.untied;
-    if (w->model.ordered)
-        return vq_fail(e, VQ_E_RECIPE, "%s: this version checks ksort but cannot store its orders; leave the pass out", p->recipe->path);
     if (w->plan->rounder->block)
         return vq_fail(e, VQ_E_RECIPE, "%s: learned rounding does not follow rotate, ksort or stream_order", p->recipe->path);
     w->graph = w->exec.graph = w->original_exec.graph = &w->model.graph;
