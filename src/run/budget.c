@@ -29,8 +29,11 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
 {
     const vq_batch b = calibration_batch(p, needs);
-    return (vq_calib_options){
-        .needs = needs, .spool_path = dir, .spool_bytes = spool_bytes(p, job, needs), .batch_tokens = b.sequences * b.length};
+    return (vq_calib_options){.needs = needs,
+                              .spool_path = dir,
+                              .spool_bytes = spool_bytes(p, job, needs),
+                              .batch_tokens = b.sequences * b.length,
+                              .bf16 = p->model->dtype == VQ_BF16 && !job->kernels.strict};
 }
 
 static uint64_t group_bytes(const vq_graph *graph, const vq_linear_group *g, unsigned needs)
