@@ -15,6 +15,7 @@
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 #define HEAD "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: 32}\n"
 #define RULES "rules:\n  - {match: {name: [\"*\"]}, use: int4-g64}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
+#define RULES_8BIT "rules:\n  - {match: {name: [\"*\"]}, use: int8-w8a16}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
 #define DOWN_ONLY "rules:\n  - {match: {name: [\"*\"]}, use: keep}\n  - {match: {role: [mlp.down]}, use: int4-g64}\n"
 #define FORMAT "output: {format: vq}\n"
 #define NO_DATA "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: none}\n" RULES "passes:\n  - {do: round, method: rtn}\n" FORMAT
@@ -307,6 +308,25 @@ static void test_a_wrong_transform_is_caught(void **state)
     }
 }
 
+/* Members of a group that stay as they are read an input that nobody rotates. */
+static void test_a_rotated_input_beside_kept_linears(void **state)
+{
+    float *logits[2];
+    for (int i = 0; i < 2; i++) {
+        world w;
+        char recipe[1024];
+        snprintf(recipe, sizeof recipe, "%s%s%spasses:\n%s  - {do: round, method: rtn}\n%s", HEAD, RULES_8BIT,
+                 "  - {match: {role: [attn.v, mlp.up]}, use: keep}\n", i ? "  - {do: hadamard, block: 32}\n" : "", FORMAT);
+        open_world(&w, state, recipe);
+        must(&w, run(&w));
+        logits[i] = logits_of(&w);
+        close_world(&w);
+    }
+    assert_true(distance(logits[1], logits[0]) < 0.1);
+    free(logits[0]);
+    free(logits[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_orders_of_keys, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_gradients_of_a_rotated_model, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_wrong_transform_is_caught, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_rotated_input_beside_kept_linears, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_training_passes_kept_blocks, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
