@@ -54,7 +54,7 @@ int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
 float vq_reach(const vq_num *num)
 {
     const vq_grid *g = &num->grid;
-    if (g->kind == VQ_GRID_TABLE && num->range == VQ_RANGE_FULL) return 0.5F * (g->max - g->table[0]);
+    if (g->kind == VQ_GRID_TABLE) return 0.5F * (g->max - g->table[0]);
     if (g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && num->range == VQ_RANGE_FULL) {
         const float steps = (float)((1 << g->bits) - 1) * 0.5F;
         return ldexpf(steps, -g->frac);

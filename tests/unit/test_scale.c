@@ -132,9 +132,6 @@ static void tables(void **state)
     num.scale = VQ_SCALE_F32;
     assert_true(scale_of(&num, -240, 60, none, VQ_F32) == 2 && scale_of(&num, -60, 240, none, VQ_F32) == 2); /* half of 127 + 113 */
     assert_true(scale_of(&num, 0, 0, none, VQ_F32) == FLT_MIN);
-    num.range = VQ_RANGE_NARROW;
-    assert_true(scale_of(&num, -226, 60, none, VQ_F32) == 2);
-    num.range = VQ_RANGE_FULL;
     num.scale = VQ_SCALE_F16;
     assert_true(scale_of(&num, 0, 0, none, VQ_F32) == 0x1p-24F && scale_of(&num, -0x1p-30F, 0, none, VQ_F32) == 0x1p-24F);
     num.scale = VQ_SCALE_E4M3, num.super = true;
@@ -145,7 +142,7 @@ static void tables(void **state)
     assert_int_equal(vq_encode_at(&num, 254, -2, 0), 0); /* a negative scale turns the table round */
     assert_true(vq_decode_at(&num, 0, -2, 0) == 254);
     assert_true(vq_num_takes_negative(&num));
-    num.range = VQ_RANGE_NARROW;
+    num.scale = VQ_SCALE_UE5M3;
     assert_false(vq_num_takes_negative(&num));
 }
 
