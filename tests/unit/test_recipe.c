@@ -77,7 +77,7 @@ static const char full[] =
     "  - {do: round, method: mse}\n"
     "  - {do: tune, steps: 7}\n"
     "output: {format: compressed-tensors, runtime: vllm, shard: 2MiB}\n"
-    "checks: {min_sqnr_db: 12.5, finite: error, function: warn}\n";
+    "checks: {min_sqnr_db: 12.5, max_singular_frac: 0.25, finite: error, function: warn}\n";
 
 static void test_values(void **state)
 {
@@ -107,6 +107,7 @@ static void test_values(void **state)
     assert_string_equal(recipe.runtime, "vllm");
     assert_int_equal(recipe.shard, 2 << 20);
     assert_float_equal(recipe.min_sqnr_db, 12.5, 0);
+    assert_float_equal(recipe.max_singular, 0.25, 0);
     assert_int_equal(recipe.function, VQ_SEVERITY_WARN);
 }
 
@@ -168,6 +169,7 @@ static void test_defaults(void **state)
     assert_null(recipe.runtime);
     assert_int_equal(recipe.shard, 5000000000);
     assert_true(isinf(recipe.min_sqnr_db) && recipe.min_sqnr_db < 0);
+    assert_float_equal(recipe.max_singular, 1, 0);
     assert_string_equal(recipe.path, "f.yaml");
     must_parse(HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: none}\n");
     assert_int_equal(recipe.shard, 0);
