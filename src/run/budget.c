@@ -1,6 +1,7 @@
 /* budget.c -- memory of a plan: the largest weight, the largest block, its statistics, the activations. */
 #include "run/budget.h"
 
+#include "kernels/bf16_product.h"
 #include "run/blocks.h"
 #include "run/samples.h"
 
@@ -25,6 +26,12 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
     return all > room ? room : all;
 }
 
+/* What every runtime does with a model stored in bf16; strict mode has no such products. */
+static bool runs_in_bf16(const vq_plan *p, const vq_job *job)
+{
+    return p->model->dtype == VQ_BF16 && !job->kernels.strict;
+}
+
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
 {
     const vq_batch b = calibration_batch(p, needs);
@@ -32,7 +39,7 @@ vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, uns
                               .spool_path = dir,
                               .spool_bytes = spool_bytes(p, job, needs),
                               .batch_tokens = b.sequences * b.length,
-                              .bf16 = p->model->dtype == VQ_BF16 && !job->kernels.strict};
+                              .bf16 = runs_in_bf16(p, job)};
 }
 
 static uint64_t group_bytes(const vq_plan *p, const vq_linear_group *g)
@@ -74,5 +81,6 @@ uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
     const bool backward = p->needs & VQ_NEED_GRADIENT;
     const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
     const uint64_t sweep = backward ? vq_exec_backward_bytes(&x, &b) : vq_exec_bytes(&x, &b);
-    return (sweep > round ? sweep : round) + vq_statistics_bytes(p) + spool_bytes(p, job, p->needs) + buffer;
+    const uint64_t packed = runs_in_bf16(p, job) ? VQ_BF16_ROOM * sizeof(uint32_t) : 0;
+    return (sweep > round ? sweep : round) + vq_statistics_bytes(p) + spool_bytes(p, job, p->needs) + buffer + packed;
 }
