@@ -35,8 +35,7 @@ vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples
                         vq_err *e)
 {
     *s = (vq_sweep){.exec = *x, .samples = *samples, .needs = o->needs, .watch = w, .kernels = *x->kernels};
-    s->kernels.bf16 = o->bf16 ? VQ_ALLOC(a, uint32_t, VQ_BF16_ROOM, "packed weights", e) : NULL;
-    if (o->bf16 && !s->kernels.bf16) return e->status;
+    if (o->bf16) VQ_TRY(vq_bf16_take(&s->kernels, a, e));
     s->exec.kernels = &s->kernels;
     s->exec.hook = on_input;
     s->exec.hook_ctx = s;

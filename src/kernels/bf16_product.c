@@ -222,3 +222,9 @@ void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *q)
     else
         multiply_copies(q, kr);
 }
+
+vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e)
+{
+    kr->bf16 = VQ_ALLOC(a, uint32_t, VQ_BF16_ROOM, "packed weights", e);
+    return kr->bf16 ? VQ_OK : e->status;
+}

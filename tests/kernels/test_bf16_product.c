@@ -58,10 +58,12 @@ static double value_at(const vq_bf16_side *s, int64_t lane, int64_t p)
 
 static const float margin = -77.0F;
 
-/* Every element within what roundings of f32 sums of k terms add up to, everything outside of C untouched. */
+/* Every element within what roundings of f32 sums of k terms add up to, everything outside of C untouched.
+ * Of large products some rows. */
 static void assert_product(const vq_bf16_product *q, const float *before)
 {
-    for (int64_t i = 0; i < q->m; i++) {
+    const int64_t some = 1 + q->m * q->n * q->k / (1 << 25);
+    for (int64_t i = 0; i < q->m; i += some) {
         for (int64_t j = 0; j < q->ldc; j++) {
             const float was = before[i * q->ldc + j], is = q->c[i * q->ldc + j];
             if (j >= q->n || (q->lower && j > i)) {
@@ -140,8 +142,8 @@ static void test_room(void **state)
     const vq_bf16_side a = side(9, 4101, false, 1), b = side(1100, 4101, false, 2), c = side(1100, 4101, true, 3);
     check(&kr, (vq_bf16_product){9, 1100, 4101, a, b, NULL, 0, false, false});
     check(&kr, (vq_bf16_product){9, 1100, 4101, a, c, NULL, 0, true, false});
-    const vq_bf16_side wide = side(2200, 1200, true, 4);
-    check(&kr, (vq_bf16_product){2200, 2200, 1200, wide, wide, NULL, 0, true, true});
+    const vq_bf16_side wide = side(1104, 2000, true, 4);
+    check(&kr, (vq_bf16_product){1104, 1104, 2000, wide, wide, NULL, 0, true, true});
 }
 
 /* The level, and where it multiplies pairs, also BLAS on copies. */
