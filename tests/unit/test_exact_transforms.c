@@ -8,7 +8,8 @@
 #define EXACT "{grid: i4, group: \"block:1\", range: narrow}"
 #define HEAD                                                                                                                               \
     "vq: 1\nname: exact\ncalib: {data: required, samples: 4, seqlen: 24}\n"                                                                \
-    "rules:\n  - {match: {}, use: {weight: " EXACT ", act: " EXACT "}}\n  - {match: {role: [embed, lm_head]}, use: keep, optional: true}\n" \
+    "rules:\n  - {match: {}, use: {weight: " EXACT ", act: " EXACT                                                                         \
+    "}}\n  - {match: {role: [embed, lm_head]}, use: keep, optional: true}\n"                                                               \
     "output: {format: vq}\npasses:\n"
 
 static const char *const transforms[] = {
@@ -30,7 +31,6 @@ static const char *const transforms[] = {
     "  - {do: stream_order}\n  - {do: ksort, mode: pairs}\n  - {do: rotate}\n  - {do: smooth}\n  - {do: order}\n"
     "  - {do: arc, count: paper}\n",
     "  - {do: smooth}\n  - {do: order}\n  - {do: hadamard, block: 16}\n",
-    "  - {do: arc, count: paper}\n  - {do: hadamard}\n",
 };
 enum { TRANSFORMS = sizeof transforms / sizeof *transforms };
 
