@@ -7,6 +7,7 @@
 
 #include "calib/observer.h"
 #include "run/fused.h"
+#include "run/pass_order.h"
 #include "run/rule_hint.h"
 #include "run/samples.h"
 
@@ -281,6 +282,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     groups_from_names(p);
     VQ_TRY(check_fused(p, e));
     VQ_TRY(check_passes(p, e));
+    VQ_TRY(vq_pass_order_check(p, e));
     add_observer_needs(p);
     if (p->needs) VQ_TRY(vq_samples_check(p, e));
     vq_plan_given(p, job, false, false);
