@@ -54,13 +54,24 @@ static vq_status sort_channels(vq_factor *f, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
+/* Without a branch, so that it is a vector's work. */
+static bool all_finite(const float *x, int64_t n)
+{
+    uint32_t bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bad |= (bits & 0x7F800000U) == 0x7F800000U;
+    }
+    return !bad;
+}
+
 static vq_status check(vq_factor *f, const float *h, double *mean, vq_err *e)
 {
     int64_t bad = f->k;
 #pragma omp parallel for schedule(static) reduction(min : bad)
     for (int64_t i = 0; i < f->k; i++)
-        for (int64_t j = 0; j < f->k; j++)
-            if (!isfinite(h[i * f->k + j])) bad = i < bad ? i : bad;
+        if (!all_finite(h + i * f->k, f->k)) bad = i < bad ? i : bad;
     if (bad < f->k) return vq_fail(e, VQ_E_NUMERIC, "the curvature of channel %lld is not finite", (long long)bad);
     *mean = 0;
     for (int64_t i = 0; i < f->k; i++) {
@@ -75,15 +86,18 @@ static vq_status check(vq_factor *f, const float *h, double *mean, vq_err *e)
 static void load_row(const vq_factor *f, const float *h, const vq_tiles *t, double added, double mean, int64_t i)
 {
     const int64_t k = f->k;
-    for (int64_t j = 0; j <= i; j++) {
-        if (i >= k) {
-            *vq_tiles_at(t, i, j) = i == j ? mean : 0;
-            continue;
-        }
-        const int64_t r = f->order[k - 1 - i], c = f->order[k - 1 - j];
-        const bool dead = f->diag[r] == 0 || f->diag[c] == 0;
-        *vq_tiles_at(t, i, j) = (i == j ? added : 0) + (dead ? 0 : (double)h[r * k + c]);
+    double *row = vq_tiles_row(t, i);
+    if (i >= k) {
+        memset(row, 0, (size_t)i * sizeof *row);
+        row[i] = mean;
+        return;
     }
+    const int32_t r = f->order[k - 1 - i];
+    for (int64_t j = 0; j <= i; j++) {
+        const int32_t c = f->order[k - 1 - j];
+        row[j] = f->diag[r] == 0 || f->diag[c] == 0 ? 0 : (double)h[r * k + c];
+    }
+    row[i] += added;
 }
 
 static void load(const vq_factor *f, const float *h, const vq_tiles *t, double added, double mean)
@@ -95,14 +109,15 @@ static void load(const vq_factor *f, const float *h, const vq_tiles *t, double a
 /* Panel p of U, and D of its positions. */
 static void store_panel(vq_factor *f, const vq_tiles *t, int64_t p)
 {
-    const int64_t k = f->k, first = p * f->width, end = first + f->width;
+    const int64_t k = f->k, first = p * f->width, end = first + f->width < k ? first + f->width : k;
     float *u = f->u + f->width * f->width * (p * (p + 1) / 2);
-    memset(u, 0, (size_t)(end * f->width) * sizeof *u);
-    for (int64_t c = first; c < end && c < k; c++) {
-        const double root = *vq_tiles_at(t, k - 1 - c, k - 1 - c);
-        f->d[c] = root * root;
-        for (int64_t r = 0; r < c; r++) u[r * f->width + c - first] = (float)(*vq_tiles_at(t, k - 1 - r, k - 1 - c) / root);
+    memset(u, 0, (size_t)((first + f->width) * f->width) * sizeof *u);
+    for (int64_t c = first; c < end; c++) f->d[c] = vq_tiles_row(t, k - 1 - c)[k - 1 - c];
+    for (int64_t r = 0; r < end; r++) {
+        const double *row = vq_tiles_row(t, k - 1 - r);
+        for (int64_t c = r < first ? first : r + 1; c < end; c++) u[r * f->width + c - first] = (float)(row[k - 1 - c] / f->d[c]);
     }
+    for (int64_t c = first; c < end; c++) f->d[c] *= f->d[c];
 }
 
 static vq_status new_arrays(vq_factor *f, const vq_factor_spec *s, vq_arena *a, vq_err *e)
