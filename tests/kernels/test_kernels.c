@@ -240,6 +240,14 @@ static void check_add_rows(const levels *v)
     for (size_t rows = 0; rows < 4; rows++) BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
 }
 
+static void check_add_squares(const levels *v)
+{
+    const size_t n = v->n / 2;
+    double sum[2][MOST];
+    for (size_t i = 0; i < n; i++) sum[0][i] = sum[1][i] = (double)in_c[i];
+    BOTH(8 * n, k->add_squares(sum[which], in_a + 1, in_b + 2, 0.3, n); memcpy(out, sum[which], 8 * n));
+}
+
 static void check_nudge_row(const levels *v)
 {
     each_num(nudge_num, (void *)v);
