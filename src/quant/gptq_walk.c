@@ -36,6 +36,7 @@ typedef struct walk {
     float *after; /* two-sided: E + E U, [n][k], rows and columns in order */
     desk *desks;
     strip_sum *sums; /* [strips] */
+    vq_scale_codes codes;
 } walk;
 
 /* A tile: rows [i0, i0 + rows), columns [j0, j0 + cols), in order. */
@@ -87,7 +88,11 @@ static vq_status open_walk(walk *s, const vq_gptq_walk *g, vq_qtensor *q, vq_err
     s->desks = VQ_NEW(a, desk, threads, "tiles", e);
     s->sums = VQ_NEW(a, strip_sum, s->strips, "tiles", e);
     if (!s->error || !s->after || !s->desks || !s->sums) return VQ_E_LIMIT;
-    for (int t = 0; t < threads; t++) VQ_TRY(new_desk(&s->desks[t], s, a, e));
+    const vq_scale_codes *codes = g->refit && g->search ? vq_scale_codes_of(&s->codes, g->job, &q->num) : NULL;
+    for (int t = 0; t < threads; t++) {
+        VQ_TRY(new_desk(&s->desks[t], s, a, e));
+        s->desks[t].search.codes = codes;
+    }
     return VQ_OK;
 }
 
