@@ -23,6 +23,7 @@ typedef struct vq_calib_options {
     const char *spool_path; /* existing folder for the spool beyond the limit; its file has no name, so nothing can be left behind */
     size_t spool_bytes;     /* activations kept in memory at most this many bytes */
     int64_t batch_tokens;   /* tokens per forward call; whole samples, at least one */
+    bool bf16;              /* matrix products, those of the statistics too, take inputs rounded to bf16 (vq_kernels.bf16) */
 } vq_calib_options;
 /* vq_calib_begin -- embeds the samples. x, s and what they point at are borrowed until vq_calib_end; x->hook is not called. Memory from a.
  *   VQ_E_INPUT: an id outside the vocabulary. VQ_E_LIMIT: no memory or disk space for the spool. */

@@ -19,7 +19,8 @@ static vq_batch calibration_batch(const vq_plan *p, unsigned needs)
 static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const size_t kept = needs & VQ_NEED_GRADIENT ? (size_t)p->model->graph.layers + 1 : 1; /* the way back needs every block's input */
-    const size_t all = kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) * (size_t)p->model->graph.hidden * sizeof(float);
+    const size_t all =
+        kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) * (size_t)p->model->graph.hidden * sizeof(float);
     const size_t room = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES;
     return all > room ? room : all;
 }
@@ -27,8 +28,11 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
 {
     const vq_batch b = calibration_batch(p, needs);
-    return (vq_calib_options){
-        .needs = needs, .spool_path = dir, .spool_bytes = spool_bytes(p, job, needs), .batch_tokens = b.sequences * b.length};
+    return (vq_calib_options){.needs = needs,
+                              .spool_path = dir,
+                              .spool_bytes = spool_bytes(p, job, needs),
+                              .batch_tokens = b.sequences * b.length,
+                              .bf16 = p->model->dtype == VQ_BF16 && !job->kernels.strict};
 }
 
 static uint64_t group_bytes(const vq_plan *p, const vq_linear_group *g)
