@@ -26,13 +26,13 @@ typedef struct each {
 } each;
 
 /* n <= VQ_L elements from i on; missing lanes hold 0 over 1. */
-static inline void round_some(const grid_lanes *l, bool is_int, const each *e, size_t i, size_t n)
+static inline void round_some(const grid_lanes *l, vq_grid_kind kind, const each *e, size_t i, size_t n)
 {
     const bool full = n == VQ_L;
     vi code;
     const vf x = full ? vf_load(e->x + i) : vf_load_n(e->x + i, n, 0.0F),
              s = full ? vf_load(e->scale + i) : vf_load_n(e->scale + i, n, 1.0F);
-    const vf y = round_lanes(l, is_int, x, s, load_zeros(e->zero ? e->zero + i : NULL, n), &code);
+    const vf y = round_lanes(l, kind, x, s, load_zeros(e->zero ? e->zero + i : NULL, n), &code);
     if (full)
         vf_store(e->y + i, y);
     else
@@ -40,11 +40,11 @@ static inline void round_some(const grid_lanes *l, bool is_int, const each *e, s
     store_low_bytes(e->codes + i, n, code);
 }
 
-static inline void round_all(const grid_lanes *l, bool is_int, const each *e, size_t n)
+static inline void round_all(const grid_lanes *l, vq_grid_kind kind, const each *e, size_t n)
 {
     size_t i = 0;
-    for (; i + VQ_L <= n; i += VQ_L) round_some(l, is_int, e, i, VQ_L);
-    if (i < n) round_some(l, is_int, e, i, n - i);
+    for (; i + VQ_L <= n; i += VQ_L) round_some(l, kind, e, i, VQ_L);
+    if (i < n) round_some(l, kind, e, i, n - i);
 }
 
 void VQ_FN(round_each)(const vq_num *num, const float *x, size_t n, const float *scale, const int16_t *zero, uint8_t *codes, float *y)
@@ -54,9 +54,11 @@ void VQ_FN(round_each)(const vq_num *num, const float *x, size_t n, const float 
     if (!encode_is_vectorised(num))
         for (size_t i = 0; i < n; i++) y[i] = round_scalar(num, x[i], scale[i], zero ? zero[i] : 0, codes + i);
     else if (num->grid.kind == VQ_GRID_INT)
-        round_all(&l, true, &e, n);
+        round_all(&l, VQ_GRID_INT, &e, n);
+    else if (num->grid.kind == VQ_GRID_TABLE)
+        round_all(&l, VQ_GRID_TABLE, &e, n);
     else
-        round_all(&l, false, &e, n);
+        round_all(&l, VQ_GRID_FLOAT, &e, n);
 }
 
 /* y[i] += c x[i] */
@@ -71,7 +73,7 @@ static inline float round_one(const vq_num *num, const grid_lanes *l, float x, f
 {
     vi code;
     if (!l) return round_scalar(num, x, scale, zero, out);
-    const vf y = round_lanes(l, num->grid.kind == VQ_GRID_INT, vf_all(x), vf_all(scale), vf_all((float)zero), &code);
+    const vf y = round_lanes(l, num->grid.kind, vf_all(x), vf_all(scale), vf_all((float)zero), &code);
     *out = (uint8_t)code[0];
     return y[0];
 }
@@ -90,13 +92,17 @@ void VQ_FN(rounding_errors)(const vq_num *num, const float *x, const float *d, s
                             const int16_t *zero, double *error)
 {
     const grid_lanes l = grid_lanes_of_num(num);
-    const bool fast = encode_is_vectorised(num), is_int = num->grid.kind == VQ_GRID_INT;
+    const bool fast = encode_is_vectorised(num);
     for (size_t i = 0, g = 0; i < n; i += block, g++) {
         const run r = {x + i, d ? d + i : NULL, n - i < block ? n - i : block, scale[g], zero ? (float)zero[g] : 0.0F};
         if (!fast)
             error[g] += (double)run_error_scalar(num, &r);
+        else if (num->grid.kind == VQ_GRID_INT)
+            error[g] += (double)run_error(&l, VQ_GRID_INT, &r);
+        else if (num->grid.kind == VQ_GRID_TABLE)
+            error[g] += (double)run_error(&l, VQ_GRID_TABLE, &r);
         else
-            error[g] += (double)(is_int ? run_error(&l, true, &r) : run_error(&l, false, &r));
+            error[g] += (double)run_error(&l, VQ_GRID_FLOAT, &r);
     }
 }
 

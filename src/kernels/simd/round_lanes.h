@@ -4,11 +4,15 @@
 
 #include "kernels/simd/grid_lanes.h"
 
-static inline vf round_lanes(const grid_lanes *l, bool is_int, vf x, vf scale, vf zero, vi *code)
+static inline vf round_lanes(const grid_lanes *l, vq_grid_kind kind, vf x, vf scale, vf zero, vi *code)
 {
-    if (is_int) {
+    if (kind == VQ_GRID_INT) {
         *code = encode_int_at(l, x, scale, zero);
         return (decode_int_lanes(l, *code) - zero) * scale;
+    }
+    if (kind == VQ_GRID_TABLE) {
+        *code = encode_table_at(l, x, scale, zero);
+        return (decode_table_lanes(l, *code) - zero) * scale;
     }
     *code = encode_float_at(l, x, scale, zero);
     return (decode_float_lanes(l, *code) - zero) * scale;
@@ -27,27 +31,27 @@ typedef struct run {
     float scale, zero;
 } run;
 
-static inline void error_step(const grid_lanes *l, bool is_int, const run *r, const float *x, const float *d, vf part[VQ_ACC])
+static inline void error_step(const grid_lanes *l, vq_grid_kind kind, const run *r, const float *x, const float *d, vf part[VQ_ACC])
 {
     vi code;
     for (size_t a = 0; a < VQ_ACC; a++) {
-        const vf v = vf_load(x + a * VQ_L), e = v - round_lanes(l, is_int, v, vf_all(r->scale), vf_all(r->zero), &code);
+        const vf v = vf_load(x + a * VQ_L), e = v - round_lanes(l, kind, v, vf_all(r->scale), vf_all(r->zero), &code);
         part[a] += d ? vf_load(d + a * VQ_L) * (e * e) : e * e;
     }
 }
 
 /* Missing places of the last step repeat zero under weight zero. */
-static inline float run_error(const grid_lanes *l, bool is_int, const run *r)
+static inline float run_error(const grid_lanes *l, vq_grid_kind kind, const run *r)
 {
     vf part[VQ_ACC] = {0};
     size_t i = 0;
-    for (; i + VQ_PARTS <= r->n; i += VQ_PARTS) error_step(l, is_int, r, r->x + i, r->d ? r->d + i : NULL, part);
+    for (; i + VQ_PARTS <= r->n; i += VQ_PARTS) error_step(l, kind, r, r->x + i, r->d ? r->d + i : NULL, part);
     if (i < r->n) {
         float x[VQ_PARTS], d[VQ_PARTS], ones[VQ_PARTS];
         for (size_t j = 0; j < VQ_PARTS; j++) ones[j] = 1.0F;
         vq_pad(x, r->x + i, r->n - i, 0.0F);
         vq_pad(d, r->d ? r->d + i : ones, r->n - i, 0.0F);
-        error_step(l, is_int, r, x, d, part);
+        error_step(l, kind, r, x, d, part);
     }
     return vf_total(part);
 }

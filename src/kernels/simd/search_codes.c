@@ -52,10 +52,10 @@ static inline float weight_of(const run *r, float top)
     return vf_lowest(part);
 }
 
-static inline float error_of(group *g, bool is_int, float scale)
+static inline float error_of(group *g, vq_grid_kind kind, float scale)
 {
     g->r.scale = scale;
-    return g->lanes ? run_error(g->lanes, is_int, &g->r) : run_error_scalar(g->num, &g->r);
+    return g->lanes ? run_error(g->lanes, kind, &g->r) : run_error_scalar(g->num, &g->r);
 }
 
 /* The largest element alone loses that much by the end of the grid. */
@@ -65,28 +65,28 @@ static inline bool cuts_too_much(const group *g, float scale)
     return lost > 0 && g->d_top * (lost * lost) > g->least * doubt;
 }
 
-static inline void try_code(group *g, bool is_int, int code)
+static inline void try_code(group *g, vq_grid_kind kind, int code)
 {
     const float scale = g->s->codes->effective[code];
     if (cuts_too_much(g, scale)) return;
-    const float error = error_of(g, is_int, g->sign * scale);
+    const float error = error_of(g, kind, g->sign * scale);
     if (!(error < g->least)) return;
     g->least = error;
     g->best = g->sign < 0 ? -code : code;
 }
 
-static inline int search_group(group *g, bool is_int, int plain)
+static inline int search_group(group *g, vq_grid_kind kind, int plain)
 {
     const int lo = g->s->codes->first[plain], hi = g->s->codes->last[plain];
-    g->least = error_of(g, is_int, g->s->codes->effective[plain]);
+    g->least = error_of(g, kind, g->s->codes->effective[plain]);
     g->best = plain;
     if (plain == 0) return 0;
     g->top = largest(&g->r);
     g->d_top = g->r.d ? weight_of(&g->r, g->top) : 1.0F;
-    if (g->sign < 0) try_code(g, is_int, plain);
+    if (g->sign < 0) try_code(g, kind, plain);
     for (size_t i = 0; i < sizeof offsets; i++) {
         const int code = plain + offsets[i];
-        if (code >= lo && code <= hi) try_code(g, is_int, code);
+        if (code >= lo && code <= hi) try_code(g, kind, code);
     }
     return g->best;
 }
@@ -94,11 +94,15 @@ static inline int search_group(group *g, bool is_int, int plain)
 void VQ_FN(search_codes)(const vq_num *num, const vq_code_search *s, int16_t *best)
 {
     const grid_lanes lanes = grid_lanes_of_num(num);
-    const bool is_int = num->grid.kind == VQ_GRID_INT;
     group g = {.num = num, .lanes = encode_is_vectorised(num) ? &lanes : NULL, .s = s, .reach = s->codes->reach};
     for (size_t i = 0, k = 0; i < s->n; i += s->block, k++) {
         g.r = (run){s->x + i, s->d ? s->d + i : NULL, s->n - i < s->block ? s->n - i : s->block, 0, 0};
         g.sign = s->negative && s->negative[k] ? -1.0F : 1.0F;
-        best[k] = (int16_t)(is_int ? search_group(&g, true, s->plain[k]) : search_group(&g, false, s->plain[k]));
+        if (num->grid.kind == VQ_GRID_INT)
+            best[k] = (int16_t)search_group(&g, VQ_GRID_INT, s->plain[k]);
+        else if (num->grid.kind == VQ_GRID_TABLE)
+            best[k] = (int16_t)search_group(&g, VQ_GRID_TABLE, s->plain[k]);
+        else
+            best[k] = (int16_t)search_group(&g, VQ_GRID_FLOAT, s->plain[k]);
     }
 }
