@@ -20,7 +20,7 @@ static vq_status add_field(const vq_blocks_job *j, const char *name, const char 
     return vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
 }
 
-/* Samples are wanted by everything but a plan that takes all it needs from a file. */
+/* Samples are wanted by everything but a plan that takes all it needs from a file and trains nothing. */
 static vq_status find_samples(vq_work *w, vq_calibrated *c, vq_err *e)
 {
     char ids[VQ_SHA256_TEXT];
@@ -229,15 +229,14 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     if (done) vq_say(&w->j->job->watch, 0, "resuming after %d of %d parts", done, w->parts.count);
     VQ_TRY(restore_parts(w, done, e));
     for (int i = done; i < w->parts.count; i++) VQ_TRY(make_part(w, i, e));
-    return vq_parts_assemble(&w->parts, w->plan, w->j->job, w->j->dir, w->run, e);
+    const vq_st_set *instead;
+    VQ_TRY(vq_work_finish(w, &instead, e));
+    return vq_parts_assemble(&w->parts, w->plan, w->j->job, instead, w->j->dir, w->run, e);
 }
 
 static vq_status open_model(vq_work *w, vq_err *e)
 {
     const vq_model *m = w->plan->model;
-    if (w->plan->finish)
-        return vq_fail(e, VQ_E_RECIPE, "%s: the pass %s is read but not run by this version; leave it out", w->plan->recipe->path,
-                       w->plan->finish->name);
     VQ_TRY(vq_model_need_graph(m, "calibration", e));
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
@@ -286,7 +285,7 @@ static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
     w->from_file = file || (needs & VQ_NEED_GRADIENT);
     w->gathers = (needs & ~(unsigned)VQ_NEED_GRADIENT) && (!w->from_file || quantized);
     const bool sweeps = w->gathers || vq_work_trials(w->plan);
-    if (sweeps || !file) VQ_TRY(find_samples(w, c, e));
+    if (sweeps || !file || w->plan->finish) VQ_TRY(find_samples(w, c, e));
     if (file) VQ_TRY(open_statistics(w, c, e));
     VQ_TRY(open_state(w, e));
     VQ_TRY(model_passes(w, e));

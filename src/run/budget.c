@@ -1,7 +1,7 @@
 /* budget.c -- memory of a plan: the largest weight, the largest block, its statistics, the activations. */
 #include "run/budget.h"
 
-#include "run/blocks.h"
+#include "run/block_work.h"
 #include "run/samples.h"
 
 #define BATCH_TOKENS 4096
@@ -19,7 +19,8 @@ static vq_batch calibration_batch(const vq_plan *p, unsigned needs)
 static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const size_t kept = needs & VQ_NEED_GRADIENT ? (size_t)p->model->graph.layers + 1 : 1; /* the way back needs every block's input */
-    const size_t all = kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) * (size_t)p->model->graph.hidden * sizeof(float);
+    const size_t all =
+        kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) * (size_t)p->model->graph.hidden * sizeof(float);
     const size_t room = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES;
     return all > room ? room : all;
 }
@@ -61,7 +62,7 @@ uint64_t vq_statistics_bytes(const vq_plan *p)
 }
 
 /* While a block is swept its values are held beside its statistics; while it is rounded, the largest weight is. */
-uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
+static uint64_t sweep_bytes(const vq_plan *p, const vq_job *job)
 {
     const uint64_t round = vq_plan_round_bytes(p);
     if (!p->model->arch || !(p->needs || p->npasses)) return round;
@@ -71,4 +72,13 @@ uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
     const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
     const uint64_t sweep = backward ? vq_exec_backward_bytes(&x, &b) : vq_exec_bytes(&x, &b);
     return (sweep > round ? sweep : round) + vq_statistics_bytes(p) + spool_bytes(p, job, p->needs) + buffer;
+}
+
+/* What sweeps keep for the whole run stays beside the finishing pass. */
+uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
+{
+    const uint64_t sweep = sweep_bytes(p, job), finish = vq_work_finish_bytes(p, job);
+    const vq_batch b = calibration_batch(p, p->needs);
+    const uint64_t kept = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float) + spool_bytes(p, job, p->needs);
+    return finish && finish + kept > sweep ? finish + kept : sweep;
 }

@@ -57,6 +57,14 @@ static json_t *weight_json(const vq_plan *p, const vq_plan_weight *w)
                      "rule", p->recipe->rules[w->rule].text, "bytes", (json_int_t)weight_bytes(w));
 }
 
+/* A step of training is three passes over its tokens, the teacher one. */
+static double finish_tokens(const vq_plan *p)
+{
+    if (!p->finish) return 0;
+    const vq_tune_options o = vq_tune_options_of(p->finish_options);
+    return 4.0 * (double)(o.steps * o.tokens);
+}
+
 /* Measured on two cores: reading, rounding, packing, hashing and checking move about this much; calibration about this many multiply-adds.
  */
 static double plan_seconds(const vq_plan *p, const vq_job *job)
@@ -67,7 +75,7 @@ static double plan_seconds(const vq_plan *p, const vq_job *job)
         if (p->weights[i].layer >= 0) macs += (uint64_t)vq_tensor_numel(p->weights[i].tensor);
     }
     const double threads = job->threads > 0 ? job->threads : 1;
-    const double tokens = p->needs ? (double)(p->recipe->calib.samples * p->recipe->calib.seqlen) : 0;
+    const double tokens = (p->needs ? (double)(p->recipe->calib.samples * p->recipe->calib.seqlen) : 0) + finish_tokens(p);
     return (double)in / (0.6e9 * threads) + (double)macs * tokens / (40e9 * threads);
 }
 
