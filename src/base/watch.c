@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 void vq_say(const vq_watch *w, int level, const char *fmt, ...)
 {
@@ -32,4 +33,11 @@ vq_status vq_step(const vq_watch *w, const char *phase, int64_t done, int64_t to
     if (w->stop && *w->stop) return vq_fail(e, VQ_E_STOPPED, "stopped while %s (%lld of %lld)", phase, (long long)done, (long long)total);
     if (w->progress) w->progress(w->ctx, phase, done, total);
     return VQ_OK;
+}
+
+double vq_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }

@@ -22,4 +22,7 @@ void vq_warn(const vq_watch *w, const char *code, const char *where, const char 
 /* vq_step -- report progress and return VQ_E_STOPPED when the user wants to stop. w may be NULL. */
 vq_status vq_step(const vq_watch *w, const char *phase, int64_t done, int64_t total, vq_err *e);
 
+/* vq_seconds -- the monotonic clock, for progress and summaries: nothing that an artifact holds depends on it. */
+double vq_seconds(void);
+
 #endif

@@ -111,3 +111,29 @@ void vq_calib_end(vq_calib *c)
 {
     if (c) vq_spool_close(&c->spool);
 }
+
+static vq_status sweep_layer(vq_calib *c, int layer, const vq_stats_sink *sink, vq_arena *a, vq_err *e)
+{
+    const int nstats = vq_sweep_groups(&c->sweep, layer);
+    vq_stats *stats = VQ_NEW(a, vq_stats, nstats, "statistics", e);
+    if (!stats) return e->status;
+    VQ_TRY(vq_calib_block(c, layer, stats, nstats, a, e));
+    return sink->layer(sink->ctx, layer, stats, nstats, e);
+}
+
+vq_status vq_calib_forward(const vq_exec *x, const vq_samples *s, const vq_calib_options *o, const vq_stats_sink *sink, const vq_watch *w,
+                           vq_arena *a, vq_err *e)
+{
+    vq_calib *c;
+    const vq_arena_mark mark = vq_arena_here(a);
+    vq_status status = vq_calib_begin(&c, x, s, o, w, a, e);
+    for (int layer = 0; status == VQ_OK && layer < x->graph->layers; layer++) {
+        const vq_arena_mark block = vq_arena_here(a);
+        status = sweep_layer(c, layer, sink, a, e);
+        vq_arena_rewind(a, block);
+    }
+    if (status == VQ_OK) status = vq_step(w, "calibrating", x->graph->layers, x->graph->layers, e);
+    vq_calib_end(c);
+    vq_arena_rewind(a, mark);
+    return status;
+}

@@ -48,6 +48,10 @@ typedef struct vq_stats_sink {
     void *ctx;
     vq_status (*layer)(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e);
 } vq_stats_sink;
+/* vq_calib_forward -- statistics of o->needs (forward ones) of every block, in order, for a source that does not change in between. Memory:
+ * one block's statistics and the spool; a is given back. */
+vq_status vq_calib_forward(const vq_exec *x, const vq_samples *s, const vq_calib_options *o, const vq_stats_sink *sink, const vq_watch *w,
+                           vq_arena *a, vq_err *e);
 /* vq_calib_gradients -- statistics of o->needs (forward ones and VQ_NEED_GRADIENT) of every block below `layers_left`, from the last to
  * the first. Loss: labels sampled from the model's own softmax with vq_rng_unit(seed, token index), summed over tokens.
  *   layers_left: blocks [layers_left, layers) were done before a stop and are only passed through; graph->layers for all of them.

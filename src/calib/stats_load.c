@@ -208,8 +208,7 @@ static bool has_layer(const vq_stats_file *f, const vq_graph *g, const vq_linear
 
 static vq_status fill_layer(layer_fill *l, const vq_graph *g, const vq_linear_group *groups, int n, int layer, vq_err *e)
 {
-    int count = 0;
-    for (int i = 0; i < n; i++) count += groups[i].layer == layer;
+    const int count = vq_graph_groups_in(groups, n, layer);
     l->stats = l->f->stats[layer] = VQ_NEW(l->arena, vq_stats, count, "statistics", e);
     if (!l->stats) return e->status;
     VQ_TRY(vq_stats_each(g, groups, n, layer, l->f->origin.needs, fill_slot, l, e));

@@ -129,8 +129,7 @@ static vq_status write_data(vq_stats_writer *w, size_t first, const layer_data *
 vq_status vq_stats_put(vq_stats_writer *w, int layer, const vq_stats *stats, int nstats, vq_err *e)
 {
     const size_t first = w->first_id[layer - w->first], n = w->first_id[layer - w->first + 1] - first;
-    int groups = 0;
-    for (int i = 0; i < w->ngroups; i++) groups += w->groups[i].layer == layer;
+    const int groups = vq_graph_groups_in(w->groups, w->ngroups, layer);
     if (groups != nstats) return vq_fail(e, VQ_E_BUG, "layer %d has %d groups of linears, not %d", layer, groups, nstats);
     const vq_arena_mark mark = vq_arena_here(w->arena);
     layer_data d = {.w = w, .stats = stats, .data = VQ_ALLOC(w->arena, const void *, n, "list of statistics", e)};

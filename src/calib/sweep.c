@@ -87,9 +87,7 @@ vq_status vq_sweep_embed(vq_sweep *s, vq_spool *spool, float *buffer, vq_err *e)
 
 int vq_sweep_groups(const vq_sweep *s, int layer)
 {
-    int count = 0;
-    for (int i = 0; i < s->ngroups; i++) count += s->groups[i].layer == layer;
-    return count;
+    return vq_graph_groups_in(s->groups, s->ngroups, layer);
 }
 
 static int member_of(const vq_linear_group *g, int node)

@@ -14,9 +14,7 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
     if (a->noperands > 1)
         return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq calibrate MODEL, or --merge for statistics files",
                        a->operands[1]);
-    if (!a->recipe) return vq_fail(e, VQ_E_RECIPE, "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
-    if (a->data && a->tokens) return vq_fail(e, VQ_E_RECIPE, "--data and --tokens both give the calibration data: use one");
-    return VQ_OK;
+    return vq_args_need_recipe(a, e);
 }
 
 static vq_status list_inputs(vq_session *s, vq_err *e)

@@ -27,7 +27,7 @@ static json_t *option_values(const vq_args *a)
 static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     const vq_args *a = s->args;
-    if (!a->recipe) return vq_fail(e, VQ_E_RECIPE, "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
+    VQ_TRY(vq_args_need_recipe(a, e));
     const vq_quantize_options o = {.model = a->operands[0], .recipe = a->recipe, .sets = a->sets.text, .nsets = a->sets.n};
     VQ_TRY(vq_run_plan(&s->job, &o, result, answer, e));
     json_object_set_new(*result, "options", option_values(a));

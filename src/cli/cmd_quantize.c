@@ -7,18 +7,11 @@
 
 #define WORST_SHOWN 5
 
-static vq_status check_arguments(const vq_args *a, vq_err *e)
-{
-    if (!a->recipe) return vq_fail(e, VQ_E_RECIPE, "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
-    if (a->data && a->tokens) return vq_fail(e, VQ_E_RECIPE, "--data and --tokens both give the calibration data: use one");
-    return VQ_OK;
-}
-
 static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     const vq_args *a = s->args;
     (void)answer;
-    VQ_TRY(check_arguments(a, e));
+    VQ_TRY(vq_args_need_recipe(a, e));
     const vq_quantize_options o = {
         .model = a->operands[0],
         .recipe = a->recipe,

@@ -79,6 +79,8 @@ const vq_flag *vq_flag_find(const char *name, size_t len, unsigned mask);
  * missing or wrong value, an option given twice, too many operands.                                                  a: filled, borrows
  * argv and environ */
 vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_err *e);
+/* vq_args_need_recipe -- VQ_E_RECIPE: no recipe, or calibration data given twice. */
+vq_status vq_args_need_recipe(const vq_args *a, vq_err *e);
 
 /* vq_flag_text -- the value of a flag as text into buf ("" when unset), for `vq plan`. */
 const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t len);

@@ -1,24 +1,18 @@
 /* progress.c -- bars, plain lines and JSON lines on stderr. */
 #include "cli/progress.h"
 
+#include "base/watch.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #define REDRAW_SECONDS 0.1
 #define PLAIN_LINES 64 /* a phase of more steps prints about this many lines */
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool is_dumb(void)
 {
@@ -41,7 +35,7 @@ static vq_progress_mode mode_of(const vq_args *a)
 void vq_progress_init(vq_progress *p, const vq_args *a)
 {
     const char *no_color = getenv("NO_COLOR");
-    *p = (vq_progress){.mode = mode_of(a), .last = seconds_now(), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
+    *p = (vq_progress){.mode = mode_of(a), .last = vq_seconds(), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
     p->color = !is_dumb() && !(no_color && *no_color);
 }
 
@@ -147,7 +141,7 @@ static void begin_phase(vq_progress *p, const char *phase, int64_t done, double 
 void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
 {
     vq_progress *p = ctx;
-    const double now = seconds_now();
+    const double now = vq_seconds();
     if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done) begin_phase(p, phase, done, now);
     const bool again = done == p->done && done >= p->total && total == p->total && !p->bar && p->shown == done;
     p->done = done;

@@ -91,6 +91,8 @@ int vq_graph_end(const vq_graph *g, int part);
  *   producer: the norm that makes the value (its weight), the linear (rows and bias), the up linear of a silu_mul (rows), the v linear of
  * an attention (a row serves heads / kv_heads channels); none when others read the value too. */
 vq_status vq_graph_groups(const vq_graph *g, vq_arena *a, vq_linear_group **groups, int *n, vq_err *e);
+/* vq_graph_groups_in -- how many of these groups a layer has. */
+int vq_graph_groups_in(const vq_linear_group *groups, int n, int layer);
 /* vq_graph_consumers -- nodes that read a value, in graph order: the first `max` of them into nodes; returns how many there are. */
 int vq_graph_consumers(const vq_graph *g, int value, int *nodes, int max);
 

@@ -95,3 +95,10 @@ vq_status vq_graph_groups(const vq_graph *g, vq_arena *a, vq_linear_group **grou
     *n = count;
     return VQ_OK;
 }
+
+int vq_graph_groups_in(const vq_linear_group *groups, int n, int layer)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) count += groups[i].layer == layer;
+    return count;
+}

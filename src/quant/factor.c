@@ -74,16 +74,19 @@ static vq_status check(vq_factor *f, const float *h, double *mean, vq_err *e)
 /* The last position comes first, so that the lower factor of the tiles is the upper one of H. */
 static void load_row(const vq_factor *f, const float *h, const vq_tiles *t, double added, double mean, int64_t i)
 {
-    const int64_t k = f->k;
-    for (int64_t j = 0; j <= i; j++) {
-        if (i >= k) {
-            *vq_tiles_at(t, i, j) = i == j ? mean : 0;
-            continue;
-        }
-        const int64_t r = f->order[k - 1 - i], c = f->order[k - 1 - j];
-        const bool dead = f->diag[r] == 0 || f->diag[c] == 0;
-        *vq_tiles_at(t, i, j) = (i == j ? added : 0) + (dead ? 0 : (double)h[r * k + c]);
+    const int64_t k = f->k, length = vq_tiles_length(t, i / t->size);
+    double *row = vq_tiles_row(t, i);
+    memset(row, 0, (size_t)length * sizeof *row);
+    if (i >= k) {
+        row[i] = mean;
+        return;
     }
+    const int64_t r = f->order[k - 1 - i];
+    for (int64_t j = 0; f->diag[r] != 0 && j <= i; j++) {
+        const int64_t c = f->order[k - 1 - j];
+        if (f->diag[c] != 0) row[j] = (double)h[r * k + c];
+    }
+    row[i] += added;
 }
 
 static void load(const vq_factor *f, const float *h, const vq_tiles *t, double added, double mean)
@@ -92,17 +95,24 @@ static void load(const vq_factor *f, const float *h, const vq_tiles *t, double a
     for (int64_t i = 0; i < t->count * t->size; i++) load_row(f, h, t, added, mean, i);
 }
 
-/* Panel p of U, and D of its positions. */
-static void store_panel(vq_factor *f, const vq_tiles *t, int64_t p)
+/* Panel p of U: row r of it is a stretch of row k - 1 - r of L, backwards, over the diagonal (in d by now). */
+static void store_panel(const vq_factor *f, const vq_tiles *t, int64_t p)
 {
     const int64_t k = f->k, first = p * f->width, end = first + f->width;
     float *u = f->u + f->width * f->width * (p * (p + 1) / 2);
     memset(u, 0, (size_t)(end * f->width) * sizeof *u);
-    for (int64_t c = first; c < end && c < k; c++) {
-        const double root = *vq_tiles_at(t, k - 1 - c, k - 1 - c);
-        f->d[c] = root * root;
-        for (int64_t r = 0; r < c; r++) u[r * f->width + c - first] = (float)(*vq_tiles_at(t, k - 1 - r, k - 1 - c) / root);
+    for (int64_t r = 0; r < end && r < k; r++) {
+        const double *l = vq_tiles_row(t, k - 1 - r) + k - 1;
+        for (int64_t c = r < first ? first : r + 1; c < end && c < k; c++) u[r * f->width + c - first] = (float)(l[-c] / f->d[c]);
     }
+}
+
+static void store(vq_factor *f, const vq_tiles *t)
+{
+    for (int64_t c = 0; c < f->k; c++) f->d[c] = vq_tiles_row(t, f->k - 1 - c)[f->k - 1 - c];
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t p = 0; p < panels_of(f->k, f->width); p++) store_panel(f, t, p);
+    for (int64_t c = 0; c < f->k; c++) f->d[c] *= f->d[c];
 }
 
 static vq_status new_arrays(vq_factor *f, const vq_factor_spec *s, vq_arena *a, vq_err *e)
@@ -131,8 +141,7 @@ static vq_status factor(vq_factor *f, const float *h, const vq_factor_spec *s, d
     for (double damp = s->damp; mean > 0 && damp < 1.5; damp *= 10, f->tries++) {
         load(f, h, &t, damp * mean, mean);
         if (!vq_tiles_cholesky(&t, least_pivot * mean, s->strict)) continue;
-#pragma omp parallel for schedule(dynamic)
-        for (int64_t p = 0; p < panels_of(s->k, s->width); p++) store_panel(f, &t, p);
+        store(f, &t);
         return VQ_OK;
     }
     leave_out(f, s->damp * mean);

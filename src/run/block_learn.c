@@ -25,7 +25,7 @@ static vq_status hold_module(vq_work *w, size_t i, held *h, vq_train_linear *t, 
 }
 
 /* The metric of the block's output, when the curvature at the linear that ends it was gathered. */
-static vq_status output_metric(vq_work *w, int layer, const float **metric, vq_err *e)
+static vq_status output_metric(vq_work *w, const float **metric, vq_err *e)
 {
     *metric = NULL;
     const int64_t n = w->graph->hidden;
@@ -38,7 +38,6 @@ static vq_status output_metric(vq_work *w, int layer, const float **metric, vq_e
             vq_block_metric(c->output, n, made);
             *metric = made;
         }
-    (void)layer;
     return VQ_OK;
 }
 
@@ -58,8 +57,7 @@ static vq_status train(vq_work *w, int layer, const vq_train_linear *linears, in
                               .seed = w->plan->recipe->calib.seed + (uint64_t)layer,
                               .watch = &w->j->job->watch,
                               .scratch = &w->scratch};
-    VQ_TRY(output_metric(w, layer, &job.metric, e));
-    if (w->original) VQ_TRY(vq_calib_advance(w->original, layer, e));
+    VQ_TRY(output_metric(w, &job.metric, e));
     VQ_TRY(vq_block_train(&job, e));
     vq_say(&w->j->job->watch, 1, "layer %d: error of the output %.4g -> %.4g", layer, job.first, job.best);
     return VQ_OK;
@@ -103,7 +101,9 @@ vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *write
 {
     const vq_arena_mark mark = vq_arena_here(&w->scratch);
     const size_t n = w->rounding.out->nmodules - first;
+    const int shown = w->overlay.count;
     const vq_status s = n ? learn(w, layer, first, n, writer, e) : VQ_OK;
+    w->overlay.count = shown; /* the quantized linears live in scratch */
     vq_arena_rewind(&w->scratch, mark);
     return s;
 }

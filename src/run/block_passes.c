@@ -15,7 +15,12 @@ bool vq_work_trials(const vq_plan *p)
     return trials;
 }
 
-static vq_edited edited_view(const vq_work *w)
+bool vq_work_moves(const vq_work *w)
+{
+    return w->gathers && !w->plan->recipe->calib.propagate_quantized && !vq_work_trials(w->plan);
+}
+
+vq_edited vq_work_edited(const vq_work *w)
 {
     return (vq_edited){.graph = w->graph, .source = &w->plan->model->checkpoint.source, .kernels = &w->j->job->kernels, .edits = &w->edits};
 }
@@ -44,7 +49,7 @@ static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
 
 vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
 {
-    const vq_edited d = edited_view(w);
+    const vq_edited d = vq_work_edited(w);
     vq_overlay_clear(&w->overlay);
     if (w->edits.count == 0) return VQ_OK;
     if (layer < 0) {
@@ -111,7 +116,7 @@ static vq_status try_weights(void *ctx, const float *const *weights, double *mse
 
 static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer *out, vq_err *e)
 {
-    const vq_edited d = edited_view(w);
+    const vq_edited d = vq_work_edited(w);
     float amax = 0;
     for (int j = 0; j < g->count; j++) {
         const vq_plan_weight *weight = &w->plan->weights[g->weights[j]];
@@ -121,7 +126,8 @@ static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer 
         out[j] = (vq_consumer){.name = weight->module, .w = x, .n = t.shape[0], .scheme = &weight->scheme};
         const float most = w->j->job->kernels.absmax(x, (size_t)(t.shape[0] * t.shape[1]));
         amax = g->fused || j == 0 ? fmaxf(amax, most) : most;
-        out[j].super = vq_format_super(w->plan->format, vq_super_from_amax(&weight->scheme.weight, amax, VQ_F32));
+        out[j].super = vq_format_super(w->plan->format,
+                                       vq_super_from_amax(&weight->scheme.weight, amax, vq_plan_arith(w->plan, &weight->scheme.weight)));
     }
     for (int j = 0; g->fused && j < g->count; j++) out[j].super = out[g->count - 1].super;
     return VQ_OK;
@@ -176,7 +182,7 @@ static vq_status run_pass(vq_work *w, const vq_plan_pass *pass, int group, const
         .stats = w->ready[group].stats,
         .scheme = &first->scheme,
         .producer = vq_producer_of(w->graph, lg),
-        .arith = first->scheme.weight.compat == VQ_COMPAT_CT ? w->plan->model->dtype : VQ_F32,
+        .arith = vq_plan_arith(w->plan, &first->scheme.weight),
         .arena = &w->layer,
         .scratch = &w->scratch,
     };

@@ -17,11 +17,10 @@ static vq_status save_layer(void *ctx, int layer, const vq_stats *stats, int nst
     vq_work *w = ctx;
     (void)nstats;
     const vq_arena_mark mark = vq_arena_here(&w->layer);
-    const vq_stats_origin o = vq_origin_of(w->plan, &w->samples.samples, w->j->model_sha);
     const char *path = layer_path(w, layer, &w->layer, e);
     vq_stats *const list[] = {(vq_stats *)(uintptr_t)stats};
-    vq_status s = path ? VQ_OK : e->status;
-    if (s == VQ_OK) s = vq_stats_save(path, &o, w->graph, layer, 1, list, &w->layer, e);
+    vq_status s = path ? vq_run_state_keep(&w->state, e) : e->status;
+    if (s == VQ_OK) s = vq_stats_save(path, &w->origin, w->graph, layer, 1, list, &w->layer, e);
     vq_arena_rewind(&w->layer, mark);
     return s == VQ_OK ? vq_step(&w->j->job->watch, "gradients", w->graph->layers - layer, w->graph->layers, e) : s;
 }
@@ -41,6 +40,8 @@ vq_status vq_work_gradients(vq_work *w, vq_err *e)
 {
     const int left = layers_left(w, e);
     if (left == 0) return VQ_OK;
+    if (left < w->graph->layers) vq_say(&w->j->job->watch, 0, "resuming the gradients below layer %d", left);
+    w->origin = vq_origin_of(w->plan, &w->samples.samples, w->j->model_sha);
     const vq_stats_sink sink = {.ctx = w, .layer = save_layer};
     const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs, w->j->work);
     return vq_calib_gradients(&w->exec, &w->samples.samples, &o, w->plan->recipe->calib.seed, left, &sink, &w->j->job->watch, &w->scratch,
@@ -67,8 +68,7 @@ static vq_status open_file(vq_work *w, int layer, vq_err *e)
 
 vq_status vq_work_stats(vq_work *w, int layer, vq_err *e)
 {
-    w->nstats = 0;
-    for (int i = 0; i < w->ngroups; i++) w->nstats += w->groups[i].layer == layer;
+    w->nstats = vq_graph_groups_in(w->groups, w->ngroups, layer);
     w->stats = VQ_NEW(&w->layer, vq_stats, w->nstats, "statistics", e);
     if (!w->stats) return e->status;
     if (w->from_file) VQ_TRY(open_file(w, layer, e));
@@ -76,9 +76,8 @@ vq_status vq_work_stats(vq_work *w, int layer, vq_err *e)
     if (!w->gathers) return VQ_OK;
     vq_stats *swept = VQ_NEW(&w->layer, vq_stats, w->nstats, "statistics", e);
     if (!swept) return e->status;
-    const bool moves = !w->plan->recipe->calib.propagate_quantized && !vq_work_trials(w->plan);
-    VQ_TRY(moves ? vq_calib_block(w->calib, layer, swept, w->nstats, &w->layer, e)
-                 : vq_calib_gather(w->calib, layer, swept, w->nstats, &w->layer, e));
+    VQ_TRY(vq_work_moves(w) ? vq_calib_block(w->calib, layer, swept, w->nstats, &w->layer, e)
+                            : vq_calib_gather(w->calib, layer, swept, w->nstats, &w->layer, e));
     for (int i = 0; i < w->nstats; i++) {
         if (w->from_file) add_curvature(&swept[i], &w->stats[i]);
         w->stats[i] = swept[i];

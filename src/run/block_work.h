@@ -28,6 +28,7 @@ typedef struct vq_work {
     vq_calib *original;          /* activations of the original model beside quantized ones, for training; else NULL */
     vq_model_edits model;        /* transforms of scope MODEL: the graph and the edits that all blocks share */
     vq_stats_file file;          /* statistics made before the blocks */
+    vq_stats_origin origin;      /* of those that the sweep before the blocks writes */
     bool from_file, file_open, gathers;
     vq_edits edits;  /* those of the model and the block's own */
     vq_stats *stats; /* [nstats] of the block's groups */
@@ -39,9 +40,16 @@ typedef struct vq_work {
 
 /* vq_work_trials -- does a pass or the rounder try blocks out on samples? */
 bool vq_work_trials(const vq_plan *p);
+/* vq_work_moves -- does the run of a block that gathers its statistics also move the activations on? Where nothing is tried out on them
+ * afterwards and the next block sees what the block as it was gives. */
+bool vq_work_moves(const vq_work *w);
+
+/* vq_work_edited -- the stored model with the edits so far. */
+vq_edited vq_work_edited(const vq_work *w);
 
 /* vq_work_show -- the overlay shows every tensor of a part that an edit touches, as it will be stored; layer -1: of what lies outside of
- * the blocks. */
+ * the blocks. A weight that will be quantized is rounded to the model's type for this view only: vq_rounding_weight starts from its f32
+ * values. */
 vq_status vq_work_show(vq_work *w, int layer, vq_err *e);
 
 /* vq_work_gradients -- the sweep before the blocks that writes OUT.run/layer-0000.vqs ...; layers that are there already stay. */

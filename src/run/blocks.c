@@ -7,6 +7,7 @@
 #include "run/block_work.h"
 #include "run/budget.h"
 #include "run/edited.h"
+#include "run/key_orders.h"
 #include "run/origin.h"
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
@@ -77,23 +78,13 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
     return vq_calib_begin(&w->original, &w->original_exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
 }
 
-/* The activations behind block `layer`: of the original model, or of what was written. */
-static vq_status advance(vq_work *w, int layer, vq_err *e)
+/* The activations behind block `layer`: of the original model, or of what was written. A part that was finished before a stop moves them as
+ * it did then. */
+static vq_status advance(vq_work *w, int layer, bool restored, vq_err *e)
 {
     if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
-    const bool quantized = w->plan->recipe->calib.propagate_quantized;
-    if (!quantized && !vq_work_trials(w->plan) && w->gathers) return VQ_OK; /* gathering moved them */
+    if (!restored && vq_work_moves(w)) return VQ_OK;
     VQ_TRY(reset_block(w, e));
-    if (!quantized) VQ_TRY(vq_work_show(w, layer, e));
-    return vq_calib_advance(w->calib, layer, e);
-}
-
-/* A part that was finished before a stop: its samples move on as they did then. */
-static vq_status pass_through(vq_work *w, int layer, vq_err *e)
-{
-    if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
-    VQ_TRY(reset_block(w, e));
-    if (w->original) VQ_TRY(vq_calib_advance(w->original, layer, e));
     if (!w->plan->recipe->calib.propagate_quantized) VQ_TRY(vq_work_show(w, layer, e));
     return vq_calib_advance(w->calib, layer, e);
 }
@@ -127,20 +118,25 @@ typedef struct part {
     size_t first; /* module */
     vq_st_writer *writer;
     const char *dir;
+    vq_tensor order; /* of the keys (ksort); without data: none */
+    int64_t order_id;
 } part;
 
-/* Tensors that an edit changed and that are not quantized: norms, biases, kept weights, embeddings. Their values stand in the overlay. */
+/* Tensors that an edit changed and that are not quantized (norms, biases, kept weights, embeddings), each in the type that it has in the
+ * model. Their values stand in the overlay. */
 static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *ids, vq_err *e)
 {
+    const vq_edited d = vq_work_edited(w);
     int at = 0;
     for (int i = 0; i < w->overlay.count; i++) {
-        vq_tensor t;
+        vq_tensor t, stored;
         const float *x = vq_overlay_values(&w->overlay, i, &t);
         if (!x || vq_plan_quantizes(w->plan, t.name)) continue;
+        VQ_TRY(vq_edited_stored(&d, t.name, &stored, e));
         if (declare)
-            VQ_TRY(vq_st_writer_declare(p->writer, t.name, w->plan->model->dtype, t.shape, t.ndim, &ids[at], e));
+            VQ_TRY(vq_st_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim, &ids[at], e));
         else
-            VQ_TRY(vq_store_floats(p->writer, ids[at], w->plan->model->dtype, x, vq_tensor_numel(&t), &w->scratch, e));
+            VQ_TRY(vq_store_floats(p->writer, ids[at], stored.dtype, x, vq_tensor_numel(&t), &w->scratch, e));
         at++;
     }
     return VQ_OK;
@@ -157,6 +153,15 @@ static vq_status round_part(vq_work *w, const part *p, vq_err *e)
     return VQ_OK;
 }
 
+/* Rope goes by the order of keys that a transform made: the model cannot be run without it. */
+static vq_status declare_order(vq_work *w, part *p, vq_err *e)
+{
+    if (!w->model.ordered || p->layer < 0) return VQ_OK;
+    VQ_TRY(vq_key_order_tensor(w->graph, p->layer, &p->order, &w->layer, e));
+    if (!p->order.data) return VQ_OK;
+    return vq_st_writer_declare(p->writer, p->order.name, p->order.dtype, p->order.shape, p->order.ndim, &p->order_id, e);
+}
+
 static vq_status write_part(vq_work *w, part *p, vq_err *e)
 {
     const vq_rounded *r = w->rounding.out;
@@ -164,9 +169,11 @@ static vq_status write_part(vq_work *w, part *p, vq_err *e)
     if (!ids) return e->status;
     for (size_t i = p->first; i < r->nmodules; i++) VQ_TRY(vq_module_declare(w->plan->format, &r->modules[i], p->writer, e));
     VQ_TRY(write_kept(w, p, true, ids, e));
+    VQ_TRY(declare_order(w, p, e));
     VQ_TRY(vq_st_writer_open(p->writer, p->dir, 0, e));
     VQ_TRY(round_part(w, p, e));
     VQ_TRY(write_kept(w, p, false, ids, e));
+    if (p->order.data) VQ_TRY(vq_copy_tensor(&p->order, p->writer, p->order_id, e));
     const char *const *names;
     size_t n;
     return vq_st_writer_commit(p->writer, &names, &n, e);
@@ -193,19 +200,26 @@ static vq_status finish_part(vq_work *w, part *p, vq_err *e)
     return s == VQ_OK ? vq_parts_add(&w->parts, p->index, r->modules + p->first, r->nmodules - p->first, e) : s;
 }
 
+/* What training aims at: the outputs of the original block, whether or not anything of this one is quantized. */
+static vq_status advance_original(vq_work *w, int layer, vq_err *e)
+{
+    return w->original && layer >= 0 ? vq_calib_advance(w->original, layer, e) : VQ_OK;
+}
+
 /* Parts are the blocks and, last, what lies outside of them. */
 static vq_status make_part(vq_work *w, int index, vq_err *e)
 {
-    part p = {.index = index, .layer = w->graph && index < w->graph->layers ? index : -1, .first = w->rounding.out->nmodules};
+    part p = {.index = index, .layer = index < w->graph->layers ? index : -1, .first = w->rounding.out->nmodules};
     VQ_TRY(reset_block(w, e));
     VQ_TRY(vq_work_show(w, p.layer, e));
     VQ_TRY(prepare_groups(w, p.layer, e));
     for (int i = 0; i < w->plan->ngroups; i++)
         if (w->plan->groups[i].layer == p.layer) VQ_TRY(vq_rounding_add(&w->rounding, i, e));
+    VQ_TRY(advance_original(w, p.layer, e));
     const vq_status s = part_is_empty(w, &p) ? vq_run_state_add(&w->state, index, NULL, w->rounding.out, 0, 0, e) : finish_part(w, &p, e);
     vq_work_release(w);
     if (s != VQ_OK) return s;
-    return p.layer >= 0 ? advance(w, p.layer, e) : VQ_OK;
+    return p.layer >= 0 ? advance(w, p.layer, false, e) : VQ_OK;
 }
 
 static vq_status restore_parts(vq_work *w, int done, vq_err *e)
@@ -218,7 +232,9 @@ static vq_status restore_parts(vq_work *w, int done, vq_err *e)
         if (!file) return e->status;
         VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, &empty, w->run, e));
         if (!empty) VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
-        if (w->graph && i < w->graph->layers) VQ_TRY(pass_through(w, i, e));
+        if (i >= w->graph->layers) continue;
+        VQ_TRY(advance_original(w, i, e));
+        VQ_TRY(advance(w, i, true, e));
     }
     return VQ_OK;
 }
@@ -270,8 +286,6 @@ static vq_status model_passes(vq_work *w, vq_err *e)
     const vq_calib_options o = vq_calibration_options(p, w->j->job, p->needs, w->j->work);
     VQ_TRY(vq_model_passes_run(&w->model, p, &base, &w->samples.samples, &o, &w->j->job->watch, &w->layer, e));
     w->rounding.out->untied = w->model.untied;
-    if (w->model.ordered)
-        return vq_fail(e, VQ_E_RECIPE, "%s: this version checks ksort but cannot store its orders; leave the pass out", p->recipe->path);
     if (w->plan->rounder->block)
         return vq_fail(e, VQ_E_RECIPE, "%s: learned rounding does not follow rotate, ksort or stream_order", p->recipe->path);
     w->graph = w->exec.graph = w->original_exec.graph = &w->model.graph;

@@ -1,6 +1,5 @@
 /* calibrate_file.c -- vq calibrate: plan, samples, one sweep, and every layer into the file as soon as it is done. */
 #include <string.h>
-#include <time.h>
 
 #include "run/budget.h"
 #include "run/origin.h"
@@ -16,7 +15,7 @@ typedef struct calibration_job {
     vq_sample_set set;
     vq_stats_origin origin;
     vq_stats_writer *writer;
-    struct timespec started;
+    double started;
 } calibration_job;
 
 static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
@@ -44,43 +43,12 @@ static vq_status put_layer(void *ctx, int layer, const vq_stats *stats, int nsta
     return vq_stats_put(c->writer, layer, stats, nstats, e);
 }
 
-static int groups_in(const vq_linear_group *groups, int n, int layer)
-{
-    int count = 0;
-    for (int i = 0; i < n; i++) count += groups[i].layer == layer;
-    return count;
-}
-
-static vq_status sweep_forward(calibration_job *c, vq_calib *calib, vq_err *e)
-{
-    vq_linear_group *groups;
-    int n;
-    VQ_TRY(vq_graph_groups(&c->model.graph, &c->arena, &groups, &n, e));
-    for (int layer = 0; layer < c->model.graph.layers; layer++) {
-        const vq_arena_mark mark = vq_arena_here(&c->arena);
-        const int count = groups_in(groups, n, layer);
-        vq_stats *stats = VQ_NEW(&c->arena, vq_stats, count, "statistics", e);
-        if (!stats) return e->status;
-        VQ_TRY(vq_calib_block(calib, layer, stats, count, &c->arena, e));
-        VQ_TRY(put_layer(c, layer, stats, count, e));
-        vq_arena_rewind(&c->arena, mark);
-    }
-    return vq_step(&c->job->watch, "calibrating", c->model.graph.layers, c->model.graph.layers, e);
-}
-
 static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_dir, vq_err *e)
 {
     const vq_calib_options o = vq_calibration_options(&c->plan, c->job, c->plan.needs, spool_dir);
-    const vq_samples *samples = &c->set.samples;
-    if (c->plan.needs & VQ_NEED_GRADIENT) {
-        const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
-        return vq_calib_gradients(x, samples, &o, c->origin.seed, c->model.graph.layers, &sink, &c->job->watch, &c->arena, e);
-    }
-    vq_calib *calib;
-    VQ_TRY(vq_calib_begin(&calib, x, samples, &o, &c->job->watch, &c->arena, e));
-    const vq_status s = sweep_forward(c, calib, e);
-    vq_calib_end(calib);
-    return s;
+    const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
+    if (!(c->plan.needs & VQ_NEED_GRADIENT)) return vq_calib_forward(x, &c->set.samples, &o, &sink, &c->job->watch, &c->arena, e);
+    return vq_calib_gradients(x, &c->set.samples, &o, c->origin.seed, c->model.graph.layers, &sink, &c->job->watch, &c->arena, e);
 }
 
 /* The folder that a file lies in. */
@@ -104,13 +72,6 @@ static vq_status gather(calibration_job *c, vq_err *e)
     return vq_stats_commit(c->writer, e);
 }
 
-static double seconds_since(const struct timespec *t0)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)(t.tv_sec - t0->tv_sec) + (double)(t.tv_nsec - t0->tv_nsec) * 1e-9;
-}
-
 static json_t *result_json(const calibration_job *c)
 {
     char holds[128];
@@ -118,7 +79,7 @@ static json_t *result_json(const calibration_job *c)
     return json_pack("{s:s, s:s, s:I, s:s, s:{s:s, s:s, s:I, s:I}, s:f, s:I}", "out", c->o->out, "holds",
                      vq_stats_needs_text(o->needs, holds, sizeof holds), "layers", (json_int_t)c->model.graph.layers, "model", o->model,
                      "calibration", "kind", c->set.kind, "sha256", c->set.sha256, "tokens", (json_int_t)(o->samples * o->seqlen), "seqlen",
-                     (json_int_t)o->seqlen, "seconds", seconds_since(&c->started), "peak_bytes", (json_int_t)c->job->budget.peak);
+                     (json_int_t)o->seqlen, "seconds", vq_seconds() - c->started, "peak_bytes", (json_int_t)c->job->budget.peak);
 }
 
 static vq_status run_opened(calibration_job *c, json_t **result, vq_err *e)
@@ -133,8 +94,7 @@ static vq_status run_opened(calibration_job *c, json_t **result, vq_err *e)
 
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e)
 {
-    calibration_job c = {.job = job, .o = o};
-    (void)clock_gettime(CLOCK_MONOTONIC, &c.started);
+    calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
     VQ_TRY(check_output(o, e));
     vq_arena_init(&c.arena, &job->budget);
     vq_arena_init(&c.scratch, &job->budget);

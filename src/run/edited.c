@@ -16,8 +16,7 @@ static bool text_is(const char *name, const char *module, const char *suffix)
     return strncmp(name, module, n) == 0 && strcmp(name + n, suffix) == 0;
 }
 
-/* Where a tensor is stored: the matrix of a tied head under the embedding's name. */
-static vq_status find_stored(const vq_edited *d, const char *name, vq_tensor *t, vq_err *e)
+vq_status vq_edited_stored(const vq_edited *d, const char *name, vq_tensor *t, vq_err *e)
 {
     const vq_graph *g = d->graph;
     const vq_node *head = &g->nodes[g->count - 1];
@@ -39,7 +38,7 @@ static vq_status check_kind(const vq_tensor *t, vq_err *e)
 
 vq_status vq_edited_load(const vq_edited *d, const char *name, vq_arena *a, vq_tensor *t, float **w, vq_err *e)
 {
-    VQ_TRY(find_stored(d, name, t, e));
+    VQ_TRY(vq_edited_stored(d, name, t, e));
     VQ_TRY(check_kind(t, e));
     vq_tensor matrix = *t;
     if (t->ndim == 1) {

@@ -1,7 +1,6 @@
 /* evaluate.c -- perplexity over windows of a text, alone or paired with a reference model. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "run/model.h"
 #include "run/scoring.h"
@@ -30,15 +29,8 @@ typedef struct evaluation {
     int32_t *input, *target;
     vq_pair_score *pairs;
     double *kl, *agree; /* [windows] */
-    struct timespec started;
+    double started;
 } evaluation;
-
-static double seconds_since(const struct timespec *t0)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)(t.tv_sec - t0->tv_sec) + (double)(t.tv_nsec - t0->tv_nsec) * 1e-9;
-}
 
 /* A window of W tokens: W - 1 are fed and W - 1 predicted; a BOS token takes the first place. */
 static int64_t text_tokens(const evaluation *v)
@@ -228,7 +220,7 @@ static void add_figure(json_t *out, const char *name, const char *error, figure 
 static json_t *result_json(const evaluation *v)
 {
     json_t *out = side_json(v, &v->m);
-    const double seconds = seconds_since(&v->started);
+    const double seconds = vq_seconds() - v->started;
     (void)json_object_set_new(out, "seconds", json_real(seconds));
     (void)json_object_set_new(out, "tokens_per_second", json_real((double)(v->windows * v->length) / seconds));
     (void)json_object_set_new(out, "data_sha256", json_string(v->ids.sha256));
@@ -281,7 +273,7 @@ vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, json_t **result
 {
     evaluation v = {.job = job, .o = o, .paired = o->ref != NULL};
     if (o->window < 2) return vq_fail(e, VQ_E_RECIPE, "--window %lld: a window needs at least 2 tokens", (long long)o->window);
-    (void)clock_gettime(CLOCK_MONOTONIC, &v.started);
+    v.started = vq_seconds();
     vq_arena_init(&v.arena, &job->budget);
     vq_arena_init(&v.scratch, &job->budget);
     vq_status s = open_side(&v, &v.m, o->model, !o->weights_only, e);

@@ -37,45 +37,29 @@ static unsigned needs_of(const vq_plan *p)
     return needs;
 }
 
-static int groups_of_layer(const vq_linear_group *groups, int n, int layer)
+typedef struct stream_sums {
+    vq_stream_stats *stream;
+    const vq_exec *base;
+    const vq_watch *watch;
+    vq_arena *scratch;
+} stream_sums;
+
+/* Only the sums over the stream's channels stay of a block's statistics. */
+static vq_status add_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
 {
-    int count = 0;
-    for (int i = 0; i < n; i++) count += groups[i].layer == layer;
-    return count;
+    const stream_sums *s = ctx;
+    VQ_TRY(vq_stream_stats_add(s->stream, s->base->graph, layer, stats, nstats, s->scratch, e));
+    return vq_step(s->watch, "ordering", layer + 1, s->base->graph->layers, e);
 }
 
-/* One block's statistics at a time: only the sums over the stream's channels stay. */
-static vq_status add_layer(vq_stream_stats *s, vq_calib *c, const vq_exec *base, int layer, const vq_linear_group *groups, int n,
-                           vq_arena *scratch, vq_err *e)
-{
-    const vq_arena_mark mark = vq_arena_here(scratch);
-    const int count = groups_of_layer(groups, n, layer);
-    vq_stats *stats = VQ_NEW(scratch, vq_stats, count, "statistics", e);
-    vq_status status = stats ? vq_calib_block(c, layer, stats, count, scratch, e) : VQ_E_LIMIT;
-    if (status == VQ_OK) status = vq_stream_stats_add(s, base->graph, layer, stats, count, scratch, e);
-    vq_arena_rewind(scratch, mark);
-    return status;
-}
-
-static vq_status sweep_stream(vq_stream_stats *s, unsigned needs, const vq_exec *base, const vq_samples *samples,
+static vq_status sweep_stream(vq_stream_stats *stream, unsigned needs, const vq_exec *base, const vq_samples *samples,
                               const vq_calib_options *sweep, const vq_watch *w, vq_arena *scratch, vq_err *e)
 {
     vq_calib_options o = *sweep;
-    vq_calib *c = NULL;
-    vq_linear_group *groups;
-    int n;
-    vq_arena work; /* the sweep's own: its memory must not be given back between blocks */
+    stream_sums sums = {.stream = stream, .base = base, .watch = w, .scratch = scratch};
+    const vq_stats_sink sink = {.ctx = &sums, .layer = add_layer};
     o.needs = needs;
-    VQ_TRY(vq_graph_groups(base->graph, scratch, &groups, &n, e));
-    vq_arena_init(&work, scratch->budget);
-    vq_status status = vq_calib_begin(&c, base, samples, &o, w, &work, e);
-    for (int layer = 0; status == VQ_OK && layer < base->graph->layers; layer++) {
-        status = add_layer(s, c, base, layer, groups, n, scratch, e);
-        if (status == VQ_OK) status = vq_step(w, "ordering", layer + 1, base->graph->layers, e);
-    }
-    vq_calib_end(c);
-    vq_arena_done(&work);
-    return status;
+    return vq_calib_forward(base, samples, &o, &sink, w, scratch, e);
 }
 
 /* Any tokens do: an exact transform keeps the logits of all of them. */

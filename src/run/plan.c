@@ -107,7 +107,7 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
     return vq_fail(e, VQ_E_RECIPE, "%s: every tensor of this model is kept; nothing would be quantized", p->recipe->path);
 }
 
-static int weight_named(const vq_plan *p, const char *module)
+int vq_plan_weight_named(const vq_plan *p, const char *module)
 {
     for (int i = 0; i < p->nweights; i++)
         if (strcmp(p->weights[i].module, module) == 0) return i;
@@ -131,7 +131,7 @@ static vq_status groups_from_graph(vq_plan *p, vq_arena *a, vq_err *e)
         in_layer = i && lg[i].layer == lg[i - 1].layer ? in_layer + 1 : 0;
         vq_plan_group g = {.layer = lg[i].layer, .fused = lg[i].fused, .stats = in_layer};
         for (int j = 0; j < lg[i].count; j++) {
-            const int w = weight_named(p, p->model->graph.nodes[lg[i].linears[j]].name);
+            const int w = vq_plan_weight_named(p, p->model->graph.nodes[lg[i].linears[j]].name);
             if (w >= 0 && p->weights[w].quantized) g.weights[g.count++] = w;
         }
         close_group(p, g);
@@ -143,7 +143,7 @@ static void add_fused(const vq_plan *p, vq_plan_group *g, const char *module)
 {
     char name[512];
     for (int i = 0; i < VQ_FUSED_FOLLOWERS && vq_fused_follower(module, i, name, sizeof name); i++) {
-        const int w = weight_named(p, name);
+        const int w = vq_plan_weight_named(p, name);
         if (w >= 0 && p->weights[w].quantized && p->weights[w].group < 0) g->weights[g->count++] = w;
     }
     g->fused = g->count > 1;
@@ -241,6 +241,11 @@ bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
     const vq_num *act = &w->scheme.act;
     if (!w->quantized || !w->scheme.has_act || p->recipe->calib.data == VQ_DATA_NONE) return false;
     return act->when == VQ_STATIC || (act->super && p->format == VQ_FORMAT_CT);
+}
+
+vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n)
+{
+    return n->compat == VQ_COMPAT_CT ? p->model->dtype : VQ_F32;
 }
 
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor)

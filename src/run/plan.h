@@ -59,6 +59,10 @@ typedef struct vq_plan {
 vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e);
 /* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
+/* vq_plan_arith -- compat modes repeat the arithmetic of the writer that they are named after: scales in the model's own type. */
+vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n);
+/* vq_plan_weight_named -- index of the weight of this module, -1: none. */
+int vq_plan_weight_named(const vq_plan *p, const char *module);
 /* vq_plan_quantizes -- is this stored tensor the weight of a module that is quantized? */
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */

@@ -1,7 +1,6 @@
 /* quantize.c -- the main job: plan, calibrate, round, pack, verify, name. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "run/blocks.h"
 #include "run/input_hash.h"
@@ -26,13 +25,6 @@ typedef struct quantization {
     double started, phase_started;
     json_t *phases; /* {name: seconds} */
 } quantization;
-
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static vq_status open_inputs(quantization *q, vq_err *e)
 {
@@ -114,7 +106,7 @@ static vq_status check_sqnr(const quantization *q, vq_err *e)
 /* Seconds since the last call go to a phase of the summary. */
 static void phase(quantization *q, const char *name)
 {
-    const double t = now();
+    const double t = vq_seconds();
     (void)json_object_set_new(q->phases, name, json_real(t - q->phase_started));
     q->phase_started = t;
 }
@@ -193,7 +185,7 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
         .finish = q->plan.finish ? q->plan.finish->name : NULL,
         .calibration = calibration_json(&q->calibration),
         .phases = json_incref(q->phases),
-        .seconds = now() - q->started,
+        .seconds = vq_seconds() - q->started,
         .peak_bytes = q->job->budget.peak,
     };
     return vq_quantize_result(&summary, &q->arena, result, e);
@@ -201,7 +193,7 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
 
 vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e)
 {
-    quantization q = {.job = job, .o = o, .started = now(), .phases = json_object()};
+    quantization q = {.job = job, .o = o, .started = vq_seconds(), .phases = json_object()};
     q.phase_started = q.started;
     vq_arena_init(&q.arena, &job->budget);
     vq_status s = open_inputs(&q, e);

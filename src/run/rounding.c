@@ -24,12 +24,6 @@ vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *
     return all ? VQ_OK : e->status;
 }
 
-/* compat modes repeat the arithmetic of the writer that they are named after: scales in the model's own type. */
-static vq_dtype arith_of(const vq_num *n, vq_dtype model)
-{
-    return n->compat == VQ_COMPAT_CT ? model : VQ_F32;
-}
-
 static bool is_edited(const vq_rounding *s, const vq_plan_weight *w)
 {
     return s->edits && vq_edits_touch(s->edits, w->tensor->name);
@@ -71,8 +65,7 @@ static vq_status group_super(const vq_rounding *s, const vq_plan_group *g, const
         VQ_TRY(weight_absmax(s, member, &x, e));
         if (x > amax) amax = x;
     }
-    *super =
-        vq_format_super(s->plan->format, vq_super_from_amax(&w->scheme.weight, amax, arith_of(&w->scheme.weight, s->plan->model->dtype)));
+    *super = vq_format_super(s->plan->format, vq_super_from_amax(&w->scheme.weight, amax, vq_plan_arith(s->plan, &w->scheme.weight)));
     return VQ_OK;
 }
 
@@ -130,7 +123,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .curvature = curvature_of(stats, weight->module),
         .super = s->out->super[i],
         .negative_scales = s->plan->format == VQ_FORMAT_VQ,
-        .arith = arith_of(&weight->scheme.weight, s->plan->model->dtype),
+        .arith = vq_plan_arith(s->plan, &weight->scheme.weight),
         .scratch = s->scratch,
     };
     VQ_TRY(s->plan->rounder->run(&job, w, q, e));
@@ -147,7 +140,7 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
     if (!stats || !vq_plan_observes(p, w)) return VQ_OK;
     float lo, hi;
     VQ_TRY(vq_observe(stats, act, &lo, &hi, e));
-    const vq_dtype arith = arith_of(act, p->model->dtype);
+    const vq_dtype arith = vq_plan_arith(p, act);
     if (act->super)
         x->act_super = vq_format_super(p->format, vq_super_from_amax(act, fmaxf(-lo, hi), arith));
     else

@@ -49,6 +49,7 @@ vq_status vq_run_state_load(vq_run_state *s, const char *dir, const json_t *made
     s->root = json_load_file(s->path, JSON_REJECT_DUPLICATES, &cause);
     if (!json_is_object(s->root) || !json_is_array(json_object_get(s->root, "parts")))
         return vq_fail(e, VQ_E_INPUT, "%s: not the state of a run; remove the folder and start anew", s->path);
+    s->kept = true;
     return compare(s, made_from, e);
 }
 
@@ -79,13 +80,19 @@ static json_t *module_json(const vq_rounded *r, size_t i)
                      (json_int_t)r->modules[i].hadamard, "sqnr_db", db, "signal", r->signal[i], "fallback", r->fallback[i]);
 }
 
-static vq_status write_state(const vq_run_state *s, vq_err *e)
+static vq_status write_state(vq_run_state *s, vq_err *e)
 {
     char *text = json_dumps(s->root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the state of the run", s->path);
     const vq_status status = vq_write_file(s->path, text, strlen(text), e);
     free(text);
+    s->kept = status == VQ_OK;
     return status;
+}
+
+vq_status vq_run_state_keep(vq_run_state *s, vq_err *e)
+{
+    return s->kept ? VQ_OK : write_state(s, e);
 }
 
 vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq_rounded *r, size_t first, size_t n, vq_err *e)
@@ -100,18 +107,11 @@ vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq
     return write_state(s, e);
 }
 
-static int weight_named(const vq_plan *p, const char *module)
-{
-    for (int i = 0; i < p->nweights; i++)
-        if (strcmp(p->weights[i].module, module) == 0) return p->weights[i].quantized ? i : -1;
-    return -1;
-}
-
 static vq_status restore_module(const json_t *m, const char *path, const vq_plan *p, vq_rounded *r, vq_arena *a, vq_err *e)
 {
     const char *name = json_string_value(json_object_get(m, "name"));
-    const int at = name ? weight_named(p, name) : -1;
-    if (at < 0 || r->nmodules >= (size_t)p->nweights)
+    const int at = name ? vq_plan_weight_named(p, name) : -1;
+    if (at < 0 || !p->weights[at].quantized || r->nmodules >= (size_t)p->nweights)
         return vq_fail(e, VQ_E_INPUT, "%s: module %s is not in the plan; start anew", path, name ? name : "(none)");
     const vq_plan_weight *w = &p->weights[at];
     const json_t *db = json_object_get(m, "sqnr_db");

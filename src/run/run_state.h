@@ -10,15 +10,19 @@
 typedef struct vq_run_state {
     json_t *root; /* {"schema", "made_from": {FIELD: text}, "parts": [{"part", "sha256", "modules": [...]}]} */
     const char *path;
+    bool kept; /* it is on disk */
 } vq_run_state;
 
 /* vq_run_state_exists -- does DIR hold a run that could be continued? */
 bool vq_run_state_exists(const char *dir, vq_arena *a);
-/* vq_run_state_new -- an empty state; made_from (fields of text) is borrowed. Nothing is written before the first part. */
+/* vq_run_state_new -- an empty state; made_from (fields of text) is borrowed. Nothing is written yet: a run that
+ * fails before anything is finished leaves nothing to resume. */
 vq_status vq_run_state_new(vq_run_state *s, const char *dir, const json_t *made_from, vq_arena *a, vq_err *e);
 /* vq_run_state_load -- the state in DIR, whose fields must be those of made_from. VQ_E_RECIPE: there is none, or a field differs (says
  * which). VQ_E_INPUT: the file is broken. */
 vq_status vq_run_state_load(vq_run_state *s, const char *dir, const json_t *made_from, vq_arena *a, vq_err *e);
+/* vq_run_state_keep -- there is something that a resumed run would not make again: the state is on disk from now on. */
+vq_status vq_run_state_keep(vq_run_state *s, vq_err *e);
 void vq_run_state_done(vq_run_state *s);
 
 /* vq_run_state_parts -- finished parts, in order. */

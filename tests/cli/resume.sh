@@ -31,18 +31,34 @@ kills arc-gptq 10 original
 kills arc-gptq 10 quantized
 kills gptq-int4 4 original
 
-# stopped: the plain command does not throw the work away, and what differs is named
+# killed during the sweep backwards, before the first part: the plain command does not throw the work away, what differs is named, and a
+# resumed run continues below the layers that are done
+sizes="--set calib.samples=48 --set calib.seqlen=128 --progress none"
+common="quantize $tiny --data $tiny/valid.txt $sizes"
 recipe="-r arc-gptq"
-for wait in 0.2 0.3 0.4 0.5 0.6 0.8 1.2; do
-    rm -rf stopped stopped.run
-    timeout -s KILL $wait "$vq" $common -o stopped $recipe >/dev/null 2>&1
-    [ -e stopped.run/state.json ] && break
-done
-if [ -e stopped.run/state.json ] && [ ! -e stopped ]; then
-    refuse 2 'stopped.run holds a stopped run; continue it with --resume' $common -o stopped $recipe
-    refuse 2 'the stopped run had another recipe' $common -o stopped -r arc-gptq --set passes.0.max_fraction=0.5 --resume
-    refuse 2 'the stopped run had another data' quantize $tiny --data $tiny/test.txt --set calib.samples=4 --set calib.seqlen=64 -o stopped $recipe --resume
-    run 0 $common -o stopped $recipe --force
-fi
+stop_in_sweep() { # stop_in_sweep NAME
+    for try in 1 2 3 4 5; do
+        rm -rf "$1" "$1.run"
+        "$vq" $common -o "$1" $recipe >/dev/null 2>&1 &
+        local pid=$!
+        while [ ! -e "$1.run/layer-0002.vqs" ] && kill -0 $pid 2>/dev/null; do sleep 0.005; done
+        kill -KILL $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        [ -e "$1.run/layer-0002.vqs" ] && [ ! -e "$1.run/part-0000" ] && return
+    done
+    fail "no kill hit the sweep"
+}
+rm -rf whole
+run 0 $common -o whole $recipe
+stop_in_sweep stopped
+refuse 2 'stopped.run holds a stopped run; continue it with --resume' $common -o stopped $recipe
+refuse 2 'the stopped run had another recipe' $common -o stopped -r arc-gptq --set passes.0.max_fraction=0.5 --resume
+refuse 2 'the stopped run had another data' quantize $tiny --data $tiny/test.txt $sizes -o stopped $recipe --resume
+run 0 $common -o stopped $recipe --resume
+err_has 'resuming the gradients below layer [12]'
+same stopped
+stop_in_sweep stopped
+run 0 $common -o stopped $recipe --force
+same stopped
 refuse 2 'there is no stopped run to resume' $common -o nothing $recipe --resume
 end_checks

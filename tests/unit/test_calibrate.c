@@ -146,6 +146,36 @@ static vq_status run_in_steps(const calib_world *w, const vq_calib_options *o, s
     return status;
 }
 
+static vq_status take_absmax(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
+{
+    const sweep *want = ctx;
+    (void)e;
+    assert_int_equal(nstats, GROUPS);
+    for (int i = 0; i < nstats; i++) assert_memory_equal(stats[i].absmax, want->stats[layer][i].absmax, (size_t)stats[i].k * sizeof(float));
+    return VQ_OK;
+}
+
+static void test_forward_over_all_blocks(void **state)
+{
+    (void)state;
+    calib_world w;
+    world_open(&w);
+    const vq_calib_options o = options(0, 2 * WORLD_LENGTH);
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    sweep s;
+    vq_err e = {0};
+    vq_budget budget = {0};
+    vq_arena a;
+    vq_arena_init(&a, &budget);
+    const vq_stats_sink sink = {.ctx = &s, .layer = take_absmax};
+    assert_int_equal(run_sweep(&w, &o, NULL, &s, &e), VQ_OK);
+    if (vq_calib_forward(&w.exec, &samples, &o, &sink, NULL, &a, &e) != VQ_OK) fail_msg("%s", e.text);
+    assert_int_equal(budget.used, 0);
+    vq_arena_done(&s.arena);
+    vq_arena_done(&a);
+    world_close(&w);
+}
+
 static void test_gather_and_advance(void **state)
 {
     (void)state;
@@ -270,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference),
                                        cmocka_unit_test(test_batches_spool_and_threads),
+                                       cmocka_unit_test(test_forward_over_all_blocks),
                                        cmocka_unit_test(test_gather_and_advance),
                                        cmocka_unit_test(test_batches_are_seen),
                                        cmocka_unit_test(test_infinite_input_is_named),
