@@ -39,10 +39,10 @@ typedef struct vq_group_shape {
 typedef enum vq_scale_type { VQ_SCALE_F32, VQ_SCALE_F16, VQ_SCALE_BF16, VQ_SCALE_E4M3, VQ_SCALE_UE5M3, VQ_SCALE_E8M0 } vq_scale_type;
 typedef enum vq_zero { VQ_ZERO_NONE, VQ_ZERO_INT } vq_zero;
 typedef enum vq_when { VQ_STATIC, VQ_DYNAMIC } vq_when;
-typedef enum vq_observer { VQ_OBS_ABSMAX, VQ_OBS_MSE, VQ_OBS_MINMAX, VQ_OBS_PERCENTILE } vq_observer;
+typedef enum vq_observer { VQ_OBS_ABSMAX, VQ_OBS_MINMAX, VQ_OBS_PERCENTILE } vq_observer;
 typedef enum vq_rule { VQ_RULE_FLOOR, VQ_RULE_BUMP, VQ_RULE_CEIL, VQ_RULE_FOUR_THIRDS } vq_rule;
 typedef enum vq_range { VQ_RANGE_FULL, VQ_RANGE_NARROW } vq_range; /* scale amax/7.5 or amax/7 */
-typedef enum vq_compat { VQ_COMPAT_NONE, VQ_COMPAT_CT, VQ_COMPAT_MODELOPT, VQ_COMPAT_GGML } vq_compat;
+typedef enum vq_compat { VQ_COMPAT_NONE, VQ_COMPAT_CT, VQ_COMPAT_MODELOPT } vq_compat;
 
 typedef struct vq_num {
     vq_grid grid;

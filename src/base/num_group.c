@@ -66,8 +66,8 @@ double vq_num_bits(const vq_num *n, int64_t rows, int64_t cols)
 static const char *const scale_names[] = {"f32", "f16", "bf16", "e4m3", "ue5m3", "e8m0"};
 static const char *const group_names[] = {"tensor", "channel", "token"};
 static const char *const rule_texts[] = {"", " rule bump", " rule ceil", " rule four-thirds"};
-static const char *const observer_texts[] = {"", " observer mse", " observer minmax"};
-static const char *const compat_texts[] = {"", " compat compressed-tensors", " compat modelopt", " compat ggml"};
+static const char *const observer_texts[] = {"", " observer minmax"};
+static const char *const compat_texts[] = {"", " compat compressed-tensors", " compat modelopt"};
 
 static void group_text(const vq_group_shape *g, char *buf, size_t len)
 {

@@ -158,8 +158,6 @@ static void whole_range(const vq_stats *s, float *lo, float *hi)
 
 vq_status vq_observe(const vq_stats *s, const vq_num *num, float *lo, float *hi, vq_err *e)
 {
-    if (num->observer == VQ_OBS_MSE)
-        return vq_fail(e, VQ_E_RECIPE, "observer mse is for weights; inputs take absmax, minmax or percentile");
     if (s->tokens == 0) return vq_fail(e, VQ_E_NUMERIC, "%s: calibration saw no tokens", s->name);
     whole_range(s, lo, hi);
     if (num->observer == VQ_OBS_ABSMAX) {

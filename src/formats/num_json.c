@@ -11,7 +11,7 @@ static const char *const zeros[] = {"none", "int", NULL};
 static const char *const whens[] = {"static", "dynamic", NULL};
 static const char *const rules[] = {"floor", "bump", "ceil", "four-thirds", NULL};
 static const char *const ranges[] = {"full", "narrow", NULL};
-static const char *const compats[] = {"none", "compressed-tensors", "modelopt", "ggml", NULL};
+static const char *const compats[] = {"none", "compressed-tensors", "modelopt", NULL};
 static const char *const groups[] = {"tensor", "channel", "token", NULL};
 static const char *const supers[] = {"none", "f32", NULL};
 

@@ -101,7 +101,7 @@ typedef struct output_recipe {
 
 static const char *const format_texts[] = {"compressed-tensors", "vq", NULL}, *const format_later[] = {"modelopt", "gguf", "gptq", "awq",
                                                                                                        NULL};
-static const char *const runtime_texts[] = {"vllm", "sglang", "trtllm", "llama.cpp", NULL};
+static const char *const runtime_texts[] = {"vllm", "sglang", NULL}, *const runtime_later[] = {"trtllm", "llama.cpp", NULL};
 static const vq_field output_fields[] = {
     {.key = "format",
      .read = vq_read_choice,
@@ -109,7 +109,11 @@ static const vq_field output_fields[] = {
      .choices = format_texts,
      .later = format_later,
      .required = true},
-    {.key = "runtime", .read = vq_read_choice, .offset = offsetof(output_recipe, runtime), .choices = runtime_texts},
+    {.key = "runtime",
+     .read = vq_read_choice,
+     .offset = offsetof(output_recipe, runtime),
+     .choices = runtime_texts,
+     .later = runtime_later},
     {.key = "shard", .read = read_size, .offset = offsetof(output_recipe, shard)},
     {.key = NULL},
 };
@@ -121,7 +125,10 @@ static vq_status read_output(vq_reader *rd, const vq_yaml *n, const vq_field *f,
     (void)f;
     VQ_TRY(vq_read_map(rd, n, "output", output_fields, &o));
     r->format = format_texts[o.format];
-    r->runtime = vq_yaml_child(n, "runtime") ? runtime_texts[o.runtime] : NULL;
+    const vq_yaml *runtime = vq_yaml_child(n, "runtime");
+    if (runtime && strcmp(r->format, "compressed-tensors") != 0)
+        return vq_yaml_fail(rd->e, runtime, "runtime: %s reads the format compressed-tensors, not %s", runtime_texts[o.runtime], r->format);
+    r->runtime = runtime ? runtime_texts[o.runtime] : NULL;
     r->shard = o.shard;
     return VQ_OK;
 }

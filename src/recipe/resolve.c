@@ -88,7 +88,7 @@ static void put_group(writer *w, const vq_group_shape *g)
 
 static void put_observer(writer *w, const vq_num *n)
 {
-    static const char *const texts[] = {"absmax", "mse", "minmax"};
+    static const char *const texts[] = {"absmax", "minmax"};
     if (n->observer == VQ_OBS_PERCENTILE)
         putf(w, "percentile:%.17g", n->percentile);
     else

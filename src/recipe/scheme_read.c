@@ -10,13 +10,15 @@ const char *const vq_zero_texts[] = {"none", "int", NULL};
 const char *const vq_when_texts[] = {"static", "dynamic", NULL};
 const char *const vq_rule_texts[] = {"floor", "bump", "ceil", "four-thirds", NULL};
 const char *const vq_range_texts[] = {"full", "narrow", NULL};
-const char *const vq_compat_texts[] = {"none", "compressed-tensors", "modelopt", "ggml", NULL};
+const char *const vq_compat_texts[] = {"none", "compressed-tensors", "modelopt", NULL};
+static const char *const compat_later[] = {"ggml", NULL};
 static const char *const super_texts[] = {"none", "f32", NULL};
 static const char *const super_later[] = {"f16", NULL};
 static const char *const scale_later[] = {"pow2", NULL};
 static const char *const zero_later[] = {"f16", NULL};
 static const char *const group_texts[] = {"tensor", "channel", "token", NULL}; /* vq_group_kind; blocks have sizes */
-static const char *const observer_texts[] = {"absmax", "mse", "minmax", NULL}; /* vq_observer; percentile has a number */
+static const char *const observer_texts[] = {"absmax", "minmax", NULL};        /* vq_observer; percentile has a number */
+static const char *const observer_later[] = {"mse", NULL};
 
 _Static_assert(sizeof(vq_scale_type) == sizeof(int) && sizeof(vq_group_kind) == sizeof(int), "vq_read_choice writes enums as int");
 
@@ -90,13 +92,29 @@ static const vq_field num_fields[] = {
     {.key = "super", .read = read_super, .offset = offsetof(vq_num, super), .choices = super_texts, .later = super_later},
     {.key = "zero", .read = vq_read_choice, .offset = offsetof(vq_num, zero), .choices = vq_zero_texts, .later = zero_later},
     {.key = "when", .read = vq_read_choice, .offset = offsetof(vq_num, when), .choices = vq_when_texts},
-    {.key = "observer", .read = read_observer, .offset = 0, .choices = observer_texts},
+    {.key = "observer", .read = read_observer, .offset = 0, .choices = observer_texts, .later = observer_later},
     {.key = "rule", .read = vq_read_choice, .offset = offsetof(vq_num, rule), .choices = vq_rule_texts},
     {.key = "range", .read = vq_read_choice, .offset = offsetof(vq_num, range), .choices = vq_range_texts},
-    {.key = "compat", .read = vq_read_choice, .offset = offsetof(vq_num, compat), .choices = vq_compat_texts},
+    {.key = "compat", .read = vq_read_choice, .offset = offsetof(vq_num, compat), .choices = vq_compat_texts, .later = compat_later},
     {.key = "tail", .read = NULL},
     {.key = NULL},
 };
+
+/* What would change nothing is a mistake of whoever wrote it. NULL: all does. */
+static const char *without_effect(const vq_num *num, bool is_weight)
+{
+    const vq_grid *g = &num->grid;
+    const bool power = num->scale == VQ_SCALE_E8M0, is_int = g->kind == VQ_GRID_INT && g->is_signed && !g->bfp;
+    if (num->observer != VQ_OBS_ABSMAX && (is_weight || (num->when == VQ_DYNAMIC && !num->super)))
+        return "observer: for inputs with a static scale; the round pass decides those of weights";
+    if (num->rule != VQ_RULE_FLOOR && !power) return "rule: for e8m0 scales";
+    if (num->range == VQ_RANGE_NARROW && (!is_int || num->zero == VQ_ZERO_INT))
+        return "range: narrow is for the grids i2 ... i8 without zero points";
+    if (num->compat == VQ_COMPAT_CT && power) return "compat: e8m0 scales are those of compressed-tensors without it";
+    if (num->compat == VQ_COMPAT_MODELOPT && (!power || g->kind != VQ_GRID_FLOAT || g->ebits != 2 || g->mbits != 1))
+        return "compat: modelopt differs for the grid e2m1 with e8m0 scales alone";
+    return NULL;
+}
 
 /* Combinations that no runtime and no definition has. */
 static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, bool is_weight)
@@ -121,6 +139,7 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
         why = "group: block:RxC is for weights";
     else if (!is_weight && (num->group.kind == VQ_PER_TENSOR) != (num->when == VQ_STATIC))
         why = "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block";
+    if (!why) why = without_effect(num, is_weight);
     return why ? vq_yaml_fail(rd->e, n, "%s", why) : VQ_OK;
 }
 

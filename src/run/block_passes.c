@@ -47,17 +47,29 @@ static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
+static vq_status show(vq_work *w, int layer, bool as_stored, vq_err *e)
 {
     const vq_edited d = vq_work_edited(w);
     vq_overlay_clear(&w->overlay);
+    vq_arena_done(&w->shown);
+    vq_arena_init(&w->shown, w->j->budget);
     if (w->edits.count == 0) return VQ_OK;
     if (layer < 0) {
-        VQ_TRY(vq_edited_part(&d, 0, true, &w->overlay, &w->layer, e));
-        return vq_edited_part(&d, 1 + w->graph->layers, true, &w->overlay, &w->layer, e);
+        VQ_TRY(vq_edited_part(&d, 0, as_stored, &w->overlay, &w->shown, e));
+        return vq_edited_part(&d, 1 + w->graph->layers, as_stored, &w->overlay, &w->shown, e);
     }
-    VQ_TRY(vq_edited_part(&d, 1 + layer, true, &w->overlay, &w->layer, e));
+    VQ_TRY(vq_edited_part(&d, 1 + layer, as_stored, &w->overlay, &w->shown, e));
     return show_hadamards(w, layer, e);
+}
+
+vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
+{
+    return show(w, layer, true, e);
+}
+
+vq_status vq_work_show_exact(vq_work *w, int layer, vq_err *e)
+{
+    return show(w, layer, false, e);
 }
 
 /* What a trial compares with: the block's output with the weights as they stand. */
@@ -201,25 +213,30 @@ static vq_status run_pass(vq_work *w, const vq_plan_pass *pass, int group, const
     return is_nothing(&job.map) ? VQ_OK : apply_map(w, group, lg, &job.map, e);
 }
 
-/* What ranges a transform loses, a static scale of the input cannot be made from. */
 static vq_status run_group(vq_work *w, const vq_plan_pass *pass, int group, vq_err *e)
 {
     const vq_plan_group *g = &w->plan->groups[group];
     const vq_linear_group *lg = graph_group(w, g);
-    const int before = w->edits.count;
     const vq_arena_mark mark = vq_arena_here(&w->scratch);
     const vq_status s = run_pass(w, pass, group, lg, e);
     vq_arena_rewind(&w->scratch, mark);
     if (s != VQ_OK) return vq_at(e, "%s > %s", pass->transform->name, w->plan->weights[g->weights[0]].module);
-    return w->edits.count > before || pass->transform->trials ? vq_work_show(w, g->layer, e) : VQ_OK;
+    return pass->transform->trials ? vq_work_show(w, g->layer, e) : VQ_OK; /* trials left their weights there */
+}
+
+static vq_status run_groups(vq_work *w, const vq_plan_pass *pass, int layer, vq_err *e)
+{
+    const int before = w->edits.count;
+    for (int i = 0; i < w->plan->ngroups; i++)
+        if (w->plan->groups[i].layer == layer && w->plan->groups[i].stats >= 0) VQ_TRY(run_group(w, pass, i, e));
+    if (w->edits.count == before) return VQ_OK;
+    VQ_TRY(vq_work_check(w, layer, pass->transform->name, e));
+    return vq_work_show(w, layer, e);
 }
 
 vq_status vq_work_transform(vq_work *w, int layer, vq_err *e)
 {
-    for (int i = 0; i < w->plan->npasses; i++) {
-        const vq_plan_pass *pass = &w->plan->passes[i];
-        for (int j = 0; pass->transform->scope == VQ_SCOPE_GROUP && j < w->plan->ngroups; j++)
-            if (w->plan->groups[j].layer == layer && w->plan->groups[j].stats >= 0) VQ_TRY(run_group(w, pass, j, e));
-    }
+    for (int i = 0; i < w->plan->npasses; i++)
+        if (w->plan->passes[i].transform->scope == VQ_SCOPE_GROUP) VQ_TRY(run_groups(w, &w->plan->passes[i], layer, e));
     return VQ_OK;
 }

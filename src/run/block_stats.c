@@ -44,8 +44,8 @@ vq_status vq_work_gradients(vq_work *w, vq_err *e)
     w->origin = vq_origin_of(w->plan, &w->samples.samples, w->j->model_sha);
     const vq_stats_sink sink = {.ctx = w, .layer = save_layer};
     const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs, w->j->work);
-    return vq_calib_gradients(&w->exec, &w->samples.samples, &o, w->plan->recipe->calib.seed, left, &sink, &w->j->job->watch, &w->scratch,
-                              e);
+    return vq_calib_gradients(&w->original_exec, &w->samples.samples, &o, w->plan->recipe->calib.seed, left, &sink, &w->j->job->watch,
+                              &w->scratch, e);
 }
 
 /* The curvature of the original model beside the statistics of the inputs as they are now. */

@@ -4,6 +4,7 @@
 
 #include "calib/stats_file.h"
 #include "run/blocks.h"
+#include "run/edited_source.h"
 #include "run/model_passes.h"
 #include "run/overlay.h"
 #include "run/parts.h"
@@ -20,15 +21,16 @@ typedef struct vq_work {
     int ngroups;
     vq_sample_set samples;
     vq_parts parts;
-    vq_overlay overlay;          /* over the parts (quantized propagation) or the model */
-    vq_exec exec;                /* over the overlay */
-    vq_calib *calib;             /* NULL: no sweep is needed */
-    vq_overlay original_overlay; /* the model with the edits of scope MODEL alone */
-    vq_exec original_exec;       /* over it: what training aims at */
-    vq_calib *original;          /* activations of the original model beside quantized ones, for training; else NULL */
-    vq_model_edits model;        /* transforms of scope MODEL: the graph and the edits that all blocks share */
-    vq_stats_file file;          /* statistics made before the blocks */
-    vq_stats_origin origin;      /* of those that the sweep before the blocks writes */
+    vq_overlay overlay;               /* over the parts (quantized propagation) or the model */
+    vq_arena shown;                   /* values of the overlay */
+    vq_exec exec;                     /* over the overlay */
+    vq_calib *calib;                  /* NULL: no sweep is needed */
+    vq_edited_source original_source; /* the model with the edits of scope MODEL alone, in f32 */
+    vq_exec original_exec;            /* over it: what gradients, checks and training go by */
+    vq_calib *original;               /* activations of the original model beside quantized ones, for training; else NULL */
+    vq_model_edits model;             /* transforms of scope MODEL: the graph and the edits that all blocks share */
+    vq_stats_file file;               /* statistics made before the blocks */
+    vq_stats_origin origin;           /* of those that the sweep before the blocks writes */
     bool from_file, file_open, gathers;
     vq_edits edits;  /* those of the model and the block's own */
     vq_stats *stats; /* [nstats] of the block's groups */
@@ -51,6 +53,8 @@ vq_edited vq_work_edited(const vq_work *w);
  * the blocks. A weight that will be quantized is rounded to the model's type for this view only: vq_rounding_weight starts from its f32
  * values. */
 vq_status vq_work_show(vq_work *w, int layer, vq_err *e);
+/* vq_work_show_exact -- the same as f32 has it. */
+vq_status vq_work_show_exact(vq_work *w, int layer, vq_err *e);
 
 /* vq_work_gradients -- the sweep before the blocks that writes OUT.run/layer-0000.vqs ...; layers that are there already stay. */
 vq_status vq_work_gradients(vq_work *w, vq_err *e);
@@ -63,6 +67,11 @@ void vq_work_release(vq_work *w);
 
 /* vq_work_transform -- the recipe's transforms over the groups of a block: edits, maps of the runtime, mapped statistics into w->ready. */
 vq_status vq_work_transform(vq_work *w, int layer, vq_err *e);
+
+/* vq_work_check -- the block as edited so far, in f32, still computes what it did: on some tokens of the samples, or on a made-up input
+ * when there are none. VQ_E_NUMERIC names pass and layer; checks.function: warn makes it a warning. Leaves the overlay as vq_work_show
+ * does. */
+vq_status vq_work_check(vq_work *w, int layer, const char *pass, vq_err *e);
 
 /* vq_work_learn -- modules [first, nmodules) of a block rounded, trained together, packed (rounders with `block`). */
 vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e);

@@ -21,7 +21,6 @@ static vq_status add_field(const vq_blocks_job *j, const char *name, const char 
     return vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
 }
 
-/* Samples are wanted by everything but a plan that takes all it needs from a file and trains nothing. */
 static vq_status find_samples(vq_work *w, vq_calibrated *c, vq_err *e)
 {
     char ids[VQ_SHA256_TEXT];
@@ -263,31 +262,25 @@ static vq_status open_model(vq_work *w, vq_err *e)
     w->exec = vq_model_exec(m, w->j->job, &w->scratch, quantized);
     w->exec.source = &w->overlay.source;
     vq_model_edits_init(&w->model, &m->graph, w->run);
-    VQ_TRY(vq_overlay_init(&w->original_overlay, &m->checkpoint.source, w->graph->count * 3, w->run, e));
     w->original_exec = vq_model_exec(m, w->j->job, &w->scratch, false);
-    w->original_exec.source = &w->original_overlay.source;
     w->ready = VQ_NEW(w->run, vq_group_ready, w->plan->ngroups, "plan", e);
     if (!w->ready) return e->status;
     w->rounding.ready = w->ready;
     return VQ_OK;
 }
 
-/* Rotations and orders of the residual stream: before anything is gathered. Statistics of the model as it was do not fit them. */
+/* Rotations and orders of the residual stream: before anything is gathered, so that all statistics are those of the model as it is then. */
 static vq_status model_passes(vq_work *w, vq_err *e)
 {
     const vq_plan *p = w->plan;
     if (!vq_model_passes_any(p)) return VQ_OK;
-    if (w->from_file)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s: statistics of the gradient are those of the original model and do not fit rotate, ksort or "
-                       "stream_order; use curvature: input, or leave the pass out",
-                       p->recipe->path);
     const vq_exec base = vq_model_exec(p->model, w->j->job, &w->scratch, false);
     const vq_calib_options o = vq_calibration_options(p, w->j->job, p->needs, w->j->work);
     VQ_TRY(vq_model_passes_run(&w->model, p, &base, &w->samples.samples, &o, &w->j->job->watch, &w->layer, e));
     w->rounding.out->untied = w->model.untied;
-    if (w->plan->rounder->block)
-        return vq_fail(e, VQ_E_RECIPE, "%s: learned rounding does not follow rotate, ksort or stream_order", p->recipe->path);
+    const vq_edited d = {&w->model.graph, &p->model->checkpoint.source, &w->j->job->kernels, &w->model.edits};
+    VQ_TRY(vq_edited_source_init(&w->original_source, &d, w->run, e));
+    w->original_exec.source = &w->original_source.source;
     w->graph = w->exec.graph = w->original_exec.graph = &w->model.graph;
     return VQ_OK;
 }
@@ -299,7 +292,12 @@ static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
     w->from_file = file || (needs & VQ_NEED_GRADIENT);
     w->gathers = (needs & ~(unsigned)VQ_NEED_GRADIENT) && (!w->from_file || quantized);
     const bool sweeps = w->gathers || vq_work_trials(w->plan);
-    if (sweeps || !file || w->plan->finish) VQ_TRY(find_samples(w, c, e));
+    const bool wanted = sweeps || w->plan->finish || (needs && !file);
+    if (wanted) VQ_TRY(find_samples(w, c, e));
+    if (!wanted && w->j->data) vq_warn(&w->j->job->watch, "data-unused", w->j->data, "the run gathers no statistics; the data is not used");
+    if (file && vq_model_passes_any(w->plan))
+        return vq_fail(e, VQ_E_RECIPE, "%s: statistics of the original model do not fit rotate, ksort or stream_order; leave --stats out",
+                       w->j->statistics);
     if (file) VQ_TRY(open_statistics(w, c, e));
     VQ_TRY(open_state(w, e));
     VQ_TRY(model_passes(w, e));
@@ -318,6 +316,7 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
 {
     vq_work w = {.j = j, .plan = j->plan, .run = a};
     vq_arena_init(&w.layer, j->budget);
+    vq_arena_init(&w.shown, j->budget);
     vq_arena_init(&w.scratch, j->budget);
     w.rounding = (vq_rounding){.plan = j->plan, .job = j->job, .edits = &w.edits, .out = r, .scratch = &w.scratch};
     *c = (vq_calibrated){.kind = "none"};
@@ -327,7 +326,9 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
     if (w.file_open) vq_stats_close(&w.file);
     vq_parts_close(&w.parts);
     vq_run_state_done(&w.state);
+    vq_edited_source_done(&w.original_source);
     vq_arena_done(&w.scratch);
+    vq_arena_done(&w.shown);
     vq_arena_done(&w.layer);
     return s;
 }

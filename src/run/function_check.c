@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "run/edited_source.h"
+
 enum { VOCABULARY_TILE = 4096 };
 
 /* Sums of squares over outputs: of the difference and of the base's. */
@@ -25,13 +27,11 @@ static double distance_of(const sums *s)
     return s->difference == 0 ? 0 : sqrt(s->difference / s->base);
 }
 
-/* Both models on the same batch; the edited one's tensors are those of one part at a time. */
+/* Both models on the same batch. */
 typedef struct pair {
     const vq_exec *base;
-    const vq_edited *edits;
-    vq_batch batch;
-    vq_overlay overlay;
     vq_exec edited;
+    vq_batch batch;
     float *h[2]; /* [tokens][hidden] of base and edited */
 } pair;
 
@@ -40,34 +40,12 @@ static int64_t tokens_of(const pair *p)
     return p->batch.sequences * p->batch.length;
 }
 
-static vq_status show_part(pair *p, int part, vq_err *e)
-{
-    vq_overlay_clear(&p->overlay);
-    return vq_edited_part(p->edits, part, false, &p->overlay, p->base->arena, e);
-}
-
-static vq_status embed(pair *p, const int32_t *ids, vq_err *e)
-{
-    VQ_TRY(show_part(p, 0, e));
-    VQ_TRY(vq_exec_embed(p->base, &p->batch, ids, p->h[0], e));
-    return vq_exec_embed(&p->edited, &p->batch, ids, p->h[1], e);
-}
-
-static vq_status run_block(pair *p, int layer, vq_err *e)
-{
-    VQ_TRY(show_part(p, 1 + layer, e));
-    VQ_TRY(vq_exec_block(p->base, &p->batch, layer, p->h[0], e));
-    return vq_exec_block(&p->edited, &p->batch, layer, p->h[1], e);
-}
-
 static vq_status compare_logits(pair *p, sums *s, vq_err *e)
 {
     const int64_t tokens = tokens_of(p), vocab = p->base->graph->vocab;
     float *logits = VQ_ALLOC(p->base->arena, float, 2 * tokens * VOCABULARY_TILE, "logits", e);
     if (!logits) return VQ_E_LIMIT;
     float *const other = logits + tokens * VOCABULARY_TILE;
-    VQ_TRY(show_part(p, p->base->graph->layers + 1, e));
-    if (p->edits->graph->nodes[p->edits->graph->count - 1].tied) VQ_TRY(vq_edited_part(p->edits, 0, false, &p->overlay, p->base->arena, e));
     VQ_TRY(vq_exec_norm(p->base, p->h[0], tokens, p->h[0], e));
     VQ_TRY(vq_exec_norm(&p->edited, p->h[1], tokens, p->h[1], e));
     for (int64_t v0 = 0; v0 < vocab; v0 += VOCABULARY_TILE) {
@@ -79,44 +57,32 @@ static vq_status compare_logits(pair *p, sums *s, vq_err *e)
     return VQ_OK;
 }
 
-/* A part's weights are given back before the next one's come: the arena stands where it stood. */
 static vq_status run_pair(pair *p, const int32_t *ids, sums *s, vq_err *e)
 {
-    vq_arena *a = p->base->arena;
-    p->h[0] = VQ_ALLOC(a, float, 2 * tokens_of(p) * p->base->graph->hidden, "activations", e);
+    p->h[0] = VQ_ALLOC(p->base->arena, float, 2 * tokens_of(p) * p->base->graph->hidden, "activations", e);
     if (!p->h[0]) return VQ_E_LIMIT;
     p->h[1] = p->h[0] + tokens_of(p) * p->base->graph->hidden;
-    const vq_arena_mark mark = vq_arena_here(a);
-    VQ_TRY(embed(p, ids, e));
-    vq_arena_rewind(a, mark);
+    VQ_TRY(vq_exec_embed(p->base, &p->batch, ids, p->h[0], e));
+    VQ_TRY(vq_exec_embed(&p->edited, &p->batch, ids, p->h[1], e));
     for (int layer = 0; layer < p->base->graph->layers; layer++) {
-        VQ_TRY(run_block(p, layer, e));
-        vq_arena_rewind(a, mark);
+        VQ_TRY(vq_exec_block(p->base, &p->batch, layer, p->h[0], e));
+        VQ_TRY(vq_exec_block(&p->edited, &p->batch, layer, p->h[1], e));
     }
     return compare_logits(p, s, e);
-}
-
-/* Most tensors that one part has. */
-static int overlay_room(const vq_graph *g)
-{
-    int most = 0;
-    for (int part = 0; part <= g->layers + 1; part++) {
-        const int nodes = vq_graph_end(g, part) - g->first[part];
-        if (nodes > most) most = nodes;
-    }
-    return 2 * most; /* weight and bias */
 }
 
 vq_status vq_function_model(const vq_exec *base, const vq_edited *d, const int32_t *ids, int64_t sequences, int64_t length,
                             double *distance, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(base->arena);
-    pair p = {.base = base, .edits = d, .batch = {.sequences = sequences, .length = length}, .edited = *base};
+    pair p = {.base = base, .batch = {.sequences = sequences, .length = length}, .edited = *base};
+    vq_edited_source source;
     sums s = {0, 0};
-    vq_status status = vq_overlay_init(&p.overlay, base->source, overlay_room(d->graph), base->arena, e);
+    vq_status status = vq_edited_source_init(&source, d, base->arena, e);
     p.edited.graph = d->graph;
-    p.edited.source = &p.overlay.source;
+    p.edited.source = &source.source;
     if (status == VQ_OK) status = run_pair(&p, ids, &s, e);
+    vq_edited_source_done(&source);
     vq_arena_rewind(base->arena, mark);
     *distance = distance_of(&s);
     return status == VQ_OK ? VQ_OK : vq_at(e, "function check");

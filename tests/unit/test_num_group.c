@@ -99,9 +99,9 @@ static void writes_one_line(void **state)
     n = weight("int4-g32-asym");
     n.range = VQ_RANGE_NARROW;
     n.compat = VQ_COMPAT_CT;
-    n.observer = VQ_OBS_MSE;
+    n.observer = VQ_OBS_MINMAX;
     assert_string_equal(vq_num_text(&n, buf, sizeof buf),
-                        "i4 block:32 scale bf16 zero int observer mse range narrow compat compressed-tensors");
+                        "i4 block:32 scale bf16 zero int observer minmax range narrow compat compressed-tensors");
     n = weight("fp8");
     assert_string_equal(vq_num_text(&n, buf, sizeof buf), "e4m3 channel scale bf16");
     n = weight("mxfp4");

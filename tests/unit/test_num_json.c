@@ -33,7 +33,7 @@ static void presets(void **state)
     n.rule = VQ_RULE_CEIL;
     n.range = VQ_RANGE_NARROW;
     n.compat = VQ_COMPAT_MODELOPT;
-    n.observer = VQ_OBS_MSE;
+    n.observer = VQ_OBS_MINMAX;
     there_and_back(&n);
     n.grid = vq_scheme_at(0)->weight.grid;
     n.group = (vq_group_shape){VQ_PER_BLOCK, 3, 5};

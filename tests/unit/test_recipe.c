@@ -64,7 +64,7 @@ static const char full[] =
     "schemes:\n"
     "  a: int4-g64\n"
     "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, group: tensor, "
-    "observer: percentile:99.5, zero: int, range: narrow}}\n"
+    "observer: percentile:99.5, range: narrow}}\n"
     "rules:\n"
     "  - {match: {role: [attn.*, mlp.*]}, use: a}\n"
     "  - match: {name: \"re:.*[.]7[.].*\", layers: 3-}\n"
@@ -150,7 +150,7 @@ static void test_numbers(void **state)
     assert_int_equal(w->when, VQ_STATIC);
     assert_int_equal(a->when, VQ_STATIC);
     assert_int_equal(a->group.kind, VQ_PER_TENSOR);
-    assert_int_equal(a->zero, VQ_ZERO_INT);
+    assert_int_equal(a->zero, VQ_ZERO_NONE);
     assert_int_equal(a->range, VQ_RANGE_NARROW);
     assert_int_equal(a->observer, VQ_OBS_PERCENTILE);
     assert_float_equal(a->percentile, 99.5, 0);
@@ -227,6 +227,10 @@ static void test_mistakes(void **state)
          "f.yaml:5:18: format: gguf is not supported by this version"},
         {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: 5 parsecs}\n",
          "f.yaml:5:29: shard: \"5 parsecs\" is no size (none, 5GB, 512MiB, ...)"},
+        {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, runtime: vllm}\n",
+         "f.yaml:5:31: runtime: vllm reads the format compressed-tensors, not vq"},
+        {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, runtime: llama.cpp}\n",
+         "f.yaml:5:31: runtime: llama.cpp is not supported by this version"},
         {HEAD RULES TAIL "checks: {fused: warn}\n", "f.yaml:6:17: fused: warn is not supported by this version"},
     };
     (void)state;
@@ -256,6 +260,17 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: bfp4, scale: f32}", "a bfp grid shares an exponent: scale must be e8m0"},
         {"weight: {grid: i4, tail: 3}", "\"tail\" is not supported by this version"},
         {"weight: {grid: i4, observer: percentile:20}", "observer: 20 is not within 50 ... 100"},
+        {"weight: {grid: i4, observer: minmax}", "observer: for inputs with a static scale; the round pass decides those of weights"},
+        {"weight: {grid: i4}, act: {grid: i8, observer: minmax}",
+         "observer: for inputs with a static scale; the round pass decides those of weights"},
+        {"weight: {grid: i4}, act: {grid: i8, group: tensor, observer: mse}", "observer: mse is not supported by this version"},
+        {"weight: {grid: i4, rule: ceil}", "rule: for e8m0 scales"},
+        {"weight: {grid: u4, range: narrow}", "range: narrow is for the grids i2 ... i8 without zero points"},
+        {"weight: {grid: i4, zero: int, range: narrow}", "range: narrow is for the grids i2 ... i8 without zero points"},
+        {"weight: {grid: e2m1, scale: e8m0, compat: compressed-tensors}", "compat: e8m0 scales are those of compressed-tensors without it"},
+        {"weight: {grid: i4, compat: modelopt}", "compat: modelopt differs for the grid e2m1 with e8m0 scales alone"},
+        {"weight: {grid: e1m2, scale: e8m0, compat: modelopt}", "compat: modelopt differs for the grid e2m1 with e8m0 scales alone"},
+        {"weight: {grid: i4, compat: ggml}", "compat: ggml is not supported by this version"},
         {"act: {grid: i4}", "a scheme needs the key \"weight\""},
         {"weight: {grid: i4}, act: {grid: i8, group: channel}", "group: channel is for weights"},
         {"weight: {grid: i4}, act: {grid: i8, when: static}",

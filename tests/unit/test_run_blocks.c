@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "calib/stats_file.h"
 #include "run/blocks.h"
 #include "run/outputs.h"
 #include "run/weights.h"
@@ -16,6 +17,7 @@
 #define RULES "rules:\n  - {match: {name: [\"*\"]}, use: int4-g64}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
 #define DOWN_ONLY "rules:\n  - {match: {name: [\"*\"]}, use: keep}\n  - {match: {role: [mlp.down]}, use: int4-g64}\n"
 #define FORMAT "output: {format: vq}\n"
+#define NO_DATA "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: none}\n" RULES "passes:\n  - {do: round, method: rtn}\n" FORMAT
 enum { IDS = 3 * 32 };
 
 typedef struct world {
@@ -109,9 +111,9 @@ static vq_status run(world *w)
                              .budget = &w->job.budget,
                              .dir = w->out,
                              .work = w->files->dir,
-                             .data = data,
+                             .data = w->recipe.calib.data == VQ_DATA_NONE ? NULL : data,
                              .tokens = true,
-                             .model_sha = "of the model",
+                             .model_sha = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                              .made_from = json_object()};
     const vq_status s = vq_blocks_run(&j, &w->rounded, &calibrated, &w->arena, &w->err);
     json_decref(j.made_from);
@@ -175,18 +177,16 @@ static double distance(const float *a, const float *b)
     return sqrt(difference / size);
 }
 
-/* Orders of keys travel with the artifact: where q and k are kept, its logits are those of the artifact without the pass. */
-static void test_orders_of_keys(void **state)
+/* |logits of a recipe with ksort - without| / |without|. Orders of keys travel with the artifact. */
+static double change_by_ksort(void **state, const char *rules, const char *rounder)
 {
-    static const char *const recipes[] = {
-        HEAD DOWN_ONLY "passes:\n  - {do: round, method: rtn}\n" FORMAT,
-        HEAD DOWN_ONLY "passes:\n  - {do: ksort}\n  - {do: round, method: rtn}\n" FORMAT,
-    };
     float *logits[2];
     for (int i = 0; i < 2; i++) {
         world w;
         vq_st_set set;
-        open_world(&w, state, recipes[i]);
+        char recipe[1024];
+        snprintf(recipe, sizeof recipe, "%s%spasses:\n%s  - %s\n%s", HEAD, rules, i ? "  - {do: ksort}\n" : "", rounder, FORMAT);
+        open_world(&w, state, recipe);
         must(&w, run(&w));
         must(&w, vq_st_set_open(&set, w.out, &w.arena, &w.err));
         const vq_tensor *order = vq_st_find(&set, "model.layers.2.self_attn.k_proj.key_order");
@@ -195,9 +195,64 @@ static void test_orders_of_keys(void **state)
         logits[i] = logits_of(&w);
         close_world(&w);
     }
-    assert_true(distance(logits[1], logits[0]) < 1e-5);
+    const double change = distance(logits[1], logits[0]);
     free(logits[0]);
     free(logits[1]);
+    return change;
+}
+
+/* Where q and k are kept nothing changes. Where they are rounded their rows are the same in another order: statistics, gradients and the
+ * outputs that training aims at are those of the sorted model. */
+static void test_orders_of_keys(void **state)
+{
+    assert_true(change_by_ksort(state, DOWN_ONLY, "{do: round, method: rtn}") < 1e-5);
+    assert_true(change_by_ksort(state, RULES, "{do: round, method: rtn}") < 1e-5);
+    assert_true(change_by_ksort(state, RULES, "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}") < 1e-3);
+}
+
+/* Curvatures of block 1 as the sweep backwards wrote them: of q's and of down's input, [k][k]. */
+typedef struct swept {
+    world w;
+    vq_stats_file file;
+    const float *q, *down;
+} swept;
+
+static void sweep(swept *s, void **state, const char *recipe)
+{
+    open_world(&s->w, state, recipe);
+    must(&s->w, run(&s->w));
+    must(&s->w, vq_stats_load(&s->file, scratch_path(s->w.files, "layer-0001.vqs"), &s->w.model.graph, &s->w.arena, &s->w.err));
+    s->q = s->file.stats[1][0].linears[0].input;
+    s->down = s->file.stats[1][3].linears[0].input;
+}
+
+static double trace(const float *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i * n + i];
+    return sum;
+}
+
+/* Gradients are those of the rotated model: inside the MLP nothing turns, at the stream everything does. */
+static void test_gradients_of_a_rotated_model(void **state)
+{
+    swept plain, rotated;
+    double turned = 0;
+    sweep(&plain, state, HEAD RULES "passes:\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
+    float *q = malloc(128 * 128 * sizeof *q), *down = malloc(256 * 256 * sizeof *down);
+    memcpy(q, plain.q, 128 * 128 * sizeof *q);
+    memcpy(down, plain.down, 256 * 256 * sizeof *down);
+    vq_stats_close(&plain.file);
+    close_world(&plain.w);
+    sweep(&rotated, state, HEAD RULES "passes:\n  - {do: rotate}\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
+    const double size = trace(down, 256), of_q = trace(q, 128);
+    for (int i = 0; i < 256 * 256; i++) assert_true(fabs((double)(rotated.down[i] - down[i])) < 1e-4 * size);
+    for (int i = 0; i < 128 * 128; i++) turned = fmax(turned, fabs((double)(rotated.q[i] - q[i])));
+    assert_true(turned > 0.01 * of_q);
+    vq_stats_close(&rotated.file);
+    close_world(&rotated.w);
+    free(q);
+    free(down);
 }
 
 /* Blocks of which nothing is quantized stand between those that are trained. */
@@ -213,11 +268,52 @@ static void test_training_passes_kept_blocks(void **state)
     close_world(&w);
 }
 
+/* Scales that change behind the back of those who borrowed them: what consumers are multiplied by is not what the producer was divided by.
+ */
+static float shared_scale[256];
+static vq_status run_wrong(vq_transform_job *job, vq_err *e)
+{
+    (void)e;
+    const bool late = strstr(job->stats->name, "layers.2.mlp.down");
+    for (int i = 0; i < 256; i++) shared_scale[i] = late && i % 8 == 0 ? 2.5f : 2;
+    if (job->producer.kind == VQ_PRODUCER_NORM) job->map.scale = shared_scale;
+    return VQ_OK;
+}
+
+static void count_warning(void *ctx, const char *code, const char *where, const char *text)
+{
+    (void)text;
+    assert_string_equal(code, "function-changed");
+    assert_string_equal(where, "wrong, layer 2");
+    ++*(int *)ctx;
+}
+
+static void test_a_wrong_transform_is_caught(void **state)
+{
+    static const vq_transform wrong = {.name = "wrong", .scope = VQ_SCOPE_GROUP, .run = run_wrong};
+    for (int data = 0; data < 2; data++) {
+        for (int warn = 0; warn < 2; warn++) {
+            world w;
+            int warnings = 0;
+            open_world(&w, state, data ? HEAD RULES "passes:\n  - {do: round, method: gptq}\n" FORMAT : NO_DATA);
+            w.plan.passes[w.plan.npasses++] = (vq_plan_pass){.transform = &wrong};
+            w.recipe.function = warn ? VQ_SEVERITY_WARN : VQ_SEVERITY_ERROR;
+            w.job.watch = (vq_watch){.ctx = &warnings, .warning = count_warning};
+            assert_int_equal(run(&w), warn ? VQ_OK : VQ_E_NUMERIC);
+            assert_int_equal(warnings, warn);
+            if (!warn && !strstr(w.err.text, "wrong, layer 2: outputs change by")) fail_msg("%s", w.err.text);
+            close_world(&w);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_vectors_keep_their_type, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_orders_of_keys, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_gradients_of_a_rotated_model, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_wrong_transform_is_caught, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_training_passes_kept_blocks, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
