@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "kernels/kernels.h"
+#include "kernels/bf16_product.h"
 
 #define RUNS 7
 
@@ -172,14 +172,48 @@ static void run_gemm(bench *b)
     vq_gemm_nt(&b->kr, b->m, b->n, b->k, b->x, b->k, b->y, b->k, b->c, b->n);
 }
 
-static void bench_gemm(bench *b)
+static void run_gemm_back(bench *b)
 {
-    const int64_t shapes[][3] = {{2048, 576, 576}, {2048, 1536, 576}, {2048, 576, 1536}, {8192, 576, 576}, {2048, 6144, 576}};
-    b->format = "f32";
+    vq_gemm_nn(&b->kr, b->m, b->n, b->k, b->x, b->k, b->y, b->n, b->c, b->n);
+}
+
+static void run_gram(bench *b)
+{
+    vq_gemm_tn_add_lower(&b->kr, b->m, b->n, b->x, b->n, b->c, b->n);
+}
+
+/* m, n, k of the products of a block of 576 channels, forwards and backwards; Gram matrices sum over m. */
+static void bench_gemm(bench *b, const char *format)
+{
+    static const int64_t shapes[][3] = {{2048, 576, 576}, {2048, 1536, 576}, {2048, 576, 1536}, {8192, 576, 576}, {2048, 6144, 576}};
+    b->format = format;
+    b->kr.bf16 = strcmp(format, "bf16") == 0;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         b->m = shapes[i][0], b->n = shapes[i][1], b->k = shapes[i][2];
-        report(b, "gemm_nt", run_gemm, 0, 2.0 * (double)b->m * (double)b->n * (double)b->k);
+        const double flop = 2.0 * (double)b->m * (double)b->n * (double)b->k;
+        report(b, "gemm_nt", run_gemm, 0, flop);
+        report(b, "gemm_nn", run_gemm_back, 0, flop);
     }
+    for (size_t i = 0; i < 2; i++) {
+        b->m = 512, b->n = shapes[i][1], b->k = b->n;
+        report(b, "gemm_tn_add_lower", run_gram, 0, (double)b->m * (double)b->n * (double)(b->n + 1));
+    }
+    b->kr.bf16 = false;
+}
+
+/* As fast as this machine multiplies pairs of bf16: one tile of which everything is in the first-level cache. */
+static void run_pairs(bench *b)
+{
+    const uint32_t *panels = (const uint32_t *)(const void *)b->x;
+    for (int64_t r = 0; r < b->m; r++) b->kr.pairs->tile(panels, panels + 2048, (size_t)b->k / 2, false, b->z, VQ_PAIRS_COLS);
+}
+
+static void bench_pairs(bench *b)
+{
+    if (!b->kr.pairs) return;
+    b->format = "bf16";
+    b->m = 4096, b->n = VQ_PAIRS_COLS, b->k = 200;
+    report(b, "bf16_pairs_peak", run_pairs, 0, 2.0 * (double)b->m * VQ_PAIRS_ROWS * VQ_PAIRS_COLS * (double)b->k);
 }
 
 static void *room(size_t count, size_t size)
@@ -213,7 +247,9 @@ static void bench_level(bench *b, const char *isa)
     bench_rows(b);
     bench_quantizers(b);
     bench_inputs(b);
-    bench_gemm(b);
+    bench_gemm(b, "f32");
+    bench_gemm(b, "bf16");
+    bench_pairs(b);
 }
 
 int main(int argc, char **argv)

@@ -9,12 +9,12 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 model=${MODEL:-$tmp/model} tokens=${TOKENS:-$tmp/model/ids.i32}
 [ -n "${MODEL:-}" ] || "$python" "$(dirname "$0")/one_block.py" "$model" "${HIDDEN:-8192}" "${FFN:-28672}" "${HEADS:-64}" "${KV:-8}" "$samples" "$seqlen"
-options=(--recipe "$recipe" --mem-limit "$limit" --threads "$threads" --set "calib.samples=$samples" --set "calib.seqlen=$seqlen")
+options=(--recipe "$recipe" --tokens "$tokens" --mem-limit "$limit" --threads "$threads" --set "calib.samples=$samples" --set "calib.seqlen=$seqlen")
 for set in ${SETS-passes.gptq.curvature=input}; do options+=(--set "$set"); done
 
 "$VQ" plan "$model" "${options[@]}" --json >"$tmp/plan.json"
 start=$(date +%s.%N)
-"$VQ" quantize "$model" "${options[@]}" --tokens "$tokens" --progress none --json -o "$tmp/out" >"$tmp/quantize.json" &
+"$VQ" quantize "$model" "${options[@]}" --progress none --json -o "$tmp/out" >"$tmp/quantize.json" &
 pid=$! peak=0
 while [ -r "/proc/$pid/status" ]; do
     now=$(awk '/RssAnon/ {print $2}' "/proc/$pid/status" 2>/dev/null || true)

@@ -23,6 +23,7 @@ typedef struct vq_calib_options {
     const char *spool_path; /* existing folder for the spool beyond the limit; its file has no name, so nothing can be left behind */
     size_t spool_bytes;     /* activations kept in memory at most this many bytes */
     int64_t batch_tokens;   /* tokens per forward call; whole samples, at least one */
+    bool bf16;              /* matrix products, those of the statistics too, take inputs rounded to bf16 (vq_kernels.bf16) */
 } vq_calib_options;
 /* vq_calib_begin -- embeds the samples. x, s and what they point at are borrowed until vq_calib_end; x->hook is not called. Memory from a.
  *   VQ_E_INPUT: an id outside the vocabulary. VQ_E_LIMIT: no memory or disk space for the spool. */
@@ -64,5 +65,7 @@ vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_cal
 /* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from a start token, with random numbers of (seed, sample,
  * position); count and length are set by the caller, ids [count][length] from a. test tests/unit/test_self_text.c */
 vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out, const vq_watch *w, vq_arena *a, vq_err *e);
+/* vq_calib_self_bytes -- what it takes beside the executor's scratch: keys, values and logits of the samples that are written together. */
+size_t vq_calib_self_bytes(const vq_graph *g, const vq_samples *s, const vq_budget *budget);
 
 #endif

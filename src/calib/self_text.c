@@ -38,6 +38,11 @@ static int64_t batch_size(const vq_graph *g, const vq_samples *s, const vq_budge
     return n < 1 ? 1 : n < s->count ? n : s->count;
 }
 
+size_t vq_calib_self_bytes(const vq_graph *g, const vq_samples *s, const vq_budget *budget)
+{
+    return (size_t)batch_size(g, s, budget) * sample_bytes(g, s->length);
+}
+
 /* One draw from the softmax of a row of logits; -1 when it has no finite sum. */
 static int32_t draw(const float *logits, int64_t vocab, double uniform)
 {

@@ -33,7 +33,9 @@ static vq_status on_input(void *ctx, int node, const float *x, int64_t tokens, i
 vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples, const vq_calib_options *o, const vq_watch *w, vq_arena *a,
                         vq_err *e)
 {
-    *s = (vq_sweep){.exec = *x, .samples = *samples, .needs = o->needs, .watch = w};
+    *s = (vq_sweep){.exec = *x, .samples = *samples, .needs = o->needs, .watch = w, .kernels = *x->kernels};
+    s->kernels.bf16 = o->bf16;
+    s->exec.kernels = &s->kernels;
     s->exec.hook = on_input;
     s->exec.hook_ctx = s;
     s->per_batch = o->batch_tokens > samples->length ? o->batch_tokens / samples->length : 1;

@@ -6,7 +6,8 @@
 #include "calib/spool.h"
 
 typedef struct vq_sweep {
-    vq_exec exec; /* with our hook, which fills stats when there are any */
+    vq_exec exec;       /* with our hook, which fills stats when there are any */
+    vq_kernels kernels; /* of exec: the products as the options ask for them */
     vq_samples samples;
     unsigned needs;
     const vq_watch *watch;
@@ -24,7 +25,7 @@ typedef struct vq_sweep_batch {
     const int32_t *ids;
 } vq_sweep_batch;
 
-/* vq_sweep_init -- batches and groups; the hook stands in s->exec, so s must stay where it is. */
+/* vq_sweep_init -- batches and groups; the hook and the kernels of s->exec lie in s, so s must stay where it is. */
 vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples, const vq_calib_options *o, const vq_watch *w, vq_arena *a,
                         vq_err *e);
 int64_t vq_sweep_batches(const vq_sweep *s);

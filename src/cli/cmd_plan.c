@@ -28,7 +28,12 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
 {
     const vq_args *a = s->args;
     VQ_TRY(vq_args_need_recipe(a, e));
-    const vq_quantize_options o = {.model = a->operands[0], .recipe = a->recipe, .sets = a->sets.text, .nsets = a->sets.n};
+    const vq_quantize_options o = {.model = a->operands[0],
+                                   .recipe = a->recipe,
+                                   .data = a->data ? a->data : a->tokens,
+                                   .sets = a->sets.text,
+                                   .nsets = a->sets.n,
+                                   .statistics = a->stats};
     VQ_TRY(vq_run_plan(&s->job, &o, result, answer, e));
     json_object_set_new(*result, "options", option_values(a));
     if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;

@@ -2,7 +2,7 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/bf16_product.h"
 
 /* One declaration per kernel and level, and one table row per level, all from kernels.inc. */
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
@@ -80,5 +80,6 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
     openblas_set_num_threads(1); /* gemm.c brings the threads */
     *out = levels[level];
     out->strict = strict;
+    if (strcmp(out->isa, "avx512") == 0) out->pairs = vq_bf16_pairs_avx512();
     return VQ_OK;
 }

@@ -1,10 +1,10 @@
-/* gemm.c -- matrix products: OpenBLAS on one thread per tile, or fixed-order loops in strict mode.
+/* gemm.c -- matrix products: OpenBLAS on one thread per tile, fixed-order loops in strict mode, or inputs in bf16 (bf16_product.c).
  * A tile's shape depends on the matrix alone, so every thread count gives the same bits. */
 #include <cblas.h>
 #include <string.h>
 
 #include "base/parallel.h"
-#include "kernels/kernels.h"
+#include "kernels/bf16_product.h"
 
 /* Wide tiles, because every tile packs its operands anew; narrower ones where there is only one row of tiles to share out. */
 #define TILE_ROWS 512
@@ -89,9 +89,18 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The product as bf16_product.h says it, when this run's products take inputs in bf16. */
+static bool in_bf16(const vq_kernels *kr, const vq_bf16_product *p)
+{
+    if (!kr->bf16 || kr->strict) return false;
+    vq_bf16_multiply(kr, p);
+    return true;
+}
+
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                 int64_t ldc)
 {
+    if (in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, false}, c, ldc, false, false})) return;
     const int64_t cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_FLAT;
     const int64_t across = (n + cols - 1) / cols, tiles = (m + TILE_ROWS - 1) / TILE_ROWS * across;
 #pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
@@ -104,6 +113,7 @@ void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const flo
 static void all_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                    int64_t ldb, float *c, int64_t ldc)
 {
+    if (in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, true}, c, ldc, keep != 0, false})) return;
     const int64_t rows = m > TILE_ROWS ? TILE_ROWS : TILE_ROWS_DEEP, cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_DEEP;
     const int64_t across = (n + cols - 1) / cols, tiles = (m + rows - 1) / rows * across;
 #pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
@@ -136,6 +146,7 @@ void vq_gemm_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const
                     float *c, int64_t ldc)
 {
     if (n == 0 || k == 0) return;
+    if (in_bf16(kr, &(vq_bf16_product){n, k, m, {a, lda, true}, {b, ldb, true}, c, ldc, true, false})) return;
     const int64_t rows = outer_tile(n), cols = outer_tile(k), across = (k + cols - 1) / cols, tiles = (n + rows - 1) / rows * across;
 #pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < tiles; t++) {
@@ -166,6 +177,7 @@ static void lower_tile(int64_t side, int64_t t, int64_t *row, int64_t *col)
 void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda, float *c, int64_t ldc)
 {
     if (n == 0) return;
+    if (in_bf16(kr, &(vq_bf16_product){n, n, m, {a, lda, true}, {a, lda, true}, c, ldc, true, true})) return;
     const int64_t tile = outer_tile(n), side = (n + tile - 1) / tile;
 #pragma omp parallel for schedule(dynamic) if (m * n * n / 2 > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < side * (side + 1) / 2; t++) {

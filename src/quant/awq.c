@@ -163,11 +163,18 @@ static point point_of(const char *duo, int64_t i, int64_t n)
     return (point){(double)(i / 2) / (double)(half - 1), i % 2 == 1};
 }
 
+/* Points of the grid. */
+static int64_t trials(const vq_option_set *o)
+{
+    const int64_t asked = vq_option_get(o, "grid")->i;
+    return strcmp(vq_option_get(o, "duo")->s, "both") == 0 ? asked / 2 * 2 : asked;
+}
+
 /* The first point with the least error. */
 static vq_status walk_grid(search *s, bool *scaled, vq_err *e)
 {
     const char *duo = vq_option_get(s->job->options, "duo")->s;
-    const int64_t asked = vq_option_get(s->job->options, "grid")->i, n = strcmp(duo, "both") == 0 ? asked / 2 * 2 : asked;
+    const int64_t n = trials(s->job->options);
     s->least = INFINITY;
     for (int64_t i = 0; i < n; i++) {
         const point p = point_of(duo, i, n);
@@ -258,7 +265,7 @@ const vq_transform vq_transform_awq = {
     .doc = "channel scales, folded into the producer, chosen by the error of the output with quantized weights (AWQ)",
     .source = "arXiv 2306.00978; llm-compressor 0.14.0.1",
     .options = options,
-    .trials = true,
+    .trials = trials,
     .weights = true,
     .needs = needs,
     .applies = applies,

@@ -3,6 +3,7 @@
 
 #include "quant/gptq_walk.h"
 #include "quant/mse_search.h"
+#include "quant/tiled_cholesky.h"
 
 /* Options as peers name them: llm-compressor 0.14 is curvature input, scales plain (memoryless_minmax) or memoryless, dead zero, damp 0.01,
  * block 128, actorder None = order original, static and weight = order activation. FP-Quant is the same with dead round and scales plain
@@ -60,8 +61,25 @@ static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t
     const uint64_t out = two ? vq_factor_kept(n, height) : 0, in = out + vq_factor_bytes(k, width);
     const uint64_t first = two && vq_factor_bytes(n, height) > in ? vq_factor_bytes(n, height) : in;
     const uint64_t walk = out + vq_factor_kept(k, width) + vq_gptq_walk_bytes(num, n, k, width, two);
-    const uint64_t second = strcmp(c.order, "auto") == 0 ? (uint64_t)n * (uint64_t)k * 2 : 0; /* codes and scales of both orders */
+    int64_t per_row, groups = 0;
+    vq_err ignored;
+    if (vq_group_count(num, n, k, &per_row, &groups, &ignored) != VQ_OK) groups = 0;
+    const uint64_t other = (uint64_t)n * (uint64_t)k + (uint64_t)groups * (sizeof(float) + sizeof(int16_t));
+    const uint64_t second = strcmp(c.order, "auto") == 0 ? other : 0; /* codes and scales of both orders */
     return second + (uint64_t)k * 4 + (first > walk ? first : walk);
+}
+
+static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
+{
+    const choice c = choice_of(o);
+    const vq_tiles in = vq_tiles_shape(k), out = vq_tiles_shape(n);
+    const double walks = strcmp(c.order, "auto") == 0 ? 2 : 1, area = (double)n * (double)k;
+    (void)num;
+    vq_round_work w = {.products = walks * area * (double)k / 2, .factors = walks * vq_tiles_macs(&in)};
+    if (!two_sided(&c)) return w;
+    w.products += walks * area * (double)n / 2;
+    w.factors += vq_tiles_macs(&out);
+    return w;
 }
 
 /* Everything one matrix needs. */
@@ -217,5 +235,6 @@ const vq_rounder vq_round_gptq = {
     .options = options,
     .needs = needs,
     .scratch_bytes = scratch_bytes,
+    .work = work,
     .run = run,
 };

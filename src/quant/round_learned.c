@@ -33,6 +33,14 @@ static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t
     return init->scratch_bytes ? init->scratch_bytes(&inner, num, n, k) : 0;
 }
 
+static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
+{
+    vq_option_set inner;
+    const vq_rounder *init = init_of(o);
+    init_options(o, init, &inner);
+    return init->work ? init->work(&inner, num, n, k) : (vq_round_work){0, 0};
+}
+
 static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e)
 {
     vq_option_set inner;
@@ -84,6 +92,7 @@ const vq_rounder vq_round_learned = {
     .options = options,
     .needs = needs,
     .scratch_bytes = scratch_bytes,
+    .work = work,
     .run = run,
     .block = true,
 };

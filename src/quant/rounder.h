@@ -22,6 +22,11 @@ typedef struct vq_round_job {
                              owner */
 } vq_round_job;
 
+/* Multiply-adds of a rounder that do not grow with the matrix alone: of f32 products, and of factors in f64 (vq_tiles_macs). */
+typedef struct vq_round_work {
+    double products, factors;
+} vq_round_work;
+
 typedef struct vq_rounder {
     const char *name, *doc, *source;
     const vq_option *options; /* ends with name NULL */
@@ -29,6 +34,8 @@ typedef struct vq_rounder {
     unsigned (*needs)(const vq_option_set *options);
     /* scratch_bytes -- what run takes of scratch for [n][k], at most; NULL: next to nothing. */
     uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
+    /* work -- the multiply-adds of run for [n][k], so that a plan can tell the time; NULL: none, all it does is proportional to n * k. */
+    vq_round_work (*work)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
     /* block -- run only makes a start: when all linears of a block have one, run/block_train.h trains them together, with the same options

@@ -14,6 +14,13 @@ vq_tiles vq_tiles_shape(int64_t n)
     return (vq_tiles){.n = n, .size = size, .count = (n + size - 1) / size};
 }
 
+double vq_tiles_macs(const vq_tiles *t)
+{
+    const double size = (double)t->size, count = (double)t->count, cube = size * size * size;
+    const double gathered = (count - 1) * count * (count + 1) / 6, solved = (count - 1) * count / 2; /* tiles times tiles; tiles */
+    return cube * (gathered + solved + count / 2);
+}
+
 /* A matrix with rows `ld` apart. */
 typedef struct view {
     double *x;

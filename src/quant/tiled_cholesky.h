@@ -29,6 +29,9 @@ static inline double *vq_tiles_row(const vq_tiles *t, int64_t row)
     return t->data + i * (i + 1) / 2 * t->size * t->size + row % t->size * vq_tiles_length(t, i);
 }
 
+/* vq_tiles_macs -- what vq_tiles_cholesky costs, in multiply-adds of its products: about n^3 / 6; whole tiles on the diagonal, and solving
+ * against a triangle counted twice, for it runs at half the speed. */
+double vq_tiles_macs(const vq_tiles *t);
 /* vq_tiles_cholesky -- overwrite A with L, A = L L^T; what lies above the diagonal is undefined. false when a pivot is not above `least`.
  *   Parallel over tiles, each of which is summed in a fixed order by one thread: same bits for every thread count. strict: loops instead of
  *   BLAS. n^3 / 3 operations in f64. test tests/unit/test_tiled_cholesky.c */

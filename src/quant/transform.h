@@ -68,7 +68,7 @@ typedef struct vq_transform_job {
     const vq_consumer *consumers;
     int nconsumers;
     vq_producer producer;
-    vq_trial trial; /* NULL: not asked for (trials of the transform false) */
+    vq_trial trial; /* NULL: not asked for (trials of the transform NULL) */
     void *trial_ctx;
     vq_dtype arith;
     vq_arena *arena; /* of the map */
@@ -84,7 +84,8 @@ typedef struct vq_transform {
     const char *name, *doc, *source;
     const vq_option *options;
     vq_scope scope;
-    bool trials;                                     /* wants job->trial: the block's samples are kept at hand */
+    int64_t (*trials)(const vq_option_set *options); /* how often it calls job->trial for a group, which keeps the block's samples at hand;
+                                                      * NULL: never */
     bool weights;                                    /* wants job->consumers' weights */
     unsigned (*needs)(const vq_option_set *options); /* vq_need bits; NULL: none */
     /* applies -- does this scheme take the transform? VQ_E_RECIPE says why not. NULL: any does. */

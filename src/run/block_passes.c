@@ -6,8 +6,6 @@
 #include "run/edited.h"
 #include "run/map_edits.h"
 
-enum { TRIAL_TOKENS = 2048 }; /* of the first samples: what a candidate is judged on */
-
 bool vq_work_trials(const vq_plan *p)
 {
     bool trials = p->rounder->block;
@@ -92,7 +90,7 @@ static vq_status run_trial_block(const trial *t, float *out, vq_err *e)
 static vq_status open_trial(trial *t, vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_calib_batch(t->work->calib, 0, &t->shape, &t->input, e));
-    const int64_t most = TRIAL_TOKENS / t->shape.length > 1 ? TRIAL_TOKENS / t->shape.length : 1;
+    const int64_t most = VQ_TRIAL_TOKENS / t->shape.length > 1 ? VQ_TRIAL_TOKENS / t->shape.length : 1;
     if (t->shape.sequences > most) t->shape.sequences = most;
     const int64_t n = t->shape.sequences * t->shape.length * t->work->graph->hidden;
     t->reference = VQ_ALLOC(a, float, 2 * n, "outputs of a trial", e);

@@ -248,6 +248,12 @@ vq_status vq_block_train(vq_block_train_job *job, vq_err *e)
     return s;
 }
 
+int64_t vq_block_train_looks(int64_t tokens)
+{
+    const int64_t held = tokens / 8 < HELD_TOKENS ? tokens / 8 : HELD_TOKENS;
+    return held * (1 + (LOOKS + 1) / 2); /* at the start, and in the second half of the steps */
+}
+
 size_t vq_block_train_bytes(const vq_graph *g, int layer, const vq_num *num, const vq_learn_options *o, int64_t length)
 {
     enum { SMALL = 1 << 20 };

@@ -36,6 +36,8 @@ typedef struct vq_block_train_job {
 /* vq_block_train -- VQ_E_LIMIT: vq_block_train_bytes are not left. VQ_E_NUMERIC: not finite, with its place. VQ_E_STOPPED between steps:
  * the linears then hold some state on the way. Same bytes for every thread count. source arXiv 2309.05516 */
 vq_status vq_block_train(vq_block_train_job *job, vq_err *e);
+/* vq_block_train_looks -- tokens that are run forwards to judge states, of `tokens` samples in all. */
+int64_t vq_block_train_looks(int64_t tokens);
 /* vq_block_train_bytes -- scratch that it takes, without that of exec and original. */
 size_t vq_block_train_bytes(const vq_graph *g, int layer, const vq_num *num, const vq_learn_options *o, int64_t length);
 

@@ -42,6 +42,8 @@ typedef struct vq_work {
 
 /* vq_work_trials -- does a pass or the rounder try blocks out on samples? */
 bool vq_work_trials(const vq_plan *p);
+#define VQ_TRIAL_TOKENS 2048 /* of the first samples: what a candidate is judged on */
+
 /* vq_work_moves -- does the run of a block that gathers its statistics also move the activations on? Where nothing is tried out on them
  * afterwards and the next block sees what the block as it was gives. */
 bool vq_work_moves(const vq_work *w);

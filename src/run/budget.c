@@ -1,6 +1,7 @@
 /* budget.c -- memory of a plan: the largest weight, the largest block, its statistics, the activations. */
 #include "run/budget.h"
 
+#include "run/block_train.h"
 #include "run/block_work.h"
 #include "run/samples.h"
 
@@ -28,57 +29,129 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
 {
     const vq_batch b = calibration_batch(p, needs);
-    return (vq_calib_options){
-        .needs = needs, .spool_path = dir, .spool_bytes = spool_bytes(p, job, needs), .batch_tokens = b.sequences * b.length};
+    return (vq_calib_options){.needs = needs,
+                              .spool_path = dir,
+                              .spool_bytes = spool_bytes(p, job, needs),
+                              .batch_tokens = b.sequences * b.length,
+                              .bf16 = p->model->dtype == VQ_BF16 && !job->kernels.strict};
 }
 
-static uint64_t group_bytes(const vq_plan *p, const vq_linear_group *g)
+static uint64_t group_bytes(const vq_graph *graph, const vq_linear_group *g, unsigned needs)
 {
-    const uint64_t k = (uint64_t)p->model->graph.nodes[g->linears[0]].in_width;
-    uint64_t floats = p->needs & VQ_NEED_HESSIAN ? k * k : 0;
+    const uint64_t k = (uint64_t)graph->nodes[g->linears[0]].in_width;
+    uint64_t floats = needs & VQ_NEED_HESSIAN ? k * k : 0;
     for (int i = 0; i < g->count; i++) {
-        const uint64_t n = (uint64_t)p->model->graph.nodes[g->linears[i]].width;
-        floats += (p->needs & VQ_NEED_FISHER ? k * k : 0) + (p->needs & VQ_NEED_OUTPUT ? n * n : 0);
+        const uint64_t n = (uint64_t)graph->nodes[g->linears[i]].width;
+        floats += (needs & VQ_NEED_FISHER ? k * k : 0) + (needs & VQ_NEED_OUTPUT ? n * n : 0);
     }
-    return floats * sizeof(float) + 5 * k * sizeof(float) + (p->needs & VQ_NEED_HISTOGRAM ? VQ_HIST_BINS * sizeof(uint64_t) : 0);
+    return floats * sizeof(float) + 5 * k * sizeof(float) + (needs & VQ_NEED_HISTOGRAM ? VQ_HIST_BINS * sizeof(uint64_t) : 0);
 }
 
-uint64_t vq_statistics_bytes(const vq_plan *p)
+uint64_t vq_statistics_bytes(const vq_plan *p, unsigned needs)
 {
+    const vq_graph *g = &p->model->graph;
     vq_arena a;
     vq_err ignored;
     vq_linear_group *groups;
     int n = 0, at = 0;
     uint64_t most = 0;
     vq_arena_init(&a, NULL);
-    if (p->needs && p->model->arch && vq_graph_groups(&p->model->graph, &a, &groups, &n, &ignored) != VQ_OK) n = 0;
-    for (int layer = 0; p->needs && layer < p->model->graph.layers; layer++) {
+    if (needs && p->model->arch && vq_graph_groups(g, &a, &groups, &n, &ignored) != VQ_OK) n = 0;
+    for (int layer = 0; needs && layer < g->layers; layer++) {
         uint64_t block = 0;
-        for (; at < n && groups[at].layer == layer; at++) block += group_bytes(p, &groups[at]);
+        for (; at < n && groups[at].layer == layer; at++) block += group_bytes(g, &groups[at], needs);
         if (block > most) most = block;
     }
     vq_arena_done(&a);
     return most;
 }
 
-/* While a block is swept its values are held beside its statistics; while it is rounded, the largest weight is. */
-static uint64_t sweep_bytes(const vq_plan *p, const vq_job *job)
+static uint64_t larger(uint64_t a, uint64_t b)
 {
-    const uint64_t round = vq_plan_round_bytes(p);
-    if (!p->model->arch || !(p->needs || p->npasses)) return round;
-    const vq_exec x = vq_model_exec(p->model, job, NULL, false);
-    const vq_batch b = calibration_batch(p, p->needs);
-    const bool backward = p->needs & VQ_NEED_GRADIENT;
-    const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
-    const uint64_t sweep = backward ? vq_exec_backward_bytes(&x, &b) : vq_exec_bytes(&x, &b);
-    return (sweep > round ? sweep : round) + vq_statistics_bytes(p) + spool_bytes(p, job, p->needs) + buffer;
+    return a > b ? a : b;
 }
 
-/* What sweeps keep for the whole run stays beside the finishing pass. */
+/* Floats of the weights of the largest block. */
+static uint64_t block_weights(const vq_graph *g)
+{
+    uint64_t most = 0;
+    for (int layer = 0; layer < g->layers; layer++) {
+        uint64_t block = 0;
+        for (int id = g->first[1 + layer]; id < vq_graph_end(g, 1 + layer); id++)
+            if (g->nodes[id].op == VQ_OP_LINEAR) block += (uint64_t)g->nodes[id].width * (uint64_t)g->nodes[id].in_width;
+        most = larger(most, block);
+    }
+    return most;
+}
+
+/* Activations between blocks and of the batch under way. */
+static uint64_t activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
+{
+    const vq_batch b = calibration_batch(p, needs);
+    const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
+    return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer;
+}
+
+/* The sweep of gradients: its statistics go to files and are mapped from there. */
+static uint64_t gradient_bytes(const vq_plan *p, const vq_job *job, const vq_exec *x)
+{
+    const vq_batch b = calibration_batch(p, p->needs);
+    const vq_head_loss loss = {.target = VQ_HEAD_SAMPLED};
+    const uint64_t block = vq_exec_backward_bytes(x, &b) + vq_statistics_bytes(p, p->needs);
+    const uint64_t head = vq_exec_head_backward_bytes(x, &loss, b.sequences * b.length);
+    return activation_bytes(p, job, p->needs) + larger(block, head);
+}
+
+/* Linears that are trained together, with what they started from. */
+static uint64_t training_bytes(const vq_plan *p, const vq_exec *x)
+{
+    const vq_graph *g = x->graph;
+    const vq_learn_options o = vq_learn_options_of(p->round_options);
+    const int64_t length = vq_sample_tokens(p);
+    const vq_batch b = {.sequences = o.tokens > length ? o.tokens / length : 1, .length = length};
+    uint64_t most = 0;
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized) most = larger(most, vq_block_train_bytes(g, 0, &p->weights[i].scheme.weight, &o, length));
+    return most + block_weights(g) * 6 + vq_exec_backward_bytes(x, &b); /* f32, codes, scales */
+}
+
+/* Statistics that transforms rewrite, and the weights they fold into, are held anew. */
+static uint64_t edit_bytes(const vq_plan *p)
+{
+    bool folds = false;
+    for (int i = 0; i < p->npasses; i++) folds = folds || p->passes[i].transform != &vq_transform_arc;
+    const uint64_t mapped = (uint64_t)p->npasses * vq_statistics_bytes(p, p->needs);
+    return mapped + (folds ? block_weights(&p->model->graph) * sizeof(float) : 0);
+}
+
+/* Activations that stay from block to block: those of the original model too when training aims at them. */
+static uint64_t kept_bytes(const vq_plan *p, const vq_job *job)
+{
+    const uint64_t pairs = p->rounder->block && p->recipe->calib.propagate_quantized ? 2 : 1;
+    if (!vq_plan_gathers(p) && !vq_work_trials(p)) return 0;
+    return pairs * activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT);
+}
+
+/* Block by block: swept beside its statistics, then rounded beside them, the largest weight at a time. */
+static uint64_t block_bytes(const vq_plan *p, const vq_job *job, const vq_exec *x)
+{
+    const unsigned forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
+    const bool gathers = vq_plan_gathers(p), sweeps = gathers || vq_work_trials(p);
+    const vq_batch b = calibration_batch(p, forward);
+    const uint64_t statistics = gathers ? vq_statistics_bytes(p, forward) : 0;
+    const uint64_t round = edit_bytes(p) + (p->rounder->block ? training_bytes(p, x) : 0) + vq_plan_round_bytes(p);
+    return kept_bytes(p, job) + statistics + larger(sweeps ? vq_exec_bytes(x, &b) : 0, round);
+}
+
 uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
 {
-    const uint64_t sweep = sweep_bytes(p, job), finish = vq_work_finish_bytes(p, job);
-    const vq_batch b = calibration_batch(p, p->needs);
-    const uint64_t kept = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float) + spool_bytes(p, job, p->needs);
-    return finish && finish + kept > sweep ? finish + kept : sweep;
+    if (!p->model->arch || !(p->needs || p->npasses || p->finish)) return vq_plan_round_bytes(p);
+    const vq_exec x = vq_model_exec(p->model, job, NULL, false);
+    uint64_t most = block_bytes(p, job, &x);
+    if (p->needs & VQ_NEED_GRADIENT && !p->has_stats) most = larger(most, gradient_bytes(p, job, &x));
+    if (p->finish) most = larger(most, kept_bytes(p, job) + vq_work_finish_bytes(p, job));
+    if (!p->own_text) return most;
+    const vq_samples s = {.count = p->recipe->calib.samples, .length = vq_sample_tokens(p)};
+    const vq_batch b = {.sequences = s.count, .length = 1, .position = s.length - 1};
+    return larger(most, vq_calib_self_bytes(x.graph, &s, &job->budget) + vq_exec_bytes(&x, &b));
 }

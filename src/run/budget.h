@@ -8,7 +8,7 @@
 /* vq_calibration_options -- batch and spool of a sweep that gathers `needs`; activations may take a quarter of the limit before they go to
  * a file in `dir`. */
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir);
-/* vq_statistics_bytes -- statistics of the largest block. */
-uint64_t vq_statistics_bytes(const vq_plan *p);
+/* vq_statistics_bytes -- those of `needs` (vq_need bits) of the largest block. */
+uint64_t vq_statistics_bytes(const vq_plan *p, unsigned needs);
 
 #endif

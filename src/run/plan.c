@@ -248,6 +248,20 @@ vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n)
     return n->compat == VQ_COMPAT_CT ? p->model->dtype : VQ_F32;
 }
 
+bool vq_plan_gathers(const vq_plan *p)
+{
+    const unsigned forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
+    return forward && ((forward == p->needs && !p->has_stats) || p->recipe->calib.propagate_quantized);
+}
+
+void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics)
+{
+    p->has_stats = statistics;
+    p->own_text =
+        (p->needs || p->finish) && !data && p->recipe->calib.data == VQ_DATA_SELF && (!statistics || p->finish || vq_plan_gathers(p));
+    p->peak_bytes = vq_plan_peak(p, job);
+}
+
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
 {
     for (int i = 0; i < p->nweights; i++)
@@ -281,6 +295,6 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     VQ_TRY(check_finish(p, e));
     add_observer_needs(p);
     if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
-    p->peak_bytes = vq_plan_peak(p, job);
+    vq_plan_given(p, job, false, false);
     return VQ_OK;
 }

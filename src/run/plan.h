@@ -51,12 +51,19 @@ typedef struct vq_plan {
     const vq_finish *finish; /* NULL: none */
     const vq_option_set *finish_options;
     unsigned needs;      /* statistics (vq_need bits) that passes and static activation scales ask for */
+    bool own_text;       /* the model writes its own calibration text */
+    bool has_stats;      /* statistics come from a file made before */
     uint64_t peak_bytes; /* anonymous memory expected */
 } vq_plan;
 
 /* vq_plan_make -- every 2-D weight decided by a rule, every rule decides something, fused members end with one scheme, groups divide K,
  *   the format holds it. VQ_E_RECIPE otherwise. Arrays in the arena. */
 vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e);
+/* vq_plan_gathers -- are statistics gathered block by block on the way? Those of gradients come from a sweep before, together with the rest
+ * unless that is to see quantized inputs. */
+bool vq_plan_gathers(const vq_plan *p);
+/* vq_plan_given -- what the user has beside the recipe: calibration data, statistics. The peak follows. */
+void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics);
 /* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
 /* vq_plan_arith -- compat modes repeat the arithmetic of the writer that they are named after: scales in the model's own type. */
@@ -72,7 +79,9 @@ uint64_t vq_plan_round_bytes(const vq_plan *p);
 /* vq_plan_peak -- anonymous memory that the run will hold at most, bytes: one weight in f32, its codes and packed bytes; one block of
  * calibration. */
 uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job);
-/* vq_plan_json -- the `plan` object of the command line. */
-json_t *vq_plan_json(const vq_plan *p, const vq_job *job);
+/* vq_plan_bytes -- weights as they will be stored. */
+uint64_t vq_plan_bytes(const vq_plan *p);
+/* vq_plan_json -- the `plan` object of the command line, without its times. */
+json_t *vq_plan_json(const vq_plan *p);
 
 #endif

@@ -7,6 +7,7 @@
 #include "run/manifest.h"
 #include "run/origin.h"
 #include "run/outputs.h"
+#include "run/plan_time.h"
 #include "run/rounding.h"
 #include "run/summary.h"
 #include "run/verify.h"
@@ -32,6 +33,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     VQ_TRY(vq_recipe_load(&q->recipe, o->recipe, o->sets, o->nsets, vq_run_passes(), &q->arena, e));
     VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
     const vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, q->job, &q->arena, e);
+    if (s == VQ_OK) vq_plan_given(&q->plan, q->job, o->data != NULL, o->statistics != NULL);
     if (s != VQ_OK) vq_model_close(&q->model);
     return s;
 }
@@ -207,15 +209,55 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **re
     return s;
 }
 
+/* Times of the stages and of all; threads share out nearly everything. */
+static vq_status tell_time(const quantization *q, json_t *result, vq_err *e)
+{
+    vq_rates rates;
+    vq_cost cost[VQ_STAGES];
+    double all = 0;
+    VQ_TRY(vq_rates_measure(&rates, &q->plan, q->job, e));
+    vq_plan_costs(&q->plan, q->job, cost);
+    json_t *stages = json_object();
+    for (int i = 0; i < VQ_STAGES; i++) {
+        const double seconds = vq_cost_seconds(&cost[i], &rates) / (q->job->threads > 0 ? q->job->threads : 1);
+        (void)json_object_set_new(stages, vq_stage_names[i], json_real(seconds));
+        all += seconds;
+    }
+    (void)json_object_set_new(result, "seconds", json_real(all));
+    (void)json_object_set_new(result, "stages", stages);
+    return VQ_OK;
+}
+
+/* Named files are not read, but they must be there. */
+static vq_status check_named(const vq_quantize_options *o, vq_err *e)
+{
+    const char *const files[] = {o->data, o->statistics};
+    for (int i = 0; i < 2; i++) {
+        vq_map m = {0};
+        if (!files[i]) continue;
+        VQ_TRY(vq_map_open(&m, files[i], e));
+        vq_map_close(&m);
+    }
+    return VQ_OK;
+}
+
+static vq_status tell_plan(const quantization *q, json_t **result, bool *fits, vq_err *e)
+{
+    const size_t limit = q->job->budget.limit;
+    VQ_TRY(check_named(q->o, e));
+    *fits = !limit || q->plan.peak_bytes <= limit;
+    *result = vq_plan_json(&q->plan);
+    (void)json_object_set_new(*result, "fits", json_boolean(*fits));
+    return tell_time(q, *result, e);
+}
+
 vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits, vq_err *e)
 {
     quantization q = {.job = job, .o = o};
     vq_arena_init(&q.arena, &job->budget);
-    const vq_status s = open_inputs(&q, e);
+    vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
-        *result = vq_plan_json(&q.plan, job);
-        *fits = !job->budget.limit || q.plan.peak_bytes <= job->budget.limit;
-        (void)json_object_set_new(*result, "fits", json_boolean(*fits));
+        s = tell_plan(&q, result, fits, e);
         vq_model_close(&q.model);
     }
     vq_arena_done(&q.arena);

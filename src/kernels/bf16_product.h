@@ -1,0 +1,43 @@
+/* bf16_product.h -- matrix products whose inputs are rounded to bf16 and summed in f32: what a model stored in bf16 is run with.
+ * test tests/kernels/test_bf16_product.c */
+#ifndef VQ_KERNELS_BF16_PRODUCT_H
+#define VQ_KERNELS_BF16_PRODUCT_H
+
+#include "kernels/kernels.h"
+
+/* Tile of C that one call makes. */
+#define VQ_PAIRS_ROWS 8
+#define VQ_PAIRS_COLS 48
+
+/* Kernels of machines that multiply pairs of bf16. A panel holds `width` lanes (8 or 48: rows of A or columns of B) as u32 [pairs][width]:
+ * the values 2p and 2p + 1 of a lane, low half first, nearest even, f32 subnormals as 0, NaN as NaN. */
+struct vq_bf16_pairs {
+    /* lane i is row i of x[lanes][ld], of k values -> ceil(lanes / width) panels one after the other, zeros where lanes or k end inside */
+    void (*pack_rows)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, uint32_t *out);
+    /* lane i is column i of x[k][ld] */
+    void (*pack_cols)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, uint32_t *out);
+    /* C[8][48] = (or += with add) the product of a panel of A and a panel of B, pair after pair */
+    void (*tile)(const uint32_t *a, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc);
+};
+/* vq_bf16_pairs_avx512 -- by VDPBF16PS; NULL: this machine has none. */
+const vq_bf16_pairs *vq_bf16_pairs_avx512(void);
+
+/* One side of a product: [lanes][k], or across: [k][lanes]. */
+typedef struct vq_bf16_side {
+    const float *x;
+    int64_t ld;
+    bool across;
+} vq_bf16_side;
+
+typedef struct vq_bf16_product {
+    int64_t m, n, k;
+    vq_bf16_side a, b; /* lanes of a: m, of b: n */
+    float *c;          /* [m][ldc] */
+    int64_t ldc;
+    bool add, lower; /* add to what C holds; only where column <= row (needs add) */
+} vq_bf16_product;
+/* vq_bf16_multiply -- C[i][j] = sum over k of bf16(a[i][k]) bf16(b[j][k]) in f32, in blocks of k that depend on k alone: same bits for
+ * every thread count. Up to 1 MB of every thread's stack. Call outside parallel regions. */
+void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *p);
+
+#endif

@@ -1,0 +1,23 @@
+/* rates.h -- what one thread of this machine does in a second, measured in some ten milliseconds with the kernels that a run would use, so
+ * that a plan can tell the time. test tests/unit/test_plan_time.c */
+#ifndef VQ_RUN_RATES_H
+#define VQ_RUN_RATES_H
+
+#include "run/plan.h"
+
+typedef struct vq_rates {
+    double products; /* multiply-adds of a sweep's matrix products */
+    double outer;    /* of sums of outer products */
+    double feedback; /* of the products of a rounder that feeds errors back */
+    double factors;  /* of factors in f64, as vq_tiles_macs counts */
+    double values;   /* activations through a norm or an activation function */
+    double decoded;  /* weights read from the checkpoint */
+    double rounded;  /* weights through the plan's rounder, without its products and factors */
+    double hashed;   /* bytes through SHA-256 */
+} vq_rates;
+
+/* vq_rates_measure -- processor time of the calling thread on small made-up data of the plan's shapes and options; other processes hardly
+ * matter. Reads no weights. VQ_E_LIMIT. */
+vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_err *e);
+
+#endif
