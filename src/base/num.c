@@ -11,8 +11,8 @@ static const struct {
     const char *name;
     vq_grid grid;
 } named[] = {
-    {"e2m1", VQ_GRID_E2M1}, {"e2m3", VQ_GRID_E2M3},   {"e3m2", VQ_GRID_E3M2}, {"e4m3", VQ_GRID_E4M3},
-    {"e5m2", VQ_GRID_E5M2}, {"ue5m3", VQ_GRID_UE5M3}, {"e8m0", VQ_GRID_E8M0}, {"mxint8", VQ_GRID_MXINT8},
+    {"e2m1", VQ_GRID_E2M1},   {"e2m3", VQ_GRID_E2M3}, {"e3m2", VQ_GRID_E3M2},     {"e4m3", VQ_GRID_E4M3},   {"e5m2", VQ_GRID_E5M2},
+    {"ue5m3", VQ_GRID_UE5M3}, {"e8m0", VQ_GRID_E8M0}, {"mxint8", VQ_GRID_MXINT8}, {"iq4nl", VQ_GRID_IQ4NL},
 };
 #define NAMED (sizeof named / sizeof named[0])
 
@@ -109,9 +109,17 @@ bool vq_grid_parse(const char *text, vq_grid *out)
     return text[0] == 'e' && parse_float(text, out);
 }
 
+static bool tables_equal(const vq_grid *a, const vq_grid *b)
+{
+    for (uint32_t c = 0; c < 1U << a->bits; c++)
+        if (a->table[c] != b->table[c]) return false;
+    return true;
+}
+
 bool vq_grid_equal(const vq_grid *a, const vq_grid *b)
 {
     if (a->kind != b->kind || a->is_signed != b->is_signed || a->bits != b->bits) return false;
+    if (a->kind == VQ_GRID_TABLE) return tables_equal(a, b);
     if (a->kind == VQ_GRID_INT) return a->frac == b->frac && a->bfp == b->bfp;
     return a->ebits == b->ebits && a->mbits == b->mbits && a->bias == b->bias && a->max_code == b->max_code;
 }
@@ -126,6 +134,11 @@ const char *vq_grid_name(const vq_grid *g, char *buf)
     else
         (void)snprintf(buf, len, "%s%u", g->bfp ? "bfp" : g->is_signed ? "i" : "u", g->bits);
     return buf;
+}
+
+bool vq_grid_has_zero(const vq_grid *g)
+{
+    return vq_decode(g, vq_encode(g, 0.0F)) == 0;
 }
 
 static int32_t int_min(const vq_grid *g)
@@ -166,6 +179,7 @@ float vq_decode(const vq_grid *g, uint32_t code)
 {
     code &= (1U << g->bits) - 1;
     if (g->kind == VQ_GRID_INT) return decode_int(g, code);
+    if (g->kind == VQ_GRID_TABLE) return g->table[code];
     if (is_e8m0(g)) return code == 0xff ? NAN : exp2_int((int)code - 127);
     return decode_float(g, code);
 }
@@ -218,8 +232,20 @@ static uint32_t encode_float(const vq_grid *g, float x)
     return g->is_signed && to_bits(x) >> 31 ? mag | (1U << (g->bits - 1)) : mag;
 }
 
+/* The number of middles below x; a middle itself goes to the even code, NaN to the last one. */
+static uint32_t encode_table(const vq_grid *g, float x)
+{
+    uint32_t code = 0;
+    for (uint32_t c = 1; c < 1U << g->bits; c++) {
+        const float middle = 0.5F * (g->table[c - 1] + g->table[c]);
+        code += c & 1 ? !(x <= middle) : !(x < middle);
+    }
+    return code;
+}
+
 uint32_t vq_encode(const vq_grid *g, float x)
 {
     if (g->kind == VQ_GRID_INT) return encode_int(g, x);
+    if (g->kind == VQ_GRID_TABLE) return encode_table(g, x);
     return is_e8m0(g) ? encode_e8m0(x) : encode_float(g, x);
 }

@@ -41,11 +41,20 @@ vq_status vq_group_count(const vq_num *n, int64_t rows, int64_t cols, int64_t *p
     return VQ_OK;
 }
 
+/* Do the elements mean something else when all of them change sign? */
+static bool is_lopsided(const vq_grid *g)
+{
+    const uint32_t last = (1U << g->bits) - 1;
+    if (g->kind == VQ_GRID_INT) return g->is_signed && !g->bfp;
+    for (uint32_t c = 0; g->kind == VQ_GRID_TABLE && c <= last; c++)
+        if (g->table[c] != -g->table[last - c]) return true;
+    return false;
+}
+
 bool vq_num_takes_negative(const vq_num *n)
 {
-    const vq_grid *g = &n->grid;
-    return g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && n->range == VQ_RANGE_FULL && n->zero == VQ_ZERO_NONE &&
-           n->scale <= VQ_SCALE_E4M3 && n->compat == VQ_COMPAT_NONE;
+    return is_lopsided(&n->grid) && n->range == VQ_RANGE_FULL && n->zero == VQ_ZERO_NONE && n->scale <= VQ_SCALE_E4M3 &&
+           n->compat == VQ_COMPAT_NONE;
 }
 
 static int scale_bits(vq_scale_type t)

@@ -42,7 +42,7 @@ vq_super vq_super_from_amax(const vq_num *num, float amax, vq_dtype arith);
 vq_super vq_super_as_divisor(vq_super s);
 
 /* vq_reach -- how far from zero the codes reach in units of the scale: the largest value; for full-range ints half of their 2^bits - 1
- * steps. */
+ * steps, for tables half the way from the lowest to the largest value. */
 float vq_reach(const vq_num *num);
 /* vq_group_scale -- scale (and zero) of one group from its range, under every rule of num. lo/hi are the minimum and maximum of the group;
  * zero is always inside the range (amax = max(|lo|,|hi|)). reach = 7.5 (i4 full), 7 (i4 narrow), 6 (e2m1), 448 (e4m3). float scales: amax /

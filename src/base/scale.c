@@ -28,7 +28,7 @@ static int floor_log2(float x)
 }
 
 /* Leading mantissa bits of the largest value: half a unit beyond them amax would round past it. 8-bit floats follow compressed-tensors,
- * which takes the one bit of e2m1 for them. */
+ * which takes the one bit of e2m1 for them; tables do the same. */
 static int bump_bits(const vq_grid *g)
 {
     if (g->kind == VQ_GRID_INT) return g->bits - 2;
@@ -54,6 +54,7 @@ int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax)
 float vq_reach(const vq_num *num)
 {
     const vq_grid *g = &num->grid;
+    if (g->kind == VQ_GRID_TABLE) return 0.5F * (g->max - g->table[0]);
     if (g->kind == VQ_GRID_INT && g->is_signed && !g->bfp && num->range == VQ_RANGE_FULL) {
         const float steps = (float)((1 << g->bits) - 1) * 0.5F;
         return ldexpf(steps, -g->frac);
@@ -103,7 +104,7 @@ static float coded_scale(const vq_num *num, float amax, vq_super super, vq_dtype
     }
     const float s = super.divides ? amax / reach * second : amax / (reach * second);
     const float least = vq_decode(g, 1);
-    if (!(s > 0)) return 1.0F; /* zero, or too small to be seen beside the tensor's largest */
+    if (!(s > 0)) return vq_grid_has_zero(&num->grid) ? 1.0F : least; /* zero, or too small to be seen beside the tensor's largest */
     return s > least ? vq_decode(g, vq_encode(g, s)) : least;
 }
 
@@ -121,7 +122,8 @@ static float store(vq_dtype t, float x)
 
 static float nonzero(const vq_num *num, float s)
 {
-    return s > 0 ? s : epsilon_of(scale_dtype(num->scale));
+    const vq_dtype t = scale_dtype(num->scale);
+    return s > 0 ? s : vq_grid_has_zero(&num->grid) ? epsilon_of(t) : t == VQ_F16 ? 0x1p-24F : FLT_MIN;
 }
 
 static int code_min(const vq_grid *g)

@@ -40,6 +40,9 @@ static void show_sizes(FILE *out, const json_t *r)
         vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before), vq_show_bytes(now, after, sizeof after),
                       100 * now / in);
     if (!isnan(bits)) vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits, (long long)vq_result_int(r, "modules"));
+    if (vq_result_int(r, "fallbacks") > 0)
+        vq_show_field(out, "fell back", "in %lld of %lld modules (\"fallback\" in vq.json)", (long long)vq_result_int(r, "fallbacks"),
+                      (long long)vq_result_int(r, "modules"));
     if (!isnan(memory))
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"), vq_show_bytes(memory, peak, sizeof peak));
 }

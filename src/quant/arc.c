@@ -139,8 +139,7 @@ static vq_status run(vq_transform_job *job, vq_err *e)
 
 static unsigned needs(const vq_option_set *o)
 {
-    (void)o;
-    return VQ_NEED_RANGE | VQ_NEED_TAIL;
+    return VQ_NEED_RANGE | (strcmp(vq_option_get(o, "count")->s, "official") == 0 ? VQ_NEED_TAIL : 0);
 }
 
 static const vq_option options[] = {
@@ -160,5 +159,6 @@ const vq_transform vq_transform_arc = {
     .options = options,
     .needs = needs,
     .applies = applies,
+    .at_run_time = true,
     .run = run,
 };

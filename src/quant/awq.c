@@ -269,5 +269,6 @@ const vq_transform vq_transform_awq = {
     .weights = true,
     .needs = needs,
     .applies = applies,
+    .loses = VQ_NEED_TAIL | VQ_NEED_HISTOGRAM,
     .run = run,
 };

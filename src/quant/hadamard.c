@@ -63,5 +63,7 @@ const vq_transform vq_transform_hadamard = {
     .source = "arXiv 2509.23202; FP-Quant d2e3092",
     .options = options,
     .applies = applies,
+    .at_run_time = true,
+    .loses = VQ_NEED_RANGE | VQ_NEED_MEAN | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM,
     .run = run,
 };

@@ -55,9 +55,18 @@ static void decode(const vq_learn *l, int64_t row, const span *s, float *y)
     l->kernels->decode_row(&l->q->num, l->q->codes + at, (size_t)s->n, s->width, l->effective + s->group, zeros_at(l->q, s->group), y);
 }
 
+/* A quarter of the narrower gap beside a value of a table. */
+static float quarter_gap(const vq_grid *g, float value)
+{
+    const uint32_t code = vq_encode(g, value), last = (1U << g->bits) - 1;
+    const float below = code > 0 ? value - g->table[code - 1] : INFINITY, above = code < last ? g->table[code + 1] - value : INFINITY;
+    return 0.25F * fminf(below, above);
+}
+
 /* A quarter of the grid step above a value in magnitude: whatever lies nearer rounds to it, even where the step below is half of that. */
 static float quarter_step(const vq_grid *g, float value)
 {
+    if (g->kind == VQ_GRID_TABLE) return quarter_gap(g, value);
     if (g->kind == VQ_GRID_INT) return ldexpf(0.25F, -g->frac);
     const int low = 1 - g->bias, e = value != 0 ? ilogbf(value) : low;
     return ldexpf(0.25F, (e > low ? e : low) - g->mbits);
@@ -66,7 +75,7 @@ static float quarter_step(const vq_grid *g, float value)
 /* Where an element starts whose code is not the nearest one. */
 static float start_of(const vq_qtensor *q, float w, float y, float scale)
 {
-    const float move = 0.96F * quarter_step(&q->num.grid, y / scale) * scale;
+    const float move = 0.96F * quarter_step(&q->num.grid, y / scale) * fabsf(scale);
     return w > y ? y + move : y - move;
 }
 
@@ -171,7 +180,7 @@ static void turn_factor(vq_learn *l, layout y, int64_t group, float rate)
     const float move = slope > 0 ? -rate : slope < 0 ? rate : 0.0F;
     l->factor[group] = limited(l->factor[group] * (1.0F + move), least_factor, most_factor);
     const float s = stored_scale(&q->num, l->first[group] * l->factor[group]);
-    if (s > 0 && isfinite(s)) q->scale[group] = s;
+    if (s != 0 && isfinite(s)) q->scale[group] = s;
 }
 
 void vq_learn_step(vq_learn *l, const float *dw, float rate, float clip_rate)

@@ -77,9 +77,25 @@ static void scales_of(const search *r, const float *lo, const float *hi, float *
     r->job->kernels->scale_row(r->num, lo, hi, (size_t)r->n, r->job->super, r->job->arith, scale, r->zero);
 }
 
+static bool takes_signs(const search *r)
+{
+    return r->job->negative_scales && vq_num_takes_negative(r->num);
+}
+
+/* The one code more of an int belongs on the side of the larger end; a table has other values throughout, so both signs are tried. */
+static int sides_of(const search *r)
+{
+    return r->num->grid.kind == VQ_GRID_TABLE && takes_signs(r) ? 2 : 1;
+}
+
+static void turn_signs(const search *r)
+{
+    for (int64_t g = 0; g < r->n; g++) r->sign[g] = -r->sign[g];
+}
+
 static void find_plain(const search *r)
 {
-    const bool signs = r->job->negative_scales && vq_num_takes_negative(r->num);
+    const bool signs = takes_signs(r);
     scales_of(r, r->lo, r->hi, r->plain);
     for (int64_t g = 0; g < r->n; g++) {
         r->sign[g] = signs && r->hi[g] > -r->lo[g] ? -1.0F : 1.0F;
@@ -174,7 +190,9 @@ void vq_scale_search_band(const vq_round_job *job, const vq_num *num, const vq_s
     memcpy(r.tried, r.plain, (size_t)r.n * sizeof *r.tried);
     measure(&r);
     keep_better(&r, 0, true, scale, zero);
-    for (int step = 0; step < steps_of[r.way]; step++) {
+    for (int i = 0; i < steps_of[r.way] * sides_of(&r); i++) {
+        const int step = i % steps_of[r.way];
+        if (i > 0 && step == 0) turn_signs(&r);
         propose(&r, step);
         measure(&r);
         keep_better(&r, step, false, scale, zero);

@@ -88,5 +88,6 @@ const vq_transform vq_transform_smooth = {
     .options = options,
     .weights = true,
     .needs = needs,
+    .loses = VQ_NEED_TAIL | VQ_NEED_HISTOGRAM,
     .run = run,
 };

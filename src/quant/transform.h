@@ -87,6 +87,8 @@ typedef struct vq_transform {
     int64_t (*trials)(const vq_option_set *options); /* how often it calls job->trial for a group, which keeps the block's samples at hand;
                                                       * NULL: never */
     bool weights;                                    /* wants job->consumers' weights */
+    bool at_run_time;                                /* leaves something to the runtime: no other transform of the input comes after it */
+    unsigned loses;                                  /* vq_need bits that vq_stats_map does not carry over its maps */
     unsigned (*needs)(const vq_option_set *options); /* vq_need bits; NULL: none */
     /* applies -- does this scheme take the transform? VQ_E_RECIPE says why not. NULL: any does. */
     vq_status (*applies)(const vq_option_set *options, const vq_scheme *s, int64_t k, vq_err *e);

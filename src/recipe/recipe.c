@@ -152,7 +152,7 @@ static const vq_field check_fields[] = {
     {.key = "permutation", .read = NULL},
     {.key = "positions_covered", .read = NULL},
     {.key = "min_tokens_per_expert", .read = NULL},
-    {.key = "max_singular_frac", .read = NULL},
+    {.key = "max_singular_frac", .read = vq_read_real, .offset = offsetof(vq_recipe, max_singular), .min = 0, .max = 1},
     {.key = "tp", .read = NULL},
     {.key = NULL},
 };
@@ -206,7 +206,7 @@ static vq_status list_schemes(vq_reader *rd, vq_recipe *r)
 vq_status vq_recipe_read(vq_recipe *r, const vq_yaml *root, const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
     vq_reader rd = {.recipe = r, .passes = t, .a = a, .e = e};
-    *r = (vq_recipe){.about = "", .source = "", .path = root->file, .min_sqnr_db = -INFINITY, .shard = 5000000000u};
+    *r = (vq_recipe){.about = "", .source = "", .path = root->file, .min_sqnr_db = -INFINITY, .max_singular = 1, .shard = 5000000000u};
     r->calib = (vq_calib_recipe){.data = VQ_DATA_NONE, .kind = VQ_KIND_TEXT, .samples = 32, .seqlen = 512};
     VQ_TRY(vq_read_map(&rd, root, "a recipe", recipe_fields, r));
     VQ_TRY(list_schemes(&rd, r));

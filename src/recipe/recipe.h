@@ -60,6 +60,7 @@ typedef struct vq_recipe {
     const char *runtime;  /* NULL */
     uint64_t shard;       /* bytes, 0: one file */
     double min_sqnr_db;   /* check, -inf when absent */
+    double max_singular;  /* check: part of the linears whose rounder may fall back; 1 when absent */
     vq_severity function; /* check: transforms keep what the model computes */
     const char *path;     /* file it came from */
     const char *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */

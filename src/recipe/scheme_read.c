@@ -31,7 +31,8 @@ static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
         return vq_yaml_fail(rd->e, n, "grid: %s is not supported by this version", text);
     vq_grid g;
     if (!vq_grid_parse(text, &g))
-        return vq_yaml_fail(rd->e, n, "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, eXmY, bfp2 ... bfp9)", text);
+        return vq_yaml_fail(rd->e, n, "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, eXmY, bfp2 ... bfp9, iq4nl)",
+                            text);
     if (!g.is_signed && g.kind == VQ_GRID_FLOAT) return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);
     *(vq_grid *)at = g;
     return VQ_OK;
@@ -127,6 +128,8 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
         why = "zero: int needs a scale of f32, f16 or bf16";
     else if (num->super && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
         why = "super: f32 is for the scales e4m3 and ue5m3";
+    else if (num->grid.kind == VQ_GRID_TABLE && num->compat != VQ_COMPAT_NONE)
+        why = "grid: no writer has edge cases of iq4nl: compat must be none";
     else if (shared && num->scale != VQ_SCALE_E8M0)
         why = "a bfp grid shares an exponent: scale must be e8m0";
     else if (is_weight && num->group.kind == VQ_PER_TOKEN)

@@ -33,6 +33,12 @@ static const vq_linear_group *graph_group(const vq_work *w, const vq_plan_group 
     return NULL;
 }
 
+static bool is_quantized(const vq_work *w, int linear)
+{
+    const int at = vq_plan_weight_named(w->plan, w->graph->nodes[linear].name);
+    return at >= 0 && w->plan->weights[at].quantized;
+}
+
 /* A dense linear of the block reads its input rotated where the runtime will rotate it. */
 static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
 {
@@ -40,7 +46,8 @@ static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
         const vq_plan_group *g = &w->plan->groups[i];
         const vq_linear_group *lg = g->layer == layer ? graph_group(w, g) : NULL;
         for (int j = 0; lg && w->ready[i].map.hadamard && j < lg->count; j++)
-            VQ_TRY(vq_overlay_hadamard(&w->overlay, w->graph->nodes[lg->linears[j]].name, w->ready[i].map.hadamard, e));
+            if (is_quantized(w, lg->linears[j]))
+                VQ_TRY(vq_overlay_hadamard(&w->overlay, w->graph->nodes[lg->linears[j]].name, w->ready[i].map.hadamard, e));
     }
     return VQ_OK;
 }
@@ -157,17 +164,30 @@ static vq_status map_output(vq_work *w, const vq_linear_group *group, const vq_i
     return VQ_OK;
 }
 
+/* The runtime rotates the inputs of quantized linears only: one of the group that is kept reads the input as it is. */
+static vq_status edit_group(vq_work *w, const vq_linear_group *lg, const vq_input_map *m, vq_err *e)
+{
+    if (!m->hadamard || m->fold_hadamard) return vq_edits_from_map(&w->edits, w->graph, lg, m, e);
+    vq_linear_group rotated = *lg;
+    vq_input_map folded = *m;
+    const vq_input_map online = {.hadamard = m->hadamard};
+    rotated.count = 0;
+    for (int i = 0; i < lg->count; i++)
+        if (is_quantized(w, lg->linears[i])) rotated.linears[rotated.count++] = lg->linears[i];
+    folded.hadamard = 0;
+    VQ_TRY(vq_edits_from_map(&w->edits, w->graph, lg, &folded, e));
+    return vq_edits_from_map(&w->edits, w->graph, &rotated, &online, e);
+}
+
 static vq_status apply_map(vq_work *w, int group, const vq_linear_group *lg, const vq_input_map *m, vq_err *e)
 {
     vq_group_ready *ready = &w->ready[group];
     vq_stats *mapped = VQ_NEW(&w->layer, vq_stats, 1, "statistics", e);
     unsigned lost = 0;
     if (!mapped) return e->status;
-    VQ_TRY(vq_edits_from_map(&w->edits, w->graph, lg, m, e));
+    VQ_TRY(edit_group(w, lg, m, e));
     VQ_TRY(vq_stats_map(ready->stats, m, mapped, &lost, &w->layer, e));
     ready->stats = mapped;
-    if (lost & VQ_NEED_RANGE && vq_plan_observes(w->plan, &w->plan->weights[w->plan->groups[group].weights[0]]))
-        return vq_fail(e, VQ_E_RECIPE, "static scales of the input need its range, which a Hadamard changes; use dynamic ones");
     if (!m->fold_order && m->order) {
         ready->map.order = m->order;
         ready->map.s = m->s;

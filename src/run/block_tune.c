@@ -129,7 +129,9 @@ static void end_sweeps(vq_work *w)
     vq_calib_end(w->original);
     w->calib = w->original = NULL;
     vq_overlay_clear(&w->overlay);
+    vq_arena_done(&w->shown);
     vq_arena_done(&w->layer);
+    vq_arena_init(&w->shown, w->j->budget);
     vq_arena_init(&w->layer, w->j->budget);
 }
 

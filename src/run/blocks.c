@@ -292,12 +292,12 @@ static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
     w->from_file = file || (needs & VQ_NEED_GRADIENT);
     w->gathers = (needs & ~(unsigned)VQ_NEED_GRADIENT) && (!w->from_file || quantized);
     const bool sweeps = w->gathers || vq_work_trials(w->plan);
-    const bool wanted = sweeps || w->plan->finish || (needs && !file);
-    if (wanted) VQ_TRY(find_samples(w, c, e));
-    if (!wanted && w->j->data) vq_warn(&w->j->job->watch, "data-unused", w->j->data, "the run gathers no statistics; the data is not used");
     if (file && vq_model_passes_any(w->plan))
         return vq_fail(e, VQ_E_RECIPE, "%s: statistics of the original model do not fit rotate, ksort or stream_order; leave --stats out",
                        w->j->statistics);
+    const bool wanted = sweeps || w->plan->finish || (needs && !file);
+    if (wanted) VQ_TRY(find_samples(w, c, e));
+    if (!wanted && w->j->data) vq_warn(&w->j->job->watch, "data-unused", w->j->data, "the run gathers no statistics; the data is not used");
     if (file) VQ_TRY(open_statistics(w, c, e));
     VQ_TRY(open_state(w, e));
     VQ_TRY(model_passes(w, e));

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "run/budget.h"
+#include "run/model_passes.h"
 #include "run/origin.h"
 
 typedef struct calibration_job {
@@ -33,6 +34,10 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
     if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, c->job, &c->arena, e);
     if (s == VQ_OK && !c->plan.needs)
         s = vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs no statistics; vq quantize does without them", c->recipe.path);
+    if (s == VQ_OK && vq_model_passes_any(&c->plan))
+        s = vq_fail(e, VQ_E_RECIPE,
+                    "%s: rotate, ksort and stream_order change the model before statistics are gathered; vq quantize does both",
+                    c->recipe.path);
     if (s != VQ_OK) vq_model_close(&c->model);
     return s;
 }

@@ -12,21 +12,6 @@ bool vq_model_passes_any(const vq_plan *p)
     return false;
 }
 
-static vq_status check_order(const vq_plan *p, vq_err *e)
-{
-    const vq_transform *group = NULL;
-    for (int i = 0; i < p->npasses; i++) {
-        const vq_transform *t = p->passes[i].transform;
-        if (t->scope == VQ_SCOPE_GROUP) group = t;
-        if (t->scope == VQ_SCOPE_MODEL && group)
-            return vq_fail(e, VQ_E_RECIPE, "pass %s changes the whole model: put it before %s", t->name, group->name);
-        if (t == &vq_transform_ksort && p->format != VQ_FORMAT_VQ)
-            return vq_fail(e, VQ_E_RECIPE,
-                           "pass %s needs rope to know the order of channels, which only format vq stores: set output.format: vq", t->name);
-    }
-    return VQ_OK;
-}
-
 static unsigned needs_of(const vq_plan *p)
 {
     unsigned needs = 0;
@@ -89,7 +74,6 @@ static vq_status run_passes(vq_model_edits *m, const vq_plan *p, const vq_exec *
 vq_status vq_model_passes_run(vq_model_edits *m, const vq_plan *p, const vq_exec *base, const vq_samples *samples,
                               const vq_calib_options *sweep, const vq_watch *w, vq_arena *scratch, vq_err *e)
 {
-    VQ_TRY(check_order(p, e));
     const unsigned needs = needs_of(p);
     vq_stream_stats stream = {.arena = m->edits.arena};
     if (needs && !samples) return vq_fail(e, VQ_E_BUG, "a pass needs statistics of the stream and there are no samples");

@@ -7,6 +7,7 @@
 
 #include "calib/observer.h"
 #include "run/fused.h"
+#include "run/pass_order.h"
 #include "run/rule_hint.h"
 #include "run/samples.h"
 
@@ -293,6 +294,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     VQ_TRY(check_fused(p, e));
     VQ_TRY(check_passes(p, e));
     VQ_TRY(check_finish(p, e));
+    VQ_TRY(vq_pass_order_check(p, e));
     add_observer_needs(p);
     if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
     vq_plan_given(p, job, false, false);

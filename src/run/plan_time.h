@@ -7,7 +7,7 @@
 
 /* What a stage computes, in the units of vq_rates. */
 typedef struct vq_cost {
-    double products, outer, feedback, factors, values, decoded, rounded, hashed;
+    double products, plain, outer, tiles, factors, values, decoded, rounded, hashed;
 } vq_cost;
 
 typedef enum vq_stage {
@@ -24,7 +24,7 @@ extern const char *const vq_stage_names[VQ_STAGES];
 
 /* vq_plan_costs -- of every stage. */
 void vq_plan_costs(const vq_plan *p, const vq_job *job, vq_cost cost[VQ_STAGES]);
-/* vq_cost_seconds -- on one thread. */
+/* vq_cost_seconds -- on one thread; a tenth more than the sum, for what is not counted. */
 double vq_cost_seconds(const vq_cost *c, const vq_rates *r);
 
 #endif

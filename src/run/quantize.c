@@ -105,6 +105,17 @@ static vq_status check_sqnr(const quantization *q, vq_err *e)
     return VQ_OK;
 }
 
+static vq_status check_fallbacks(const quantization *q, vq_err *e)
+{
+    const vq_rounded *r = &q->rounded;
+    size_t first;
+    const size_t n = vq_rounded_fallbacks(r, &first);
+    if ((double)n <= q->recipe.max_singular * (double)r->nmodules) return VQ_OK;
+    return vq_fail(e, VQ_E_NUMERIC,
+                   "the rounder had to fall back in %zu of %zu linears (%s: %s), beyond checks.max_singular_frac %g; give more samples", n,
+                   r->nmodules, r->modules[first].name, r->fallback[first], q->recipe.max_singular);
+}
+
 /* Seconds since the last call go to a phase of the summary. */
 static void phase(quantization *q, const char *name)
 {
@@ -159,6 +170,7 @@ static vq_status make_artifact(quantization *q, vq_err *e)
     VQ_TRY(round_all(q, e));
     phase(q, "round");
     VQ_TRY(check_sqnr(q, e));
+    VQ_TRY(check_fallbacks(q, e));
     VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->outputs.work, &q->arena, e));
     VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules, q->rounded.untied, &q->arena, e));
     VQ_TRY(write_manifest(q, e));

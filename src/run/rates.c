@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "calib/calibrate.h"
 #include "quant/tiled_cholesky.h"
+#include "run/budget.h"
 
 /* Shapes large enough that a kernel runs as it does in earnest, small enough for some milliseconds. */
 enum { TOKENS = 512, WIDTH_MOST = 768, ROUND_ROWS = 256, ROUND_COLS = 512, FACTOR_MOST = 1024, TIMES = 3 };
@@ -16,6 +17,7 @@ enum { TOKENS = 512, WIDTH_MOST = 768, ROUND_ROWS = 256, ROUND_COLS = 512, FACTO
 typedef struct trials {
     const vq_plan *plan;
     const vq_kernels *kernels;
+    vq_kernels sweep; /* the same as a sweep sets them: products of bf16 where the model is stored so */
     vq_arena *arena;
     int64_t width;    /* of the model, at most WIDTH_MOST */
     float *x, *y, *z; /* [TOKENS][width], [width][width], larger of both */
@@ -46,6 +48,13 @@ static double rate_of(const trials *t, trial f)
 static double try_product(const trials *t)
 {
     const int64_t w = t->width;
+    vq_gemm_nt(&t->sweep, TOKENS, w, w, t->x, w, t->y, w, t->z, w);
+    return (double)(TOKENS * w * w);
+}
+
+static double try_plain(const trials *t)
+{
+    const int64_t w = t->width;
     vq_gemm_nt(t->kernels, TOKENS, w, w, t->x, w, t->y, w, t->z, w);
     return (double)(TOKENS * w * w);
 }
@@ -53,12 +62,12 @@ static double try_product(const trials *t)
 static double try_outer(const trials *t)
 {
     const int64_t w = t->width;
-    vq_gemm_tn_add_lower(t->kernels, TOKENS, w, t->x, w, t->z, w);
+    vq_gemm_tn_add_lower(&t->sweep, TOKENS, w, t->x, w, t->z, w);
     return (double)(TOKENS * w) * (double)(w + 1) / 2;
 }
 
 /* A tile of the walk: 128 columns and 256 rows of errors. */
-static double try_feedback(const trials *t)
+static double try_tile(const trials *t)
 {
     enum { COLS = 128, ROWS = 256 };
     const int64_t depth = t->width * TOKENS / ROWS;
@@ -195,7 +204,7 @@ static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
     VQ_TRY(vq_qtensor_new(&q, &w->scheme.weight, n, k, t->arena, e));
     VQ_TRY(round_made_up(t, w, &q, &seconds, e));
     const vq_round_work work = rounder->work ? rounder->work(t->plan->round_options, &w->scheme.weight, n, k) : (vq_round_work){0, 0};
-    const double rest = seconds - work.products / r->feedback - work.factors / r->factors;
+    const double rest = seconds - work.products / r->tiles - work.factors / r->factors;
     r->rounded = (double)(n * k) / (rest > 0.1 * seconds ? rest : 0.1 * seconds);
     return VQ_OK;
 }
@@ -204,8 +213,9 @@ static vq_status measure(vq_rates *r, trials *t, vq_err *e)
 {
     VQ_TRY(open_trials(t, e));
     r->products = rate_of(t, try_product);
+    r->plain = rate_of(t, try_plain);
     r->outer = rate_of(t, try_outer);
-    r->feedback = rate_of(t, try_feedback);
+    r->tiles = rate_of(t, try_tile);
     r->values = rate_of(t, try_values);
     r->decoded = rate_of(t, try_decoding);
     r->hashed = rate_of(t, try_hash);
@@ -218,7 +228,8 @@ vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_
     vq_arena arena; /* no budget: a limit that is too small for a plan is an answer, not an error */
     vq_arena_init(&arena, NULL);
     const int64_t hidden = p->model->arch ? p->model->graph.hidden : WIDTH_MOST;
-    trials t = {.plan = p, .kernels = &job->kernels, .arena = &arena, .width = least(hidden, WIDTH_MOST)};
+    trials t = {.plan = p, .kernels = &job->kernels, .sweep = job->kernels, .arena = &arena, .width = least(hidden, WIDTH_MOST)};
+    if (p->model->arch) t.sweep.bf16 = vq_calibration_options(p, job, p->needs, NULL).bf16;
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const vq_status s = measure(r, &t, e);

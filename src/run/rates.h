@@ -6,9 +6,10 @@
 #include "run/plan.h"
 
 typedef struct vq_rates {
-    double products; /* multiply-adds of a sweep's matrix products */
+    double products; /* multiply-adds of a sweep's matrix products, in bf16 where the model is stored so */
+    double plain;    /* of products in f32: the model's own text, candidates tried out, training */
     double outer;    /* of sums of outer products */
-    double feedback; /* of the products of a rounder that feeds errors back */
+    double tiles;    /* of f32 products of tiles: attention, errors fed back */
     double factors;  /* of factors in f64, as vq_tiles_macs counts */
     double values;   /* activations through a norm or an activation function */
     double decoded;  /* weights read from the checkpoint */

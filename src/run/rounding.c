@@ -24,6 +24,14 @@ vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *
     return all ? VQ_OK : e->status;
 }
 
+size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->nmodules; i++)
+        if (r->fallback[i] && n++ == 0) *first = i;
+    return n;
+}
+
 static bool is_edited(const vq_rounding *s, const vq_plan_weight *w)
 {
     return s->edits && vq_edits_touch(s->edits, w->tensor->name);

@@ -26,6 +26,8 @@ typedef struct vq_rounded {
     bool untied; /* lm_head.weight became a tensor of its own: config.json must say so */
     vq_finished finished;
 } vq_rounded;
+/* vq_rounded_fallbacks -- linears whose rounder had to do something else than was asked; *first: one of them. */
+size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first);
 vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *e);
 
 /* A group of the plan ready to be rounded: what transforms leave to the runtime, and what is known of the input then. */

@@ -82,6 +82,37 @@ static void test_codes(void **state)
     each_num(codes_of_num, NULL);
 }
 
+/* Every place where a table goes from one value to the next, and the floats beside it, under scales of both signs: each level by
+ * definition. */
+static void test_table_borders(void **state)
+{
+    (void)state;
+    enum { PLACES = 16 * 3 + 6 };
+    static const float scale[] = {1, -1, 0x1p-9F, -0x1p-140F, 0.37F};
+    vq_num num = {.group = {VQ_PER_BLOCK, 1, PLACES}};
+    assert_true(vq_grid_parse("iq4nl", &num.grid));
+    float at[PLACES] = {INFINITY, -INFINITY, NAN, 0.0F, -0.0F, 0x1p-149F}, x[PLACES], y[PLACES], every[PLACES];
+    for (uint32_t c = 0; c < 15; c++) {
+        const float middle = 0.5F * (vq_decode(&num.grid, c) + vq_decode(&num.grid, c + 1));
+        at[6 + 3 * c] = middle, at[7 + 3 * c] = nextafterf(middle, 1000), at[8 + 3 * c] = nextafterf(middle, -1000);
+    }
+    const char *const levels[] = {"ref", "avx2", "avx512"};
+    for (size_t l = 0; l < 3 * 5; l++) {
+        vq_kernels kr;
+        vq_err e;
+        uint8_t codes[PLACES], each[PLACES];
+        const float s = scale[l / 3];
+        if (vq_kernels_select(&kr, levels[l % 3], false, &e) != VQ_OK) continue;
+        for (size_t i = 0; i < PLACES; i++) x[i] = at[i] * s, every[i] = s;
+        kr.encode_row(&num, x, PLACES, PLACES, &s, NULL, codes);
+        kr.round_each(&num, x, PLACES, every, NULL, each, y);
+        for (size_t i = 0; i < PLACES; i++) {
+            const uint32_t code = vq_encode_at(&num, x[i], s, 0);
+            assert_true(codes[i] == code && each[i] == code && y[i] == vq_decode_at(&num, code, s, 0));
+        }
+    }
+}
+
 /* Scales against vq_group_scale, over ranges of all sizes and one-sided ones. */
 static void scales_of_num(void *ctx, const vq_num *num)
 {
@@ -393,10 +424,10 @@ static int pick_ref(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_floats),   cmocka_unit_test(test_codes),         cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide), cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums), cmocka_unit_test(test_derivatives),
-        cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
+        cmocka_unit_test(test_half_floats), cmocka_unit_test(test_codes),         cmocka_unit_test(test_table_borders),
+        cmocka_unit_test(test_scales),      cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide),
+        cmocka_unit_test(test_refuses),     cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
+        cmocka_unit_test(test_derivatives), cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);
 }

@@ -35,7 +35,7 @@ static inline void each_variant(const vq_num *base, num_check check, void *ctx)
 static inline void each_num(num_check check, void *ctx)
 {
     const char *const made[] = {"bfp12-64", "bfp16-32", "int2-g16", "int8-g128", "int3-g32-asym"};
-    const char *const grids[] = {"e3m0", "e2m0", "e4m3", "e5m2", "e3m4", "ue5m3", "u8", "e8m0", "e1m2"};
+    const char *const grids[] = {"e3m0", "e2m0", "e4m3", "e5m2", "e3m4", "ue5m3", "u8", "e8m0", "e1m2", "iq4nl"};
     vq_scheme buf;
     for (int i = 0; vq_scheme_at(i); i++) each_variant(&vq_scheme_at(i)->weight, check, ctx);
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
@@ -46,6 +46,11 @@ static inline void each_num(num_check check, void *ctx)
         vq_num num = {.group = {VQ_PER_BLOCK, 1, 16}, .scale = VQ_SCALE_F32};
         if (vq_grid_parse(grids[i], &num.grid)) each_variant(&num, check, ctx);
     }
+    vq_num table = {.group = {VQ_PER_BLOCK, 1, 16}, .scale = VQ_SCALE_E8M0};
+    if (!vq_grid_parse("iq4nl", &table.grid)) return;
+    each_variant(&table, check, ctx);
+    table.scale = VQ_SCALE_E4M3, table.super = true;
+    each_variant(&table, check, ctx);
 }
 
 /* Values of many sizes, exact ties, zeros of both signs, subnormals; `seed` makes rows differ, `spread` is the reach of the exponents. */

@@ -16,8 +16,9 @@
 
 enum { ROWS = 24, COLS = 192, ALL = ROWS * COLS };
 
-static const char *const schemes[] = {"nvfp4a16",   "mxfp4a16",  "int4-g64",   "int4-g32-asym", "int4-chan-asym", "fp8",
-                                      "fp8-static", "fp8-block", "int8-w8a16", "bfp12-64",      "mxfp6-e2m3"};
+static const char *const schemes[] = {"nvfp4a16",   "mxfp4a16",   "int4-g64",     "int4-g32-asym", "int4-chan-asym",
+                                      "fp8",        "fp8-static", "fp8-block",    "int8-w8a16",    "bfp12-64",
+                                      "mxfp6-e2m3", "iq4nl",      "turned iq4nl", "turned int4"};
 enum { SCHEMES = sizeof schemes / sizeof schemes[0] };
 
 typedef struct world {
@@ -38,15 +39,38 @@ static void fill(world *w, uint64_t seed)
     for (int i = 0; i < ALL; i++) w->w[i] = 0.02F * gauss(seed, (uint64_t)i);
 }
 
-static void quantize(world *w, const char *scheme)
+static bool is_turned(const char *scheme)
+{
+    return strncmp(scheme, "turned", 6) == 0;
+}
+
+/* A preset, or the table in groups of 64. */
+static vq_num num_of(const char *scheme)
 {
     vq_scheme buf;
-    vq_err e;
-    const vq_scheme *s = vq_scheme_find(scheme, &buf);
+    const bool table = strstr(scheme, "iq4nl") != NULL;
+    const vq_scheme *s = vq_scheme_find(table || is_turned(scheme) ? "int4-g64" : scheme, &buf);
     assert_non_null(s);
-    assert_int_equal(vq_qtensor_new(&w->q, &s->weight, ROWS, COLS, &w->arena, &e), VQ_OK);
-    const vq_super super = vq_super_from_amax(&s->weight, 0.08F, VQ_F32);
+    vq_num num = s->weight;
+    if (table) assert_true(vq_grid_parse("iq4nl", &num.grid));
+    return num;
+}
+
+/* The same under scales below zero. */
+static void turn(world *w)
+{
+    for (int64_t g = 0; g < w->q.groups; g++) w->q.scale[g] = -w->q.scale[g];
+    for (int i = 0; i < ALL; i++) w->q.codes[i] = (uint8_t)vq_encode_at(&w->q.num, w->w[i], w->q.scale[i / w->q.num.group.cols], 0);
+}
+
+static void quantize(world *w, const char *scheme)
+{
+    vq_err e;
+    const vq_num num = num_of(scheme);
+    assert_int_equal(vq_qtensor_new(&w->q, &num, ROWS, COLS, &w->arena, &e), VQ_OK);
+    const vq_super super = vq_super_from_amax(&num, 0.08F, VQ_F32);
     assert_int_equal(vq_quantize_rows(&w->kernels, &w->q, w->w, super, VQ_F32, NULL, NULL, &e), VQ_OK);
+    if (is_turned(scheme)) turn(w);
 }
 
 static void open_world(world *w, const char *scheme)
@@ -70,7 +94,10 @@ static void disturb(world *w)
     for (int i = 0; i < ALL; i += 3) {
         const int64_t g = i / COLS / gr * w->q.per_row + i % COLS / gc;
         const float s = vq_effective_scale(&w->q.num, w->q.scale[g], (vq_super){w->q.super, w->q.super_divides});
-        moved[i] += gauss(5, (uint64_t)i) * s * (w->q.num.grid.kind == VQ_GRID_INT ? ldexpf(1, -w->q.num.grid.frac) : 1.0F);
+        moved[i] += gauss(5, (uint64_t)i) * s *
+                    (w->q.num.grid.kind == VQ_GRID_INT     ? ldexpf(1, -w->q.num.grid.frac)
+                     : w->q.num.grid.kind == VQ_GRID_TABLE ? 16.0F
+                                                           : 1.0F);
         w->q.codes[i] = (uint8_t)vq_encode_at(&w->q.num, moved[i], s, w->q.zero ? w->q.zero[g] : 0);
     }
 }
@@ -140,13 +167,13 @@ static outcome train(world *w, vq_learn *l, int steps, float rate, float clip_ra
     return o;
 }
 
-static void check_stored(const world *w)
+static void check_stored(const world *w, bool turned)
 {
     const vq_num *num = &w->q.num;
     for (int64_t g = 0; g < w->q.groups; g++) {
         const vq_grid *grid = vq_scale_grid(num->scale);
         const float s = w->q.scale[g];
-        assert_true(s > 0 && isfinite(s));
+        assert_true((turned ? s < 0 : s > 0) && isfinite(s));
         if (grid) assert_true(vq_decode(grid, vq_encode(grid, s)) == s);
         if (num->scale == VQ_SCALE_BF16) assert_true(vq_round_to(VQ_BF16, s) == s);
     }
@@ -165,7 +192,7 @@ static void test_goes_down(void **state)
         const outcome o = train(&w, &l, 40, 1.0F / 40, 1.0F / 200);
         if (!(o.best < 0.95 * o.first)) fail_msg("%s: %g -> %g", schemes[i], o.first, o.best);
         assert_true(loss_of(&w) == o.best);
-        check_stored(&w);
+        check_stored(&w, is_turned(schemes[i]));
         vq_arena_done(&w.arena);
     }
 }

@@ -86,21 +86,6 @@ static void refused(planned *p, vq_status status, const char *why)
     assert_non_null(strstr(e.text, why));
 }
 
-static void test_what_cannot_be(void **state)
-{
-    (void)state;
-    planned p;
-    open_planned(&p, "llama");
-    add_pass(&p, "smooth");
-    add_pass(&p, "rotate");
-    refused(&p, VQ_E_RECIPE, "put it before smooth");
-    p.plan.npasses = 0;
-    add_pass(&p, "ksort");
-    p.plan.format = VQ_FORMAT_CT;
-    refused(&p, VQ_E_RECIPE, "output.format: vq");
-    close_planned(&p);
-}
-
 /* A transform that forgets the other side of what it does. */
 static vq_status half(vq_model_job *job, vq_err *e)
 {
@@ -128,7 +113,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passes_of_a_plan),
-        cmocka_unit_test(test_what_cannot_be),
         cmocka_unit_test(test_a_wrong_transform_is_caught),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,9 +12,9 @@
 #include "base/num.h"
 
 static const char *const grids[] = {
-    "e2m1", "e2m3", "e3m2",  "e4m3", "e5m2", "ue5m3", "e8m0", "mxint8", "i2",   "i3",   "i4",   "i5",   "i6",
-    "i7",   "i8",   "u2",    "u3",   "u4",   "u5",    "u6",   "u7",     "u8",   "bfp2", "bfp3", "bfp4", "bfp6",
-    "bfp8", "bfp9", "bfp16", "e1m0", "e1m2", "e2m0",  "e3m0", "e3m4",   "e4m0", "e5m1", "e6m9", "e7m0", "e7m8",
+    "e2m1",  "e2m3", "e3m2", "e4m3", "e5m2", "ue5m3", "e8m0", "mxint8", "i2",   "i3",   "i4",   "i5",    "i6",   "i7",
+    "i8",    "u2",   "u3",   "u4",   "u5",   "u6",    "u7",   "u8",     "bfp2", "bfp3", "bfp4", "bfp6",  "bfp8", "bfp9",
+    "bfp16", "e1m0", "e1m2", "e2m0", "e3m0", "e3m4",  "e4m0", "e5m1",   "e6m9", "e7m0", "e7m8", "iq4nl",
 };
 #define GRIDS (sizeof grids / sizeof grids[0])
 
@@ -33,7 +33,7 @@ static bool has_sign_bit(const vq_grid *g)
 /* The finite values of a grid in rising order, one code each (of a float's two zeros, the positive one). */
 static uint32_t rising(const vq_grid *g, uint32_t *codes)
 {
-    const uint32_t half = 1U << (g->bits - 1), top = has_sign_bit(g) || !g->is_signed ? 0 : half;
+    const uint32_t half = 1U << (g->bits - 1), top = g->kind == VQ_GRID_INT && g->is_signed ? half : 0;
     uint32_t n = 0;
     if (has_sign_bit(g))
         for (uint32_t c = g->max_code; c > 0; c--) codes[n++] = half | c;
@@ -162,10 +162,49 @@ static void extremes_saturate(void **state)
         if (!g.is_signed)
             assert_true(low == vq_decode(&g, 0));
         else
-            assert_true(low == -g.max || (g.kind == VQ_GRID_INT && !g.bfp && low < -g.max));
+            assert_true(low == -g.max || (g.kind != VQ_GRID_FLOAT && !g.bfp && low < -g.max));
         const float nan = vq_decode(&g, vq_encode(&g, NAN));
         assert_true(nan != nan || fabsf(nan) == g.max);
     }
+}
+
+/* The values of ggml's IQ4_NL in the order of their codes, and where one ends and the next begins, by hand. */
+static void iq4nl_is_the_grid_of_ggml(void **state)
+{
+    (void)state;
+    static const int values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    const vq_grid g = grid("iq4nl"), i4 = grid("i4");
+    for (uint32_t c = 0; c < 16; c++) assert_true(vq_decode(&g, c) == (float)values[c] && vq_decode(&g, c + 16) == (float)values[c]);
+    assert_int_equal(vq_encode(&g, -115.5F), 0); /* ties go to the even code, below and above zero */
+    assert_int_equal(vq_encode(&g, -93.5F), 2);
+    assert_int_equal(vq_encode(&g, 79.0F), 14);
+    assert_int_equal(vq_encode(&g, 101.0F), 14);
+    assert_int_equal(vq_encode(&g, 101.00001F), 15);
+    assert_int_equal(vq_encode(&g, 0.0F), 8);
+    assert_int_equal(vq_encode(&g, -0.0F), 8);
+    assert_int_equal(vq_encode(&g, -4.5F), 8);
+    assert_int_equal(vq_encode(&g, -4.5000005F), 7);
+    assert_int_equal(vq_encode(&g, NAN), 15);
+    assert_false(vq_grid_has_zero(&g));
+    assert_true(vq_grid_has_zero(&i4));
+    assert_false(vq_grid_equal(&g, &i4));
+}
+
+/* A table of the recipe's next kind: another one, of fewer values, is a row of data. */
+static void a_table_is_data(void **state)
+{
+    (void)state;
+    static const float values[8] = {-1, -0.5F, -0.25F, -0.125F, 0, 0.25F, 0.5F, 1},
+                       others[8] = {-1, -0.5F, -0.25F, 0, 0.125F, 0.25F, 0.5F, 1};
+    const vq_grid g = {VQ_GRID_TABLE, true, 3, 0, 0, 0, 0, false, 0, 1, values};
+    vq_grid other = g;
+    for (uint32_t c = 0; c < 8; c++) assert_int_equal(vq_encode(&g, values[c]), c);
+    assert_int_equal(vq_encode(&g, 0.125F), 4);
+    assert_int_equal(vq_encode(&g, -0.0625F), 4);
+    assert_int_equal(vq_encode(&g, 7.0F), 7);
+    assert_true(vq_grid_has_zero(&g) && vq_grid_equal(&g, &other));
+    other.table = others;
+    assert_false(vq_grid_equal(&g, &other));
 }
 
 static void small_negatives_keep_their_sign(void **state)
@@ -198,7 +237,8 @@ int main(void)
         cmocka_unit_test(codes_survive),     cmocka_unit_test(values_rise_to_max),
         cmocka_unit_test(ties_go_to_even),   cmocka_unit_test(any_float_goes_to_the_nearest),
         cmocka_unit_test(extremes_saturate), cmocka_unit_test(small_negatives_keep_their_sign),
-        cmocka_unit_test(specials_decode),
+        cmocka_unit_test(specials_decode),   cmocka_unit_test(iq4nl_is_the_grid_of_ggml),
+        cmocka_unit_test(a_table_is_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,7 @@ static const char full[] =
     "  - {do: round, method: mse}\n"
     "  - {do: tune, steps: 7}\n"
     "output: {format: compressed-tensors, runtime: vllm, shard: 2MiB}\n"
-    "checks: {min_sqnr_db: 12.5, finite: error, function: warn}\n";
+    "checks: {min_sqnr_db: 12.5, max_singular_frac: 0.25, finite: error, function: warn}\n";
 
 static void test_values(void **state)
 {
@@ -107,6 +107,7 @@ static void test_values(void **state)
     assert_string_equal(recipe.runtime, "vllm");
     assert_int_equal(recipe.shard, 2 << 20);
     assert_float_equal(recipe.min_sqnr_db, 12.5, 0);
+    assert_float_equal(recipe.max_singular, 0.25, 0);
     assert_int_equal(recipe.function, VQ_SEVERITY_WARN);
 }
 
@@ -168,6 +169,7 @@ static void test_defaults(void **state)
     assert_null(recipe.runtime);
     assert_int_equal(recipe.shard, 5000000000);
     assert_true(isinf(recipe.min_sqnr_db) && recipe.min_sqnr_db < 0);
+    assert_float_equal(recipe.max_singular, 1, 0);
     assert_string_equal(recipe.path, "f.yaml");
     must_parse(HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: none}\n");
     assert_int_equal(recipe.shard, 0);
@@ -246,7 +248,7 @@ static void test_number_mistakes(void **state)
     static const struct {
         const char *num, *error; /* without its place */
     } cases[] = {
-        {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, eXmY, bfp2 ... bfp9)"},
+        {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, eXmY, bfp2 ... bfp9, iq4nl)"},
         {"weight: {grid: e8m0}", "grid: e8m0 has no sign; it is a format for scales"},
         {"weight: {grid: pow2}", "grid: pow2 is not supported by this version"},
         {"weight: {group: channel}", "weight needs the key \"grid\""},
@@ -256,6 +258,8 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: i4, when: dynamic}", "when: dynamic is for inputs"},
         {"weight: {grid: i4, super: f32}", "super: f32 is for the scales e4m3 and ue5m3"},
         {"weight: {grid: e4m3, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
+        {"weight: {grid: iq4nl, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
+        {"weight: {grid: iq4nl, compat: compressed-tensors}", "grid: no writer has edge cases of iq4nl: compat must be none"},
         {"weight: {grid: i4, zero: int, scale: e8m0}", "zero: int needs a scale of f32, f16 or bf16"},
         {"weight: {grid: bfp4, scale: f32}", "a bfp grid shares an exponent: scale must be e8m0"},
         {"weight: {grid: i4, tail: 3}", "\"tail\" is not supported by this version"},

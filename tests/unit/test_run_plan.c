@@ -187,6 +187,38 @@ static void test_tensors_that_do_not_fit(void **state)
     REFUSED(s->dir, ALL_INT4, VQ_E_INPUT, "nothing to quantize");
 }
 
+#define DATA "calib: {data: self, samples: 2, seqlen: 32}\n"
+#define ALL(scheme) "rules:\n  - {match: {name: [\"*\"]}, use: " scheme "}\n" KEEP_ENDS
+#define PASSES(list) "passes:\n" list "  - {do: round, method: rtn}\n"
+#define VQ_OUT "output: {format: vq}\n"
+
+static void test_order_of_passes(void **state)
+{
+    (void)state;
+    REFUSED(TINY, HEAD DATA ALL("nvfp4") PASSES("  - {do: smooth}\n  - {do: rotate}\n") VQ_OUT, VQ_E_RECIPE,
+            "pass rotate changes the whole model: put it before smooth");
+    REFUSED(TINY, HEAD DATA ALL("nvfp4") PASSES("  - {do: arc, count: all}\n  - {do: smooth}\n") VQ_OUT, VQ_E_RECIPE,
+            "pass smooth works on inputs before the runtime changes them: put it before arc");
+    REFUSED(TINY, HEAD DATA ALL("nvfp4") PASSES("  - {do: hadamard, block: 16}\n  - {do: arc, count: all}\n") VQ_OUT, VQ_E_RECIPE,
+            "passes hadamard and arc both", "leave one of them out");
+    REFUSED(TINY, HEAD DATA ALL("nvfp4") PASSES("  - {do: smooth}\n  - {do: arc, count: official}\n") VQ_OUT, VQ_E_RECIPE,
+            "arc needs statistics of the input (tail) that pass smooth does not carry over");
+    REFUSED(TINY, HEAD DATA ALL("fp8-static") PASSES("  - {do: hadamard, block: 16}\n") VQ_OUT, VQ_E_RECIPE,
+            "down_proj > a static scale needs", "that pass hadamard does not carry over");
+    REFUSED(TINY, HEAD DATA ALL("int4-g64") PASSES("  - {do: ksort}\n") "output: {format: compressed-tensors}\n", VQ_E_RECIPE,
+            "set output.format: vq");
+    static const char *const fine[] = {
+        HEAD DATA ALL("nvfp4") PASSES("  - {do: rotate}\n  - {do: ksort}\n  - {do: smooth}\n  - {do: arc, count: all}\n") VQ_OUT,
+        HEAD DATA ALL("nvfp4") PASSES("  - {do: order}\n  - {do: awq}\n  - {do: hadamard, block: 16}\n") VQ_OUT,
+        HEAD DATA ALL("fp8-static") PASSES("  - {do: smooth}\n") VQ_OUT,
+    };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        planned t;
+        if (plan_make(&t, TINY, fine[i]) != VQ_OK) fail_msg("%s", t.err.text);
+        plan_done(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_fused),
         cmocka_unit_test(test_passes_and_formats),
+        cmocka_unit_test(test_order_of_passes),
         cmocka_unit_test_setup_teardown(test_unknown_architecture, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_tensors_that_do_not_fit, scratch_setup, scratch_teardown),
     };

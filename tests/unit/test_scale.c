@@ -53,6 +53,11 @@ static void e8m0_rules_by_hand(void **state)
         {"e4m3", 448.0F, 0, 1, 0},
         {"e4m3", 447.0F, 0, 0, 0},
         {"e5m2", 57344.0F, 0, 1, 0},
+        {"iq4nl", 64.0F, 0, 0, 0},
+        {"iq4nl", 111.99999F, 0, 0, 0},
+        {"iq4nl", 112.0F, 0, 1, 0},
+        {"iq4nl", 113.5F, 0, 1, 1},
+        {"iq4nl", 0.0F, -127, -127, -127},
         {"mxint8", 1.0F, 0, 0, 0},
         {"mxint8", 1.99F, 0, 0, 1},
         {"mxint8", 1.9921875F, 0, 1, 1},
@@ -116,6 +121,29 @@ static void symmetric_ints(void **state)
     vq_num bfp = weight("bfp12");
     assert_true(scale_of(&bfp, -5, 3, none, VQ_F32) == 4); /* exponent of 5 */
     assert_int_equal(vq_encode_at(&bfp, -7.9F, 4, 0), 9);
+}
+
+/* A grid without a zero: groups of zeros take the smallest scale there is. */
+static void tables(void **state)
+{
+    (void)state;
+    vq_num num = weight("int4-g32");
+    assert_true(vq_grid_parse("iq4nl", &num.grid));
+    num.scale = VQ_SCALE_F32;
+    assert_true(scale_of(&num, -240, 60, none, VQ_F32) == 2 && scale_of(&num, -60, 240, none, VQ_F32) == 2); /* half of 127 + 113 */
+    assert_true(scale_of(&num, 0, 0, none, VQ_F32) == FLT_MIN);
+    num.scale = VQ_SCALE_F16;
+    assert_true(scale_of(&num, 0, 0, none, VQ_F32) == 0x1p-24F && scale_of(&num, -0x1p-30F, 0, none, VQ_F32) == 0x1p-24F);
+    num.scale = VQ_SCALE_E4M3, num.super = true;
+    const vq_super super = vq_super_from_amax(&num, 53760, VQ_F32); /* 448 times 120 */
+    assert_true(super.value == 1 && scale_of(&num, 0, 0, super, VQ_F32) == 0x1p-9F &&
+                scale_of(&num, -0x1p-130F, 0, super, VQ_F32) == 0x1p-9F);
+    assert_true(scale_of(&num, -120, 0, super, VQ_F32) == 1);
+    assert_int_equal(vq_encode_at(&num, 254, -2, 0), 0); /* a negative scale turns the table round */
+    assert_true(vq_decode_at(&num, 0, -2, 0) == 254);
+    assert_true(vq_num_takes_negative(&num));
+    num.scale = VQ_SCALE_UE5M3;
+    assert_false(vq_num_takes_negative(&num));
 }
 
 static void asymmetric_ints(void **state)
@@ -279,6 +307,7 @@ int main(void)
         cmocka_unit_test(ceil_rule_never_saturates),
         cmocka_unit_test(four_thirds_covers_all_codes),
         cmocka_unit_test(symmetric_ints),
+        cmocka_unit_test(tables),
         cmocka_unit_test(asymmetric_ints),
         cmocka_unit_test(unsigned_ints_without_zero_ignore_negatives),
         cmocka_unit_test(stored_scales_are_finite_and_not_zero),

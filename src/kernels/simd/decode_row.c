@@ -54,6 +54,8 @@ void VQ_FN(decode_row)(const vq_num *num, const uint8_t *codes, size_t n, size_t
     const grid_lanes l = grid_lanes_of(&num->grid);
     if (num->grid.kind == VQ_GRID_INT)
         decode_groups(&l, decode_int_lanes, &r);
+    else if (num->grid.kind == VQ_GRID_TABLE)
+        decode_groups(&l, decode_table_lanes, &r);
     else
         decode_groups(&l, decode_float_lanes, &r);
 }

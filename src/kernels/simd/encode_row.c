@@ -64,6 +64,8 @@ void VQ_FN(encode_row)(const vq_num *num, const float *x, size_t n, size_t block
     const grid_lanes l = grid_lanes_of_num(num);
     if (num->grid.kind == VQ_GRID_INT)
         encode_groups(&l, encode_int_at, &r);
+    else if (num->grid.kind == VQ_GRID_TABLE)
+        encode_groups(&l, encode_table_at, &r);
     else if (block == 16 && n % 16 == 0)
         encode_groups_16(&l, encode_float_at, &r);
     else

@@ -1,6 +1,6 @@
-/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8 bits; vectorised are ints and floats with
- * a mantissa, e8m0 and mantissa-free grids (ties to an even exponent) go element by element through base. NaN encodes like the largest
- * value. */
+/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8 bits; vectorised are ints, tables and
+ * floats with a mantissa, e8m0 and mantissa-free grids (ties to an even exponent) go element by element through base. NaN encodes like the
+ * largest value. */
 #ifndef VQ_KERNELS_SIMD_GRID_LANES_H
 #define VQ_KERNELS_SIMD_GRID_LANES_H
 
@@ -16,6 +16,8 @@ typedef struct grid_lanes {
     int32_t top, max_code; /* float: bits of the largest finite value as f32, its code */
     float beyond;          /* float: value of the code after max_code when there is one (Inf or NaN) */
     bool round_bf16;       /* vq_encode_at: steps rounded to bf16 */
+    vf table[VQ_ENTRIES];  /* table: its values */
+    vf border[VQ_ENTRIES]; /* table: the largest number that goes to a code; infinite for the last one */
 } grid_lanes;
 
 static inline float grid_pow2(int e)
@@ -28,12 +30,38 @@ static inline float grid_pow2(int e)
 
 static inline bool grid_is_plain(const vq_grid *g)
 {
-    return g->bits <= 8 && (g->kind == VQ_GRID_INT || (g->mbits > 0 && g->ebits < 8));
+    return g->bits <= 8 && (g->kind != VQ_GRID_FLOAT || (g->mbits > 0 && g->ebits < 8));
+}
+
+/* The float below x. */
+static inline float float_below(float x)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = x > 0 ? bits - 1 : x < 0 ? bits + 1 : INT32_MIN + 1;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline void table_lanes_of(const vq_grid *g, grid_lanes *l)
+{
+    float table[VQ_TABLE], border[VQ_TABLE];
+    for (int c = 0; c < VQ_TABLE; c++) {
+        const float middle = c < l->mask ? 0.5F * (g->table[c] + g->table[c + 1]) : __builtin_inff();
+        table[c] = g->table[c < l->mask ? c : l->mask];
+        border[c] = c < l->mask && c % 2 ? float_below(middle) : middle; /* a middle goes to the even code */
+    }
+    memcpy(l->table, table, sizeof table);
+    memcpy(l->border, border, sizeof border);
 }
 
 static inline grid_lanes grid_lanes_of(const vq_grid *g)
 {
     grid_lanes l = {.grid = g, .mask = (1 << g->bits) - 1, .sign = g->is_signed ? 1 << (g->bits - 1) : 0};
+    if (g->kind == VQ_GRID_TABLE) {
+        table_lanes_of(g, &l);
+        return l;
+    }
     if (g->kind == VQ_GRID_INT) {
         l.up = grid_pow2(g->frac);
         l.down = grid_pow2(-g->frac);
@@ -66,6 +94,19 @@ static inline vi encode_float_lanes(const grid_lanes *l, vf y)
     const vi q = (vi)((vf)a * unit + 8388608.0F) - 0x4B000000;
     const vi code = ((e - low) << l->mbits) + q;
     return l->sign ? code | (negative & l->sign) : code & ~negative;
+}
+
+/* Four halvings of the codes; NaN is above every border. */
+static inline vi encode_table_lanes(const grid_lanes *l, vf y)
+{
+    vi code = {0};
+    for (int half = VQ_TABLE / 2; half > 0; half /= 2) code += ~(y <= vf_lookup(l->border, code + (half - 1))) & half;
+    return code & l->mask;
+}
+
+static inline vf decode_table_lanes(const grid_lanes *l, vi code)
+{
+    return vf_lookup(l->table, code & l->mask);
 }
 
 static inline vf decode_int_lanes(const grid_lanes *l, vi code)
@@ -123,6 +164,14 @@ static inline vi encode_float_at(const grid_lanes *l, vf x, vf scale, vf zero)
     vf t = x / scale;
     if (l->round_bf16) t = vf_round_bf16(t);
     return encode_float_lanes(l, t + 0.0F); /* -0 becomes +0 */
+}
+
+static inline vi encode_table_at(const grid_lanes *l, vf x, vf scale, vf zero)
+{
+    (void)zero;
+    vf t = x / scale;
+    if (l->round_bf16) t = vf_round_bf16(t);
+    return encode_table_lanes(l, t);
 }
 
 /* And back: vq_decode without zero point and scale. */

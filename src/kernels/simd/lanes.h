@@ -83,8 +83,9 @@ static inline vf vf_pick(vi mask, vf yes, vf no)
     return (vf)vi_pick(mask, (vi)yes, (vi)no);
 }
 
-/* vf_max, vf_min, vi_of_u8, vu8_of -- one instruction each where the compiler does not find it by itself.
- * Ties and NaN give the second operand of max and min; vu8_of keeps the low byte. */
+/* vf_max, vf_min, vi_of_u8, vu8_of, vf_lookup -- one instruction or few where the compiler does not find them by itself.
+ * Ties and NaN give the second operand of max and min; vu8_of keeps the low byte; vf_lookup is entry `at` (0 to 15) of 16. */
+#define VQ_ENTRIES (16 / VQ_L) /* vectors of a table of 16 */
 #if VQ_VEC == 64
 static inline vf vf_max(vf a, vf b)
 {
@@ -104,6 +105,11 @@ static inline vi vi_of_u8(vu8 c)
 static inline vu8 vu8_of(vi c)
 {
     return (vu8)_mm512_cvtepi32_epi8((__m512i)c);
+}
+
+static inline vf vf_lookup(const vf table[VQ_ENTRIES], vi at)
+{
+    return (vf)_mm512_permutexvar_ps((__m512i)at, (__m512)table[0]);
 }
 #elif VQ_VEC == 32
 static inline vf vf_max(vf a, vf b)
@@ -133,6 +139,13 @@ static inline vu8 vu8_of(vi c)
     memcpy(&out, &low, sizeof out);
     return out;
 }
+
+static inline vf vf_lookup(const vf table[VQ_ENTRIES], vi at)
+{
+    const __m256 low = _mm256_permutevar8x32_ps((__m256)table[0], (__m256i)at);
+    const __m256 high = _mm256_permutevar8x32_ps((__m256)table[1], (__m256i)at);
+    return (vf)_mm256_blendv_ps(low, high, (__m256)(at << 28)); /* by the bit of 8 */
+}
 #else
 static inline vf vf_max(vf a, vf b)
 {
@@ -152,6 +165,13 @@ static inline vi vi_of_u8(vu8 c)
 static inline vu8 vu8_of(vi c)
 {
     return __builtin_convertvector((vu)c, vu8);
+}
+
+static inline vf vf_lookup(const vf table[VQ_ENTRIES], vi at)
+{
+    vf x;
+    for (int i = 0; i < VQ_L; i++) x[i] = table[at[i] / VQ_L][at[i] % VQ_L];
+    return x;
 }
 #endif
 

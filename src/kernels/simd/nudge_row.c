@@ -12,10 +12,22 @@ typedef struct row {
     float *slope;
 } row;
 
+/* Width of the gap of the table that t is in; beyond the ends, of the one beside. */
+static inline vf table_spacing(const grid_lanes *l, vf t)
+{
+    const vi code = encode_table_lanes(l, t), last = vi_all(l->mask);
+    const vf y = vf_lookup(l->table, code);
+    vi next = code + vi_pick(t > y, vi_all(1), vi_all(-1));
+    next = vi_pick(next < 0, vi_all(1), vi_pick(next > last, last - 1, next));
+    const vf gap = vf_lookup(l->table, next) - y;
+    return vf_max(gap, -gap);
+}
+
 /* Distance to the next grid value at |t|, seen from below; the top step beyond the largest value. */
 static inline vf spacing(const grid_lanes *l, vf t)
 {
     if (l->grid->kind == VQ_GRID_INT) return vf_all(l->down);
+    if (l->grid->kind == VQ_GRID_TABLE) return table_spacing(l, t);
     const vi field = vf_magnitude(t) >> 23, low = vi_all(l->low), top = vi_all(l->top >> 23);
     vi e = vi_pick(field > low, field, low);
     e = vi_pick(e < top, e, top);
@@ -28,7 +40,7 @@ static inline void nudge_step(const grid_lanes *l, const row *r, float scale, fl
     const vf zero = {0}, s = vf_all(scale);
     for (size_t a = 0; a < VQ_ACC; a++) {
         const vf at = vf_load(x + a * VQ_L), to = vf_load(y + a * VQ_L), d = vf_load(g + a * VQ_L), off = to - at;
-        const vf step = spacing(l, at / s) * s, move = step * r->rate;
+        const vf step = spacing(l, at / s) * vf_max(s, -s), move = step * r->rate;
         const vi clipped = (vi)vf_max(off, -off) > (vi)(step * 0.50001F); /* both are positive: their bits are in order */
         slope[a] += d * vf_pick(clipped, to, off);
         vf_store(x + a * VQ_L, at - vf_pick(d > zero, move, vf_pick(d < zero, -move, zero)));

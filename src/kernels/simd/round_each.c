@@ -2,11 +2,15 @@
  * would lose; and the feedback itself. */
 #include "kernels/simd/grid_lanes.h"
 
-static inline vf round_lanes(const grid_lanes *l, bool is_int, vf x, vf scale, vf zero, vi *code)
+static inline vf round_lanes(const grid_lanes *l, vq_grid_kind kind, vf x, vf scale, vf zero, vi *code)
 {
-    if (is_int) {
+    if (kind == VQ_GRID_INT) {
         *code = encode_int_at(l, x, scale, zero);
         return (decode_int_lanes(l, *code) - zero) * scale;
+    }
+    if (kind == VQ_GRID_TABLE) {
+        *code = encode_table_at(l, x, scale, zero);
+        return (decode_table_lanes(l, *code) - zero) * scale;
     }
     *code = encode_float_at(l, x, scale, zero);
     return (decode_float_lanes(l, *code) - zero) * scale;
@@ -42,13 +46,13 @@ typedef struct each {
 } each;
 
 /* n <= VQ_L elements from i on; missing lanes hold 0 over 1. */
-static inline void round_some(const grid_lanes *l, bool is_int, const each *e, size_t i, size_t n)
+static inline void round_some(const grid_lanes *l, vq_grid_kind kind, const each *e, size_t i, size_t n)
 {
     const bool full = n == VQ_L;
     vi code;
     const vf x = full ? vf_load(e->x + i) : vf_load_n(e->x + i, n, 0.0F),
              s = full ? vf_load(e->scale + i) : vf_load_n(e->scale + i, n, 1.0F);
-    const vf y = round_lanes(l, is_int, x, s, load_zeros(e->zero ? e->zero + i : NULL, n), &code);
+    const vf y = round_lanes(l, kind, x, s, load_zeros(e->zero ? e->zero + i : NULL, n), &code);
     if (full)
         vf_store(e->y + i, y);
     else
@@ -56,11 +60,11 @@ static inline void round_some(const grid_lanes *l, bool is_int, const each *e, s
     store_low_bytes(e->codes + i, n, code);
 }
 
-static inline void round_all(const grid_lanes *l, bool is_int, const each *e, size_t n)
+static inline void round_all(const grid_lanes *l, vq_grid_kind kind, const each *e, size_t n)
 {
     size_t i = 0;
-    for (; i + VQ_L <= n; i += VQ_L) round_some(l, is_int, e, i, VQ_L);
-    if (i < n) round_some(l, is_int, e, i, n - i);
+    for (; i + VQ_L <= n; i += VQ_L) round_some(l, kind, e, i, VQ_L);
+    if (i < n) round_some(l, kind, e, i, n - i);
 }
 
 void VQ_FN(round_each)(const vq_num *num, const float *x, size_t n, const float *scale, const int16_t *zero, uint8_t *codes, float *y)
@@ -70,9 +74,11 @@ void VQ_FN(round_each)(const vq_num *num, const float *x, size_t n, const float 
     if (!encode_is_vectorised(num))
         for (size_t i = 0; i < n; i++) y[i] = round_scalar(num, x[i], scale[i], zero ? zero[i] : 0, codes + i);
     else if (num->grid.kind == VQ_GRID_INT)
-        round_all(&l, true, &e, n);
+        round_all(&l, VQ_GRID_INT, &e, n);
+    else if (num->grid.kind == VQ_GRID_TABLE)
+        round_all(&l, VQ_GRID_TABLE, &e, n);
     else
-        round_all(&l, false, &e, n);
+        round_all(&l, VQ_GRID_FLOAT, &e, n);
 }
 
 /* y[i] += c x[i] */
@@ -87,7 +93,7 @@ static inline float round_one(const vq_num *num, const grid_lanes *l, float x, f
 {
     vi code;
     if (!l) return round_scalar(num, x, scale, zero, out);
-    const vf y = round_lanes(l, num->grid.kind == VQ_GRID_INT, vf_all(x), vf_all(scale), vf_all((float)zero), &code);
+    const vf y = round_lanes(l, num->grid.kind, vf_all(x), vf_all(scale), vf_all((float)zero), &code);
     *out = (uint8_t)code[0];
     return y[0];
 }
@@ -109,27 +115,27 @@ typedef struct run {
     float scale, zero;
 } run;
 
-static inline void error_step(const grid_lanes *l, bool is_int, const run *r, const float *x, const float *d, vf part[VQ_ACC])
+static inline void error_step(const grid_lanes *l, vq_grid_kind kind, const run *r, const float *x, const float *d, vf part[VQ_ACC])
 {
     vi code;
     for (size_t a = 0; a < VQ_ACC; a++) {
-        const vf v = vf_load(x + a * VQ_L), e = v - round_lanes(l, is_int, v, vf_all(r->scale), vf_all(r->zero), &code);
+        const vf v = vf_load(x + a * VQ_L), e = v - round_lanes(l, kind, v, vf_all(r->scale), vf_all(r->zero), &code);
         part[a] += d ? vf_load(d + a * VQ_L) * (e * e) : e * e;
     }
 }
 
 /* Missing places of the last step repeat zero under weight zero. */
-static inline float run_error(const grid_lanes *l, bool is_int, const run *r)
+static inline float run_error(const grid_lanes *l, vq_grid_kind kind, const run *r)
 {
     vf part[VQ_ACC] = {0};
     size_t i = 0;
-    for (; i + VQ_PARTS <= r->n; i += VQ_PARTS) error_step(l, is_int, r, r->x + i, r->d ? r->d + i : NULL, part);
+    for (; i + VQ_PARTS <= r->n; i += VQ_PARTS) error_step(l, kind, r, r->x + i, r->d ? r->d + i : NULL, part);
     if (i < r->n) {
         float x[VQ_PARTS], d[VQ_PARTS], ones[VQ_PARTS];
         for (size_t j = 0; j < VQ_PARTS; j++) ones[j] = 1.0F;
         vq_pad(x, r->x + i, r->n - i, 0.0F);
         vq_pad(d, r->d ? r->d + i : ones, r->n - i, 0.0F);
-        error_step(l, is_int, r, x, d, part);
+        error_step(l, kind, r, x, d, part);
     }
     return vf_total(part);
 }
@@ -151,13 +157,17 @@ void VQ_FN(rounding_errors)(const vq_num *num, const float *x, const float *d, s
                             const int16_t *zero, double *error)
 {
     const grid_lanes l = grid_lanes_of_num(num);
-    const bool fast = encode_is_vectorised(num), is_int = num->grid.kind == VQ_GRID_INT;
+    const bool fast = encode_is_vectorised(num);
     for (size_t i = 0, g = 0; i < n; i += block, g++) {
         const run r = {x + i, d ? d + i : NULL, n - i < block ? n - i : block, scale[g], zero ? (float)zero[g] : 0.0F};
         if (!fast)
             error[g] += (double)run_error_scalar(num, &r);
+        else if (num->grid.kind == VQ_GRID_INT)
+            error[g] += (double)run_error(&l, VQ_GRID_INT, &r);
+        else if (num->grid.kind == VQ_GRID_TABLE)
+            error[g] += (double)run_error(&l, VQ_GRID_TABLE, &r);
         else
-            error[g] += (double)(is_int ? run_error(&l, true, &r) : run_error(&l, false, &r));
+            error[g] += (double)run_error(&l, VQ_GRID_FLOAT, &r);
     }
 }
 

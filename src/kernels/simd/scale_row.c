@@ -37,10 +37,10 @@ typedef struct rule {
     const groups *g;
     grid_lanes grid; /* of coded scales */
     vq_dtype arith, type;
-    float reach, second, least, top, epsilon;
+    float reach, second, least, top;
     float code_min, code_max; /* asymmetric ints */
     int32_t emax, over;       /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
-    float of_zero;            /* e8m0: scale of a group of zeros */
+    float of_zero;            /* scale of a group of zeros */
 } rule;
 
 static inline vf coded_ct_lanes(const rule *r, vf lo, vf hi)
@@ -56,7 +56,7 @@ static inline vf coded_lanes(const rule *r, vf lo, vf hi)
     const vf s = r->g->super.divides ? a / r->reach * r->second : a / (r->reach * r->second);
     const vf coded = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, s));
     const vf floored = vf_pick(s > r->least, coded, vf_all(r->least));
-    return vf_pick(s > 0.0F, floored, vf_all(1.0F));
+    return vf_pick(s > 0.0F, floored, vf_all(r->of_zero));
 }
 
 static inline vf stored_lanes(const rule *r, vf s)
@@ -68,7 +68,7 @@ static inline vf stored_lanes(const rule *r, vf s)
 static inline vf float_lanes(const rule *r, vf lo, vf hi)
 {
     const vf s = stored_lanes(r, round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->reach));
-    return vf_pick(s > 0.0F, s, vf_all(r->epsilon));
+    return vf_pick(s > 0.0F, s, vf_all(r->of_zero));
 }
 
 /* Ranges of normal floats; the caller redoes subnormal ones. */
@@ -103,7 +103,7 @@ static inline vf range_lanes(const rule *r, vf lo, vf hi, vi *zero)
     const vi live = s > 0.0F;
     const vf z = round_lanes(r->arith, least - round_lanes(r->arith, low / vf_pick(live, s, vf_all(1.0F))));
     *zero = vf_rint(vf_pick(z < least, least, vf_pick(z > most, most, z))) & live;
-    return vf_pick(live, s, vf_all(r->epsilon));
+    return vf_pick(live, s, vf_all(r->of_zero));
 }
 
 static void scale_asymmetric(rule *r)
@@ -163,7 +163,6 @@ static void scale_e8m0(rule *r)
     memcpy(&bits, &g->num->grid.max, sizeof bits);
     r->emax = (bits >> 23) - 127;
     r->over = e8m0_over(g->num, r->emax, bits);
-    vq_group_scale(g->num, 0.0F, 0.0F, g->super, g->arith, &r->of_zero, NULL);
     scale_all(r, e8m0_lanes);
     for (size_t i = 0; i < g->n; i++) {
         const float amax = amax_of(g, i);
@@ -188,7 +187,8 @@ void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_
     const bool bf16 = num->scale == VQ_SCALE_BF16;
     rule r = {.g = &g, .arith = num->compat == VQ_COMPAT_CT ? arith : VQ_F32, .type = bf16 ? VQ_BF16 : VQ_F32, .reach = vq_reach(num)};
     r.top = bf16 ? 0x1.fep127F : FLT_MAX;
-    r.epsilon = bf16 ? 0x1p-7F : FLT_EPSILON;
+    int16_t zero_of_zero;
+    vq_group_scale(num, 0.0F, 0.0F, super, arith, &r.of_zero, &zero_of_zero);
     if (num->scale == VQ_SCALE_E8M0)
         scale_e8m0(&r);
     else if (vq_scale_grid(num->scale))
