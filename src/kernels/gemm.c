@@ -191,9 +191,13 @@ void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const floa
     }
 }
 
+/* By squares that stay in the cache: whole columns of a large matrix would miss it at every element. */
 void vq_mirror_lower(float *c, int64_t n)
 {
-#pragma omp parallel for schedule(static) if (n * n > VQ_PARALLEL_MIN)
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = i + 1; j < n; j++) c[i * n + j] = c[j * n + i];
+    enum { SQUARE = 64 };
+#pragma omp parallel for schedule(dynamic) if (n * n > VQ_PARALLEL_MIN)
+    for (int64_t top = 0; top < n; top += SQUARE)
+        for (int64_t left = top; left < n; left += SQUARE)
+            for (int64_t i = top; i < least(n, top + SQUARE); i++)
+                for (int64_t j = left > i ? left : i + 1; j < least(n, left + SQUARE); j++) c[i * n + j] = c[j * n + i];
 }

@@ -56,12 +56,14 @@ uint64_t vq_plan_round_bytes(const vq_plan *p)
     return peak;
 }
 
-/* What libraries, stacks and the small things of a run take. */
-enum { SMALL_BYTES = 16 << 20 };
+/* What the small things of a run take, and the buffers of BLAS and stacks when blocks are run, forwards or back: measured. */
+enum { SMALL_MB = 2, SWEEP_MB = 11, GRADIENT_MB = 4 };
 
 uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job)
 {
-    return vq_blocks_bytes(p, job) + SMALL_BYTES;
+    const bool sweeps = p->needs || p->npasses, back = p->needs & VQ_NEED_GRADIENT && !p->has_stats;
+    const unsigned small = SMALL_MB + (sweeps ? SWEEP_MB : 0U) + (back ? GRADIENT_MB : 0U);
+    return vq_blocks_bytes(p, job) + ((uint64_t)small << 20);
 }
 
 static json_t *weight_json(const vq_plan *p, const vq_plan_weight *w)

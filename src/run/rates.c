@@ -1,24 +1,26 @@
 /* rates.c -- small made-up work, timed by the processor's clock of this thread. */
 #include "run/rates.h"
 
+#include <math.h>
 #include <omp.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/file.h"
 #include "base/rng.h"
 #include "calib/calibrate.h"
+#include "kernels/bf16_product.h"
 #include "quant/tiled_cholesky.h"
 #include "run/budget.h"
 
 /* Shapes large enough that a kernel runs as it does in earnest, small enough for some milliseconds. */
-enum { TOKENS = 512, WIDTH_MOST = 768, ROUND_ROWS = 256, ROUND_COLS = 512, FACTOR_MOST = 1024, TIMES = 3 };
+enum { TOKENS = 512, WIDTH_MOST = 768, ROUND_ROWS = 256, ROUND_COLS = 512, FACTOR_SIDE = 1024, TIMES = 3 };
 
 typedef struct trials {
     const vq_plan *plan;
     const vq_kernels *kernels;
     vq_kernels sweep; /* the same as a sweep sets them: products of bf16 where the model is stored so */
     vq_arena *arena;
+    vq_tiles tiles;   /* of the plan's size */
     int64_t width;    /* of the model, at most WIDTH_MOST */
     float *x, *y, *z; /* [TOKENS][width], [width][width], larger of both */
     uint16_t *half;   /* [width][width] */
@@ -127,18 +129,25 @@ static int64_t widest(const vq_plan *p)
     return k;
 }
 
-static vq_status measure_factors(vq_rates *r, const trials *t, vq_err *e)
+static double try_factor(const trials *t)
 {
-    vq_tiles tiles = vq_tiles_shape(widest(t->plan));
-    tiles.n = 4 * tiles.size < FACTOR_MOST ? 4 * tiles.size : FACTOR_MOST;
-    tiles.count = tiles.n / tiles.size;
-    tiles.data = VQ_ALLOC(t->arena, double, vq_tiles_doubles(&tiles), "trial", e);
-    if (!tiles.data) return VQ_E_LIMIT;
-    for (int64_t i = 0; i < tiles.n; i++)
-        for (int64_t j = 0; j <= i; j++) vq_tiles_row(&tiles, i)[j] = i == j ? 2 : 1.0 / (double)(i - j + 4);
+    for (int64_t i = 0; i < t->tiles.n; i++)
+        for (int64_t j = 0; j <= i; j++) vq_tiles_row(&t->tiles, i)[j] = i == j ? 2 : 0.5 / (double)(i - j + 1);
     const double start = thread_seconds();
-    (void)vq_tiles_cholesky(&tiles, 0, t->kernels->strict);
-    r->factors = vq_tiles_macs(&tiles) / (thread_seconds() - start + 1e-9);
+    (void)vq_tiles_cholesky(&t->tiles, 0, t->kernels->strict);
+    return thread_seconds() - start;
+}
+
+static vq_status measure_factors(vq_rates *r, trials *t, vq_err *e)
+{
+    t->tiles = vq_tiles_shape(widest(t->plan));
+    t->tiles.n = FACTOR_SIDE;
+    t->tiles.count = FACTOR_SIDE / t->tiles.size;
+    t->tiles.data = VQ_ALLOC(t->arena, double, vq_tiles_doubles(&t->tiles), "trial", e);
+    if (!t->tiles.data) return VQ_E_LIMIT;
+    double best = INFINITY;
+    for (int i = 0; i < TIMES; i++) best = fmin(best, try_factor(t));
+    r->factors = vq_tiles_macs(&t->tiles) / fmax(best, 1e-9);
     return VQ_OK;
 }
 
@@ -187,9 +196,14 @@ static vq_status round_made_up(const trials *t, const vq_plan_weight *w, vq_qten
         .arith = VQ_F32,
         .scratch = t->arena,
     };
-    const double start = thread_seconds();
-    VQ_TRY(rounder->run(&job, x, q, e));
-    *seconds = thread_seconds() - start;
+    *seconds = INFINITY;
+    for (int i = 0; i < TIMES; i++) {
+        const vq_arena_mark mark = vq_arena_here(t->arena);
+        const double start = thread_seconds();
+        VQ_TRY(rounder->run(&job, x, q, e));
+        *seconds = fmin(*seconds, thread_seconds() - start);
+        vq_arena_rewind(t->arena, mark);
+    }
     return VQ_OK;
 }
 
@@ -199,7 +213,7 @@ static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
     const vq_rounder *rounder = t->plan->rounder;
     const int64_t group = w->scheme.weight.group.kind == VQ_PER_BLOCK ? w->scheme.weight.group.cols : 1;
     const int64_t n = least(w->tensor->shape[0], ROUND_ROWS), k = least(w->tensor->shape[1], (ROUND_COLS + group - 1) / group * group);
-    double seconds = 0;
+    double seconds;
     vq_qtensor q;
     VQ_TRY(vq_qtensor_new(&q, &w->scheme.weight, n, k, t->arena, e));
     VQ_TRY(round_made_up(t, w, &q, &seconds, e));
@@ -209,9 +223,10 @@ static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status measure(vq_rates *r, trials *t, vq_err *e)
+static vq_status measure(vq_rates *r, trials *t, bool bf16, vq_err *e)
 {
     VQ_TRY(open_trials(t, e));
+    if (bf16) VQ_TRY(vq_bf16_take(&t->sweep, t->arena, e));
     r->products = rate_of(t, try_product);
     r->plain = rate_of(t, try_plain);
     r->outer = rate_of(t, try_outer);
@@ -219,7 +234,8 @@ static vq_status measure(vq_rates *r, trials *t, vq_err *e)
     r->values = rate_of(t, try_values);
     r->decoded = rate_of(t, try_decoding);
     r->hashed = rate_of(t, try_hash);
-    VQ_TRY(measure_factors(r, t, e));
+    r->factors = 1;
+    if (t->plan->rounder->work) VQ_TRY(measure_factors(r, t, e));
     return measure_rounding(r, t, e);
 }
 
@@ -229,10 +245,10 @@ vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_
     vq_arena_init(&arena, NULL);
     const int64_t hidden = p->model->arch ? p->model->graph.hidden : WIDTH_MOST;
     trials t = {.plan = p, .kernels = &job->kernels, .sweep = job->kernels, .arena = &arena, .width = least(hidden, WIDTH_MOST)};
-    if (p->model->arch) t.sweep.bf16 = vq_calibration_options(p, job, p->needs, NULL).bf16;
+    const bool bf16 = p->model->arch && vq_calibration_options(p, job, p->needs, NULL).bf16;
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    const vq_status s = measure(r, &t, e);
+    const vq_status s = measure(r, &t, bf16, e);
     omp_set_num_threads(threads);
     vq_arena_done(&arena);
     return s;

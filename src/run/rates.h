@@ -1,4 +1,4 @@
-/* rates.h -- what one thread of this machine does in a second, measured in some ten milliseconds with the kernels that a run would use, so
+/* rates.h -- what one thread of this machine does in a second, measured in a fraction of a second with the kernels that a run would use, so
  * that a plan can tell the time. test tests/unit/test_plan_time.c */
 #ifndef VQ_RUN_RATES_H
 #define VQ_RUN_RATES_H
