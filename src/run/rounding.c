@@ -16,10 +16,11 @@ vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *
         .group = VQ_NEW(a, int, n, "plan", e),
         .super = VQ_NEW(a, vq_super, n, "plan", e),
         .sqnr_db = VQ_NEW(a, double, n, "plan", e),
+        .signal = VQ_NEW(a, double, n, "plan", e),
         .fallback = VQ_NEW(a, const char *, n, "plan", e),
         .sha = vq_arena_zero(a, (size_t)n, sizeof *r->sha, "plan", e),
     };
-    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->fallback && r->sha;
+    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->signal && r->fallback && r->sha;
     return all ? VQ_OK : e->status;
 }
 
@@ -145,6 +146,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
     };
     VQ_TRY(s->plan->rounder->run(&job, w, q, e));
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
+    s->out->signal[i] = job.signal;
     s->out->fallback[i] = job.fallback;
     return VQ_OK;
 }

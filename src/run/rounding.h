@@ -6,6 +6,12 @@
 #include "base/edit.h"
 #include "run/plan.h"
 
+/* What the finishing pass reached on the samples that it held out. */
+typedef struct vq_finished {
+    double before, after; /* KL to the original, nats per token */
+    int64_t tokens;       /* 0: there was no such pass */
+} vq_finished;
+
 /* What was made so far: quantized weights in execution order. Arrays of plan.nweights entries. */
 typedef struct vq_rounded {
     vq_module *modules; /* with their writer handles */
@@ -13,10 +19,12 @@ typedef struct vq_rounded {
     int *group;                  /* in plan.groups */
     vq_super *super;             /* second-level scale that the weight is rounded under */
     double *sqnr_db;             /* INFINITY when exact */
+    double *signal;              /* sum of w^2 that it is measured against */
     const char **fallback;       /* NULL, or what its rounder had to do instead */
     char (*sha)[VQ_SHA256_TEXT]; /* digest over the stored tensors */
     size_t nmodules;
     bool untied; /* lm_head.weight became a tensor of its own: config.json must say so */
+    vq_finished finished;
 } vq_rounded;
 /* vq_rounded_fallbacks -- linears whose rounder had to do something else than was asked; *first: one of them. */
 size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first);
