@@ -206,7 +206,7 @@ static void test_errors_name_the_place(void **state)
     open_world(&w, "llama", 0);
     memory_data(&w.weights, "model.layers.1.mlp.down_proj.weight")[5] = NAN;
     assert_int_equal(embed_and_block(&w, 1, &e), VQ_E_NUMERIC);
-    assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sequence 0 is not finite"));
+    assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sample 0 is not finite"));
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_OK);
     w.weights.names[memory_find(&w.weights, "model.layers.1.self_attn.q_proj.weight")][0] = 'x';
     assert_int_equal(embed_and_block(&w, 1, &e), VQ_E_INPUT);
