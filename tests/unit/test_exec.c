@@ -291,9 +291,9 @@ static void test_a_cache_has_ends(void **state)
     open_world(&w, "llama", 0);
     float h[4 * 32] = {0};
     assert_int_equal(vq_kv_cache_new(&cache, &w.graph, 1, 8, &w.arena, &e), VQ_OK);
-    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 5, cache}, 0, h, &e), VQ_E_BUG);
-    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){2, 2, 0, cache}, 0, h, &e), VQ_E_BUG);
-    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 1, NULL}, 0, h, &e), VQ_E_BUG);
+    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 5, cache, 0}, 0, h, &e), VQ_E_BUG);
+    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){2, 2, 0, cache, 0}, 0, h, &e), VQ_E_BUG);
+    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 1, NULL, 0}, 0, h, &e), VQ_E_BUG);
     world_close(&w);
 }
 
