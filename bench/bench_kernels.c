@@ -24,6 +24,17 @@ typedef struct bench {
     int32_t *order;
 } bench;
 
+static void *room(size_t count, size_t size)
+{
+    void *p = aligned_alloc(64, (count * size + 63) / 64 * 64);
+    if (!p) {
+        (void)fprintf(stderr, "no memory\n");
+        exit(4);
+    }
+    memset(p, 0, count * size);
+    return p;
+}
+
 typedef void (*body)(bench *b);
 
 static double now(void)
@@ -187,7 +198,7 @@ static void bench_gemm(bench *b, const char *format)
 {
     static const int64_t shapes[][3] = {{2048, 576, 576}, {2048, 1536, 576}, {2048, 576, 1536}, {8192, 576, 576}, {2048, 6144, 576}};
     b->format = format;
-    b->kr.bf16 = strcmp(format, "bf16") == 0;
+    b->kr.bf16 = strcmp(format, "bf16") == 0 ? room(VQ_BF16_ROOM, sizeof *b->kr.bf16) : NULL;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         b->m = shapes[i][0], b->n = shapes[i][1], b->k = shapes[i][2];
         const double flop = 2.0 * (double)b->m * (double)b->n * (double)b->k;
@@ -198,14 +209,16 @@ static void bench_gemm(bench *b, const char *format)
         b->m = 512, b->n = shapes[i][1], b->k = b->n;
         report(b, "gemm_tn_add_lower", run_gram, 0, (double)b->m * (double)b->n * (double)(b->n + 1));
     }
-    b->kr.bf16 = false;
+    free(b->kr.bf16);
+    b->kr.bf16 = NULL;
 }
 
 /* As fast as this machine multiplies pairs of bf16: one tile of which everything is in the first-level cache. */
 static void run_pairs(bench *b)
 {
     const uint32_t *panels = (const uint32_t *)(const void *)b->x;
-    for (int64_t r = 0; r < b->m; r++) b->kr.pairs->tile(panels, panels + 2048, (size_t)b->k / 2, false, b->z, VQ_PAIRS_COLS);
+    for (int64_t r = 0; r < b->m; r++)
+        b->kr.pairs->tile(panels, VQ_PAIRS_ROWS, panels + 2048, (size_t)b->k / 2, false, b->z, VQ_PAIRS_COLS);
 }
 
 static void bench_pairs(bench *b)
@@ -214,17 +227,6 @@ static void bench_pairs(bench *b)
     b->format = "bf16";
     b->m = 4096, b->n = VQ_PAIRS_COLS, b->k = 200;
     report(b, "bf16_pairs_peak", run_pairs, 0, 2.0 * (double)b->m * VQ_PAIRS_ROWS * VQ_PAIRS_COLS * (double)b->k);
-}
-
-static void *room(size_t count, size_t size)
-{
-    void *p = aligned_alloc(64, (count * size + 63) / 64 * 64);
-    if (!p) {
-        (void)fprintf(stderr, "no memory\n");
-        exit(4);
-    }
-    memset(p, 0, count * size);
-    return p;
 }
 
 static void fill(float *x, size_t n)

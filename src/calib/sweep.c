@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "calib/observer.h"
+#include "kernels/bf16_product.h"
 #include "model/finite.h"
 
 static vq_status check_finite(const vq_sweep *s, const char *name, const float *x, int64_t tokens, int64_t k, vq_err *e)
@@ -34,7 +35,7 @@ vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples
                         vq_err *e)
 {
     *s = (vq_sweep){.exec = *x, .samples = *samples, .needs = o->needs, .watch = w, .kernels = *x->kernels};
-    s->kernels.bf16 = o->bf16;
+    if (o->bf16) VQ_TRY(vq_bf16_take(&s->kernels, a, e));
     s->exec.kernels = &s->kernels;
     s->exec.hook = on_input;
     s->exec.hook_ctx = s;

@@ -9,15 +9,15 @@
 #define TILE_VECTORS (VQ_PAIRS_COLS / LANES)
 
 /* Where the pair p of 16 lanes goes: two panels of 8, or a part of a wider one. */
-static inline void put(uint32_t *out, size_t lane, size_t padded, size_t width, size_t pairs, size_t p, __m512i v)
+static inline void put(uint32_t *out, size_t lane, size_t padded, size_t width, size_t pitch, size_t p, __m512i v)
 {
-    uint32_t *to = out + lane / width * width * pairs + p * width + lane % width;
+    uint32_t *to = out + lane / width * pitch + p * width + lane % width;
     if (width >= LANES) {
         _mm512_storeu_si512(to, v);
         return;
     }
     _mm256_storeu_si256((__m256i *)(void *)to, _mm512_castsi512_si256(v));
-    if (lane + width < padded) _mm256_storeu_si256((__m256i *)(void *)(to + width * pairs), _mm512_extracti64x4_epi64(v, 1));
+    if (lane + width < padded) _mm256_storeu_si256((__m256i *)(void *)(to + pitch), _mm512_extracti64x4_epi64(v, 1));
 }
 
 static inline __mmask16 first_of(size_t n)
@@ -59,7 +59,7 @@ static inline __m512i row_pairs(const float *x, size_t left)
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t width, uint32_t *out)
+static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out)
 {
     const size_t pairs = (k + 1) / 2, padded = (lanes + width - 1) / width * width;
     for (size_t lane = 0; lane < padded; lane += LANES) {
@@ -68,12 +68,12 @@ static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t 
             __m512i r[LANES];
             for (size_t i = 0; i < LANES; i++) r[i] = i < rows ? row_pairs(x + (lane + i) * ld + 2 * p, k - 2 * p) : _mm512_setzero_si512();
             transpose(r);
-            for (size_t i = 0; i < LANES && p + i < pairs; i++) put(out, lane, padded, width, pairs, p + i, r[i]);
+            for (size_t i = 0; i < LANES && p + i < pairs; i++) put(out, lane, padded, width, pitch, p + i, r[i]);
         }
     }
 }
 
-static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t width, uint32_t *out)
+static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out)
 {
     static const uint16_t turn[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                              8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
@@ -85,12 +85,12 @@ static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t 
         for (size_t lane = 0; lane < padded; lane += LANES) {
             const __mmask16 mask = lane >= lanes ? 0 : first_of(lanes - lane);
             const __m512 low = _mm512_maskz_loadu_ps(mask, even + lane), high = _mm512_maskz_loadu_ps(both ? mask : 0, odd + lane);
-            put(out, lane, padded, width, pairs, p, _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
+            put(out, lane, padded, width, pitch, p, _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
         }
     }
 }
 
-static void tile(const uint32_t *a, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc)
+static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc)
 {
     __m512 sum[VQ_PAIRS_ROWS][TILE_VECTORS];
     for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
@@ -99,7 +99,7 @@ static void tile(const uint32_t *a, const uint32_t *b, size_t pairs, bool add, f
             _mm_prefetch((const char *)(c + (size_t)i * ldc + (size_t)j * LANES), _MM_HINT_T0);
         }
     }
-    for (size_t p = 0; p < pairs; p++, a += VQ_PAIRS_ROWS, b += VQ_PAIRS_COLS) {
+    for (size_t p = 0; p < pairs; p++, a += step, b += VQ_PAIRS_COLS) {
         __m512bh col[TILE_VECTORS];
         for (int j = 0; j < TILE_VECTORS; j++) col[j] = (__m512bh)_mm512_loadu_si512(b + j * LANES);
         for (int i = 0; i < VQ_PAIRS_ROWS; i++) {

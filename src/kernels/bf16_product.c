@@ -1,5 +1,6 @@
 /* bf16_product.c -- products of inputs rounded to bf16, tile by tile: packed as pairs where the machine multiplies pairs, else BLAS on
- * rounded copies. Packed blocks lie on the stack of the thread that works on a tile. */
+ * rounded copies. Columns
+ * of B are packed once for all threads, rows of A by the thread that multiplies them. */
 #include "kernels/bf16_product.h"
 
 #include <cblas.h>
@@ -7,10 +8,11 @@
 
 #include "base/parallel.h"
 
-/* Of a tile: a block of B of 480 KB stays in the second-level cache, blocks of A pass by it; columns of C are few, so that rows of tiles
- * are shared out evenly. */
-enum { TILE_ROWS = 512, TILE_COLS = 384, PAIRS_DEPTH = 640, PACKED_ROWS = 96 };
-/* The same for BLAS, which packs once more. */
+/* Rows of A that a thread packs and multiplies at a time, and how deep: both blocks and a panel of B stay in the second-level cache. */
+enum { PACKED_ROWS = 96, PAIRS_DEPTH = 640 };
+/* Depth for which columns of B are packed at a time, so that the room takes hundreds of them; rows of B that one task packs. */
+enum { ROOM_DEPTH = 4096, ROOM_STEP = 64 };
+/* Tiles for BLAS, which packs once more. */
 enum { COPY_SIDE = 256, COPY_DEPTH = 384 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -30,60 +32,132 @@ typedef struct area {
     int64_t i, rows, j, cols;
 } area;
 
+/* A part of one side: lanes [lane, lane + lanes), values [p, p + depth) of each. */
+typedef struct block {
+    int64_t lane, lanes, p, depth;
+} block;
+
 static const float *at(const vq_bf16_side *s, int64_t lane, int64_t p)
 {
     return s->across ? s->x + p * s->ld + lane : s->x + lane * s->ld + p;
 }
 
-static void pack(const vq_bf16_pairs *pairs, const vq_bf16_side *s, int64_t lane, int64_t lanes, int64_t p, int64_t depth, size_t width,
-                 uint32_t *out)
+static void pack(const vq_bf16_pairs *pairs, const vq_bf16_side *s, const block *of, size_t width, int64_t pitch, uint32_t *out)
 {
-    (s->across ? pairs->pack_cols : pairs->pack_rows)(at(s, lane, p), (size_t)s->ld, (size_t)lanes, (size_t)depth, width, out);
+    (s->across ? pairs->pack_cols : pairs->pack_rows)(at(s, of->lane, of->p), (size_t)s->ld, (size_t)of->lanes, (size_t)of->depth, width,
+                                                      (size_t)pitch, out);
 }
 
-/* A part of C that is not a whole tile of the kernel, or crosses the diagonal. */
-static void ragged(const vq_bf16_product *q, const vq_bf16_pairs *pairs, const uint32_t *a, const uint32_t *b, size_t depth, bool add,
-                   const area *t)
+/* Columns of B in the room: panels of 48, each as deep as the block. */
+typedef struct packed {
+    const vq_bf16_product *of;
+    const vq_bf16_pairs *pairs;
+    uint32_t *room;
+    block b;
+    int64_t pitch; /* u32 from panel to panel */
+    bool shares_a; /* the rows of A are there, too */
+} packed;
+
+static uint32_t *panel(const packed *b, int64_t lane, int64_t p)
 {
+    const int64_t from = lane - b->b.lane;
+    return b->room + from / VQ_PAIRS_COLS * b->pitch + (p - b->b.p) / 2 * VQ_PAIRS_COLS + from % VQ_PAIRS_COLS;
+}
+
+/* The i-th of the tasks that fill the room: a panel, or where rows hold all columns some rows. */
+static int64_t pack_tasks(const packed *b)
+{
+    return b->of->b.across ? (b->b.depth + ROOM_STEP - 1) / ROOM_STEP : (b->b.lanes + VQ_PAIRS_COLS - 1) / VQ_PAIRS_COLS;
+}
+
+static void pack_task(const packed *b, int64_t i)
+{
+    block part = b->b;
+    if (b->of->b.across) {
+        part.p += i * ROOM_STEP;
+        part.depth = least(ROOM_STEP, b->b.depth - i * ROOM_STEP);
+    } else {
+        part.lane += i * VQ_PAIRS_COLS;
+        part.lanes = least(VQ_PAIRS_COLS, b->b.lanes - i * VQ_PAIRS_COLS);
+    }
+    pack(b->pairs, &b->of->b, &part, VQ_PAIRS_COLS, b->pitch, panel(b, part.lane, part.p));
+}
+
+/* Eight rows of A: where their panel is and how wide it is. */
+typedef struct strip {
+    const uint32_t *a;
+    size_t step, pairs;
+    bool add;
+} strip;
+
+/* A part of C that is not a whole tile of the kernel, or crosses the diagonal. */
+static void ragged(const packed *b, const strip *s, const uint32_t *cols, const area *t)
+{
+    const vq_bf16_product *q = b->of;
     float made[VQ_PAIRS_ROWS * VQ_PAIRS_COLS];
-    pairs->tile(a, b, depth, false, made, VQ_PAIRS_COLS);
+    b->pairs->tile(s->a, s->step, cols, s->pairs, false, made, VQ_PAIRS_COLS);
     for (int64_t r = 0; r < t->rows; r++) {
         const int64_t end = q->lower ? least(t->cols, t->i + r + 1 - t->j) : t->cols;
         float *c = q->c + (t->i + r) * q->ldc + t->j;
-        for (int64_t s = 0; s < end; s++) c[s] = (add ? c[s] : 0) + made[r * VQ_PAIRS_COLS + s];
+        for (int64_t j = 0; j < end; j++) c[j] = (s->add ? c[j] : 0) + made[r * VQ_PAIRS_COLS + j];
     }
 }
 
-/* Packed rows [t->i, t->i + t->rows) times packed columns [t->j, t->j + t->cols). */
-static void multiply(const vq_bf16_product *q, const vq_bf16_pairs *pairs, const uint32_t *a, const uint32_t *b, size_t depth, bool add,
-                     const area *t)
+static void multiply(const packed *b, const strip *s, int64_t p, const area *t)
 {
-    for (int64_t j = 0; j < t->cols; j += VQ_PAIRS_COLS) {
-        for (int64_t i = 0; i < t->rows; i += VQ_PAIRS_ROWS) {
-            const area m = {t->i + i, least(VQ_PAIRS_ROWS, t->rows - i), t->j + j, least(VQ_PAIRS_COLS, t->cols - j)};
-            const uint32_t *panel_a = a + i * (int64_t)depth, *panel_b = b + j * (int64_t)depth;
-            if (q->lower && m.i + m.rows <= m.j) continue;
-            if (m.rows < VQ_PAIRS_ROWS || m.cols < VQ_PAIRS_COLS || (q->lower && m.i < m.j + m.cols - 1))
-                ragged(q, pairs, panel_a, panel_b, depth, add, &m);
-            else
-                pairs->tile(panel_a, panel_b, depth, add, q->c + m.i * q->ldc + m.j, (size_t)q->ldc);
+    const vq_bf16_product *q = b->of;
+    const uint32_t *cols = panel(b, t->j, p);
+    if (q->lower && t->i + t->rows <= t->j) return;
+    if (t->rows < VQ_PAIRS_ROWS || t->cols < VQ_PAIRS_COLS || (q->lower && t->i < t->j + t->cols - 1))
+        ragged(b, s, cols, t);
+    else
+        b->pairs->tile(s->a, s->step, cols, s->pairs, s->add, q->c + t->i * q->ldc + t->j, (size_t)q->ldc);
+}
+
+/* Some rows of A times the columns in the room. */
+static void multiply_rows(const packed *b, int64_t i, int64_t rows)
+{
+    alignas(64) uint32_t a[PACKED_ROWS * PAIRS_DEPTH / 2];
+    const vq_bf16_product *q = b->of;
+    const int64_t most = even_part(b->b.depth, PAIRS_DEPTH, 2), end = b->b.p + b->b.depth, cols_end = b->b.lane + b->b.lanes;
+    for (int64_t p = b->b.p; p < end; p += most) {
+        const block here = {i, rows, p, least(most, end - p)};
+        const int64_t pairs = (here.depth + 1) / 2;
+        if (!b->shares_a) pack(b->pairs, &q->a, &here, VQ_PAIRS_ROWS, pairs * VQ_PAIRS_ROWS, a);
+        for (int64_t j = b->b.lane; j < cols_end; j += VQ_PAIRS_COLS) {
+            for (int64_t r = 0; r < rows; r += VQ_PAIRS_ROWS) {
+                const strip s = {b->shares_a ? panel(b, i + r, p) : a + r * pairs, b->shares_a ? VQ_PAIRS_COLS : VQ_PAIRS_ROWS,
+                                 (size_t)pairs, q->add || p > 0};
+                multiply(b, &s, p, &(area){i + r, least(VQ_PAIRS_ROWS, rows - r), j, least(VQ_PAIRS_COLS, cols_end - j)});
+            }
         }
     }
 }
 
-static void tile_of_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, const area *t)
+/* The rows below and on the diagonal are the longest at the end: they go first. */
+static void multiply_packed(const packed *b)
 {
-    alignas(64) uint32_t a[PACKED_ROWS * PAIRS_DEPTH / 2];
-    alignas(64) uint32_t b[TILE_COLS * PAIRS_DEPTH / 2];
-    const int64_t depth = even_part(q->k, PAIRS_DEPTH, 2);
-    for (int64_t p = 0; p < q->k; p += depth) {
-        const int64_t here = least(depth, q->k - p);
-        pack(pairs, &q->b, t->j, t->cols, p, here, VQ_PAIRS_COLS, b);
-        for (int64_t i = 0; i < t->rows; i += PACKED_ROWS) {
-            const area m = {t->i + i, least(PACKED_ROWS, t->rows - i), t->j, t->cols};
-            if (q->lower && m.i + m.rows <= m.j) continue;
-            pack(pairs, &q->a, m.i, m.rows, p, here, VQ_PAIRS_ROWS, a);
-            multiply(q, pairs, a, b, (size_t)(here + 1) / 2, q->add || p > 0, &m);
+    const vq_bf16_product *q = b->of;
+    const int64_t fills = pack_tasks(b), tiles = (q->m + PACKED_ROWS - 1) / PACKED_ROWS;
+#pragma omp parallel if (q->m * b->b.lanes * b->b.depth > VQ_PARALLEL_MIN_MACS)
+    {
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < fills; i++) pack_task(b, i);
+#pragma omp for schedule(dynamic)
+        for (int64_t t = tiles - 1; t >= 0; t--) multiply_rows(b, t * PACKED_ROWS, least(PACKED_ROWS, q->m - t * PACKED_ROWS));
+    }
+}
+
+static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, uint32_t *room)
+{
+    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2), most = VQ_BF16_ROOM / (depth / 2) / VQ_PAIRS_COLS * VQ_PAIRS_COLS;
+    const int64_t cols = even_part(q->n, most, VQ_PAIRS_COLS);
+    for (int64_t j = 0; j < q->n; j += cols) {
+        for (int64_t p = 0; p < q->k; p += depth) {
+            packed b = {.of = q, .pairs = pairs, .room = room, .b = {j, least(cols, q->n - j), p, least(depth, q->k - p)}};
+            b.pitch = (b.b.depth + 1) / 2 * VQ_PAIRS_COLS;
+            b.shares_a = q->lower && cols >= q->n;
+            multiply_packed(&b);
         }
     }
 }
@@ -127,22 +201,30 @@ static void clear(const vq_bf16_product *q)
         for (int64_t j = 0; j < q->n; j++) q->c[i * q->ldc + j] = 0;
 }
 
+static void multiply_copies(const vq_bf16_product *q, const vq_kernels *kr)
+{
+    const int64_t cols = even_part(q->n, COPY_SIDE, 16), rows = q->lower ? cols : even_part(q->m, COPY_SIDE, 16);
+    const int64_t across = (q->n + cols - 1) / cols, tiles = (q->m + rows - 1) / rows * across;
+#pragma omp parallel for schedule(dynamic) if (q->m * q->n * q->k > VQ_PARALLEL_MIN_MACS)
+    for (int64_t tile = tiles - 1; tile >= 0; tile--) {
+        const int64_t i = tile / across * rows, j = tile % across * cols;
+        const area t = {i, least(rows, q->m - i), j, least(cols, q->n - j)};
+        if (!q->lower || t.i >= t.j) tile_of_copies(q, kr, &t);
+    }
+}
+
 void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *q)
 {
     if (q->k == 0 && !q->add) clear(q);
     if (q->m == 0 || q->n == 0 || q->k == 0) return;
-    const vq_bf16_pairs *pairs = kr->pairs;
-    const int64_t most_cols = pairs ? TILE_COLS : COPY_SIDE, most_rows = !pairs ? COPY_SIDE : q->lower ? TILE_COLS : TILE_ROWS;
-    const int64_t cols = even_part(q->n, most_cols, VQ_PAIRS_COLS), rows = q->lower ? cols : even_part(q->m, most_rows, VQ_PAIRS_ROWS);
-    const int64_t across = (q->n + cols - 1) / cols, tiles = (q->m + rows - 1) / rows * across;
-#pragma omp parallel for schedule(dynamic) if (q->m * q->n * q->k > VQ_PARALLEL_MIN_MACS)
-    for (int64_t tile = tiles - 1; tile >= 0; tile--) {
-        const area t = {.i = tile / across * rows, .j = tile % across * cols};
-        const area whole = {t.i, least(rows, q->m - t.i), t.j, least(cols, q->n - t.j)};
-        if (q->lower && whole.i + whole.rows <= whole.j) continue;
-        if (pairs)
-            tile_of_pairs(q, pairs, &whole);
-        else
-            tile_of_copies(q, kr, &whole);
-    }
+    if (kr->pairs)
+        multiply_pairs(q, kr->pairs, kr->bf16);
+    else
+        multiply_copies(q, kr);
+}
+
+vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e)
+{
+    kr->bf16 = VQ_ALLOC(a, uint32_t, VQ_BF16_ROOM, "packed weights", e);
+    return kr->bf16 ? VQ_OK : e->status;
 }

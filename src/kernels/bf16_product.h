@@ -9,15 +9,18 @@
 #define VQ_PAIRS_ROWS 8
 #define VQ_PAIRS_COLS 48
 
+/* Values of vq_kernels.bf16: packed columns of B, all of them for most products. */
+#define VQ_BF16_ROOM ((int64_t)1 << 20)
+
 /* Kernels of machines that multiply pairs of bf16. A panel holds `width` lanes (8 or 48: rows of A or columns of B) as u32 [pairs][width]:
  * the values 2p and 2p + 1 of a lane, low half first, nearest even, f32 subnormals as 0, NaN as NaN. */
 struct vq_bf16_pairs {
-    /* lane i is row i of x[lanes][ld], of k values -> ceil(lanes / width) panels one after the other, zeros where lanes or k end inside */
-    void (*pack_rows)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, uint32_t *out);
+    /* lane i is row i of x[lanes][ld], of k values -> ceil(lanes / width) panels, `pitch` u32 apart, zeros where lanes or k end inside */
+    void (*pack_rows)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out);
     /* lane i is column i of x[k][ld] */
-    void (*pack_cols)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, uint32_t *out);
-    /* C[8][48] = (or += with add) the product of a panel of A and a panel of B, pair after pair */
-    void (*tile)(const uint32_t *a, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc);
+    void (*pack_cols)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out);
+    /* C[8][48] = (or += with add) the product of 8 lanes of a panel of A, which is `step` wide, and a panel of B, pair after pair */
+    void (*tile)(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc);
 };
 /* vq_bf16_pairs_avx512 -- by VDPBF16PS; NULL: this machine has none. */
 const vq_bf16_pairs *vq_bf16_pairs_avx512(void);
@@ -34,10 +37,12 @@ typedef struct vq_bf16_product {
     vq_bf16_side a, b; /* lanes of a: m, of b: n */
     float *c;          /* [m][ldc] */
     int64_t ldc;
-    bool add, lower; /* add to what C holds; only where column <= row (needs add) */
+    bool add, lower; /* add to what C holds; only where column <= row; then a and b are the same, and add is set */
 } vq_bf16_product;
 /* vq_bf16_multiply -- C[i][j] = sum over k of bf16(a[i][k]) bf16(b[j][k]) in f32, in blocks of k that depend on k alone: same bits for
  * every thread count. Up to 1 MB of every thread's stack. Call outside parallel regions. */
 void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *p);
+/* vq_bf16_take -- kr's products take inputs in bf16 from now on, with the room from a. */
+vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e);
 
 #endif

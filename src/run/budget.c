@@ -1,6 +1,7 @@
 /* budget.c -- memory of a plan: the largest weight, the largest block, its statistics, the activations. */
 #include "run/budget.h"
 
+#include "kernels/bf16_product.h"
 #include "run/block_train.h"
 #include "run/block_work.h"
 #include "run/samples.h"
@@ -26,6 +27,12 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
     return all > room ? room : all;
 }
 
+/* What every runtime does with a model stored in bf16; strict mode has no such products. */
+static bool runs_in_bf16(const vq_plan *p, const vq_job *job)
+{
+    return p->model->dtype == VQ_BF16 && !job->kernels.strict;
+}
+
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
 {
     const vq_batch b = calibration_batch(p, needs);
@@ -33,7 +40,7 @@ vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, uns
                               .spool_path = dir,
                               .spool_bytes = spool_bytes(p, job, needs),
                               .batch_tokens = b.sequences * b.length,
-                              .bf16 = p->model->dtype == VQ_BF16 && !job->kernels.strict};
+                              .bf16 = runs_in_bf16(p, job)};
 }
 
 static uint64_t group_bytes(const vq_graph *graph, const vq_linear_group *g, unsigned needs)
@@ -84,12 +91,13 @@ static uint64_t block_weights(const vq_graph *g)
     return most;
 }
 
-/* Activations between blocks and of the batch under way. */
+/* Activations between blocks and of the batch under way, weights packed for it. */
 static uint64_t activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const vq_batch b = calibration_batch(p, needs);
     const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
-    return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer;
+    const uint64_t packed = runs_in_bf16(p, job) ? VQ_BF16_ROOM * sizeof(uint32_t) : 0;
+    return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer + packed;
 }
 
 /* The sweep of gradients: its statistics go to files and are mapped from there. */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "calib/calibrate.h"
+#include "kernels/bf16_product.h"
 #include "quant/tiled_cholesky.h"
 #include "run/budget.h"
 
@@ -222,9 +223,10 @@ static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status measure(vq_rates *r, trials *t, vq_err *e)
+static vq_status measure(vq_rates *r, trials *t, bool bf16, vq_err *e)
 {
     VQ_TRY(open_trials(t, e));
+    if (bf16) VQ_TRY(vq_bf16_take(&t->sweep, t->arena, e));
     r->products = rate_of(t, try_product);
     r->plain = rate_of(t, try_plain);
     r->outer = rate_of(t, try_outer);
@@ -243,10 +245,10 @@ vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_
     vq_arena_init(&arena, NULL);
     const int64_t hidden = p->model->arch ? p->model->graph.hidden : WIDTH_MOST;
     trials t = {.plan = p, .kernels = &job->kernels, .sweep = job->kernels, .arena = &arena, .width = least(hidden, WIDTH_MOST)};
-    if (p->model->arch) t.sweep.bf16 = vq_calibration_options(p, job, p->needs, NULL).bf16;
+    const bool bf16 = p->model->arch && vq_calibration_options(p, job, p->needs, NULL).bf16;
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    const vq_status s = measure(r, &t, e);
+    const vq_status s = measure(r, &t, bf16, e);
     omp_set_num_threads(threads);
     vq_arena_done(&arena);
     return s;
