@@ -13,47 +13,59 @@
 #include "model/arch.h"
 #include "model/exec.h"
 
-enum { WORLD_TOKENS = 24 };
+enum { WORLD_SAMPLES = 5, WORLD_TOKENS = 24, WORLD_IDS = 150 };
 
 typedef struct decoder_world {
     vq_arch_config config;
-    vq_budget budget;
+    vq_budget budget; /* of scratch */
     vq_arena arena, scratch;
     vq_graph graph;
     memory_source weights;
     vq_kernels kernels;
     vq_exec exec;
-    int32_t ids[WORLD_TOKENS];
+    int32_t ids[WORLD_IDS]; /* at least WORLD_SAMPLES of WORLD_TOKENS */
 } decoder_world;
 
 /* llama and mistral with untied, qwen2 (biases) and qwen3 (head norms) with tied embeddings; two query heads share a key head. */
 static const char *const world_families[] = {"llama", "mistral", "qwen2", "qwen3"};
 enum { WORLD_FAMILIES = 4 };
 
-static inline void world_open(decoder_world *w, const char *type, uint64_t seed)
+static inline vq_arch_config world_config(const char *type)
 {
-    vq_err e;
-    *w = (decoder_world){.config = {.model_type = type,
-                                    .hidden = 32,
-                                    .ffn = 64,
-                                    .layers = 2,
-                                    .heads = 4,
-                                    .kv_heads = 2,
-                                    .head_dim = 8,
-                                    .vocab = 61,
-                                    .max_position = 256,
-                                    .norm_eps = 1e-5,
-                                    .rope_theta = 10000,
-                                    .activation = "silu",
-                                    .tied = strncmp(type, "qwen", 4) == 0,
-                                    .sliding_window = strcmp(type, "mistral") == 0 ? 9 : 0}};
+    return (vq_arch_config){.model_type = type,
+                            .hidden = 32,
+                            .ffn = 64,
+                            .layers = 2,
+                            .heads = 4,
+                            .kv_heads = 2,
+                            .head_dim = 8,
+                            .vocab = 61,
+                            .max_position = 256,
+                            .norm_eps = 1e-5,
+                            .rope_theta = 10000,
+                            .activation = "silu",
+                            .tied = strncmp(type, "qwen", 4) == 0,
+                            .sliding_window = strcmp(type, "mistral") == 0 ? 9 : 0};
+}
+
+/* world_open_as -- of other sizes. strict: with the reference kernels alone. */
+static inline void world_open_as(decoder_world *w, const vq_arch_config *c, bool strict, uint64_t seed)
+{
+    vq_err e = {0};
+    *w = (decoder_world){.config = *c};
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, &w->budget);
-    assert_int_equal(vq_arch_find(type)->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
+    assert_int_equal(vq_arch_find(c->model_type)->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
     memory_open(&w->weights, &w->graph, seed);
-    assert_int_equal(vq_kernels_select(&w->kernels, NULL, false, &e), VQ_OK);
+    assert_int_equal(vq_kernels_select(&w->kernels, NULL, strict, &e), VQ_OK);
     w->exec = (vq_exec){.graph = &w->graph, .source = &w->weights.source, .kernels = &w->kernels, .arena = &w->scratch};
-    for (int i = 0; i < WORLD_TOKENS; i++) w->ids[i] = (i * i * 7 + 3 * i) % (int)w->config.vocab;
+    for (int i = 0; i < WORLD_IDS; i++) w->ids[i] = (i * i * 7 + 3 * i) % (int)w->config.vocab;
+}
+
+static inline void world_open(decoder_world *w, const char *type, uint64_t seed)
+{
+    const vq_arch_config c = world_config(type);
+    world_open_as(w, &c, false, seed);
 }
 
 static inline void world_close(decoder_world *w)

@@ -22,7 +22,7 @@ static inline void put(uint32_t *out, size_t lane, size_t padded, size_t width, 
 
 static inline __mmask16 first_of(size_t n)
 {
-    return n >= LANES ? (__mmask16)0xFFFF : (__mmask16)((1U << n) - 1);
+    return (__mmask16)(n >= LANES ? 0xFFFFU : (1U << n) - 1);
 }
 
 /* 16 x 16 matrix of u32, transposed. */

@@ -1,5 +1,5 @@
 /* run_state.h -- OUT.run/state.json: what a run was started with and which parts are finished, so that --resume continues with the same
- * bytes or refuses, naming what differs. test tests/cli/resume.sh */
+ * bytes or refuses, naming what differs. test tests/cli/resume.sh, tests/unit/test_run_state.c */
 #ifndef VQ_RUN_RUN_STATE_H
 #define VQ_RUN_RUN_STATE_H
 
@@ -31,7 +31,7 @@ int vq_run_state_parts(const vq_run_state *s);
  * holds nothing); written at once. */
 vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq_rounded *r, size_t first, size_t n, vq_err *e);
 /* vq_run_state_restore -- the i-th finished part, *empty when it holds nothing: its file checked against its hash, its modules appended to
- * r. VQ_E_INPUT: the file was changed, or a module is not in the plan. Texts are from a. */
+ * r. VQ_E_INPUT: the file was changed, or the modules are not those that the plan has there. Texts are from a. */
 vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p, vq_rounded *r, bool *empty, vq_arena *a,
                                vq_err *e);
 

@@ -42,7 +42,7 @@ static inline void stats_fill(vq_stats *s, const vq_graph *g, const vq_linear_gr
     s->gathered = needs;
 }
 
-static inline vq_stats **stats_make(const calib_world *w, unsigned needs, uint64_t seed, vq_arena *a)
+static inline vq_stats **stats_make(const decoder_world *w, unsigned needs, uint64_t seed, vq_arena *a)
 {
     vq_linear_group *groups;
     int n;

@@ -7,6 +7,7 @@
 #include <omp.h>
 
 #include "calib_world.h"
+#include "decoder_reference.h"
 #include "model/back_plan.h"
 
 enum { SEQUENCES = 2, LENGTH = 75, TOKENS = SEQUENCES * LENGTH, HIDDEN = 32, SIZE = TOKENS * HIDDEN, LAYER = 1 };
@@ -28,7 +29,7 @@ static void fill_rows(rows *r)
 }
 
 /* The loss in f64 with element `place` of the input moved by `step`. */
-static double loss_at(const calib_world *w, const rows *r, int64_t place, double step)
+static double loss_at(const decoder_world *w, const rows *r, int64_t place, double step)
 {
     const reference ref = {&w->config, &w->weights};
     static double x[LENGTH * HIDDEN];
@@ -44,7 +45,7 @@ static double loss_at(const calib_world *w, const rows *r, int64_t place, double
 }
 
 /* d loss / d *weight, by moving it. */
-static double weight_slope(const calib_world *w, const rows *r, float *weight)
+static double weight_slope(const decoder_world *w, const rows *r, float *weight)
 {
     const float old = *weight, step = 0x1p-9f;
     *weight = old + step;
@@ -57,7 +58,7 @@ static double weight_slope(const calib_world *w, const rows *r, float *weight)
 
 /* What the hooks saw: gradients of weights by node, [n][k] or [width]. */
 typedef struct seen {
-    const calib_world *world;
+    const decoder_world *world;
     float *grad[64];
     int order[64], count;
 } seen;
@@ -95,7 +96,7 @@ static void assert_near(double got, double want)
     fail_msg("%.9g, by differences %.9g", got, want);
 }
 
-static void check_weight(const calib_world *w, const rows *r, const char *tensor, const float *grad, int64_t n)
+static void check_weight(const decoder_world *w, const rows *r, const char *tensor, const float *grad, int64_t n)
 {
     float *weight = memory_data(&w->weights, tensor);
     assert_non_null(weight);
@@ -103,7 +104,7 @@ static void check_weight(const calib_world *w, const rows *r, const char *tensor
     for (int64_t i = 0; i < n; i += 1 + n / 5) assert_near((double)grad[i], weight_slope(w, r, weight + i));
 }
 
-static void check_weights(const calib_world *w, const rows *r, const seen *s)
+static void check_weights(const decoder_world *w, const rows *r, const seen *s)
 {
     const vq_graph *g = &w->graph;
     char name[160];
@@ -118,11 +119,11 @@ static void check_weights(const calib_world *w, const rows *r, const seen *s)
 
 static void against_differences(const char *type, int64_t window, bool strict)
 {
-    calib_world w;
+    decoder_world w;
     static rows r;
     static float g[SIZE];
     vq_err e;
-    world_open_as(&w, type, window);
+    calib_open(&w, type, window);
     w.kernels.strict = strict;
     fill_rows(&r);
     memcpy(g, r.g, sizeof g);
@@ -158,10 +159,10 @@ static void test_sliding_windows_match_differences(void **state)
 static void test_order_of_hooks(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     static rows r;
     vq_err e;
-    world_open(&w);
+    calib_open(&w, "llama", 0);
     fill_rows(&r);
     seen s = {.world = &w};
     const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear};
@@ -175,11 +176,11 @@ static void test_order_of_hooks(void **state)
 static void test_same_bits_for_every_thread_count(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     static rows r;
     static float first[SIZE], g[SIZE];
     vq_err e;
-    world_open_as(&w, "qwen3", 0);
+    calib_open(&w, "qwen3", 0);
     w.kernels.strict = false;
     fill_rows(&r);
     const vq_batch wide = {.sequences = 5, .length = TOKENS / 5};
@@ -222,11 +223,11 @@ static vq_status take_output(void *ctx, const float *out, int64_t tokens, float 
 static void test_a_step_sees_the_output(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     static rows r, given;
     static float g[SIZE];
     vq_err e;
-    world_open_as(&w, "qwen2", 0);
+    calib_open(&w, "qwen2", 0);
     fill_rows(&r);
     given = r;
     static watched t;
@@ -248,9 +249,9 @@ static void test_a_step_sees_the_output(void **state)
 static void test_scratch_is_predicted(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     vq_err e;
-    world_open_as(&w, "qwen3", 0);
+    calib_open(&w, "qwen3", 0);
     const vq_batch b = {.sequences = 40, .length = 60};
     const size_t n = (size_t)(b.sequences * b.length * HIDDEN);
     float *h = calloc(2 * n, sizeof *h), *g = h + n;
@@ -271,9 +272,9 @@ static void test_scratch_is_predicted(void **state)
 static void test_buffers_are_handed_on(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     vq_back_plan p;
-    world_open(&w);
+    calib_open(&w, "llama", 0);
     vq_back_plan_part(&p, &w.graph, 1);
     const int64_t kept = 3 * HIDDEN + 2 * 48 + 2 * 16 + 3 * w.config.ffn;
     assert_true(vq_buffers_width(&p.buffers) <= kept + 2 * HIDDEN + 2 * w.config.ffn);
@@ -282,7 +283,7 @@ static void test_buffers_are_handed_on(void **state)
     world_close(&w);
 }
 
-static vq_status run_backward(const calib_world *w, const vq_batch *b, const rows *r, vq_err *e)
+static vq_status run_backward(const decoder_world *w, const vq_batch *b, const rows *r, vq_err *e)
 {
     static float g[SIZE];
     memcpy(g, r->g, sizeof g);
@@ -298,10 +299,10 @@ static vq_status refuse(void *ctx, int node, const float *x, const float *g, int
 static void test_errors_name_the_place(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     static rows r;
     vq_err e;
-    world_open(&w);
+    calib_open(&w, "llama", 0);
     fill_rows(&r);
     assert_int_equal(vq_exec_block_backward(&w.exec, &batch, 1, r.h, r.g, &(vq_grad_hooks){.linear = refuse}, &e), VQ_E_STOPPED);
     assert_string_equal(e.text, "layer 1 > backward of mlp.down > enough");
@@ -323,10 +324,10 @@ static void test_errors_name_the_place(void **state)
 static void test_every_failed_request_is_a_limit(void **state)
 {
     (void)state;
-    calib_world w;
+    decoder_world w;
     static rows r;
     vq_err e;
-    world_open_as(&w, "qwen3", 0);
+    calib_open(&w, "qwen3", 0);
     fill_rows(&r);
     vq_status status = VQ_E_LIMIT;
     for (size_t nth = 1; status != VQ_OK; nth++) {

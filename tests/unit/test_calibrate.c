@@ -9,18 +9,19 @@
 
 #include "calib/calibrate.h"
 #include "calib_world.h"
+#include "decoder_reference.h"
 
-enum { GROUPS = 4, LAYERS = 3, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM | VQ_NEED_MEAN | VQ_NEED_HESSIAN };
+enum { IDS = WORLD_SAMPLES * WORLD_TOKENS, GROUPS = 4, LAYERS = 3, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM | VQ_NEED_MEAN | VQ_NEED_HESSIAN };
 
 typedef struct sweep {
     vq_arena arena;
     vq_stats stats[LAYERS][GROUPS];
 } sweep;
 
-static vq_status run_sweep(const calib_world *w, const vq_calib_options *o, const vq_watch *watch, sweep *s, vq_err *e)
+static vq_status run_sweep(const decoder_world *w, const vq_calib_options *o, const vq_watch *watch, sweep *s, vq_err *e)
 {
     vq_arena_init(&s->arena, NULL);
-    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     vq_calib *c;
     vq_status status = vq_calib_begin(&c, &w->exec, &samples, o, watch, &s->arena, e);
     for (int layer = 0; status == VQ_OK && layer < LAYERS; layer++)
@@ -41,16 +42,16 @@ static void reference_layer(const reference *r, int layer, double *x, double *at
     double row[64];
     for (int64_t i = 0; i < hidden; i++) attention_in[i] = mlp_in[i] = 0;
     for (int sample = 0; sample < WORLD_SAMPLES; sample++) {
-        double *own = x + sample * WORLD_LENGTH * hidden;
+        double *own = x + sample * WORLD_TOKENS * hidden;
         for (int half = 0; half < 2; half++) {
-            for (int t = 0; t < WORLD_LENGTH; t++) {
+            for (int t = 0; t < WORLD_TOKENS; t++) {
                 memcpy(row, own + t * hidden, (size_t)hidden * sizeof *row);
                 ref_norm(r, layer, half ? "post_attention_layernorm.weight" : "input_layernorm.weight", row, hidden);
                 double *most = half ? mlp_in : attention_in;
                 for (int64_t i = 0; i < hidden; i++) most[i] = fmax(most[i], fabs(row[i]));
                 if (half) ref_mlp(r, layer, own + t * hidden);
             }
-            if (!half) ref_attention(r, layer, own, WORLD_LENGTH);
+            if (!half) ref_attention(r, layer, own, WORLD_TOKENS);
         }
     }
 }
@@ -64,23 +65,23 @@ static void close_to(const float *got, const double *want, int64_t n)
 static void test_against_reference(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     const reference r = {.config = &w.config, .weights = &w.weights};
     sweep s;
     vq_err e = {0};
-    const vq_calib_options o = options(SIZE_MAX, 2 * WORLD_LENGTH);
+    const vq_calib_options o = options(SIZE_MAX, 2 * WORLD_TOKENS);
     if (run_sweep(&w, &o, NULL, &s, &e) != VQ_OK) fail_msg("%s", e.text);
     const int64_t hidden = w.config.hidden;
-    double *x = malloc((size_t)(WORLD_IDS * hidden) * sizeof *x), attention_in[64], mlp_in[64];
+    double *x = malloc((size_t)(IDS * hidden) * sizeof *x), attention_in[64], mlp_in[64];
     assert_non_null(x);
     const float *table = ref_weight(&r, -1, "model.embed_tokens.weight");
-    for (int64_t i = 0; i < WORLD_IDS * hidden; i++) x[i] = (double)table[w.ids[i / hidden] * hidden + i % hidden];
+    for (int64_t i = 0; i < IDS * hidden; i++) x[i] = (double)table[w.ids[i / hidden] * hidden + i % hidden];
     for (int layer = 0; layer < LAYERS; layer++) {
         reference_layer(&r, layer, x, attention_in, mlp_in);
         close_to(s.stats[layer][0].absmax, attention_in, hidden);
         close_to(s.stats[layer][2].absmax, mlp_in, hidden);
-        for (int g = 0; g < GROUPS; g++) assert_int_equal(s.stats[layer][g].tokens, WORLD_IDS);
+        for (int g = 0; g < GROUPS; g++) assert_int_equal(s.stats[layer][g].tokens, IDS);
         assert_int_equal(s.stats[layer][3].k, w.config.ffn);
     }
     assert_non_null(strstr(s.stats[1][0].name, "layers.1.self_attn.q_proj"));
@@ -108,13 +109,13 @@ static void same(const sweep *a, const sweep *b)
 static void test_batches_spool_and_threads(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     static const struct {
         size_t spool;
         int64_t batch;
         int threads;
-    } ways[] = {{SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_LENGTH, 2}, {0, 1 << 20, 3}, {SIZE_MAX, 2 * WORLD_LENGTH + 5, 3}};
+    } ways[] = {{SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_TOKENS, 2}, {0, 1 << 20, 3}, {SIZE_MAX, 2 * WORLD_TOKENS + 5, 3}};
     const int before = omp_get_max_threads();
     sweep first, other;
     vq_err e = {0};
@@ -131,10 +132,10 @@ static void test_batches_spool_and_threads(void **state)
 }
 
 /* Gathering twice and then advancing is one pass; between the two the activations stay as they were. */
-static vq_status run_in_steps(const calib_world *w, const vq_calib_options *o, sweep *s, vq_err *e)
+static vq_status run_in_steps(const decoder_world *w, const vq_calib_options *o, sweep *s, vq_err *e)
 {
     vq_arena_init(&s->arena, NULL);
-    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     vq_calib *c;
     vq_status status = vq_calib_begin(&c, &w->exec, &samples, o, NULL, &s->arena, e);
     for (int layer = 0; status == VQ_OK && layer < LAYERS; layer++) {
@@ -158,10 +159,10 @@ static vq_status take_absmax(void *ctx, int layer, const vq_stats *stats, int ns
 static void test_forward_over_all_blocks(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
-    const vq_calib_options o = options(0, 2 * WORLD_LENGTH);
-    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    decoder_world w;
+    calib_open(&w, "llama", 0);
+    const vq_calib_options o = options(0, 2 * WORLD_TOKENS);
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     sweep s;
     vq_err e = {0};
     vq_budget budget = {0};
@@ -179,12 +180,12 @@ static void test_forward_over_all_blocks(void **state)
 static void test_gather_and_advance(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     sweep whole, steps;
     vq_err e = {0};
     for (int file = 0; file < 2; file++) {
-        const vq_calib_options o = options(file ? 0 : SIZE_MAX, 2 * WORLD_LENGTH);
+        const vq_calib_options o = options(file ? 0 : SIZE_MAX, 2 * WORLD_TOKENS);
         if (run_sweep(&w, &o, NULL, &whole, &e) != VQ_OK || run_in_steps(&w, &o, &steps, &e) != VQ_OK) fail_msg("%s", e.text);
         same(&whole, &steps);
         vq_arena_done(&whole.arena);
@@ -197,19 +198,19 @@ static void test_gather_and_advance(void **state)
 static void test_batches_are_seen(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e;
-    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     const int64_t hidden = w.config.hidden;
-    const vq_batch all = {.sequences = WORLD_SAMPLES, .length = WORLD_LENGTH};
-    float *want = VQ_ALLOC(&a, float, WORLD_IDS *hidden, "test", &e);
+    const vq_batch all = {.sequences = WORLD_SAMPLES, .length = WORLD_TOKENS};
+    float *want = VQ_ALLOC(&a, float, IDS *hidden, "test", &e);
     assert_int_equal(vq_exec_embed(&w.exec, &all, w.ids, want, &e), VQ_OK);
     assert_int_equal(vq_exec_block(&w.exec, &all, 0, want, &e), VQ_OK);
     for (int file = 0; file < 2; file++) {
-        const vq_calib_options o = options(file ? 0 : SIZE_MAX, 2 * WORLD_LENGTH);
+        const vq_calib_options o = options(file ? 0 : SIZE_MAX, 2 * WORLD_TOKENS);
         vq_calib *c;
         assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
         assert_int_equal(vq_calib_advance(c, 0, &e), VQ_OK);
@@ -219,8 +220,8 @@ static void test_batches_are_seen(void **state)
             vq_batch shape;
             const float *h;
             assert_int_equal(vq_calib_batch(c, i, &shape, &h, &e), VQ_OK);
-            assert_int_equal(shape.length, WORLD_LENGTH);
-            assert_memory_equal(h, want + seen * WORLD_LENGTH * hidden, (size_t)(shape.sequences * shape.length * hidden) * sizeof *h);
+            assert_int_equal(shape.length, WORLD_TOKENS);
+            assert_memory_equal(h, want + seen * WORLD_TOKENS * hidden, (size_t)(shape.sequences * shape.length * hidden) * sizeof *h);
             seen += shape.sequences;
         }
         assert_int_equal(seen, WORLD_SAMPLES);
@@ -233,18 +234,18 @@ static void test_batches_are_seen(void **state)
 static void test_infinite_input_is_named(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     float *table = memory_data(&w.weights, "model.embed_tokens.weight"),
           *norm = memory_data(&w.weights, "model.layers.0.input_layernorm.weight");
-    w.ids[3 * WORLD_LENGTH + 5] = 60; /* a token of its own in the fourth sample */
-    for (int i = 0; i < WORLD_IDS; i++) w.ids[i] = i != 3 * WORLD_LENGTH + 5 && w.ids[i] == 60 ? 59 : w.ids[i];
+    w.ids[3 * WORLD_TOKENS + 5] = 60; /* a token of its own in the fourth sample */
+    for (int i = 0; i < IDS; i++) w.ids[i] = i != 3 * WORLD_TOKENS + 5 && w.ids[i] == 60 ? 59 : w.ids[i];
     for (int i = 0; i < (int)w.config.hidden; i++) table[60 * w.config.hidden + i] = i == 9 ? 5 : 0.01F;
     norm[9] = 3e38F;
     for (int t = 0; t < 60; t++) table[t * w.config.hidden + 9] = 0;
     sweep s;
     vq_err e = {0};
-    const vq_calib_options o = options(SIZE_MAX, 2 * WORLD_LENGTH);
+    const vq_calib_options o = options(SIZE_MAX, 2 * WORLD_TOKENS);
     assert_int_equal(run_sweep(&w, &o, NULL, &s, &e), VQ_E_NUMERIC);
     assert_string_equal(e.text,
                         "layer 0 > attn.q > model.layers.0.self_attn.q_proj: input of sample 3 is not finite at channel 9 (position 5)");
@@ -255,8 +256,8 @@ static void test_infinite_input_is_named(void **state)
 static void test_failures(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     sweep s;
     vq_err e = {0};
     vq_calib_options o = options(0, 1);
@@ -277,13 +278,13 @@ static void test_failures(void **state)
 static void test_wrong_calls(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e;
     vq_stats stats[GROUPS];
-    const vq_samples samples = {.ids = w.ids, .count = 1, .length = WORLD_LENGTH};
+    const vq_samples samples = {.ids = w.ids, .count = 1, .length = WORLD_TOKENS};
     const vq_calib_options o = options(SIZE_MAX, 1);
     vq_calib *c;
     assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);

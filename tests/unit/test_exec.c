@@ -7,58 +7,23 @@
 #include <omp.h>
 
 #include "decoder_reference.h"
-#include "model/exec.h"
+#include "decoder_world.h"
 #include "model/frame.h"
 
-enum { LENGTH = 150 }; /* more than two tiles of queries, the last one short */
+enum { LENGTH = WORLD_IDS }; /* more than two tiles of queries, the last one short */
 
-typedef struct world {
-    vq_arch_config config;
-    vq_budget budget;
-    vq_arena arena, scratch;
-    vq_graph graph;
-    memory_source weights;
-    vq_kernels kernels;
-    vq_exec exec;
-    int32_t ids[LENGTH];
-} world;
-
-static void open_world(world *w, const char *type, int64_t window)
+/* Three query heads share a key head. */
+static void open_world(decoder_world *w, const char *type, int64_t window)
 {
-    vq_err e;
-    *w = (world){.config = {.model_type = type,
-                            .hidden = 32,
-                            .ffn = 56,
-                            .layers = 2,
-                            .heads = 6,
-                            .kv_heads = 2,
-                            .head_dim = 8,
-                            .vocab = 61,
-                            .max_position = 256,
-                            .norm_eps = 1e-5,
-                            .rope_theta = 10000,
-                            .activation = "silu",
-                            .sliding_window = window}};
-    vq_arena_init(&w->arena, NULL);
-    vq_arena_init(&w->scratch, &w->budget);
-    w->config.tied = strcmp(type, "qwen2") == 0;
-    assert_int_equal(vq_arch_find(type)->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
-    memory_open(&w->weights, &w->graph, 7);
-    assert_int_equal(vq_kernels_select(&w->kernels, NULL, false, &e), VQ_OK);
-    w->exec = (vq_exec){.graph = &w->graph, .source = &w->weights.source, .kernels = &w->kernels, .arena = &w->scratch};
-    for (int i = 0; i < LENGTH; i++) w->ids[i] = (i * i * 7 + 3 * i) % (int)w->config.vocab;
-}
-
-static void close_world(world *w)
-{
-    assert_int_equal(w->budget.used, 0); /* every part gave its scratch back */
-    memory_close(&w->weights);
-    vq_arena_done(&w->scratch);
-    vq_arena_done(&w->arena);
+    vq_arch_config c = world_config(type);
+    c.ffn = 56;
+    c.heads = 6;
+    c.sliding_window = window;
+    world_open_as(w, &c, false, 7);
 }
 
 /* Logits [tokens][vocab] of a batch; the vocabulary in two tiles. */
-static void run(const world *w, const vq_batch *b, const int32_t *ids, float *logits)
+static void run(const decoder_world *w, const vq_batch *b, const int32_t *ids, float *logits)
 {
     vq_err e = {0};
     const int64_t tokens = b->sequences * b->length, vocab = w->config.vocab, half = 24;
@@ -75,7 +40,7 @@ static void run(const world *w, const vq_batch *b, const int32_t *ids, float *lo
     free(h);
 }
 
-static float *new_logits(const world *w, int64_t tokens)
+static float *new_logits(const decoder_world *w, int64_t tokens)
 {
     return malloc((size_t)(tokens * w->config.vocab) * sizeof(float));
 }
@@ -87,7 +52,7 @@ static void assert_close(const float *a, const float *b, int64_t n, float tolera
 
 static void against_reference(const char *type, int64_t window)
 {
-    world w;
+    decoder_world w;
     open_world(&w, type, window);
     const vq_batch b = {.sequences = 1, .length = LENGTH};
     float *got = new_logits(&w, LENGTH);
@@ -97,7 +62,7 @@ static void against_reference(const char *type, int64_t window)
     for (int64_t i = 0; i < LENGTH * w.config.vocab; i++) assert_float_equal(got[i], want[i], 2e-4);
     free(want);
     free(got);
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_families_match_f64_loops(void **state)
@@ -118,7 +83,7 @@ static void test_sliding_window_matches_f64_loops(void **state)
 
 static void cached_equals_whole(const char *type, int64_t window, int64_t prompt)
 {
-    world w;
+    decoder_world w;
     open_world(&w, type, window);
     vq_err e;
     vq_kv_cache *cache;
@@ -137,7 +102,7 @@ static void cached_equals_whole(const char *type, int64_t window, int64_t prompt
     }
     free(got);
     free(want);
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_cache_equals_whole_sequences(void **state)
@@ -152,7 +117,7 @@ static void test_cache_equals_whole_sequences(void **state)
 static void test_sequences_do_not_see_each_other(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     open_world(&w, "llama", 0);
     const int64_t length = 30, vocab = w.config.vocab;
     const vq_batch all = {.sequences = 5, .length = length}, one = {.sequences = 1, .length = length};
@@ -164,13 +129,13 @@ static void test_sequences_do_not_see_each_other(void **state)
     }
     free(alone);
     free(together);
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_same_bits_for_every_thread_count(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     open_world(&w, "qwen3", 0);
     const vq_batch b = {.sequences = 2, .length = LENGTH / 2};
     float *first = new_logits(&w, LENGTH), *other = new_logits(&w, LENGTH);
@@ -185,7 +150,7 @@ static void test_same_bits_for_every_thread_count(void **state)
     omp_set_num_threads(threads);
     free(other);
     free(first);
-    close_world(&w);
+    world_close(&w);
 }
 
 typedef struct seen {
@@ -206,7 +171,7 @@ static vq_status note(void *ctx, int node, const float *x, int64_t tokens, int64
 static void test_hook_sees_each_group_once(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     open_world(&w, "llama", 0);
     seen s = {0};
     w.exec.hook = note;
@@ -222,10 +187,10 @@ static void test_hook_sees_each_group_once(void **state)
     for (int i = 0; i < n; i++) assert_int_equal(s.nodes[i], groups[i].linears[0]);
     assert_int_equal(s.tokens, 10 * n);
     free(logits);
-    close_world(&w);
+    world_close(&w);
 }
 
-static vq_status embed_and_block(world *w, int layer, vq_err *e)
+static vq_status embed_and_block(decoder_world *w, int layer, vq_err *e)
 {
     const vq_batch b = {.sequences = 2, .length = 6};
     float h[12 * 32];
@@ -236,7 +201,7 @@ static vq_status embed_and_block(world *w, int layer, vq_err *e)
 static void test_errors_name_the_place(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     vq_err e;
     open_world(&w, "llama", 0);
     memory_data(&w.weights, "model.layers.1.mlp.down_proj.weight")[5] = NAN;
@@ -254,25 +219,25 @@ static void test_errors_name_the_place(void **state)
     assert_string_equal(e.text, "embed > token id 61 at position 2 of sequence 1 is outside the vocabulary of 61");
     w.ids[8] = -1;
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_E_INPUT);
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_a_missing_bias_is_an_error(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     vq_err e;
     open_world(&w, "qwen2", 0);
     w.weights.names[memory_find(&w.weights, "model.layers.0.self_attn.k_proj.bias")][0] = 'x';
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_E_INPUT);
     assert_non_null(strstr(e.text, "layer 0 > attn.k > model.layers.0.self_attn.k_proj.bias is missing"));
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_scratch_is_predicted(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     vq_err e;
     open_world(&w, "qwen3", 0);
     const vq_batch b = {.sequences = 40, .length = 120};
@@ -284,27 +249,27 @@ static void test_scratch_is_predicted(void **state)
     assert_true(w.budget.peak <= bytes);
     assert_true(bytes < w.budget.peak + (1 << 20));
     free(h);
-    close_world(&w);
+    world_close(&w);
 }
 
 /* Norm, q, k, v, gate, up: five buffers beside the residual stream would do for a block; more is waste. */
 static void test_buffers_are_handed_on(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     vq_frame_plan p;
     open_world(&w, "qwen3", 0);
     vq_frame_plan_part(&p, &w.graph, 1);
     assert_true(p.buffers.count <= 5);
     assert_true(vq_buffers_width(&p.buffers) <= 2 * w.config.ffn + 2 * w.config.hidden);
     assert_int_equal(p.buffer[p.end - p.first - 1], 0); /* the residual stream never moves */
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_every_failed_request_is_a_limit(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     vq_err e;
     open_world(&w, "qwen2", 0);
     vq_status status = VQ_E_LIMIT;
@@ -314,13 +279,13 @@ static void test_every_failed_request_is_a_limit(void **state)
         status = embed_and_block(&w, 0, &e);
         assert_int_equal(w.budget.used, 0);
     }
-    close_world(&w);
+    world_close(&w);
 }
 
 static void test_a_cache_has_ends(void **state)
 {
     (void)state;
-    world w;
+    decoder_world w;
     vq_err e;
     vq_kv_cache *cache;
     open_world(&w, "llama", 0);
@@ -329,7 +294,7 @@ static void test_a_cache_has_ends(void **state)
     assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 5, cache}, 0, h, &e), VQ_E_BUG);
     assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){2, 2, 0, cache}, 0, h, &e), VQ_E_BUG);
     assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 1, NULL}, 0, h, &e), VQ_E_BUG);
-    close_world(&w);
+    world_close(&w);
 }
 
 int main(void)

@@ -51,13 +51,13 @@ static vq_status take(void *ctx, int layer, const vq_stats *stats, int nstats, v
     return VQ_OK;
 }
 
-static vq_status run(const calib_world *w, const vq_calib_options *o, int layers_left, const vq_watch *watch, taken *t, vq_err *e)
+static vq_status run(const decoder_world *w, const vq_calib_options *o, int layers_left, const vq_watch *watch, taken *t, vq_err *e)
 {
     memset(t, 0, sizeof *t);
     vq_arena_init(&t->arena, NULL);
     vq_arena a;
     vq_arena_init(&a, NULL);
-    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     const vq_stats_sink sink = {.ctx = t, .layer = take};
     const vq_status s = vq_calib_gradients(&w->exec, &samples, o, SEED, layers_left, &sink, watch, &a, e);
     vq_arena_done(&a);
@@ -98,22 +98,22 @@ static vq_status add_plain(void *ctx, int node, const float *x, const float *g, 
     return VQ_OK;
 }
 
-static void plain_sums(const calib_world *w, plain *p)
+static void plain_sums(const decoder_world *w, plain *p)
 {
-    enum { SIZE = WORLD_LENGTH * 32 };
+    enum { SIZE = WORLD_TOKENS * 32 };
     static float h[LAYERS + 1][SIZE], g[SIZE];
-    const vq_batch b = {.sequences = 1, .length = WORLD_LENGTH};
+    const vq_batch b = {.sequences = 1, .length = WORLD_TOKENS};
     const vq_grad_hooks hooks = {.ctx = p, .linear = add_plain};
     memset(p, 0, sizeof *p);
     p->graph = &w->graph;
     for (int s = 0; s < WORLD_SAMPLES; s++) {
-        const vq_head_loss loss = {.target = VQ_HEAD_SAMPLED, .seed = SEED, .first = (uint64_t)(s * WORLD_LENGTH)};
-        assert_int_equal(vq_exec_embed(&w->exec, &b, w->ids + s * WORLD_LENGTH, h[0], NULL), VQ_OK);
+        const vq_head_loss loss = {.target = VQ_HEAD_SAMPLED, .seed = SEED, .first = (uint64_t)(s * WORLD_TOKENS)};
+        assert_int_equal(vq_exec_embed(&w->exec, &b, w->ids + s * WORLD_TOKENS, h[0], NULL), VQ_OK);
         for (int l = 0; l < LAYERS; l++) {
             memcpy(h[l + 1], h[l], sizeof h[l]);
             assert_int_equal(vq_exec_block(&w->exec, &b, l, h[l + 1], NULL), VQ_OK);
         }
-        assert_int_equal(vq_exec_head_backward(&w->exec, &loss, h[LAYERS], WORLD_LENGTH, g, NULL, NULL, NULL), VQ_OK);
+        assert_int_equal(vq_exec_head_backward(&w->exec, &loss, h[LAYERS], WORLD_TOKENS, g, NULL, NULL, NULL), VQ_OK);
         for (int l = LAYERS - 1; l >= 0; l--) assert_int_equal(vq_exec_block_backward(&w->exec, &b, l, h[l], g, &hooks, NULL), VQ_OK);
     }
 }
@@ -132,18 +132,18 @@ static void test_against_plain_sums(void **state)
 {
     (void)state;
     static plain p;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     plain_sums(&w, &p);
     taken t;
     vq_err e = {0};
-    const vq_calib_options o = options(VQ_NEED_GRADIENT, SIZE_MAX, 2 * WORLD_LENGTH);
+    const vq_calib_options o = options(VQ_NEED_GRADIENT, SIZE_MAX, 2 * WORLD_TOKENS);
     if (run(&w, &o, LAYERS, NULL, &t, &e) != VQ_OK) fail_msg("%s", e.text);
     int seen = 0;
     for (int i = 0; i < LAYERS * GROUPS; i++) {
         const vq_stats *s = &t.stats[i / GROUPS][i % GROUPS];
         assert_int_equal(s->gathered, VQ_NEED_GRADIENT);
-        assert_true(!s->hessian && !s->absmax && s->tokens == WORLD_IDS && s->samples == WORLD_SAMPLES);
+        assert_true(!s->hessian && !s->absmax && s->tokens == WORLD_SAMPLES * WORLD_TOKENS && s->samples == WORLD_SAMPLES);
         for (int j = 0; j < s->nlinears; j++, seen++) {
             const vq_curvature *c = &s->linears[j];
             int node = 0;
@@ -181,13 +181,13 @@ static void same_layer(const taken *a, const taken *b, int layer)
 static void test_batches_spool_and_threads(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     static const struct {
         size_t spool;
         int64_t batch;
         int threads;
-    } ways[] = {{SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_LENGTH, 2}, {SIZE_MAX, 2 * WORLD_LENGTH + 5, 3}};
+    } ways[] = {{SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_TOKENS, 2}, {SIZE_MAX, 2 * WORLD_TOKENS + 5, 3}};
     const int before = omp_get_max_threads();
     taken first, other;
     vq_err e = {0};
@@ -207,17 +207,17 @@ static void test_batches_spool_and_threads(void **state)
 static void test_forward_needs_and_layers_left(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     taken whole, rest;
     vq_err e = {0};
-    const vq_calib_options o = options(ALL, SIZE_MAX, 2 * WORLD_LENGTH);
+    const vq_calib_options o = options(ALL, SIZE_MAX, 2 * WORLD_TOKENS);
     assert_int_equal(run(&w, &o, LAYERS, NULL, &whole, &e), VQ_OK);
     assert_int_equal(run(&w, &o, 2, NULL, &rest, &e), VQ_OK);
     assert_true(rest.count == 2 && rest.order[0] == 1 && rest.order[1] == 0);
     same_layer(&whole, &rest, 0);
     same_layer(&whole, &rest, 1);
-    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     vq_stats forward[GROUPS];
     vq_calib *c;
     assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &rest.arena, &e), VQ_OK);
@@ -244,8 +244,8 @@ static void wish_to_stop(void *ctx, const char *phase, int64_t done, int64_t tot
 static void test_stop_and_failures(void **state)
 {
     scratch *s = *state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     taken t;
     vq_err e = {0};
     vq_calib_options o = options(ALL, SIZE_MAX, 1);

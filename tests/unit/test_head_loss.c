@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "calib_world.h"
+#include "decoder_reference.h"
 
 enum { ROWS = 300, HIDDEN = 32, SIZE = ROWS * HIDDEN, VOCAB = 61 }; /* more than one tile of rows */
 
@@ -28,7 +29,7 @@ static void fill_rows(rows *r)
 }
 
 /* Log-probabilities of one row. */
-static void log_softmax(const calib_world *w, const double *h, double *logp)
+static void log_softmax(const decoder_world *w, const double *h, double *logp)
 {
     const reference ref = {&w->config, &w->weights};
     double x[HIDDEN], sum = 0;
@@ -51,7 +52,7 @@ static int plain_draw(const double *logp, double uniform)
 }
 
 typedef struct setting {
-    calib_world model, teacher;
+    decoder_world model, teacher;
     rows rows;
     vq_head_loss loss;
     int32_t drawn[ROWS]; /* by the definition */
@@ -65,8 +66,8 @@ static void widen(const float *x, double *y)
 static void open_setting(setting *s, vq_head_target target, const char *type, bool strict)
 {
     double h[HIDDEN], logp[VOCAB];
-    world_open_as(&s->model, type, 0);
-    world_open_as(&s->teacher, type, 0);
+    calib_open(&s->model, type, 0);
+    calib_open(&s->teacher, type, 0);
     s->model.kernels.strict = strict;
     const char *head = s->model.config.tied ? "model.embed_tokens.weight" : "lm_head.weight";
     for (int i = 0; i < VOCAB * HIDDEN; i++) memory_data(&s->teacher.weights, head)[i] *= 1.2f;

@@ -9,8 +9,9 @@
 
 #include "calib/calibrate.h"
 #include "calib_world.h"
+#include "decoder_reference.h"
 
-static vq_status write_text(const calib_world *w, vq_budget *budget, uint64_t seed, vq_samples *s, vq_arena *a, vq_err *e)
+static vq_status write_text(const decoder_world *w, vq_budget *budget, uint64_t seed, vq_samples *s, vq_arena *a, vq_err *e)
 {
     vq_arena_init(a, budget);
     return vq_calib_self(&w->exec, 5, seed, s, NULL, a, e);
@@ -19,8 +20,8 @@ static vq_status write_text(const calib_world *w, vq_budget *budget, uint64_t se
 static void test_repeatable(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     vq_err e = {0};
     vq_samples one = {.count = 7, .length = 20}, two = one, other = one, few = {.count = 3, .length = 20};
     vq_arena a, b, c, d;
@@ -49,8 +50,8 @@ static void test_distribution(void **state)
 {
     (void)state;
     enum { COUNT = 4000 };
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     const reference r = {.config = &w.config, .weights = &w.weights};
     double logits[64], sum = 0, chi = 0;
     int32_t start = 5;
@@ -77,8 +78,8 @@ static void test_distribution(void **state)
 static void test_failures(void **state)
 {
     (void)state;
-    calib_world w;
-    world_open(&w);
+    decoder_world w;
+    calib_open(&w, "llama", 0);
     vq_err e = {0};
     vq_samples s = {.count = 2, .length = 8};
     vq_arena a;

@@ -13,7 +13,7 @@ enum { ALL = 127 };
 
 typedef struct fixture {
     scratch *s;
-    calib_world w;
+    decoder_world w;
     vq_arena a;
     vq_stats **stats;
     vq_stats_origin origin;
@@ -23,7 +23,7 @@ typedef struct fixture {
 static void open_fixture(fixture *f, void **state, unsigned needs)
 {
     f->s = *state;
-    world_open(&f->w);
+    calib_open(&f->w, "llama", 0);
     vq_arena_init(&f->a, NULL);
     f->stats = stats_make(&f->w, needs, 5, &f->a);
     f->origin = stats_origin(needs);

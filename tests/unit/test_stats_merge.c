@@ -12,7 +12,7 @@ enum { ALL = 127 };
 
 typedef struct parts {
     scratch *s;
-    calib_world w;
+    decoder_world w;
     vq_arena a;
     vq_stats **stats[2];
     vq_stats_origin origin[2];
@@ -28,7 +28,7 @@ static void save(parts *p, int i)
 static void open_parts(parts *p, void **state, unsigned needs)
 {
     p->s = *state;
-    world_open(&p->w);
+    calib_open(&p->w, "llama", 0);
     vq_arena_init(&p->a, NULL);
     for (int i = 0; i < 2; i++) {
         p->stats[i] = stats_make(&p->w, needs, 5 + 100 * (uint64_t)i, &p->a);

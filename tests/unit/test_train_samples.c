@@ -37,21 +37,21 @@ static void test_split(void **state)
 static void test_copy(void **state)
 {
     (void)state;
-    static calib_world w;
+    static decoder_world w;
     vq_err e;
     vq_calib *c;
     vq_train_samples s;
-    float got[WORLD_LENGTH * 32], want[WORLD_LENGTH * 32];
-    world_open(&w);
-    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_LENGTH};
-    const vq_calib_options o = {.spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 2 * WORLD_LENGTH};
+    float got[WORLD_TOKENS * 32], want[WORLD_TOKENS * 32];
+    calib_open(&w, "llama", 0);
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
+    const vq_calib_options o = {.spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 2 * WORLD_TOKENS};
     assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_train_samples_init(&s, c, 1000, 1, &w.arena, &e), VQ_OK);
     assert_int_equal(s.count, WORLD_SAMPLES);
-    assert_int_equal(s.length, WORLD_LENGTH);
+    assert_int_equal(s.length, WORLD_TOKENS);
     for (int64_t i = 0; i < WORLD_SAMPLES; i++) {
-        const vq_batch b = {.sequences = 1, .length = WORLD_LENGTH};
-        assert_int_equal(vq_exec_embed(&w.exec, &b, w.ids + i * WORLD_LENGTH, want, &e), VQ_OK);
+        const vq_batch b = {.sequences = 1, .length = WORLD_TOKENS};
+        assert_int_equal(vq_exec_embed(&w.exec, &b, w.ids + i * WORLD_TOKENS, want, &e), VQ_OK);
         assert_int_equal(vq_train_samples_copy(&s, c, i, 32, got, &e), VQ_OK);
         assert_memory_equal(got, want, sizeof got);
     }
