@@ -59,6 +59,13 @@ static void show_calibration(FILE *out, const json_t *c)
         vq_show_field(out, "calibrated on", "nothing: the recipe needs no data");
 }
 
+static void show_tune(FILE *out, const json_t *t)
+{
+    if (!json_is_object(t)) return;
+    vq_show_field(out, "tuned", "KL to the original %.4f -> %.4f nats on %lld held-out tokens", vq_result_real(t, "kl_before"),
+                  vq_result_real(t, "kl_after"), (long long)vq_result_int(t, "held_out_tokens"));
+}
+
 static void show_worst(FILE *out, const json_t *worst)
 {
     static const vq_column columns[] = {{"name", "worst modules", VQ_CELL_TEXT, 0}, {"sqnr_db", "SQNR dB", VQ_CELL_REAL, 2}};
@@ -80,6 +87,7 @@ static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
     vq_show_field(out, "output", "%s", vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder));
     show_sizes(out, r);
     show_calibration(out, json_object_get(r, "calibration"));
+    show_tune(out, json_object_get(r, "tune"));
     show_worst(out, json_object_get(r, "worst"));
     fputc('\n', out);
     vq_show_table(out, json_object_get(r, "files"), files, s->args->verbose ? 3 : 2);

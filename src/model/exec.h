@@ -43,13 +43,15 @@ vq_status vq_exec_logits(const vq_exec *x, const float *normed, int64_t rows, in
 /* vq_exec_bytes -- bytes of scratch that a block of this batch needs (plan uses it). */
 size_t vq_exec_bytes(const vq_exec *x, const vq_batch *b);
 
-/* Who wants to know what a backward pass finds. Both calls may be NULL; they come from the thread that started the pass, outside parallel
+/* Who wants to know what a backward pass finds. Calls may be NULL; they come from the thread that started the pass, outside parallel
  * regions, and their arrays are borrowed. */
 typedef struct vq_grad_hooks {
     void *ctx;
     /* linear -- once per linear of a block, last one first: x [tokens][k] its input as the model computes it (before any quantization of
      * inputs), g [tokens][n] = d loss / d output. Not called for lm_head. */
     vq_status (*linear)(void *ctx, int node, const float *x, const float *g, int64_t tokens, vq_err *e);
+    /* input -- after it, for the same linear: dx [tokens][k] = d loss / d x through this linear alone. */
+    vq_status (*input)(void *ctx, int node, const float *x, const float *dx, int64_t tokens, vq_err *e);
     /* norm -- g [width] = d loss / d weight, summed over tokens (and heads): rms_norm has `hidden` of them, head_norm head_dim. */
     vq_status (*norm)(void *ctx, int node, const float *g, int64_t width, vq_err *e);
 } vq_grad_hooks;

@@ -37,6 +37,7 @@ typedef struct vq_work {
     int nstats;
     vq_group_ready *ready; /* [plan.ngroups] */
     vq_rounding rounding;
+    vq_rounding_kept kept; /* of it */
     vq_run_state state;
 } vq_work;
 
@@ -77,5 +78,10 @@ vq_status vq_work_check(vq_work *w, int layer, const char *pass, vq_err *e);
 
 /* vq_work_learn -- modules [first, nmodules) of a block rounded, trained together, packed (rounders with `block`). */
 vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e);
+
+/* vq_work_finish -- the finishing pass over what was written: the tensors that it changes into *instead (NULL without such a pass), SQNR
+ * and result into the rounding's out. The sweeps end. vq_work_finish_bytes -- memory that it takes; 0 without one. */
+vq_status vq_work_finish(vq_work *w, const vq_st_set **instead, vq_err *e);
+uint64_t vq_work_finish_bytes(const vq_plan *p, const vq_job *job);
 
 #endif

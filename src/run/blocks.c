@@ -244,15 +244,14 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     if (done) vq_say(&w->j->job->watch, 0, "resuming after %d of %d parts", done, w->parts.count);
     VQ_TRY(restore_parts(w, done, e));
     for (int i = done; i < w->parts.count; i++) VQ_TRY(make_part(w, i, e));
-    return vq_parts_assemble(&w->parts, w->plan, w->j->job, w->j->dir, w->run, e);
+    const vq_st_set *instead;
+    VQ_TRY(vq_work_finish(w, &instead, e));
+    return vq_parts_assemble(&w->parts, w->plan, w->j->job, instead, w->j->dir, w->run, e);
 }
 
 static vq_status open_model(vq_work *w, vq_err *e)
 {
     const vq_model *m = w->plan->model;
-    if (w->plan->finish)
-        return vq_fail(e, VQ_E_RECIPE, "%s: the pass %s is read but not run by this version; leave it out", w->plan->recipe->path,
-                       w->plan->finish->name);
     VQ_TRY(vq_model_need_graph(m, "calibration", e));
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
@@ -296,7 +295,7 @@ static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
     if (file && vq_model_passes_any(w->plan))
         return vq_fail(e, VQ_E_RECIPE, "%s: statistics of the original model do not fit rotate, ksort or stream_order; leave --stats out",
                        w->j->statistics);
-    const bool wanted = sweeps || (needs && !file);
+    const bool wanted = sweeps || w->plan->finish || (needs && !file);
     if (wanted) VQ_TRY(find_samples(w, c, e));
     if (!wanted && w->j->data) vq_warn(&w->j->job->watch, "data-unused", w->j->data, "the run gathers no statistics; the data is not used");
     if (file) VQ_TRY(open_statistics(w, c, e));
@@ -319,7 +318,9 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
     vq_arena_init(&w.layer, j->budget);
     vq_arena_init(&w.shown, j->budget);
     vq_arena_init(&w.scratch, j->budget);
-    w.rounding = (vq_rounding){.plan = j->plan, .job = j->job, .edits = &w.edits, .out = r, .scratch = &w.scratch};
+    vq_arena_init(&w.kept.of.arena, j->budget);
+    w.kept.group = -1;
+    w.rounding = (vq_rounding){.plan = j->plan, .job = j->job, .edits = &w.edits, .out = r, .scratch = &w.scratch, .kept = &w.kept};
     *c = (vq_calibrated){.kind = "none"};
     const vq_status s = run_work(&w, c, e);
     vq_calib_end(w.calib);
@@ -327,6 +328,7 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
     if (w.file_open) vq_stats_close(&w.file);
     vq_parts_close(&w.parts);
     vq_run_state_done(&w.state);
+    vq_rounding_keep(&w.kept, -1);
     vq_edited_source_done(&w.original_source);
     vq_arena_done(&w.scratch);
     vq_arena_done(&w.shown);

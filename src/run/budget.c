@@ -132,24 +132,46 @@ static uint64_t edit_bytes(const vq_plan *p)
     return mapped + (folds ? block_weights(&p->model->graph) * sizeof(float) : 0);
 }
 
+/* Activations that stay from block to block: those of the original model too when training aims at them. */
+static uint64_t kept_bytes(const vq_plan *p, const vq_job *job)
+{
+    const uint64_t pairs = p->rounder->block && p->recipe->calib.propagate_quantized ? 2 : 1;
+    if (!vq_plan_gathers(p) && !vq_work_trials(p)) return 0;
+    return pairs * activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT);
+}
+
 /* Block by block: swept beside its statistics, then rounded beside them, the largest weight at a time. */
 static uint64_t block_bytes(const vq_plan *p, const vq_job *job, const vq_exec *x)
 {
     const unsigned forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
     const bool gathers = vq_plan_gathers(p), sweeps = gathers || vq_work_trials(p);
     const vq_batch b = calibration_batch(p, forward);
-    const uint64_t kept = sweeps ? activation_bytes(p, job, forward) : 0, statistics = gathers ? vq_statistics_bytes(p, forward) : 0;
-    const uint64_t pairs = p->rounder->block && p->recipe->calib.propagate_quantized ? 2 : 1;
+    const uint64_t statistics = gathers ? vq_statistics_bytes(p, forward) : 0;
     const uint64_t round = edit_bytes(p) + (p->rounder->block ? training_bytes(p, x) : 0) + vq_plan_round_bytes(p);
-    return pairs * kept + statistics + larger(sweeps ? vq_exec_bytes(x, &b) : 0, round);
+    return kept_bytes(p, job) + statistics + larger(sweeps ? vq_exec_bytes(x, &b) : 0, round);
+}
+
+/* Passes over the whole model change embedding and head (its own matrix after rotate): shown together in f32, stored one after the other.
+ */
+static uint64_t ends_bytes(const vq_plan *p, const vq_job *job)
+{
+    if (!vq_model_passes_any(p)) return 0;
+    const vq_graph *g = &p->model->graph;
+    const bool sweeps = vq_plan_gathers(p) || vq_work_trials(p);
+    const uint64_t matrix = (uint64_t)(g->vocab * g->hidden);
+    bool tied = g->nodes[g->count - 1].tied;
+    for (int i = 0; i < p->npasses; i++) tied = tied && p->passes[i].transform != &vq_transform_rotate;
+    return (sweeps ? activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT) : 0) + (tied ? 1 : 2) * matrix * sizeof(float) +
+           matrix * sizeof(uint16_t);
 }
 
 uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
 {
-    if (!p->model->arch || !(p->needs || p->npasses)) return vq_plan_round_bytes(p);
+    if (!p->model->arch || !(p->needs || p->npasses || p->finish)) return vq_plan_round_bytes(p);
     const vq_exec x = vq_model_exec(p->model, job, NULL, false);
-    uint64_t most = block_bytes(p, job, &x);
+    uint64_t most = larger(block_bytes(p, job, &x), ends_bytes(p, job));
     if (p->needs & VQ_NEED_GRADIENT && !p->has_stats) most = larger(most, gradient_bytes(p, job, &x));
+    if (p->finish) most = larger(most, kept_bytes(p, job) + vq_work_finish_bytes(p, job));
     if (!p->own_text) return most;
     const vq_samples s = {.count = p->recipe->calib.samples, .length = vq_sample_tokens(p)};
     const vq_batch b = {.sequences = s.count, .length = 1, .position = s.length - 1};

@@ -107,47 +107,69 @@ vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n
     return VQ_OK;
 }
 
+const vq_tensor *vq_parts_super(const vq_parts *p, const char *module, vq_super *super)
+{
+    const vq_stored_module *s = find_module(p, module);
+    for (int i = 0; s && i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
+        const vq_tensor *t = s->tensors[i];
+        if (s->layout->fields[i].part != VQ_PART_SUPER || !t || vq_to_f32(t, 0, 1, &super->value, NULL) != VQ_OK) continue;
+        super->divides = s->layout->divides;
+        return t;
+    }
+    return NULL;
+}
+
 typedef struct assembly {
     const vq_parts *parts;
     const vq_plan *plan;
     const vq_job *job;
+    const vq_st_set *instead;
     const char *dir;
     vq_st_writer *writer;
-    int64_t *ids, *kept; /* of the parts' tensors in order; of the model's */
+    const vq_tensor **tensors; /* [count] those of the parts, and those that replace one of the model's */
+    int64_t *ids, *kept;       /* of them; of the model's */
+    size_t count;
 } assembly;
 
-static size_t count_tensors(const vq_parts *p)
+static size_t count_tensors(const assembly *s)
 {
-    size_t n = 0;
+    const vq_parts *p = s->parts;
+    size_t n = s->instead->count;
     for (int i = 0; i < p->count; i++) n += p->files[i].open ? p->files[i].set.count : 0;
     return n;
 }
 
-static vq_status declare_parts(const assembly *s, vq_arena *a, vq_err *e)
+static void collect_tensors(assembly *s)
 {
     const vq_parts *p = s->parts;
-    const vq_st_set **sets = VQ_ALLOC(a, const vq_st_set *, p->count, "parts", e);
+    for (int i = 0; i < p->count; i++)
+        for (size_t j = 0; p->files[i].open && j < p->files[i].set.count; j++) {
+            const vq_tensor *t = p->files[i].set.sorted[j], *other = vq_st_find(s->instead, t->name);
+            s->tensors[s->count++] = other ? other : t;
+        }
+    for (size_t j = 0; j < s->instead->count; j++)
+        if (!find_tensor(p, s->instead->sorted[j]->name)) s->tensors[s->count++] = s->instead->sorted[j];
+}
+
+static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
+{
+    const vq_parts *p = s->parts;
+    const vq_st_set **sets = VQ_ALLOC(a, const vq_st_set *, p->count + 1, "parts", e);
     if (!sets) return e->status;
     int nsets = 0;
-    size_t at = 0;
-    for (int i = 0; i < p->count; i++) {
-        if (!p->files[i].open) continue;
-        const vq_st_set *set = sets[nsets++] = &p->files[i].set;
-        for (size_t j = 0; j < set->count; j++) {
-            const vq_tensor *t = set->sorted[j];
-            VQ_TRY(vq_st_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[at++], e));
-        }
+    for (int i = 0; i < p->count; i++)
+        if (p->files[i].open) sets[nsets++] = &p->files[i].set;
+    sets[nsets++] = s->instead;
+    for (size_t i = 0; i < s->count; i++) {
+        const vq_tensor *t = s->tensors[i];
+        VQ_TRY(vq_st_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i], e));
     }
     return vq_kept_declare(s->plan, sets, nsets, s->writer, s->kept, e);
 }
 
-static vq_status copy_parts(const assembly *s, vq_err *e)
+static vq_status copy_all(const assembly *s, vq_err *e)
 {
-    const vq_parts *p = s->parts;
-    size_t at = 0;
-    for (int i = 0; i < p->count; i++)
-        for (size_t j = 0; p->files[i].open && j < p->files[i].set.count; j++)
-            VQ_TRY(vq_copy_tensor(p->files[i].set.sorted[j], s->writer, s->ids[at++], e));
+    for (size_t i = 0; i < s->count; i++) VQ_TRY(vq_copy_tensor(s->tensors[i], s->writer, s->ids[i], e));
     return vq_kept_copy(s->plan, &s->job->kernels, s->writer, s->kept, e);
 }
 
@@ -155,18 +177,23 @@ static vq_status assemble(const assembly *s, vq_arena *a, vq_err *e)
 {
     const char *const *names;
     size_t n;
-    VQ_TRY(declare_parts(s, a, e));
+    VQ_TRY(declare_all(s, a, e));
     VQ_TRY(vq_st_writer_open(s->writer, s->dir, s->plan->recipe->shard, e));
-    VQ_TRY(copy_parts(s, e));
+    VQ_TRY(copy_all(s, e));
     return vq_st_writer_commit(s->writer, &names, &n, e);
 }
 
-vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, const char *dir, vq_arena *a, vq_err *e)
+vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, const vq_st_set *instead, const char *dir,
+                            vq_arena *a, vq_err *e)
 {
-    assembly s = {.parts = p, .plan = plan, .job = job, .dir = dir};
-    s.ids = VQ_ALLOC(a, int64_t, count_tensors(p) + 1, "tensors", e);
-    s.kept = s.ids ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e) : NULL;
+    static const vq_st_set nothing = {.count = 0};
+    assembly s = {.parts = p, .plan = plan, .job = job, .instead = instead ? instead : &nothing, .dir = dir};
+    const size_t most = count_tensors(&s) + 1;
+    s.ids = VQ_ALLOC(a, int64_t, most, "tensors", e);
+    s.tensors = s.ids ? VQ_ALLOC(a, const vq_tensor *, most, "tensors", e) : NULL;
+    s.kept = s.tensors ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e) : NULL;
     if (!s.kept) return e->status;
+    collect_tensors(&s);
     VQ_TRY(vq_st_writer_new(&s.writer, a, e));
     const vq_status status = assemble(&s, a, e);
     vq_st_writer_drop(s.writer);

@@ -32,8 +32,11 @@ const char *vq_parts_folder(const vq_parts *p, int part, vq_err *e);
 /* vq_parts_add -- open a finished part; n modules (names, sizes, scheme, arc_s) that it holds beside kept tensors. VQ_E_INPUT: something
  * is missing or has another shape. */
 vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n, vq_err *e);
-/* vq_parts_assemble -- every tensor of the parts and the kept ones of the model into the final files in `dir`. Same bytes whatever was
- * resumed. */
-vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, const char *dir, vq_arena *a, vq_err *e);
+/* vq_parts_super -- the stored second-level scale of a finished module, NULL when it has none; the scale that it holds in *super. */
+const vq_tensor *vq_parts_super(const vq_parts *p, const char *module, vq_super *super);
+/* vq_parts_assemble -- every tensor of the parts and the kept ones of the model into the final files in `dir`. instead (may be NULL): of
+ * tensors with these names, which have their types and shapes, it is these that are written. Same bytes whatever was resumed. */
+vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job, const vq_st_set *instead, const char *dir,
+                            vq_arena *a, vq_err *e);
 
 #endif

@@ -225,6 +225,16 @@ static vq_status check_passes(vq_plan *p, vq_err *e)
     return VQ_OK;
 }
 
+/* Known before the first weight is read. */
+static vq_status check_finish(const vq_plan *p, vq_err *e)
+{
+    if (!p->finish || vq_tune_options_of(p->finish_options).vectors) return VQ_OK;
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized && p->weights[i].layer >= 0 && p->weights[i].scheme.weight.super) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE, "%s: tune: no quantized weight has a second-level scale, so there are no scales to tune; what: norms",
+                   p->recipe->path);
+}
+
 /* compressed-tensors stores the second-level scale of the input; in the vq format each token brings its own, for a few tokens with massive
  * activations would push the block scales of all others, and those of ARC's residuals, towards the coarse end of E4M3. */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
@@ -248,7 +258,8 @@ bool vq_plan_gathers(const vq_plan *p)
 void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics)
 {
     p->has_stats = statistics;
-    p->own_text = p->needs && !data && p->recipe->calib.data == VQ_DATA_SELF && (!statistics || vq_plan_gathers(p));
+    p->own_text =
+        (p->needs || p->finish) && !data && p->recipe->calib.data == VQ_DATA_SELF && (!statistics || p->finish || vq_plan_gathers(p));
     p->peak_bytes = vq_plan_peak(p, job);
 }
 
@@ -282,9 +293,10 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     groups_from_names(p);
     VQ_TRY(check_fused(p, e));
     VQ_TRY(check_passes(p, e));
+    VQ_TRY(check_finish(p, e));
     VQ_TRY(vq_pass_order_check(p, e));
     add_observer_needs(p);
-    if (p->needs) VQ_TRY(vq_samples_check(p, e));
+    if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
     vq_plan_given(p, job, false, false);
     return VQ_OK;
 }

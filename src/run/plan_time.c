@@ -5,7 +5,7 @@
 #include "run/block_work.h"
 #include "run/budget.h"
 
-const char *const vq_stage_names[VQ_STAGES] = {"text", "gradients", "statistics", "transforms", "rounding", "files"};
+const char *const vq_stage_names[VQ_STAGES] = {"text", "gradients", "statistics", "transforms", "rounding", "tuning", "files"};
 
 enum {
     QUERY_TILE = 64,  /* attention computes whole tiles of queries */
@@ -157,6 +157,21 @@ static void cost_training(vq_cost *c, const vq_plan *p, const vq_job *job)
     for (int layer = 0; layer < s.graph->layers; layer++) add_block(c, &s, layer);
 }
 
+/* A step runs samples through the original, and through the student forwards and back. */
+static void cost_finish(vq_cost *c, const vq_plan *p, const vq_job *job)
+{
+    const vq_tune_options o = vq_tune_options_of(p->finish_options);
+    const int64_t length = vq_sample_tokens(p);
+    pass s = sweep_pass(p, job, 0);
+    s.tokens = (double)o.steps * (double)(o.tokens > length ? o.tokens / length * length : length);
+    s.batches = (double)o.steps;
+    for (int layer = 0; layer < s.graph->layers; layer++) {
+        for (int models = 0; models < 2; models++) add_block(c, &s, layer);
+        add_block_back(c, &s, layer);
+    }
+    add_head(c, &s, 3);
+}
+
 static void cost_rounding(vq_cost *c, const vq_plan *p)
 {
     for (int i = 0; i < p->nweights; i++) {
@@ -186,6 +201,7 @@ void vq_plan_costs(const vq_plan *p, const vq_job *job, vq_cost cost[VQ_STAGES])
     cost_files(&cost[VQ_STAGE_FILES], p);
     if (!p->model->arch) return;
     if (p->own_text) cost_text(&cost[VQ_STAGE_TEXT], p);
+    if (p->finish) cost_finish(&cost[VQ_STAGE_FINISH], p, job);
     cost_trials(&cost[VQ_STAGE_TRANSFORMS], p, job);
     if (p->rounder->block) cost_training(&cost[VQ_STAGE_ROUNDING], p, job);
     if (p->needs & VQ_NEED_GRADIENT && !p->has_stats) cost_gradients(&cost[VQ_STAGE_GRADIENTS], p, job);

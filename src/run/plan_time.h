@@ -16,6 +16,7 @@ typedef enum vq_stage {
     VQ_STAGE_STATISTICS, /* the sweep forwards */
     VQ_STAGE_TRANSFORMS, /* candidates tried out */
     VQ_STAGE_ROUNDING,   /* training included */
+    VQ_STAGE_FINISH,     /* training of the whole */
     VQ_STAGE_FILES,      /* hashing, writing, reading back */
     VQ_STAGES
 } vq_stage;

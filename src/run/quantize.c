@@ -75,6 +75,7 @@ static vq_status write_manifest(quantization *q, vq_err *e)
     json_t *root = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o}", "schema", "vq.artifact/1", "vq", VQ_VERSION, "recipe", "name",
                              q->recipe.name, "yaml", q->recipe.resolved, "inputs", vq_input_hash_json(&q->inputs), "calibration",
                              calibration_json(&q->calibration), "tensors", tensors_json(&q->rounded), "files", files);
+    if (q->plan.finish) (void)json_object_set_new(root, q->plan.finish->name, vq_finished_json(&q->rounded.finished));
     const vq_status s = vq_manifest_write(q->outputs.work, root, e);
     json_decref(root);
     return s;
@@ -195,6 +196,7 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
         .out = q->outputs.out,
         .model = &q->model,
         .rounded = &q->rounded,
+        .finish = q->plan.finish ? q->plan.finish->name : NULL,
         .calibration = calibration_json(&q->calibration),
         .phases = json_incref(q->phases),
         .seconds = vq_seconds() - q->started,

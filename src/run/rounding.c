@@ -16,10 +16,11 @@ vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *
         .group = VQ_NEW(a, int, n, "plan", e),
         .super = VQ_NEW(a, vq_super, n, "plan", e),
         .sqnr_db = VQ_NEW(a, double, n, "plan", e),
+        .signal = VQ_NEW(a, double, n, "plan", e),
         .fallback = VQ_NEW(a, const char *, n, "plan", e),
         .sha = vq_arena_zero(a, (size_t)n, sizeof *r->sha, "plan", e),
     };
-    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->fallback && r->sha;
+    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->signal && r->fallback && r->sha;
     return all ? VQ_OK : e->status;
 }
 
@@ -118,10 +119,19 @@ static const vq_curvature *curvature_of(const vq_stats *stats, const char *modul
     return NULL;
 }
 
+void vq_rounding_keep(vq_rounding_kept *kept, int group)
+{
+    if (!kept || kept->group == group) return;
+    vq_arena_done(&kept->of.arena);
+    kept->of.made = NULL;
+    kept->group = group;
+}
+
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q, vq_err *e)
 {
     const vq_plan_weight *weight = s->out->weights[i];
     const vq_stats *stats = s->ready[s->out->group[i]].stats;
+    vq_rounding_keep(s->kept, s->out->group[i]);
     VQ_TRY(vq_qtensor_new(q, &weight->scheme.weight, weight->tensor->shape[0], weight->tensor->shape[1], s->scratch, e));
     vq_round_job job = {
         .kernels = &s->job->kernels,
@@ -132,9 +142,11 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .negative_scales = s->plan->format == VQ_FORMAT_VQ,
         .arith = vq_plan_arith(s->plan, &weight->scheme.weight),
         .scratch = s->scratch,
+        .kept = s->kept ? &s->kept->of : NULL,
     };
     VQ_TRY(s->plan->rounder->run(&job, w, q, e));
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
+    s->out->signal[i] = job.signal;
     s->out->fallback[i] = job.fallback;
     return VQ_OK;
 }

@@ -6,6 +6,12 @@
 #include "base/edit.h"
 #include "run/plan.h"
 
+/* What the finishing pass reached on the samples that it held out. */
+typedef struct vq_finished {
+    double before, after; /* KL to the original, nats per token */
+    int64_t tokens;       /* 0: there was no such pass */
+} vq_finished;
+
 /* What was made so far: quantized weights in execution order. Arrays of plan.nweights entries. */
 typedef struct vq_rounded {
     vq_module *modules; /* with their writer handles */
@@ -13,10 +19,12 @@ typedef struct vq_rounded {
     int *group;                  /* in plan.groups */
     vq_super *super;             /* second-level scale that the weight is rounded under */
     double *sqnr_db;             /* INFINITY when exact */
+    double *signal;              /* sum of w^2 that it is measured against */
     const char **fallback;       /* NULL, or what its rounder had to do instead */
     char (*sha)[VQ_SHA256_TEXT]; /* digest over the stored tensors */
     size_t nmodules;
     bool untied; /* lm_head.weight became a tensor of its own: config.json must say so */
+    vq_finished finished;
 } vq_rounded;
 /* vq_rounded_fallbacks -- linears whose rounder had to do something else than was asked; *first: one of them. */
 size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first);
@@ -28,6 +36,12 @@ typedef struct vq_group_ready {
     const vq_stats *stats; /* of the input in the order of the weights' columns; NULL when nothing was gathered */
 } vq_group_ready;
 
+/* What the rounder keeps for the weights of one group. */
+typedef struct vq_rounding_kept {
+    vq_round_kept of;
+    int group; /* in plan.groups; -1: none yet */
+} vq_rounding_kept;
+
 typedef struct vq_rounding {
     const vq_plan *plan;
     const vq_job *job;
@@ -35,6 +49,7 @@ typedef struct vq_rounding {
     vq_group_ready *ready; /* [plan.ngroups] */
     vq_rounded *out;
     vq_arena *scratch;
+    vq_rounding_kept *kept; /* NULL: nothing is kept */
 } vq_rounding;
 
 /* vq_rounding_add -- the members of a group become modules of out, with their second-level scales. */
@@ -47,6 +62,8 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
 vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w, vq_err *e);
 /* vq_rounding_linear -- module i as an executor will see it: scheme, order, scales of its input. */
 vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e);
+/* vq_rounding_keep -- from now on for the weights of that group (-1: none): what was kept for another one goes. */
+void vq_rounding_keep(vq_rounding_kept *kept, int group);
 /* vq_rounding_module -- weight, round, store; scratch is rewound. */
 vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e);
 /* vq_rounding_error -- signal and noise of a rounded weight as dB, INFINITY when exact. */

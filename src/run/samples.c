@@ -112,5 +112,6 @@ vq_status vq_samples_find(vq_sample_set *set, const vq_plan *p, const char *data
     if (data) return samples_from_file(set, p, data, tokens, job, a, e);
     if (r->data == VQ_DATA_PATH) return samples_from_file(set, p, r->path, false, job, a, e);
     if (r->data == VQ_DATA_SELF) return samples_from_model(set, p, x, job, a, e);
-    return vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs calibration text; give it with --data FILE", p->recipe->path);
+    return vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs calibration text%s; give it with --data FILE", p->recipe->path,
+                   p->finish ? " (also with --stats: the finishing pass trains on samples)" : "");
 }

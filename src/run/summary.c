@@ -62,6 +62,11 @@ static double bits_per_weight(const vq_rounded *r)
     return bits / weights;
 }
 
+json_t *vq_finished_json(const vq_finished *f)
+{
+    return json_pack("{s:f, s:f, s:I}", "kl_before", f->before, "kl_after", f->after, "held_out_tokens", (json_int_t)f->tokens);
+}
+
 static json_int_t count_fallbacks(const vq_rounded *r)
 {
     size_t first;
@@ -87,5 +92,6 @@ vq_status vq_quantize_result(const vq_quantize_summary *s, vq_arena *a, json_t *
                      "bytes_out", written, "bits_per_weight", bits_per_weight(s->rounded), "modules", (json_int_t)s->rounded->nmodules,
                      "fallbacks", count_fallbacks(s->rounded), "worst", worst, "calibration", s->calibration, "phases", s->phases,
                      "seconds", s->seconds, "peak_bytes", (json_int_t)s->peak_bytes);
+    if (s->finish) (void)json_object_set_new(*out, s->finish, vq_finished_json(&s->rounded->finished));
     return VQ_OK;
 }

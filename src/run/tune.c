@@ -1,12 +1,12 @@
-/* tune.c -- a step: the teacher's last activations, the student forward with every block's input kept, the loss at the head, block by block
- * back with the gradients of norms and linears, Adam. */
+/* tune.c -- a step: the student forward with every block's input kept, the loss at the head against what the teacher made of the samples,
+ * block by block back with the gradients of norms and linears, Adam. */
 #include "run/tune.h"
 
 #include <string.h>
 
+#include "calib/spool.h"
 #include "model/op/linear.h"
 #include "run/adam.h"
-#include "run/scoring.h"
 #include "run/train_samples.h"
 
 enum { HELD_TOKENS = 2048, LOOKS = 5, MOST_BATCH = 256 };
@@ -16,12 +16,12 @@ typedef struct tuning {
     vq_tuned_source *t;
     vq_train_samples samples;
     vq_adam adam;
-    int64_t batch; /* samples of a step */
-    float *h;      /* [layers + 3][batch tokens][hidden] */
+    int64_t batch;            /* samples of a step */
+    float *h, *taught, *back; /* [layers + 1], [1], [1] of [batch tokens][hidden] */
     float *g, *best;
-    int32_t *ids; /* of a batch */
-    vq_row_score *scores, *ref_scores;
-    vq_pair_score *pairs;
+    int32_t *ids;   /* of a batch */
+    vq_spool spool; /* [samples][length][hidden] behind the teacher's last block */
+    bool *known;    /* [samples] is it there? */
 } tuning;
 
 /* Gradients of one batch, by the hooks. */
@@ -50,39 +50,44 @@ static void take_bias(const gradients *to, const vq_tuned_vector *v, const float
     }
 }
 
-/* y = W x of the quantized linear, without its bias, into y [tokens][n]; scratch from the executor. */
-static vq_status output_of(const vq_exec *x, vq_linear *l, const float *in, int64_t tokens, float *y, vq_err *e)
+/* Sum over tokens of a . b, rows of width n. */
+static vq_status dot_rows(const vq_exec *x, const float *a, const float *b, int64_t tokens, int64_t n, double *sum, vq_err *e)
 {
-    const float *meets = in;
-    l->bias.data = NULL;
-    if (vq_linear_changes_input(x, l)) {
-        float *changed = VQ_ALLOC(x->arena, float, tokens *vq_linear_input_width(x, l), "input of a linear", e);
-        if (!changed) return VQ_E_LIMIT;
-        VQ_TRY(vq_linear_input(x, l, in, tokens, changed, e));
-        meets = changed;
-    }
-    return vq_linear_rows(x, l, meets, tokens, 0, l->n, y, l->n, e);
+    const vq_arena_mark mark = vq_arena_here(x->arena);
+    double *each = VQ_ALLOC(x->arena, double, tokens, "products of rows", e);
+    if (!each) return VQ_E_LIMIT;
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < tokens; t++) each[t] = x->kernels->dot(a + t * n, b + t * n, (size_t)n);
+    *sum = 0;
+    for (int64_t t = 0; t < tokens; t++) *sum += each[t];
+    vq_arena_rewind(x->arena, mark);
+    return VQ_OK;
 }
 
-/* d loss / d factor = sum over tokens of g . y / factor. */
-static vq_status take_factor(const gradients *to, int node, const float *in, const float *g, int64_t tokens, vq_err *e)
+/* d loss / d factor = sum over tokens of g . y / factor, where y = W x without the bias. */
+static void add_factor(const gradients *to, int node, double sum)
 {
-    const vq_exec *x = to->exec;
-    const vq_node *n = &x->graph->nodes[node];
-    const vq_arena_mark mark = vq_arena_here(x->arena);
-    vq_linear l;
-    VQ_TRY(x->source->linear(x->source->self, n->name, n->width, n->in_width, &l, e));
-    float *y = VQ_ALLOC(x->arena, float, tokens *l.n, "output of a linear", e);
-    double *each = VQ_ALLOC(x->arena, double, tokens, "output of a linear", e), sum = 0;
-    if (!y || !each) return VQ_E_LIMIT;
-    VQ_TRY(output_of(x, &l, in, tokens, y, e));
-#pragma omp parallel for schedule(static)
-    for (int64_t t = 0; t < tokens; t++) each[t] = x->kernels->dot(g + t * l.n, y + t * l.n, (size_t)l.n);
-    for (int64_t t = 0; t < tokens; t++) sum += each[t];
-    vq_arena_rewind(x->arena, mark);
     const int p = to->t->factor_of[node];
     to->g[p] += (float)(sum / (double)to->t->served[p]);
-    return VQ_OK;
+}
+
+/* A coded input is not x: y is made once more. */
+static vq_status coded_output(const gradients *to, vq_linear *l, const float *in, const float *g, int64_t tokens, double *sum, vq_err *e)
+{
+    const vq_exec *x = to->exec;
+    l->bias.data = NULL;
+    float *coded = VQ_ALLOC(x->arena, float, tokens *vq_linear_input_width(x, l), "input of a linear", e);
+    float *y = coded ? VQ_ALLOC(x->arena, float, tokens * l->n, "output of a linear", e) : NULL;
+    if (!y) return VQ_E_LIMIT;
+    VQ_TRY(vq_linear_input(x, l, in, tokens, coded, e));
+    VQ_TRY(vq_linear_rows(x, l, coded, tokens, 0, l->n, y, l->n, e));
+    return dot_rows(x, g, y, tokens, l->n, sum, e);
+}
+
+static vq_status find_linear(const gradients *to, int node, vq_linear *l, vq_err *e)
+{
+    const vq_node *n = &to->exec->graph->nodes[node];
+    return to->exec->source->linear(to->exec->source->self, n->name, n->width, n->in_width, l, e);
 }
 
 static vq_status take_linear(void *ctx, int node, const float *x, const float *g, int64_t tokens, vq_err *e)
@@ -90,7 +95,30 @@ static vq_status take_linear(void *ctx, int node, const float *x, const float *g
     const gradients *to = ctx;
     const int v = to->t->vector_of[node];
     if (v >= 0) take_bias(to, &to->t->vectors[v], g, tokens);
-    return to->t->factor_of[node] < 0 ? VQ_OK : take_factor(to, node, x, g, tokens, e);
+    if (to->t->factor_of[node] < 0) return VQ_OK;
+    const vq_arena_mark mark = vq_arena_here(to->exec->arena);
+    vq_linear l;
+    double sum;
+    VQ_TRY(find_linear(to, node, &l, e));
+    if (!vq_linear_codes_input(to->exec, &l)) return VQ_OK;
+    VQ_TRY(coded_output(to, &l, x, g, tokens, &sum, e));
+    add_factor(to, node, sum);
+    vq_arena_rewind(to->exec->arena, mark);
+    return VQ_OK;
+}
+
+/* An input that meets the weight as it is, or turned: g . W x = dx . x. */
+static vq_status take_input(void *ctx, int node, const float *x, const float *dx, int64_t tokens, vq_err *e)
+{
+    const gradients *to = ctx;
+    if (to->t->factor_of[node] < 0) return VQ_OK;
+    vq_linear l;
+    double sum;
+    VQ_TRY(find_linear(to, node, &l, e));
+    if (vq_linear_codes_input(to->exec, &l)) return VQ_OK;
+    VQ_TRY(dot_rows(to->exec, x, dx, tokens, l.k, &sum, e));
+    add_factor(to, node, sum);
+    return VQ_OK;
 }
 
 static vq_exec student_of(const vq_tune_job *job, const vq_tuned_source *t)
@@ -101,36 +129,38 @@ static vq_exec student_of(const vq_tune_job *job, const vq_tuned_source *t)
     return x;
 }
 
-/* Activations behind the last block of the original, into h. */
-static vq_status teach(const vq_tune_job *job, const vq_batch *b, const int32_t *ids, float *h, vq_err *e)
+/* What the blocks of x make of the ids. keep: the input of block l stays at h + l x tokens x hidden, the output comes behind them. */
+static vq_status run_blocks(const vq_exec *x, const vq_batch *b, const int32_t *ids, bool keep, float *h, vq_err *e)
 {
-    vq_exec x = *job->teacher;
-    x.hook = NULL;
-    VQ_TRY(vq_exec_embed(&x, b, ids, h, e));
-    for (int l = 0; l < x.graph->layers; l++) VQ_TRY(vq_exec_block(&x, b, l, h, e));
+    const int64_t each = b->sequences * b->length * x->graph->hidden;
+    VQ_TRY(vq_exec_embed(x, b, ids, h, e));
+    for (int l = 0; l < x->graph->layers; l++) {
+        if (keep) h = memcpy(h + each, h, (size_t)each * sizeof *h);
+        VQ_TRY(vq_exec_block(x, b, l, h, e));
+    }
     return VQ_OK;
 }
 
-vq_status vq_tune_gradient(const vq_tune_job *job, const vq_tuned_source *t, const vq_batch *b, const int32_t *ids, float *h, float *g,
-                           double *kl, vq_err *e)
+vq_status vq_tune_gradient(const vq_tune_job *job, const vq_tuned_source *t, const vq_batch *b, const int32_t *ids, const float *taught,
+                           float *h, float *g, double *kl, vq_err *e)
 {
     const vq_exec x = student_of(job, t);
     const int64_t tokens = b->sequences * b->length, each = tokens * x.graph->hidden;
     const int layers = x.graph->layers;
-    float *taught = h + (layers + 1) * each, *back = taught + each;
+    float *back = h + (layers + 1) * each;
     gradients to = {&x, t, g};
-    const vq_grad_hooks hooks = {.ctx = &to, .linear = take_linear, .norm = take_norm};
-    VQ_TRY(teach(job, b, ids, taught, e));
-    VQ_TRY(vq_exec_embed(&x, b, ids, h, e));
-    for (int l = 0; l < layers; l++) {
-        memcpy(h + (l + 1) * each, h + l * each, (size_t)each * sizeof *h);
-        VQ_TRY(vq_exec_block(&x, b, l, h + (l + 1) * each, e));
-    }
+    const vq_grad_hooks hooks = {.ctx = &to, .linear = take_linear, .input = take_input, .norm = take_norm};
     const vq_head_loss loss = {.target = VQ_HEAD_TEACHER, .teacher = job->teacher, .teacher_h = taught};
     memset(g, 0, (size_t)t->count * sizeof *g);
+    VQ_TRY(run_blocks(&x, b, ids, true, h, e));
     VQ_TRY(vq_exec_head_backward(&x, &loss, h + layers * each, tokens, back, kl, &hooks, e));
     for (int l = layers - 1; l >= 0; l--) VQ_TRY(vq_exec_block_backward(&x, b, l, h + l * each, back, &hooks, e));
     return VQ_OK;
+}
+
+static int64_t sample_floats(const tuning *r)
+{
+    return r->samples.length * r->job->student->graph->hidden;
 }
 
 static void load_ids(const tuning *r, const int64_t *numbers, int64_t n)
@@ -140,21 +170,49 @@ static void load_ids(const tuning *r, const int64_t *numbers, int64_t n)
         memcpy(r->ids + i * length, r->job->samples->ids + numbers[i] * length, (size_t)length * sizeof *r->ids);
 }
 
+/* The teacher over samples that it has not seen, into the spool; h is overwritten. */
+static vq_status teach(tuning *r, const int64_t *numbers, int64_t n, vq_err *e)
+{
+    vq_exec x = *r->job->teacher;
+    int64_t fresh[MOST_BATCH], count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!r->known[numbers[i]]) fresh[count++] = numbers[i];
+        r->known[numbers[i]] = true;
+    }
+    if (count == 0) return VQ_OK;
+    x.hook = NULL;
+    load_ids(r, fresh, count);
+    VQ_TRY(run_blocks(&x, &(vq_batch){.sequences = count, .length = r->samples.length}, r->ids, false, r->h, e));
+    const size_t each = (size_t)sample_floats(r);
+    for (int64_t i = 0; i < count; i++) VQ_TRY(vq_spool_give(&r->spool, (size_t)fresh[i] * each, each, r->h + (size_t)i * each, e));
+    return VQ_OK;
+}
+
+/* Samples of a step: ids and what the teacher makes of them. */
+static vq_status load_samples(tuning *r, const int64_t *numbers, int64_t n, vq_err *e)
+{
+    const size_t each = (size_t)sample_floats(r);
+    VQ_TRY(teach(r, numbers, n, e));
+    load_ids(r, numbers, n);
+    for (int64_t i = 0; i < n; i++) {
+        float *to = r->taught + (size_t)i * each, *from;
+        VQ_TRY(vq_spool_take(&r->spool, (size_t)numbers[i] * each, each, to, &from, e));
+        if (from != to) memcpy(to, from, each * sizeof *to);
+    }
+    return VQ_OK;
+}
+
 /* KL over samples numbers[0, n), added to *sum. */
 static vq_status look_at(tuning *r, const int64_t *numbers, int64_t n, double *sum, vq_err *e)
 {
     const vq_exec x = student_of(r->job, r->t);
     const vq_batch b = {.sequences = n, .length = r->samples.length};
-    const int64_t tokens = n * b.length, each = tokens * x.graph->hidden;
-    float *taught = r->h + each, *normed = r->h + 2 * each; /* there are at least three parts */
-    load_ids(r, numbers, n);
-    VQ_TRY(teach(r->job, &b, r->ids, r->h, e));
-    VQ_TRY(vq_exec_norm(r->job->teacher, r->h, tokens, taught, e));
-    VQ_TRY(vq_exec_embed(&x, &b, r->ids, r->h, e));
-    for (int l = 0; l < x.graph->layers; l++) VQ_TRY(vq_exec_block(&x, &b, l, r->h, e));
-    VQ_TRY(vq_exec_norm(&x, r->h, tokens, normed, e));
-    VQ_TRY(vq_likelihood(&x, normed, r->job->teacher, taught, tokens, r->ids, r->scores, r->ref_scores, r->pairs, e));
-    for (int64_t t = 0; t < tokens; t++) *sum += r->pairs[t].kl;
+    const vq_head_loss loss = {.target = VQ_HEAD_TEACHER, .teacher = r->job->teacher, .teacher_h = r->taught};
+    double kl;
+    VQ_TRY(load_samples(r, numbers, n, e));
+    VQ_TRY(run_blocks(&x, &b, r->ids, false, r->h, e));
+    VQ_TRY(vq_exec_head_backward(&x, &loss, r->h, n * b.length, r->back, &kl, NULL, e));
+    *sum += kl;
     return VQ_OK;
 }
 
@@ -166,17 +224,18 @@ static vq_status look(tuning *r, double *mean, vq_err *e)
         const int64_t n = r->samples.held - i < r->batch ? r->samples.held - i : r->batch;
         VQ_TRY(look_at(r, r->samples.order + i, n, &sum, e));
     }
-    *mean = sum / (double)(r->samples.held * r->samples.length);
+    *mean = sum / (double)r->job->held;
     return VQ_OK;
 }
 
-static vq_status keep_if_better(tuning *r, vq_err *e)
+static vq_status keep_if_better(tuning *r, int64_t steps, vq_err *e)
 {
     double mean;
     VQ_TRY(look(r, &mean, e));
+    vq_say(r->job->watch, 1, "tune: KL %.5f after %lld steps", mean, (long long)steps);
     if (!(mean < r->job->best)) return VQ_OK;
     r->job->best = mean;
-    memcpy(r->best, r->t->served, (size_t)r->t->count * sizeof *r->best);
+    memcpy(r->best, r->t->p, (size_t)r->t->count * sizeof *r->best);
     return VQ_OK;
 }
 
@@ -187,8 +246,8 @@ static vq_status step(tuning *r, int64_t at, vq_err *e)
     int64_t numbers[MOST_BATCH];
     double kl;
     for (int64_t i = 0; i < r->batch; i++) numbers[i] = vq_train_sample(&r->samples, at * r->batch + i);
-    load_ids(r, numbers, r->batch);
-    VQ_TRY(vq_tune_gradient(r->job, r->t, &b, r->ids, r->h, r->g, &kl, e));
+    VQ_TRY(load_samples(r, numbers, r->batch, e));
+    VQ_TRY(vq_tune_gradient(r->job, r->t, &b, r->ids, r->taught, r->h, r->g, &kl, e));
     vq_adam_step(&r->adam, r->t->p, r->g, r->t->unit, o->rate * (1 - (double)at / (double)o->steps));
     vq_tuned_serve(r->t);
     return VQ_OK;
@@ -199,11 +258,11 @@ static vq_status take_steps(tuning *r, vq_err *e)
     const int64_t steps = r->job->options->steps, often = (steps + LOOKS - 1) / LOOKS;
     VQ_TRY(look(r, &r->job->first, e));
     r->job->best = r->job->first;
-    memcpy(r->best, r->t->served, (size_t)r->t->count * sizeof *r->best);
+    memcpy(r->best, r->t->p, (size_t)r->t->count * sizeof *r->best);
     for (int64_t at = 0; at < steps; at++) {
         VQ_TRY(vq_step(r->job->watch, "tuning", at, steps, e));
         VQ_TRY(step(r, at, e));
-        if (at + 1 == steps || (2 * at >= steps && (at + 1) % often == 0)) VQ_TRY(keep_if_better(r, e));
+        if (at + 1 == steps || (2 * at >= steps && (at + 1) % often == 0)) VQ_TRY(keep_if_better(r, at + 1, e));
     }
     memcpy(r->t->p, r->best, (size_t)r->t->count * sizeof *r->best);
     vq_tuned_serve(r->t);
@@ -221,29 +280,31 @@ static vq_status open_buffers(tuning *r, vq_err *e)
 {
     const vq_graph *g = r->job->student->graph;
     vq_arena *a = r->job->scratch;
-    const int64_t tokens = r->batch * r->samples.length;
-    r->h = VQ_ALLOC(a, float, (g->layers + 3) * tokens * g->hidden, "inputs of all blocks", e);
+    const int64_t tokens = r->batch * r->samples.length, each = tokens * g->hidden;
+    r->h = VQ_ALLOC(a, float, (g->layers + 3) * each, "inputs of all blocks", e);
     r->g = VQ_ALLOC(a, float, 2 * r->t->count, "gradients", e);
     r->ids = VQ_ALLOC(a, int32_t, tokens, "token ids", e);
-    r->scores = VQ_ALLOC(a, vq_row_score, 2 * tokens, "scores", e);
-    r->pairs = VQ_ALLOC(a, vq_pair_score, tokens, "scores", e);
-    if (!r->h || !r->g || !r->ids || !r->scores || !r->pairs) return VQ_E_LIMIT;
+    r->known = VQ_NEW(a, bool, r->samples.count, "samples", e);
+    if (!r->h || !r->g || !r->ids || !r->known) return VQ_E_LIMIT;
+    r->back = r->h + (g->layers + 1) * each;
+    r->taught = r->back + each;
     r->best = r->g + r->t->count;
-    r->ref_scores = r->scores + tokens;
-    return vq_adam_init(&r->adam, r->t->count, a, e);
+    VQ_TRY(vq_adam_init(&r->adam, r->t->count, a, e));
+    return vq_spool_open(&r->spool, (size_t)(r->samples.count * sample_floats(r)), r->job->spool_bytes, r->job->spool_path, a, e);
 }
 
 vq_status vq_tune_run(vq_tune_job *job, vq_tuned_source *t, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(job->scratch);
-    tuning r = {.job = job, .t = t};
-    VQ_TRY(vq_tuned_open(t, job->student, job->options, job->dtype, job->out, e));
-    if (t->count == 0)
-        return vq_fail(e, VQ_E_RECIPE, "tune: no quantized weight has a second-level scale, so there are no scales to tune; what: norms");
+    tuning r = {.job = job, .t = t, .spool = {.fd = -1}};
+    VQ_TRY(vq_tuned_open(t, job->student, job->options, job->out, e));
+    if (t->count == 0) return vq_fail(e, VQ_E_RECIPE, "tune: the model has none of what is to be tuned");
     VQ_TRY(vq_train_samples_split(&r.samples, job->samples->count, job->samples->length, HELD_TOKENS, job->seed, job->scratch, e));
     r.batch = batch_of(job->options, r.samples.count, r.samples.length);
+    job->held = r.samples.held * r.samples.length;
     vq_status s = open_buffers(&r, e);
     if (s == VQ_OK) s = take_steps(&r, e);
+    vq_spool_close(&r.spool);
     vq_arena_rewind(job->scratch, mark);
     return s == VQ_OK ? VQ_OK : vq_at(e, "tune");
 }
@@ -255,13 +316,30 @@ vq_super vq_tune_super(const vq_tuned_source *t, int id, vq_super before)
     return (vq_super){before.divides ? before.value / factor : before.value * factor, before.divides};
 }
 
-size_t vq_tune_bytes(const vq_graph *g, const vq_tune_options *o, int64_t length)
+/* Most that one pass over a part takes; a factor under a coded input takes that input and the output once more. */
+static size_t pass_bytes(const vq_exec *x, const vq_batch *b, size_t *parameters)
+{
+    const vq_head_loss loss = {.target = VQ_HEAD_TEACHER, .teacher = x};
+    const size_t tokens = (size_t)(b->sequences * b->length);
+    const size_t block = vq_exec_backward_bytes(x, b), head = vq_exec_head_backward_bytes(x, &loss, (int64_t)tokens);
+    size_t widest = 0;
+    *parameters = 0;
+    for (int id = 0; id < x->graph->count; id++) {
+        const vq_node *n = &x->graph->nodes[id];
+        if (n->layer >= 0 && n->op == VQ_OP_LINEAR && (size_t)(2 * n->in_width + n->width) > widest)
+            widest = (size_t)(2 * n->in_width + n->width);
+        *parameters += n->op == VQ_OP_LINEAR && !n->bias ? 1 : (size_t)n->width;
+    }
+    const size_t coded = tokens * (sizeof(double) + (x->quantize_inputs ? widest * sizeof(float) : 0));
+    return (block > head ? block : head) + coded;
+}
+
+size_t vq_tune_bytes(const vq_exec *x, const vq_tune_options *o, int64_t samples, int64_t length)
 {
     enum { SMALL = 1 << 20 };
-    const size_t tokens = (size_t)(batch_of(o, INT64_MAX, length) * length);
-    size_t parameters = 0;
-    for (int id = 0; id < g->count; id++)
-        parameters += g->nodes[id].op == VQ_OP_LINEAR && !g->nodes[id].bias ? 1 : (size_t)g->nodes[id].width;
-    return SMALL + (size_t)(g->layers + 3) * tokens * (size_t)g->hidden * sizeof(float) + parameters * 4 * sizeof(float) +
-           tokens * (sizeof(int32_t) + 2 * sizeof(vq_row_score) + sizeof(vq_pair_score));
+    const vq_batch b = {.sequences = batch_of(o, samples, length), .length = length};
+    const size_t tokens = (size_t)(b.sequences * length), each = tokens * (size_t)x->graph->hidden * sizeof(float);
+    size_t parameters, passes = pass_bytes(x, &b, &parameters);
+    return SMALL + passes + (size_t)(x->graph->layers + 3) * each + parameters * 7 * sizeof(float) + tokens * sizeof(int32_t) +
+           (size_t)samples * (sizeof(bool) + sizeof(int64_t));
 }

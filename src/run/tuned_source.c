@@ -138,6 +138,7 @@ static vq_status load_vector(vq_tuned_source *s, const vq_exec *x, vq_tuned_vect
     memcpy(s->p + v->first, from, (size_t)v->n * sizeof *from);
     vq_arena_rewind(x->arena, mark);
     set_units(s, v);
+    v->dtype = t.dtype;
     v->tensor = (vq_tensor){
         .name = v->name, .dtype = VQ_F32, .ndim = 1, .shape = {v->n}, .data = s->served + v->first, .bytes = (size_t)v->n * sizeof(float)};
     return VQ_OK;
@@ -156,12 +157,13 @@ void vq_tuned_serve(vq_tuned_source *s)
     limit_factors(s);
     memcpy(s->served, s->p, (size_t)s->count * sizeof *s->p);
     for (int i = 0; i < s->nvectors; i++)
-        for (int64_t j = s->vectors[i].first; j < s->vectors[i].first + s->vectors[i].n; j++) s->served[j] = vq_round_to(s->dtype, s->p[j]);
+        for (int64_t j = s->vectors[i].first; j < s->vectors[i].first + s->vectors[i].n; j++)
+            s->served[j] = vq_round_to(s->vectors[i].dtype, s->p[j]);
 }
 
-vq_status vq_tuned_open(vq_tuned_source *s, const vq_exec *x, const vq_tune_options *o, vq_dtype dtype, vq_arena *a, vq_err *e)
+vq_status vq_tuned_open(vq_tuned_source *s, const vq_exec *x, const vq_tune_options *o, vq_arena *a, vq_err *e)
 {
-    *s = (vq_tuned_source){.below = x->source, .graph = x->graph, .dtype = dtype};
+    *s = (vq_tuned_source){.below = x->source, .graph = x->graph};
     s->source = (vq_source){.self = s, .tensor = serve_tensor, .has = serve_has, .linear = serve_linear, .rows = serve_rows};
     s->vector_of = VQ_ALLOC(a, int, 2 * x->graph->count, "norms", e);
     if (!s->vector_of) return VQ_E_LIMIT;

@@ -10,6 +10,7 @@
 typedef struct vq_tuned_vector {
     const char *name; /* of the tensor */
     int64_t first, n; /* its parameters */
+    vq_dtype dtype;   /* as it is stored: what is served is rounded to it */
     vq_tensor tensor; /* f32, what is served */
 } vq_tuned_vector;
 
@@ -17,9 +18,8 @@ typedef struct vq_tuned_source {
     vq_source source;
     const vq_source *below;
     const vq_graph *graph;
-    vq_dtype dtype;  /* of stored vectors */
     float *p, *unit; /* [count] trained parameters; what a step of size 1 is */
-    float *served;   /* [count] vectors rounded to dtype, factors as they are */
+    float *served;   /* [count] vectors rounded to their types, factors as they are */
     int64_t count;
     vq_tuned_vector *vectors;
     int nvectors;
@@ -28,7 +28,7 @@ typedef struct vq_tuned_source {
 } vq_tuned_source;
 
 /* vq_tuned_open -- parameters at their values in `below` (factors: 1). Arrays from a. VQ_E_INPUT: a tensor of another size. */
-vq_status vq_tuned_open(vq_tuned_source *s, const vq_exec *x, const vq_tune_options *o, vq_dtype dtype, vq_arena *a, vq_err *e);
+vq_status vq_tuned_open(vq_tuned_source *s, const vq_exec *x, const vq_tune_options *o, vq_arena *a, vq_err *e);
 /* vq_tuned_serve -- what is served follows p. */
 void vq_tuned_serve(vq_tuned_source *s);
 

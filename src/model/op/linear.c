@@ -68,7 +68,8 @@ static vq_status backward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     vq_linear l;
     if (hooks && hooks->linear) VQ_TRY(hooks->linear(hooks->ctx, id, f->values[n->in[0]], f->grads[id], f->tokens, e));
     VQ_TRY(x->source->linear(x->source->self, n->name, n->width, n->in_width, &l, e));
-    return vq_linear_rows_back(x, &l, f->grads[id], f->tokens, f->into[0], e);
+    VQ_TRY(vq_linear_rows_back(x, &l, f->grads[id], f->tokens, f->into[0], e));
+    return hooks && hooks->input ? hooks->input(hooks->ctx, id, f->values[n->in[0]], f->into[0], f->tokens, e) : VQ_OK;
 }
 
 static size_t scratch(const vq_node *n, const vq_exec *x, const vq_batch *b)
