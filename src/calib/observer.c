@@ -39,18 +39,12 @@ vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs,
     return VQ_OK;
 }
 
-static void add_range(vq_stats *s, const float *x, int64_t tokens)
+static void add_range(vq_stats *s, const vq_kernels *kr, const float *x, int64_t tokens)
 {
 #pragma omp parallel for schedule(static) if (tokens * s->k > VQ_PARALLEL_MIN)
     for (int64_t c0 = 0; c0 < s->k; c0 += CHANNEL_TILE) {
         const int64_t c1 = c0 + CHANNEL_TILE < s->k ? c0 + CHANNEL_TILE : s->k;
-        for (int64_t t = 0; t < tokens; t++) {
-            const float *row = x + t * s->k;
-            for (int64_t c = c0; c < c1; c++) {
-                s->min[c] = row[c] < s->min[c] ? row[c] : s->min[c];
-                s->max[c] = row[c] > s->max[c] ? row[c] : s->max[c];
-            }
-        }
+        kr->range_columns(s->min + c0, s->max + c0, x + c0, (size_t)s->k, (size_t)tokens, (size_t)(c1 - c0));
         for (int64_t c = c0; c < c1; c++) s->absmax[c] = fmaxf(fabsf(s->min[c]), fabsf(s->max[c]));
     }
 }
@@ -116,7 +110,7 @@ void vq_stats_add(vq_stats *s, const vq_kernels *kr, const vq_rows *x)
 {
     const int64_t tokens = x->samples * x->length;
     assert(x->width == s->k);
-    if (s->min) add_range(s, x->x, tokens);
+    if (s->min) add_range(s, kr, x->x, tokens);
     if (s->gathered & VQ_NEED_TAIL) s->tail_count += tail_of(x->x, tokens, s->k);
     if (s->histogram) add_histogram(s->histogram, x->x, tokens * s->k);
     if (s->abs_sum) add_abs(s->abs_sum, x->x, tokens, s->k);

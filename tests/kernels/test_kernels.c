@@ -101,6 +101,17 @@ static void check_range_blocks(const levels *v)
     }
 }
 
+static void check_range_columns(const levels *v)
+{
+    const size_t n = v->n / 4;
+    float other[MOST];
+    for (size_t rows = 0; rows < 4; rows++) {
+        memcpy(other, in_b, sizeof other);
+        BOTH(4 * n, memcpy(out, in_b + 1, 4 * n); k->range_columns(out, other, in_a + 1, n, rows, n));
+        BOTH(4 * n, memcpy(out, in_b + 1, 4 * n); k->range_columns(other, out, in_a + 1, n, rows, n));
+    }
+}
+
 static float scales[MOST];
 static int16_t zeros[MOST];
 
@@ -264,6 +275,7 @@ static void codes_of_num(void *ctx, const vq_num *num)
         for (int d = 0; d < 4; d++) {
             s.d = d % 2 ? in_c + 2 : NULL;
             s.negative = d / 2 ? negative : NULL;
+            s.both = d == 3;
             BOTH(2 * groups, k->search_codes(num, &s, (int16_t *)out));
         }
     }

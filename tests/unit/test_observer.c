@@ -23,7 +23,10 @@ static void fill(float *x)
 static void add(vq_stats *s, const float *x, int64_t tokens)
 {
     const vq_rows rows = {.x = x, .samples = 1, .length = tokens, .width = s->k};
-    vq_stats_add(s, NULL, &rows);
+    vq_kernels kernels;
+    vq_err e;
+    assert_int_equal(vq_kernels_select(&kernels, NULL, false, &e), VQ_OK);
+    vq_stats_add(s, &kernels, &rows);
 }
 
 static void make(vq_stats *s, unsigned needs, const float *x, int64_t first_cut, vq_arena *a)

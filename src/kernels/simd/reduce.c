@@ -67,6 +67,32 @@ void VQ_FN(range_blocks)(const float *x, size_t n, size_t block, float *lo, floa
     for (size_t i = 0, g = 0; i < n; i += block, g++) range_of(x + i, n - i < block ? n - i : block, lo + g, hi + g);
 }
 
+void VQ_FN(range_columns)(float *lo, float *hi, const float *x, size_t ldx, size_t rows, size_t n)
+{
+    size_t i = 0;
+    for (; i + 4 * VQ_L <= n; i += 4 * VQ_L) {
+        vf least[4], most[4];
+        memcpy(least, lo + i, sizeof least);
+        memcpy(most, hi + i, sizeof most);
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t a = 0; a < 4; a++) {
+                const vf v = vf_load(x + r * ldx + i + a * VQ_L);
+                least[a] = vf_min(v, least[a]);
+                most[a] = vf_max(v, most[a]);
+            }
+        }
+        memcpy(lo + i, least, sizeof least);
+        memcpy(hi + i, most, sizeof most);
+    }
+    for (; i < n; i++) {
+        for (size_t r = 0; r < rows; r++) {
+            const float v = x[r * ldx + i];
+            lo[i] = v < lo[i] ? v : lo[i];
+            hi[i] = v > hi[i] ? v : hi[i];
+        }
+    }
+}
+
 static inline void error_step(vq_sum *xx, vq_sum *dd, const float *x, const float *y)
 {
     for (size_t a = 0; a < VQ_ACC; a++) {
