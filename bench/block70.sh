@@ -33,7 +33,7 @@ plan = json.load(open(f"{tmp}/plan.json"))["result"]
 made = json.load(open(f"{tmp}/quantize.json"))["result"]
 print("what,predicted,measured,measured/predicted")
 for what, want, got in [("wall_s", plan["seconds"], end - start), ("cpu_s/threads", plan["seconds"], ticks / hz / threads),
-                        ("peak_mb", plan["peak_ram"] / 1e6, peak * 1024 / 1e6), ("peak_of_arenas_mb", plan["peak_ram"] / 1e6, made["peak_bytes"] / 1e6)]:
+                        ("peak_mb", plan["peak_ram"] / 1e6, peak * 1024 / 1e6)]:
     print(f"{what},{want:.1f},{got:.1f},{got / want:.3f}")
 print("phases:", ", ".join(f"{k} {v:.1f}" for k, v in made["phases"].items()), file=sys.stderr)
 print("planned:", json.dumps(plan.get("stages")), file=sys.stderr)

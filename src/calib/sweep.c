@@ -71,7 +71,7 @@ vq_sweep_batch vq_sweep_at(vq_sweep *s, int64_t i)
 {
     s->first = i * s->per_batch;
     const int64_t left = s->samples.count - s->first, sequences = left < s->per_batch ? left : s->per_batch;
-    return (vq_sweep_batch){.shape = {.sequences = sequences, .length = s->samples.length},
+    return (vq_sweep_batch){.shape = {.sequences = sequences, .length = s->samples.length, .first = s->first},
                             .offset = (size_t)s->first * sample_floats(s),
                             .count = (size_t)sequences * sample_floats(s),
                             .ids = s->samples.ids + s->first * s->samples.length};

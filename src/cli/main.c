@@ -1,6 +1,5 @@
 /* main.c -- from argv to an exit code: signals, the job that a command runs in, and the end of the program. */
 #include <errno.h>
-#include <malloc.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -188,20 +187,9 @@ static void start_with_short_spin(char **argv)
     (void)execv("/proc/self/exe", argv);          /* without /proc the default stays */
 }
 
-/* Buffers of a batch come and go many times a second: memory that was given back to the kernel would have to be cleared page by page again.
- */
-static void keep_freed_memory(void)
-{
-#ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, 128 << 20);
-    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
-#endif
-}
-
 int main(int argc, char **argv)
 {
     start_with_short_spin(argv);
-    keep_freed_memory();
     static char *version[] = {"version"}, *help[] = {"help"};
     vq_err e = {VQ_OK, ""};
     catch_signals();

@@ -26,6 +26,7 @@ typedef struct vq_code_search {
     const float *x, *d; /* [n]; d NULL: 1 */
     size_t n, block;
     const uint8_t *plain, *negative; /* [groups]; negative NULL: none */
+    bool both;                       /* after the scales of that sign, those of the other one too */
 } vq_code_search;
 typedef struct vq_bf16_pairs vq_bf16_pairs; /* bf16_product.h */
 

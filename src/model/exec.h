@@ -29,6 +29,7 @@ vq_status vq_kv_cache_new(vq_kv_cache **c, const vq_graph *g, int64_t sequences,
 typedef struct vq_batch {
     int64_t sequences, length, position;
     vq_kv_cache *cache; /* NULL: none */
+    int64_t first;      /* which sample the first sequence is: for messages */
 } vq_batch;
 
 /* vq_exec_embed -- ids [sequences*length] -> x [tokens][hidden]. VQ_E_INPUT: an id outside the vocabulary, with its place. */

@@ -16,6 +16,6 @@ vq_status vq_check_finite(const vq_exec *x, const vq_batch *b, const float *h, c
 {
     const int64_t bad = vq_first_bad_row(x->kernels, h, b->sequences * b->length, x->graph->hidden);
     if (bad < 0) return VQ_OK;
-    return vq_fail(e, VQ_E_NUMERIC, "%s of position %lld of sequence %lld is not finite: check the weights of this layer", what,
-                   (long long)(b->position + bad % b->length), (long long)(bad / b->length));
+    return vq_fail(e, VQ_E_NUMERIC, "%s of position %lld of sample %lld is not finite: check the weights of this layer", what,
+                   (long long)(b->position + bad % b->length), (long long)(b->first + bad / b->length));
 }

@@ -218,8 +218,14 @@ static void search_codes(const search *r, const vq_scale_codes *codes, float *sc
     uint8_t *plain = (uint8_t *)r->tried, *negative = (uint8_t *)r->effective;
     r->job->kernels->encode_row(&as_code, r->plain, (size_t)r->n, (size_t)r->n, &one, NULL, plain);
     for (int64_t g = 0; g < r->n; g++) negative[g] = r->sign[g] < 0;
-    const vq_code_search s = {
-        .codes = codes, .x = b->x, .d = b->d, .n = (size_t)b->cols, .block = (size_t)b->width, .plain = plain, .negative = negative};
+    const vq_code_search s = {.codes = codes,
+                              .x = b->x,
+                              .d = b->d,
+                              .n = (size_t)b->cols,
+                              .block = (size_t)b->width,
+                              .plain = plain,
+                              .negative = negative,
+                              .both = sides_of(r) == 2};
     r->job->kernels->search_codes(r->num, &s, r->zero);
     for (int64_t g = 0; g < r->n; g++) scale[g] = r->zero[g] < 0 ? -codes->value[-r->zero[g]] : codes->value[r->zero[g]];
 }

@@ -275,6 +275,7 @@ static void codes_of_num(void *ctx, const vq_num *num)
         for (int d = 0; d < 4; d++) {
             s.d = d % 2 ? in_c + 2 : NULL;
             s.negative = d / 2 ? negative : NULL;
+            s.both = d == 3;
             BOTH(2 * groups, k->search_codes(num, &s, (int16_t *)out));
         }
     }

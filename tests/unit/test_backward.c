@@ -308,13 +308,13 @@ static void test_errors_name_the_place(void **state)
     assert_string_equal(e.text, "layer 1 > backward of mlp.down > enough");
     vq_kv_cache *cache;
     assert_int_equal(vq_kv_cache_new(&cache, &w.graph, SEQUENCES, LENGTH, &w.arena, &e), VQ_OK);
-    assert_int_equal(run_backward(&w, &(vq_batch){SEQUENCES, LENGTH, 0, cache}, &r, &e), VQ_E_BUG);
+    assert_int_equal(run_backward(&w, &(vq_batch){SEQUENCES, LENGTH, 0, cache, 0}, &r, &e), VQ_E_BUG);
     r.g[5 * HIDDEN + 1] = INFINITY;
     assert_int_equal(run_backward(&w, &batch, &r, &e), VQ_E_NUMERIC);
-    assert_non_null(strstr(e.text, "layer 1 > gradient of position 0 of sequence 0 is not finite"));
+    assert_non_null(strstr(e.text, "layer 1 > gradient of position 0 of sample 0 is not finite"));
     memory_data(&w.weights, "model.layers.1.mlp.down_proj.weight")[5] = NAN;
     assert_int_equal(run_backward(&w, &batch, &r, &e), VQ_E_NUMERIC);
-    assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sequence 0 is not finite"));
+    assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sample 0 is not finite"));
     w.weights.names[memory_find(&w.weights, "model.layers.1.self_attn.q_proj.weight")][0] = 'x';
     assert_int_equal(run_backward(&w, &batch, &r, &e), VQ_E_INPUT);
     assert_string_equal(e.text, "layer 1 > attn.q > tensor model.layers.1.self_attn.q_proj.weight is missing");

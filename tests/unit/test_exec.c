@@ -206,7 +206,7 @@ static void test_errors_name_the_place(void **state)
     open_world(&w, "llama", 0);
     memory_data(&w.weights, "model.layers.1.mlp.down_proj.weight")[5] = NAN;
     assert_int_equal(embed_and_block(&w, 1, &e), VQ_E_NUMERIC);
-    assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sequence 0 is not finite"));
+    assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sample 0 is not finite"));
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_OK);
     w.weights.names[memory_find(&w.weights, "model.layers.1.self_attn.q_proj.weight")][0] = 'x';
     assert_int_equal(embed_and_block(&w, 1, &e), VQ_E_INPUT);
@@ -291,9 +291,9 @@ static void test_a_cache_has_ends(void **state)
     open_world(&w, "llama", 0);
     float h[4 * 32] = {0};
     assert_int_equal(vq_kv_cache_new(&cache, &w.graph, 1, 8, &w.arena, &e), VQ_OK);
-    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 5, cache}, 0, h, &e), VQ_E_BUG);
-    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){2, 2, 0, cache}, 0, h, &e), VQ_E_BUG);
-    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 1, NULL}, 0, h, &e), VQ_E_BUG);
+    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 5, cache, 0}, 0, h, &e), VQ_E_BUG);
+    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){2, 2, 0, cache, 0}, 0, h, &e), VQ_E_BUG);
+    assert_int_equal(vq_exec_block(&w.exec, &(vq_batch){1, 4, 1, NULL, 0}, 0, h, &e), VQ_E_BUG);
     world_close(&w);
 }
 

@@ -106,13 +106,13 @@ static void negative_scales(void **state)
 static void tables_turn_round(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         world o;
         world_init(&o, &vq_round_mse, 64, 128, 3);
         vq_num num = world_num(&o, "int4-g16");
         assert_true(vq_grid_parse("iq4nl", &num.grid));
-        num.scale = i == 1 ? VQ_SCALE_E4M3 : VQ_SCALE_F32;
-        if (i == 2) { /* the larger end is below zero, and yet the values are those of the table turned round */
+        num.scale = i % 2 ? VQ_SCALE_E4M3 : VQ_SCALE_F32;
+        if (i >= 2) { /* the larger end is below zero, and yet the values are those of the table turned round */
             for (int j = 0; j < 64 * 128; j++) o.w[j] = -0.5F * vq_decode(&num.grid, (uint32_t)(j % 15 + 1));
             o.job.negative_scales = true;
             const vq_qtensor q = world_round(&o, &vq_round_mse, &num);

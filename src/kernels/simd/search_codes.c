@@ -75,18 +75,28 @@ static inline void try_code(group *g, vq_grid_kind kind, int code)
     g->best = g->sign < 0 ? -code : code;
 }
 
-static inline int search_group(group *g, vq_grid_kind kind, int plain)
+static inline void try_around(group *g, vq_grid_kind kind, int plain)
 {
     const int lo = g->s->codes->first[plain], hi = g->s->codes->last[plain];
+    for (size_t i = 0; i < sizeof offsets; i++) {
+        const int code = plain + offsets[i];
+        if (code >= lo && code <= hi) try_code(g, kind, code);
+    }
+}
+
+static inline int search_group(group *g, vq_grid_kind kind, int plain)
+{
     g->least = error_of(g, kind, g->s->codes->effective[plain]);
     g->best = plain;
     if (plain == 0) return 0;
     g->top = largest(&g->r);
     g->d_top = g->r.d ? weight_of(&g->r, g->top) : 1.0F;
     if (g->sign < 0) try_code(g, kind, plain);
-    for (size_t i = 0; i < sizeof offsets; i++) {
-        const int code = plain + offsets[i];
-        if (code >= lo && code <= hi) try_code(g, kind, code);
+    try_around(g, kind, plain);
+    if (g->s->both) {
+        g->sign = -g->sign;
+        if (g->sign < 0) try_code(g, kind, plain);
+        try_around(g, kind, plain);
     }
     return g->best;
 }
