@@ -13,6 +13,20 @@
 #include "base/num.h"
 #include "base/qtensor.h"
 
+/* The values of a scale grid by code, what they come to with the second-level scale, and which codes a search may give a group instead of
+ * the plain one. reach: largest |value| of the elements' grid. */
+typedef struct vq_scale_codes {
+    float value[256], effective[256], reach;
+    uint8_t first[256], last[256];
+} vq_scale_codes;
+
+/* A row of groups of `block` elements, their plain codes, and which of them take a negative scale. */
+typedef struct vq_code_search {
+    const vq_scale_codes *codes;
+    const float *x, *d; /* [n]; d NULL: 1 */
+    size_t n, block;
+    const uint8_t *plain, *negative; /* [groups]; negative NULL: none */
+} vq_code_search;
 typedef struct vq_bf16_pairs vq_bf16_pairs; /* bf16_product.h */
 
 typedef struct vq_kernels {

@@ -16,6 +16,8 @@ typedef struct desk {
     float *w, *base, *target, *y; /* weights; with the feedback of columns; of rows too; what the codes mean */
     float *stored, *effective;    /* [height] scales of a column */
     float *updated, *weights;     /* refit: [height][group], [height * group] */
+    double *eta, *noise;   /* [height] sums of squares over the columns: target less y, weighed by the column's curvature; w less y */
+    int64_t *row, *scales; /* [height] in the matrix, and where the scales of that row begin */
     uint8_t *codes;
     int16_t *zero;
     vq_scale_scratch search;
@@ -34,6 +36,7 @@ typedef struct walk {
     float *after; /* two-sided: E + E U, [n][k], rows and columns in order */
     desk *desks;
     strip_sum *sums; /* [strips] */
+    vq_scale_codes codes;
 } walk;
 
 /* A tile: rows [i0, i0 + rows), columns [j0, j0 + cols), in order. */
@@ -63,7 +66,10 @@ static vq_status new_desk(desk *d, const walk *s, vq_arena *a, vq_err *e)
     float *f = VQ_ALLOC(a, float, 4 * area + 2 * h + 2 * h * group, "tile", e);
     d->codes = VQ_ALLOC(a, uint8_t, area, "tile", e);
     d->zero = VQ_NEW(a, int16_t, h, "tile", e);
-    if (!f || !d->codes || !d->zero) return VQ_E_LIMIT;
+    d->eta = VQ_ALLOC(a, double, 2 * h, "tile", e);
+    d->row = VQ_ALLOC(a, int64_t, 2 * h, "tile", e);
+    if (!f || !d->codes || !d->zero || !d->eta || !d->row) return VQ_E_LIMIT;
+    d->noise = d->eta + h, d->scales = d->row + h;
     d->w = f, d->base = f + area, d->target = f + 2 * area, d->y = f + 3 * area;
     d->stored = f + 4 * area, d->effective = d->stored + h, d->updated = d->effective + h, d->weights = d->updated + h * group;
     return group ? vq_scale_scratch_new(&d->search, h, a, e) : VQ_OK;
@@ -82,18 +88,34 @@ static vq_status open_walk(walk *s, const vq_gptq_walk *g, vq_qtensor *q, vq_err
     s->desks = VQ_NEW(a, desk, threads, "tiles", e);
     s->sums = VQ_NEW(a, strip_sum, s->strips, "tiles", e);
     if (!s->error || !s->after || !s->desks || !s->sums) return VQ_E_LIMIT;
-    for (int t = 0; t < threads; t++) VQ_TRY(new_desk(&s->desks[t], s, a, e));
+    const vq_scale_codes *codes = g->refit && g->search ? vq_scale_codes_of(&s->codes, g->job, &q->num) : NULL;
+    for (int t = 0; t < threads; t++) {
+        VQ_TRY(new_desk(&s->desks[t], s, a, e));
+        s->desks[t].search.codes = codes;
+    }
     return VQ_OK;
+}
+
+/* Rows that are copied to or from columns at once: as many floats as a cache line has. */
+enum { RUN = 16 };
+
+static void load_columns(const walk *s, const desk *d, const tile *t, int64_t r0, int64_t r1)
+{
+    const int32_t *order = s->g->in->order + t->j0;
+    for (int64_t c = 0; c < t->cols; c++)
+        for (int64_t r = r0; r < r1; r++) d->w[c * s->height + r] = s->g->w[d->row[r] * s->q->cols + order[c]];
 }
 
 static void load_tile(const walk *s, const desk *d, const tile *t)
 {
     const int64_t h = s->height;
     for (int64_t r = 0; r < t->rows; r++) {
-        const float *w = s->g->w + row_at(s, t->i0 + r) * s->q->cols;
-        for (int64_t c = 0; c < t->cols; c++) d->w[c * h + r] = w[s->g->in->order[t->j0 + c]];
+        d->row[r] = row_at(s, t->i0 + r);
+        d->scales[r] = d->row[r] / s->group_rows * s->q->per_row;
     }
+    for (int64_t r = 0; r < t->rows; r += RUN) load_columns(s, d, t, r, least(r + RUN, t->rows));
     memcpy(d->base, d->w, (size_t)(t->cols * h) * sizeof *d->w);
+    memset(d->eta, 0, (size_t)(2 * h) * sizeof *d->eta);
     for (int64_t c = 0; s->g->zero_dead && c < t->cols; c++)
         if (s->g->in->diag[s->g->in->order[t->j0 + c]] == 0) memset(d->base + c * h, 0, (size_t)h * sizeof *d->base);
 }
@@ -111,18 +133,12 @@ static void feed_tile(const walk *s, const desk *d, const tile *t)
                             h);
 }
 
-static int64_t group_of(const walk *s, int64_t row, int64_t column)
-{
-    return row / s->group_rows * s->q->per_row + column / s->group_cols;
-}
-
-/* Effective scales and zero points of one column of the tile; kept while the column's group stays the same. */
-static void column_scales(const walk *s, desk *d, const tile *t, int64_t column)
+/* Effective scales and zero points of the tile's rows in one group of columns. */
+static void column_scales(const walk *s, desk *d, const tile *t, int64_t group)
 {
     for (int64_t r = 0; r < t->rows; r++) {
-        const int64_t g = group_of(s, row_at(s, t->i0 + r), column);
-        d->stored[r] = s->q->scale[g];
-        if (s->q->zero) d->zero[r] = s->q->zero[g];
+        d->stored[r] = s->q->scale[d->scales[r] + group];
+        if (s->q->zero) d->zero[r] = s->q->zero[d->scales[r] + group];
     }
     s->g->job->kernels->effective_row(&s->q->num, d->stored, (size_t)t->rows, s->g->job->super, d->effective);
 }
@@ -147,7 +163,7 @@ static void refit_group(const walk *s, desk *d, const tile *t, int64_t c)
         job->kernels->scale_row(&s->q->num, lo, hi, (size_t)t->rows, job->super, job->arith, d->stored, d->zero);
     }
     for (int64_t r = 0; r < t->rows; r++) {
-        const int64_t g = group_of(s, row_at(s, t->i0 + r), t->j0 + c);
+        const int64_t g = d->scales[r] + (t->j0 + c) / n;
         s->q->scale[g] = d->stored[r];
         if (s->q->zero) s->q->zero[g] = d->zero[r];
     }
@@ -180,19 +196,27 @@ static void round_column(const walk *s, const desk *d, const tile *t, int64_t c)
 /* Errors of a rounded column, for those that follow, and the sums. */
 static void settle_column(const walk *s, const desk *d, const tile *t, int64_t c)
 {
+    const vq_kernels *kr = s->g->job->kernels;
     const int64_t at = c * s->height;
-    const float *target = s->g->out ? d->target : d->base;
+    const float *w = d->w + at, *y = d->y + at, *target = (s->g->out ? d->target : d->base) + at;
     float *error = t->error + (t->j0 + c) * s->height;
-    double objective = 0, noise = 0;
+    for (int64_t r = 0; r < t->rows; r++) error[r] = w[r] - y[r];
+    kr->add_squares(d->eta, target, y, s->g->in->d[t->j0 + c], (size_t)t->rows);
+    kr->add_squares(d->noise, w, y, 1, (size_t)t->rows);
+}
+
+/* What the tiles below ask for, in rows again; the sums of the strip. */
+static void settle_tile(const walk *s, const desk *d, const tile *t)
+{
+    strip_sum *sum = &s->sums[t->strip];
     for (int64_t r = 0; r < t->rows; r++) {
-        const double eta = (double)(target[at + r] - d->y[at + r]), d_out = s->g->out ? s->g->out->d[t->i0 + r] : 1;
-        error[r] = d->w[at + r] - d->y[at + r];
-        objective += d_out * eta * eta;
-        noise += (double)error[r] * (double)error[r];
-        if (s->g->out) s->after[(t->i0 + r) * s->q->cols + t->j0 + c] = d->base[at + r] - d->y[at + r];
+        sum->objective += (s->g->out ? s->g->out->d[t->i0 + r] : 1) * d->eta[r];
+        sum->noise += d->noise[r];
     }
-    s->sums[t->strip].objective += s->g->in->d[t->j0 + c] * objective;
-    s->sums[t->strip].noise += noise;
+    for (int64_t r = 0; s->g->out && r < t->rows; r++) {
+        float *after = s->after + (t->i0 + r) * s->q->cols + t->j0;
+        for (int64_t c = 0; c < t->cols; c++) after[c] = d->base[c * s->height + r] - d->y[c * s->height + r];
+    }
 }
 
 /* Columns of a tile one after the other. With refit, the columns of a group get all feedback from before the group at its start. */
@@ -207,7 +231,7 @@ static void round_tile(const walk *s, desk *d, const tile *t)
             refit_group(s, d, t, c);
             from = c;
         }
-        if (column / s->group_cols != last) column_scales(s, d, t, column);
+        if (column / s->group_cols != last) column_scales(s, d, t, column / s->group_cols);
         last = column / s->group_cols;
         feed_column(s, d, t, c, from, c);
         round_column(s, d, t, c);
@@ -218,7 +242,7 @@ static void round_tile(const walk *s, desk *d, const tile *t)
 static void store_codes(const walk *s, const desk *d, const tile *t)
 {
     for (int64_t r = 0; r < t->rows; r++) {
-        uint8_t *codes = s->q->codes + row_at(s, t->i0 + r) * s->q->cols;
+        uint8_t *codes = s->q->codes + d->row[r] * s->q->cols;
         for (int64_t c = 0; c < t->cols; c++) codes[s->g->in->order[t->j0 + c]] = d->codes[c * s->height + r];
     }
 }
@@ -233,6 +257,7 @@ static void do_tile(const walk *s, int64_t strip, int64_t block)
     load_tile(s, d, &t);
     feed_tile(s, d, &t);
     round_tile(s, d, &t);
+    settle_tile(s, d, &t);
     store_codes(s, d, &t);
 }
 
@@ -276,7 +301,7 @@ uint64_t vq_gptq_walk_bytes(const vq_num *num, int64_t n, int64_t k, int64_t wid
 {
     const int64_t h = vq_gptq_height(n, two_sided), strips = (n + h - 1) / h, threads = omp_get_max_threads();
     const int64_t group = num->group.kind == VQ_PER_BLOCK ? num->group.cols : 0;
-    const int64_t desk_floats = 4 * width * h + 2 * h + 2 * h * group + width * h / 4 + h;
+    const int64_t desk_floats = 4 * width * h + 2 * h + 2 * h * group + width * h / 4 + 9 * h;
     const int64_t errors = two_sided ? strips * h * k + n * k : threads * h * k;
     return (uint64_t)(errors + threads * desk_floats) * sizeof(float) + (uint64_t)threads * (vq_scale_scratch_bytes(h) + 1024);
 }

@@ -33,10 +33,16 @@ static bool two_sided(const choice *c)
     return strcmp(c->curvature, "kronecker") == 0;
 }
 
+/* The curvature of the input is that of all linears that read it. */
+static bool of_input(const choice *c)
+{
+    return strcmp(c->curvature, "input") == 0;
+}
+
 static unsigned needs(const vq_option_set *o)
 {
     const choice c = choice_of(o);
-    if (strcmp(c.curvature, "input") == 0) return VQ_NEED_HESSIAN;
+    if (of_input(&c)) return VQ_NEED_HESSIAN;
     return two_sided(&c) ? VQ_NEED_FISHER | VQ_NEED_OUTPUT : VQ_NEED_FISHER;
 }
 
@@ -56,16 +62,17 @@ static int64_t tile_width(const choice *c, const vq_num *num, int64_t k)
 static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
 {
     const choice c = choice_of(o);
-    const bool two = two_sided(&c);
+    const bool two = two_sided(&c), both = strcmp(c.order, "auto") == 0;
     const int64_t width = tile_width(&c, num, k), height = vq_gptq_height(n, two);
-    const uint64_t out = two ? vq_factor_kept(n, height) : 0, in = out + vq_factor_bytes(k, width);
+    const uint64_t other = both && of_input(&c) ? vq_factor_kept(k, width) : 0; /* kept from one weight to the next */
+    const uint64_t out = two ? vq_factor_kept(n, height) : 0, in = out + other + vq_factor_bytes(k, width);
     const uint64_t first = two && vq_factor_bytes(n, height) > in ? vq_factor_bytes(n, height) : in;
-    const uint64_t walk = out + vq_factor_kept(k, width) + vq_gptq_walk_bytes(num, n, k, width, two);
+    const uint64_t walk = out + other + vq_factor_kept(k, width) + vq_gptq_walk_bytes(num, n, k, width, two);
     int64_t per_row, groups = 0;
     vq_err ignored;
     if (vq_group_count(num, n, k, &per_row, &groups, &ignored) != VQ_OK) groups = 0;
-    const uint64_t other = (uint64_t)n * (uint64_t)k + (uint64_t)groups * (sizeof(float) + sizeof(int16_t));
-    const uint64_t second = strcmp(c.order, "auto") == 0 ? other : 0; /* codes and scales of both orders */
+    const uint64_t codes = (uint64_t)n * (uint64_t)k + (uint64_t)groups * (sizeof(float) + sizeof(int16_t));
+    const uint64_t second = both ? codes : 0; /* codes and scales of both orders */
     return second + (uint64_t)k * 4 + (first > walk ? first : walk);
 }
 
@@ -96,7 +103,7 @@ typedef struct rounding {
 static vq_status find_curvature(rounding *r, const vq_qtensor *q, vq_err *e)
 {
     const vq_round_job *job = r->job;
-    const bool own = strcmp(r->c.curvature, "input") == 0;
+    const bool own = of_input(&r->c);
     r->input = own ? (job->stats ? job->stats->hessian : NULL) : (job->curvature ? job->curvature->input : NULL);
     r->output = two_sided(&r->c) && job->curvature ? job->curvature->output : NULL;
     if (!r->input || (two_sided(&r->c) && !r->output)) return vq_fail(e, VQ_E_BUG, "gptq without the %s statistic", r->c.curvature);
@@ -132,11 +139,33 @@ static void count_failures(rounding *r, const vq_factor *f)
     r->none = r->none || f->none;
 }
 
-static vq_status factor(rounding *r, vq_factor *f, const float *h, int64_t k, int64_t width, bool sorted, vq_err *e)
+static vq_status factor(vq_factor *f, const rounding *r, const float *h, int64_t k, int64_t width, bool sorted, vq_arena *a, vq_err *e)
 {
     const vq_factor_spec s = {.k = k, .width = width, .damp = r->c.damp, .sorted = sorted, .strict = r->job->kernels->strict};
-    VQ_TRY(vq_factor_new(f, h, &s, r->job->scratch, e));
-    count_failures(r, f);
+    vq_factor made;
+    VQ_TRY(vq_factor_new(&made, h, &s, a, e));
+    *f = made;
+    return VQ_OK;
+}
+
+/* In the order of the channels and in that of their curvature; width 0: not made yet. */
+typedef struct kept_factors {
+    vq_factor in[2];
+} kept_factors;
+
+/* The factor that the weight before this one left, or a new one. */
+static vq_status input_factor(rounding *r, bool sorted, const vq_qtensor *q, const vq_factor **in, vq_err *e)
+{
+    const int64_t k = q->cols, width = tile_width(&r->c, &q->num, k);
+    vq_round_kept *kept = of_input(&r->c) ? r->job->kept : NULL;
+    vq_arena *a = kept ? &kept->arena : r->job->scratch;
+    kept_factors *all = kept ? kept->made : NULL;
+    if (!all) all = VQ_NEW(a, kept_factors, 1, "factors", e);
+    if (!all) return e->status;
+    if (kept) kept->made = all;
+    *in = &all->in[sorted];
+    if (all->in[sorted].width != width) VQ_TRY(factor(&all->in[sorted], r, r->input, k, width, sorted, a, e));
+    count_failures(r, *in);
     return VQ_OK;
 }
 
@@ -144,12 +173,12 @@ static vq_status factor(rounding *r, vq_factor *f, const float *h, int64_t k, in
 static vq_status walk(rounding *r, bool sorted, vq_qtensor *q, vq_gptq_result *result, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(r->job->scratch);
-    vq_factor in;
-    VQ_TRY(factor(r, &in, r->input, q->cols, tile_width(&r->c, &q->num, q->cols), sorted, e));
+    const vq_factor *in = NULL;
+    VQ_TRY(input_factor(r, sorted, q, &in, e));
     const vq_gptq_walk g = {
         .job = r->job,
         .w = r->w,
-        .in = &in,
+        .in = in,
         .out = r->output ? &r->out : NULL,
         .zero_dead = r->c.zero_dead,
         .refit = !sorted && refits(&r->c, &q->num),
@@ -158,6 +187,13 @@ static vq_status walk(rounding *r, bool sorted, vq_qtensor *q, vq_gptq_result *r
     };
     VQ_TRY(vq_gptq_run(&g, q, result, e));
     vq_arena_rewind(r->job->scratch, mark);
+    return VQ_OK;
+}
+
+static vq_status output_factor(rounding *r, int64_t n, vq_err *e)
+{
+    if (factor(&r->out, r, r->output, n, vq_gptq_height(n, true), true, r->job->scratch, e) != VQ_OK) return vq_at(e, "output curvature");
+    count_failures(r, &r->out);
     return VQ_OK;
 }
 
@@ -196,8 +232,7 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
     vq_gptq_result result;
     VQ_TRY(find_curvature(&r, q, e));
     VQ_TRY(first_scales(&r, q, e));
-    if (r.output && factor(&r, &r.out, r.output, q->rows, vq_gptq_height(q->rows, true), true, e) != VQ_OK)
-        return vq_at(e, "output curvature");
+    if (r.output) VQ_TRY(output_factor(&r, q->rows, e));
     if (strcmp(r.c.order, "auto") == 0)
         VQ_TRY(walk_both(&r, q, &result, e));
     else

@@ -8,6 +8,12 @@
 #include "base/stats.h"
 #include "kernels/kernels.h"
 
+/* What depends on the input alone: a rounder may keep it from one weight that reads the input to the next. */
+typedef struct vq_round_kept {
+    vq_arena arena; /* emptied, and made NULL, before the weights of another input come */
+    void *made;     /* the rounder's */
+} vq_round_kept;
+
 typedef struct vq_round_job {
     const vq_kernels *kernels;
     const vq_option_set *options;  /* of the recipe's round pass */
@@ -17,6 +23,7 @@ typedef struct vq_round_job {
     vq_dtype arith;                /* type in which compat modes compute scales */
     bool negative_scales;          /* the format can store scales below zero where vq_num_takes_negative */
     vq_arena *scratch;             /* rewound by the caller */
+    vq_round_kept *kept;           /* NULL: nothing is kept */
     double signal, noise;          /* out: sum w^2, sum (w - w^)^2 */
     const char *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping x10", ...); static or in scratch's
                              owner */
@@ -32,7 +39,7 @@ typedef struct vq_rounder {
     const vq_option *options; /* ends with name NULL */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
-    /* scratch_bytes -- what run takes of scratch for [n][k], at most; NULL: next to nothing. */
+    /* scratch_bytes -- what run takes of scratch and kept for [n][k], at most; NULL: next to nothing. */
     uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
     /* work -- the multiply-adds of run for [n][k], so that a plan can tell the time; NULL: none, all it does is proportional to n * k. */
     vq_round_work (*work)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);

@@ -181,12 +181,59 @@ static void keep_better(const search *r, int step, bool first, float *scale, int
     }
 }
 
+/* Codes that code_at gives a plain one. */
+static void bound_codes(vq_scale_codes *c, int last)
+{
+    for (int plain = 1; plain <= last; plain++) {
+        int lo = plain, hi = plain;
+        while (lo > 1 && c->value[lo - 1] >= least_ratio * c->value[plain]) lo--;
+        while (hi < last && c->value[hi + 1] <= most_ratio * c->value[plain]) hi++;
+        c->first[plain] = (uint8_t)lo;
+        c->last[plain] = (uint8_t)hi;
+    }
+}
+
+const vq_scale_codes *vq_scale_codes_of(vq_scale_codes *c, const vq_round_job *job, const vq_num *num)
+{
+    const vq_grid *grid = vq_scale_grid(num->scale);
+    if (way_of(num) != CODES || num->zero != VQ_ZERO_NONE || grid->bits > 8 || num->grid.bits > 8) return NULL;
+    const int last = (int)grid->max_code;
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i <= last; i++) c->value[i] = vq_decode(grid, (uint32_t)i);
+    job->kernels->effective_row(num, c->value, (size_t)last + 1, job->super, c->effective);
+    bound_codes(c, last);
+    for (uint32_t i = 0; i < 1U << num->grid.bits; i++) {
+        const float value = fabsf(vq_decode(&num->grid, i));
+        if (isfinite(value)) c->reach = fmaxf(c->reach, value);
+    }
+    return c;
+}
+
+/* One row of groups under coded scales. */
+static void search_codes(const search *r, const vq_scale_codes *codes, float *scale)
+{
+    const vq_scale_band *b = r->b;
+    const vq_num as_code = {.grid = *vq_scale_grid(r->num->scale)};
+    const float one = 1;
+    uint8_t *plain = (uint8_t *)r->tried, *negative = (uint8_t *)r->effective;
+    r->job->kernels->encode_row(&as_code, r->plain, (size_t)r->n, (size_t)r->n, &one, NULL, plain);
+    for (int64_t g = 0; g < r->n; g++) negative[g] = r->sign[g] < 0;
+    const vq_code_search s = {
+        .codes = codes, .x = b->x, .d = b->d, .n = (size_t)b->cols, .block = (size_t)b->width, .plain = plain, .negative = negative};
+    r->job->kernels->search_codes(r->num, &s, r->zero);
+    for (int64_t g = 0; g < r->n; g++) scale[g] = r->zero[g] < 0 ? -codes->value[-r->zero[g]] : codes->value[r->zero[g]];
+}
+
 void vq_scale_search_band(const vq_round_job *job, const vq_num *num, const vq_scale_band *b, const vq_scale_scratch *s, float *scale,
                           int16_t *zero)
 {
     const search r = open_search(job, num, b, s);
     find_ranges(&r);
     find_plain(&r);
+    if (s->codes && b->rows == 1) {
+        search_codes(&r, s->codes, scale);
+        return;
+    }
     memcpy(r.tried, r.plain, (size_t)r.n * sizeof *r.tried);
     measure(&r);
     keep_better(&r, 0, true, scale, zero);
@@ -213,7 +260,12 @@ vq_status vq_scale_search(const vq_round_job *job, const float *w, const float *
     vq_group_size(&q->num, q->rows, q->cols, &rows, &cols);
     vq_scale_scratch *s = VQ_ALLOC(job->scratch, vq_scale_scratch, threads, "scale search", e);
     if (!s) return VQ_E_LIMIT;
-    for (int t = 0; t < threads; t++) VQ_TRY(vq_scale_scratch_new(&s[t], q->per_row, job->scratch, e));
+    vq_scale_codes buf;
+    const vq_scale_codes *codes = vq_scale_codes_of(&buf, job, &q->num);
+    for (int t = 0; t < threads; t++) {
+        VQ_TRY(vq_scale_scratch_new(&s[t], q->per_row, job->scratch, e));
+        s[t].codes = codes;
+    }
 #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < (q->rows + rows - 1) / rows; i++) {
         const int64_t r0 = first_row(q, rows, i), r1 = first_row(q, rows, i + 1), g = i * q->per_row;

@@ -18,7 +18,10 @@ typedef struct vq_scale_scratch {
     double *d;
     int16_t *z;
     int64_t groups;
+    const vq_scale_codes *codes; /* coded scales without zero points, shared by the threads; NULL: candidate after candidate */
 } vq_scale_scratch;
+/* vq_scale_codes_of -- the legal codes of a format's scales into c; c itself, or NULL where a search does not go by codes. */
+const vq_scale_codes *vq_scale_codes_of(vq_scale_codes *c, const vq_round_job *job, const vq_num *num);
 vq_status vq_scale_scratch_new(vq_scale_scratch *s, int64_t groups, vq_arena *a, vq_err *e);
 /* vq_scale_scratch_bytes -- of one thread. */
 uint64_t vq_scale_scratch_bytes(int64_t groups);

@@ -1,16 +1,22 @@
 /* tiled_cholesky.c -- left-looking over columns of tiles: each tile takes all that lies left of it in one product, then is solved against
- * the diagonal. */
+ * the diagonal, whose inverse makes that a product too. */
 #include "quant/tiled_cholesky.h"
 
 #include <cblas.h>
+#include <f77blas.h>
 #include <math.h>
+#include <string.h>
 
 /* A product packs its operands anew: the larger the tile, the less that weighs. */
-enum { SMALL_TILE = 64, TILE = 256, LARGE_TILE = 512, SMALL_MOST = 2048, MOST = 12288, LEAF = 64 };
+static const struct {
+    int64_t most, size;
+} sizes[] = {{1024, 64}, {4096, 128}, {12288, 256}, {INT64_MAX, 512}};
 
 vq_tiles vq_tiles_shape(int64_t n)
 {
-    const int64_t size = n <= SMALL_MOST ? SMALL_TILE : n <= MOST ? TILE : LARGE_TILE;
+    int i = 0;
+    while (n > sizes[i].most) i++;
+    const int64_t size = sizes[i].size;
     return (vq_tiles){.n = n, .size = size, .count = (n + size - 1) / size};
 }
 
@@ -50,15 +56,15 @@ static void subtract_product(view c, view a, view b, int64_t m, int64_t n, int64
     }
 }
 
-/* x L^T = x for every row of x[m][n], L[n][n] lower. */
-static void solve_rows(view x, view l, int64_t m, int64_t n, bool strict)
+/* x L^T = x for every row of x[n][n], L[n][n] lower. */
+static void solve_rows(view x, view l, const double *inverse, int64_t n, bool strict)
 {
     if (!strict) {
-        cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (blasint)m, (blasint)n, 1.0, l.x, (blasint)l.ld, x.x,
-                    (blasint)x.ld);
+        const blasint m = (blasint)n;
+        cblas_dtrmm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, m, m, 1.0, inverse, m, x.x, (blasint)x.ld);
         return;
     }
-    for (int64_t r = 0; r < m; r++) {
+    for (int64_t r = 0; r < n; r++) {
         double *row = x.x + r * x.ld;
         for (int64_t c = 0; c < n; c++) {
             for (int64_t p = 0; p < c; p++) row[c] -= row[p] * l.x[c * l.ld + p];
@@ -67,31 +73,35 @@ static void solve_rows(view x, view l, int64_t m, int64_t n, bool strict)
     }
 }
 
-static bool factor_leaf(view a, int64_t n, double least)
+static bool factor_strict(view a, int64_t n, double least)
 {
-    double column[LEAF];
     for (int64_t c = 0; c < n; c++) {
         const double pivot = a.x[c * a.ld + c];
         if (!(pivot > least)) return false;
         const double root = sqrt(pivot);
         a.x[c * a.ld + c] = root;
-        for (int64_t i = c + 1; i < n; i++) column[i] = a.x[i * a.ld + c] /= root;
+        for (int64_t i = c + 1; i < n; i++) a.x[i * a.ld + c] /= root;
         for (int64_t i = c + 1; i < n; i++)
-            for (int64_t j = c + 1; j <= i; j++) a.x[i * a.ld + j] -= column[i] * column[j];
+            for (int64_t j = c + 1; j <= i; j++) a.x[i * a.ld + j] -= a.x[i * a.ld + c] * a.x[j * a.ld + c];
     }
     return true;
 }
 
-/* A diagonal tile by halves. */
-static bool factor_tile(view a, int64_t n, double least, bool strict)
+/* A tile on the diagonal and, but in strict mode, its inverse. LAPACK counts by columns: its upper triangle is our lower one. */
+static bool factor_tile(view a, int64_t n, double *inverse, double least, bool strict)
 {
-    if (n <= LEAF) return factor_leaf(a, n, least);
-    const int64_t h = n / 2;
-    const view below = at(a, h, 0), rest = at(a, h, h);
-    if (!factor_tile(a, h, least, strict)) return false;
-    solve_rows(below, a, n - h, h, strict);
-    subtract_product(rest, below, below, n - h, n - h, h, strict);
-    return factor_tile(rest, n - h, least, strict);
+    if (strict) return factor_strict(a, n, least);
+    char upper = 'U', plain = 'N';
+    blasint m = (blasint)n, ld = (blasint)a.ld, info = 0;
+    (void)dpotrf_(&upper, &m, a.x, &ld, &info);
+    if (info != 0) return false;
+    for (int64_t i = 0; i < n; i++) {
+        const double root = a.x[i * a.ld + i];
+        if (!(root * root > least)) return false;
+        memcpy(inverse + i * n, a.x + i * a.ld, (size_t)(i + 1) * sizeof *inverse);
+    }
+    (void)dtrtri_(&upper, &plain, &m, inverse, &m, &info);
+    return info == 0;
 }
 
 static view band(const vq_tiles *t, int64_t i)
@@ -108,7 +118,7 @@ static void gather(const vq_tiles *t, int64_t i, int64_t j, int64_t from, int64_
 
 /* Column j below its factored diagonal tile. The next diagonal tile takes what is already there meanwhile, so that little is left to one
  * thread. */
-static void do_column(const vq_tiles *t, int64_t j, bool strict)
+static void do_column(const vq_tiles *t, int64_t j, const double *inverse, bool strict)
 {
     const view diagonal = at(band(t, j), 0, j * t->size);
 #pragma omp parallel for schedule(dynamic)
@@ -118,16 +128,17 @@ static void do_column(const vq_tiles *t, int64_t j, bool strict)
             continue;
         }
         gather(t, i, j, 0, j, strict);
-        solve_rows(at(band(t, i), 0, j * t->size), diagonal, t->size, t->size, strict);
+        solve_rows(at(band(t, i), 0, j * t->size), diagonal, inverse, t->size, strict);
     }
 }
 
 bool vq_tiles_cholesky(const vq_tiles *t, double least, bool strict)
 {
+    double *inverse = t->data + vq_tiles_doubles(t) - t->size * t->size;
     for (int64_t j = 0; j < t->count; j++) {
         if (j > 0) gather(t, j, j, j - 1, j, strict);
-        if (!factor_tile(at(band(t, j), 0, j * t->size), t->size, least, strict)) return false;
-        do_column(t, j, strict);
+        if (!factor_tile(at(band(t, j), 0, j * t->size), t->size, inverse, least, strict)) return false;
+        do_column(t, j, inverse, strict);
     }
     return true;
 }

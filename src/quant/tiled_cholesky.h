@@ -14,9 +14,10 @@ typedef struct vq_tiles {
 
 /* vq_tiles_shape -- for n rows, data NULL. The size of a band depends on n alone. */
 vq_tiles vq_tiles_shape(int64_t n);
+/* vq_tiles_doubles -- of data: the bands and, at the end, room for the inverse of a diagonal tile. */
 static inline int64_t vq_tiles_doubles(const vq_tiles *t)
 {
-    return t->count * (t->count + 1) / 2 * t->size * t->size;
+    return (t->count * (t->count + 1) / 2 + 1) * t->size * t->size;
 }
 /* Length of the rows of band i, and row `row` of the matrix: its columns from 0 on. */
 static inline int64_t vq_tiles_length(const vq_tiles *t, int64_t i)

@@ -89,6 +89,7 @@ static vq_status learn(vq_work *w, int layer, size_t first, size_t n, vq_st_writ
     if (!t) return e->status;
     for (size_t i = 0; i < n; i++)
         if (hold_module(w, first + i, &h[i], &t[i], e) != VQ_OK) return vq_at(e, "%s", w->rounding.out->modules[first + i].name);
+    vq_rounding_keep(&w->kept, -1);
     VQ_TRY(train(w, layer, t, (int)n, e));
     for (size_t i = 0; i < n; i++) {
         measure(w, first + i, &h[i]);

@@ -87,6 +87,7 @@ vq_status vq_work_stats(vq_work *w, int layer, vq_err *e)
 
 void vq_work_release(vq_work *w)
 {
+    vq_rounding_keep(&w->kept, -1);
     if (w->file_open && !w->j->statistics) {
         vq_stats_close(&w->file);
         w->file_open = false;

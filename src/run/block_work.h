@@ -37,6 +37,7 @@ typedef struct vq_work {
     int nstats;
     vq_group_ready *ready; /* [plan.ngroups] */
     vq_rounding rounding;
+    vq_rounding_kept kept; /* of it */
     vq_run_state state;
 } vq_work;
 

@@ -318,7 +318,9 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
     vq_arena_init(&w.layer, j->budget);
     vq_arena_init(&w.shown, j->budget);
     vq_arena_init(&w.scratch, j->budget);
-    w.rounding = (vq_rounding){.plan = j->plan, .job = j->job, .edits = &w.edits, .out = r, .scratch = &w.scratch};
+    vq_arena_init(&w.kept.of.arena, j->budget);
+    w.kept.group = -1;
+    w.rounding = (vq_rounding){.plan = j->plan, .job = j->job, .edits = &w.edits, .out = r, .scratch = &w.scratch, .kept = &w.kept};
     *c = (vq_calibrated){.kind = "none"};
     const vq_status s = run_work(&w, c, e);
     vq_calib_end(w.calib);
@@ -326,6 +328,7 @@ vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c,
     if (w.file_open) vq_stats_close(&w.file);
     vq_parts_close(&w.parts);
     vq_run_state_done(&w.state);
+    vq_rounding_keep(&w.kept, -1);
     vq_edited_source_done(&w.original_source);
     vq_arena_done(&w.scratch);
     vq_arena_done(&w.shown);

@@ -119,10 +119,19 @@ static const vq_curvature *curvature_of(const vq_stats *stats, const char *modul
     return NULL;
 }
 
+void vq_rounding_keep(vq_rounding_kept *kept, int group)
+{
+    if (!kept || kept->group == group) return;
+    vq_arena_done(&kept->of.arena);
+    kept->of.made = NULL;
+    kept->group = group;
+}
+
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q, vq_err *e)
 {
     const vq_plan_weight *weight = s->out->weights[i];
     const vq_stats *stats = s->ready[s->out->group[i]].stats;
+    vq_rounding_keep(s->kept, s->out->group[i]);
     VQ_TRY(vq_qtensor_new(q, &weight->scheme.weight, weight->tensor->shape[0], weight->tensor->shape[1], s->scratch, e));
     vq_round_job job = {
         .kernels = &s->job->kernels,
@@ -133,6 +142,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .negative_scales = s->plan->format == VQ_FORMAT_VQ,
         .arith = vq_plan_arith(s->plan, &weight->scheme.weight),
         .scratch = s->scratch,
+        .kept = s->kept ? &s->kept->of : NULL,
     };
     VQ_TRY(s->plan->rounder->run(&job, w, q, e));
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);

@@ -36,6 +36,12 @@ typedef struct vq_group_ready {
     const vq_stats *stats; /* of the input in the order of the weights' columns; NULL when nothing was gathered */
 } vq_group_ready;
 
+/* What the rounder keeps for the weights of one group. */
+typedef struct vq_rounding_kept {
+    vq_round_kept of;
+    int group; /* in plan.groups; -1: none yet */
+} vq_rounding_kept;
+
 typedef struct vq_rounding {
     const vq_plan *plan;
     const vq_job *job;
@@ -43,6 +49,7 @@ typedef struct vq_rounding {
     vq_group_ready *ready; /* [plan.ngroups] */
     vq_rounded *out;
     vq_arena *scratch;
+    vq_rounding_kept *kept; /* NULL: nothing is kept */
 } vq_rounding;
 
 /* vq_rounding_add -- the members of a group become modules of out, with their second-level scales. */
@@ -55,6 +62,8 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
 vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w, vq_err *e);
 /* vq_rounding_linear -- module i as an executor will see it: scheme, order, scales of its input. */
 vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e);
+/* vq_rounding_keep -- from now on for the weights of that group (-1: none): what was kept for another one goes. */
+void vq_rounding_keep(vq_rounding_kept *kept, int group);
 /* vq_rounding_module -- weight, round, store; scratch is rewound. */
 vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e);
 /* vq_rounding_error -- signal and noise of a rounded weight as dB, INFINITY when exact. */

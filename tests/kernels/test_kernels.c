@@ -234,10 +234,59 @@ static void check_rounding_errors(const levels *v)
     each_num(errors_of_num, (void *)v);
 }
 
+/* Codes as a search over e4m3 scales has them, near the largest |x| of each group and far from it. */
+static void fill_codes(vq_scale_codes *c, const vq_num *num)
+{
+    const vq_grid *grid = vq_scale_grid(VQ_SCALE_E4M3);
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i <= grid->max_code; i++) {
+        c->value[i] = vq_decode(grid, (uint32_t)i);
+        c->effective[i] = c->value[i] * 0.3F;
+        c->first[i] = (uint8_t)(i < 5 ? i > 0 : i - 4);
+        c->last[i] = (uint8_t)(i + 2 < grid->max_code ? i + 2 : grid->max_code);
+    }
+    c->reach = num->grid.max + 1;
+}
+
+static void codes_of_num(void *ctx, const vq_num *num)
+{
+    const levels *v = ctx;
+    vq_scale_codes codes;
+    uint8_t plain[MOST], negative[MOST];
+    fill_codes(&codes, num);
+    for (size_t i = 0; i < MOST; i++) {
+        plain[i] = (uint8_t)(i * 29 % 127);
+        negative[i] = i % 3 == 0;
+    }
+    for (size_t w = 2; w < WIDTHS; w++) {
+        vq_code_search s = {.codes = &codes, .x = in_a + 1, .n = v->n, .block = widths[w], .plain = plain};
+        const size_t groups = (v->n + widths[w] - 1) / widths[w];
+        for (int d = 0; d < 4; d++) {
+            s.d = d % 2 ? in_c + 2 : NULL;
+            s.negative = d / 2 ? negative : NULL;
+            BOTH(2 * groups, k->search_codes(num, &s, (int16_t *)out));
+        }
+    }
+}
+
+static void check_search_codes(const levels *v)
+{
+    for (size_t i = 0; i < MOST + 8; i++) in_c[i] = fabsf(in_b[i]);
+    each_num(codes_of_num, (void *)v);
+}
+
 static void check_add_rows(const levels *v)
 {
     const size_t n = v->n / 4;
     for (size_t rows = 0; rows < 4; rows++) BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
+}
+
+static void check_add_squares(const levels *v)
+{
+    const size_t n = v->n / 2;
+    double sum[2][MOST];
+    for (size_t i = 0; i < n; i++) sum[0][i] = sum[1][i] = (double)in_c[i];
+    BOTH(8 * n, k->add_squares(sum[which], in_a + 1, in_b + 2, 0.3, n); memcpy(out, sum[which], 8 * n));
 }
 
 static void check_nudge_row(const levels *v)

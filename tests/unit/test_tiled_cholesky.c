@@ -66,7 +66,7 @@ static void shapes(void **state)
 {
     static const struct {
         int64_t n, size;
-    } cases[] = {{1, 64}, {2048, 64}, {2049, 256}, {12288, 256}, {12289, 512}, {28672, 512}};
+    } cases[] = {{1, 64}, {1024, 64}, {1025, 128}, {4097, 256}, {12288, 256}, {12289, 512}, {28672, 512}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const vq_tiles t = vq_tiles_shape(cases[i].n);

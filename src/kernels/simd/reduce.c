@@ -119,3 +119,24 @@ double VQ_FN(dot)(const float *x, const float *y, size_t n)
     }
     return vd_total(&s);
 }
+
+/* A vector of floats is two of doubles. */
+static inline void squares_step(double *sum, vf x, vf y, vd weight)
+{
+    vd d[2], s[2];
+    vf_widen(x - y, d);
+    memcpy(s, sum, sizeof s);
+    for (size_t h = 0; h < 2; h++) s[h] += weight * (d[h] * d[h]);
+    memcpy(sum, s, sizeof s);
+}
+
+void VQ_FN(add_squares)(double *sum, const float *x, const float *y, double weight, size_t n)
+{
+    const vd w = weight - (vd){0};
+    size_t i = 0;
+    for (; i + VQ_L <= n; i += VQ_L) squares_step(sum + i, vf_load(x + i), vf_load(y + i), w);
+    for (; i < n; i++) {
+        const double d = (double)(x[i] - y[i]);
+        sum[i] += weight * (d * d);
+    }
+}
