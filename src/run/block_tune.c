@@ -146,13 +146,15 @@ vq_status vq_work_finish(vq_work *w, const vq_st_set **instead, vq_err *e)
     vq_exec student = vq_model_exec(w->plan->model, w->j->job, &w->scratch, true);
     student.graph = w->graph;
     student.source = &w->parts.source;
+    const vq_calib_options calib = vq_calibration_options(w->plan, w->j->job, 0, w->j->work);
     vq_tune_job job = {.student = &student,
                        .teacher = &teacher,
                        .samples = &w->samples.samples,
                        .options = &options,
+                       .bf16 = calib.bf16,
                        .seed = w->plan->recipe->calib.seed,
                        .spool_path = w->j->work,
-                       .spool_bytes = vq_calibration_options(w->plan, w->j->job, 0, w->j->work).spool_bytes,
+                       .spool_bytes = calib.spool_bytes,
                        .watch = &w->j->job->watch,
                        .out = w->run,
                        .scratch = &w->layer};

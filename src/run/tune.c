@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calib/spool.h"
+#include "kernels/bf16_product.h"
 #include "model/op/linear.h"
 #include "run/adam.h"
 #include "run/train_samples.h"
@@ -15,6 +16,7 @@ typedef struct tuning {
     vq_tune_job *job;
     vq_tuned_source *t;
     vq_train_samples samples;
+    vq_kernels kernels; /* of the steps */
     vq_adam adam;
     int64_t batch;            /* samples of a step */
     float *h, *taught, *back; /* [layers + 1], [1], [1] of [batch tokens][hidden] */
@@ -246,8 +248,12 @@ static vq_status step(tuning *r, int64_t at, vq_err *e)
     int64_t numbers[MOST_BATCH];
     double kl;
     for (int64_t i = 0; i < r->batch; i++) numbers[i] = vq_train_sample(&r->samples, at * r->batch + i);
+    vq_exec student = *r->job->student;
+    vq_tune_job job = *r->job;
+    student.kernels = &r->kernels;
+    job.student = &student;
     VQ_TRY(load_samples(r, numbers, r->batch, e));
-    VQ_TRY(vq_tune_gradient(r->job, r->t, &b, r->ids, r->taught, r->h, r->g, &kl, e));
+    VQ_TRY(vq_tune_gradient(&job, r->t, &b, r->ids, r->taught, r->h, r->g, &kl, e));
     vq_adam_step(&r->adam, r->t->p, r->g, r->t->unit, o->rate * (1 - (double)at / (double)o->steps));
     vq_tuned_serve(r->t);
     return VQ_OK;
@@ -289,6 +295,8 @@ static vq_status open_buffers(tuning *r, vq_err *e)
     r->back = r->h + (g->layers + 1) * each;
     r->taught = r->back + each;
     r->best = r->g + r->t->count;
+    r->kernels = *r->job->student->kernels;
+    if (r->job->bf16) VQ_TRY(vq_bf16_take(&r->kernels, a, e));
     VQ_TRY(vq_adam_init(&r->adam, r->t->count, a, e));
     return vq_spool_open(&r->spool, (size_t)(r->samples.count * sample_floats(r)), r->job->spool_bytes, r->job->spool_path, a, e);
 }
@@ -340,6 +348,6 @@ size_t vq_tune_bytes(const vq_exec *x, const vq_tune_options *o, int64_t samples
     const vq_batch b = {.sequences = batch_of(o, samples, length), .length = length};
     const size_t tokens = (size_t)(b.sequences * length), each = tokens * (size_t)x->graph->hidden * sizeof(float);
     size_t parameters, passes = pass_bytes(x, &b, &parameters);
-    return SMALL + passes + (size_t)(x->graph->layers + 3) * each + parameters * 7 * sizeof(float) + tokens * sizeof(int32_t) +
-           (size_t)samples * (sizeof(bool) + sizeof(int64_t));
+    return SMALL + passes + VQ_BF16_ROOM * sizeof(uint32_t) + (size_t)(x->graph->layers + 3) * each + parameters * 7 * sizeof(float) +
+           tokens * sizeof(int32_t) + (size_t)samples * (sizeof(bool) + sizeof(int64_t));
 }

@@ -12,6 +12,7 @@ typedef struct vq_tune_job {
     const vq_exec *teacher; /* the original; its arena may be the student's */
     const vq_samples *samples;
     const vq_tune_options *options;
+    bool bf16; /* steps round the inputs of the student's products to bf16 (vq_bf16_take); what is measured does not */
     uint64_t seed;
     const char *spool_path; /* existing folder: what the teacher's blocks made of the samples lies there beyond spool_bytes of memory */
     size_t spool_bytes;

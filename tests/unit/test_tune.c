@@ -166,6 +166,28 @@ static void check_gradients(const char *type)
     close_world(&w);
 }
 
+/* Nothing is quantized behind the last linear of the last block: its factor's gradient is exact although its input is coded. */
+static void test_coded_input(void **state)
+{
+    (void)state;
+    static world w;
+    static float g[4096], ignored[4096];
+    vq_err e;
+    open_world(&w, "llama", "nvfp4");
+    w.student.quantize_inputs = true;
+    const vq_tune_job job = job_of(&w);
+    assert_int_equal(vq_tuned_open(&w.tuned, &w.student, &w.options, &w.arena, &e), VQ_OK);
+    (void)kl_of(&w, &job, g);
+    float *last = &w.tuned.served[w.tuned.count - 1];
+    const float d = 0.01F;
+    *last = 1 + d;
+    const double up = kl_of(&w, &job, ignored);
+    *last = 1 - d;
+    const double slope = (up - kl_of(&w, &job, ignored)) / (2 * (double)d);
+    if (!(fabs(slope - (double)g[w.tuned.count - 1]) < 0.01 * fabs(slope))) fail_msg("%g, not %g", (double)g[w.tuned.count - 1], slope);
+    close_world(&w);
+}
+
 static void test_gradients(void **state)
 {
     (void)state;
@@ -210,6 +232,7 @@ static void check_falls(const char *type, const char *scheme, vq_dtype dtype, bo
     open_world_as(&w, type, scheme, dtype == VQ_BF16);
     w.options.vectors = vectors, w.options.scales = scales;
     vq_tune_job job = job_of(&w);
+    job.bf16 = dtype == VQ_BF16;
     const double before = stored_kl(&w, dtype, false);
     if (vq_tune_run(&job, &w.tuned, &e) != VQ_OK) fail_msg("%s", e.text);
     assert_true(job.best < job.first);
@@ -335,13 +358,9 @@ static void test_spool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_falls),
-        cmocka_unit_test(test_nothing_to_tune),
-        cmocka_unit_test(test_never_worse),
-        cmocka_unit_test(test_options_and_threads),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_spool),
+        cmocka_unit_test(test_gradients),       cmocka_unit_test(test_coded_input), cmocka_unit_test(test_falls),
+        cmocka_unit_test(test_nothing_to_tune), cmocka_unit_test(test_never_worse), cmocka_unit_test(test_options_and_threads),
+        cmocka_unit_test(test_memory),          cmocka_unit_test(test_spool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
