@@ -12,6 +12,8 @@
 enum { PACKED_ROWS = 96, PAIRS_DEPTH = 640 };
 /* Depth for which columns of B are packed at a time, so that the room takes hundreds of them; rows of B that one task packs. */
 enum { ROOM_DEPTH = 4096, ROOM_STEP = 64 };
+/* Room of a product on one thread, at its least: a panel of that depth. */
+enum { TILE_ROOM = VQ_PAIRS_COLS * ROOM_DEPTH / 2 };
 /* Tiles for BLAS, which packs once more. */
 enum { COPY_SIDE = 256, COPY_DEPTH = 384 };
 
@@ -148,9 +150,9 @@ static void multiply_packed(const packed *b)
     }
 }
 
-static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, uint32_t *room)
+static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, uint32_t *room, int64_t size)
 {
-    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2), most = VQ_BF16_ROOM / (depth / 2) / VQ_PAIRS_COLS * VQ_PAIRS_COLS;
+    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2), most = size / (depth / 2) / VQ_PAIRS_COLS * VQ_PAIRS_COLS;
     const int64_t cols = even_part(q->n, most, VQ_PAIRS_COLS);
     for (int64_t j = 0; j < q->n; j += cols) {
         for (int64_t p = 0; p < q->k; p += depth) {
@@ -213,14 +215,25 @@ static void multiply_copies(const vq_bf16_product *q, const vq_kernels *kr)
     }
 }
 
-void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *q)
+static void multiply_all(const vq_kernels *kr, const vq_bf16_product *q, uint32_t *room, int64_t size)
 {
     if (q->k == 0 && !q->add) clear(q);
     if (q->m == 0 || q->n == 0 || q->k == 0) return;
     if (kr->pairs)
-        multiply_pairs(q, kr->pairs, kr->bf16);
+        multiply_pairs(q, kr->pairs, room, size);
     else
         multiply_copies(q, kr);
+}
+
+void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *q)
+{
+    multiply_all(kr, q, kr->bf16, VQ_BF16_ROOM);
+}
+
+void vq_bf16_multiply_tile(const vq_kernels *kr, const vq_bf16_product *q)
+{
+    alignas(64) uint32_t room[TILE_ROOM];
+    multiply_all(kr, q, room, TILE_ROOM);
 }
 
 vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e)

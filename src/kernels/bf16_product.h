@@ -42,6 +42,8 @@ typedef struct vq_bf16_product {
 /* vq_bf16_multiply -- C[i][j] = sum over k of bf16(a[i][k]) bf16(b[j][k]) in f32, in blocks of k that depend on k alone: same bits for
  * every thread count. Up to 1 MB of every thread's stack. Call outside parallel regions. */
 void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *p);
+/* vq_bf16_multiply_tile -- the same on the calling thread, inside of a parallel region, without the room. */
+void vq_bf16_multiply_tile(const vq_kernels *kr, const vq_bf16_product *p);
 /* vq_bf16_take -- kr's products take inputs in bf16 from now on, with the room from a. */
 vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e);
 

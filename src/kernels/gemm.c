@@ -40,10 +40,35 @@ static void strict_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
             for (int64_t j = 0; j < k; j++) c[i * ldc + j] += a[p * lda + i] * b[p * ldb + j];
 }
 
+/* The product as bf16_product.h says it, when this run's products take inputs in bf16. */
+static bool in_bf16(const vq_kernels *kr, const vq_bf16_product *p)
+{
+    if (!kr->bf16 || kr->strict) return false;
+    vq_bf16_multiply(kr, p);
+    return true;
+}
+
+static bool tile_in_bf16(const vq_kernels *kr, const vq_bf16_product *p)
+{
+    if (!kr->bf16 || kr->strict) return false;
+    vq_bf16_multiply_tile(kr, p);
+    return true;
+}
+
+static void scale_tile(int64_t m, int64_t n, float alpha, float *c, int64_t ldc)
+{
+    for (int64_t i = 0; alpha != 1 && i < m; i++)
+        for (int64_t j = 0; j < n; j++) c[i * ldc + j] *= alpha;
+}
+
 void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
                      int64_t ldb, float *c, int64_t ldc)
 {
     if (m == 0 || n == 0) return;
+    if (tile_in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, false}, c, ldc, false, false})) {
+        scale_tile(m, n, alpha, c, ldc);
+        return;
+    }
     if (kr->strict) {
         strict_nt(kr, m, n, k, alpha, a, lda, b, ldb, c, ldc);
         return;
@@ -56,6 +81,7 @@ static void tile_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int6
                     int64_t ldb, float *c, int64_t ldc)
 {
     if (m == 0 || n == 0) return;
+    if (tile_in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, true}, c, ldc, keep != 0, false})) return;
     if (!kr->strict) {
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F, a, (blasint)lda, b, (blasint)ldb,
                     keep, c, (blasint)ldc);
@@ -76,6 +102,7 @@ void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, 
                          float *c, int64_t ldc)
 {
     if (n == 0 || k == 0) return;
+    if (tile_in_bf16(kr, &(vq_bf16_product){n, k, m, {a, lda, true}, {b, ldb, true}, c, ldc, true, false})) return;
     if (kr->strict) {
         strict_tn(m, n, k, a, lda, b, ldb, c, ldc);
         return;
@@ -87,14 +114,6 @@ void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-/* The product as bf16_product.h says it, when this run's products take inputs in bf16. */
-static bool in_bf16(const vq_kernels *kr, const vq_bf16_product *p)
-{
-    if (!kr->bf16 || kr->strict) return false;
-    vq_bf16_multiply(kr, p);
-    return true;
 }
 
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,

@@ -31,11 +31,10 @@ typedef struct vq_code_search {
 typedef struct vq_bf16_pairs vq_bf16_pairs; /* bf16_product.h */
 
 typedef struct vq_kernels {
-    const char *isa; /* "ref", "avx2", "avx512" */
-    bool strict;     /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
-    uint32_t *bf16;  /* set by who runs a model as its stored type says, to room for VQ_BF16_ROOM values: vq_gemm_nt, _nn, _nn_add,
-                        _tn_add and _tn_add_lower then round their inputs to bf16 and sum in f32 (bf16_product.h), one at a time.
-                        Tiles stay f32, and all of it in strict mode. NULL: f32 */
+    const char *isa;            /* "ref", "avx2", "avx512" */
+    bool strict;                /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
+    uint32_t *bf16;             /* set by who runs a model as its stored type says (vq_bf16_take): matrix products then round their
+                                   inputs to bf16 and sum in f32, one product at a time (tiles apart). NULL, and in strict mode: f32 */
     const vq_bf16_pairs *pairs; /* what does it; NULL: BLAS on rounded copies */
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define VQ_KERNEL(ret, name, args) ret(*name) args;

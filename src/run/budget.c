@@ -6,15 +6,14 @@
 #include "run/block_work.h"
 #include "run/samples.h"
 
-#define BATCH_TOKENS 4096
-#define BATCH_TOKENS_BACK 2048          /* a backward pass keeps every value of a block */
+#define BATCH_TOKENS 2048               /* of more, the values of a block leave the cache */
 #define SPOOL_BYTES ((size_t)512 << 20) /* activations in memory without a limit; with one a quarter of it */
 #define SPOOL_SHARE 4
 
-static vq_batch calibration_batch(const vq_plan *p, unsigned needs)
+static vq_batch calibration_batch(const vq_plan *p)
 {
-    const int64_t len = vq_sample_tokens(p), most = needs & VQ_NEED_GRADIENT ? BATCH_TOKENS_BACK : BATCH_TOKENS;
-    return (vq_batch){.sequences = len < most ? most / len : 1, .length = len};
+    const int64_t len = vq_sample_tokens(p);
+    return (vq_batch){.sequences = len < BATCH_TOKENS ? BATCH_TOKENS / len : 1, .length = len};
 }
 
 /* Activations of all samples between two blocks, as many of them as may stay in memory. */
@@ -35,7 +34,7 @@ static bool runs_in_bf16(const vq_plan *p, const vq_job *job)
 
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs, const char *dir)
 {
-    const vq_batch b = calibration_batch(p, needs);
+    const vq_batch b = calibration_batch(p);
     return (vq_calib_options){.needs = needs,
                               .spool_path = dir,
                               .spool_bytes = spool_bytes(p, job, needs),
@@ -94,7 +93,7 @@ static uint64_t block_weights(const vq_graph *g)
 /* Activations between blocks and of the batch under way, weights packed for it. */
 static uint64_t activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 {
-    const vq_batch b = calibration_batch(p, needs);
+    const vq_batch b = calibration_batch(p);
     const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
     const uint64_t packed = runs_in_bf16(p, job) ? VQ_BF16_ROOM * sizeof(uint32_t) : 0;
     return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer + packed;
@@ -103,7 +102,7 @@ static uint64_t activation_bytes(const vq_plan *p, const vq_job *job, unsigned n
 /* The sweep of gradients: its statistics go to files and are mapped from there. */
 static uint64_t gradient_bytes(const vq_plan *p, const vq_job *job, const vq_exec *x)
 {
-    const vq_batch b = calibration_batch(p, p->needs);
+    const vq_batch b = calibration_batch(p);
     const vq_head_loss loss = {.target = VQ_HEAD_SAMPLED};
     const uint64_t block = vq_exec_backward_bytes(x, &b) + vq_statistics_bytes(p, p->needs);
     const uint64_t head = vq_exec_head_backward_bytes(x, &loss, b.sequences * b.length);
@@ -145,7 +144,7 @@ static uint64_t block_bytes(const vq_plan *p, const vq_job *job, const vq_exec *
 {
     const unsigned forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
     const bool gathers = vq_plan_gathers(p), sweeps = gathers || vq_work_trials(p);
-    const vq_batch b = calibration_batch(p, forward);
+    const vq_batch b = calibration_batch(p);
     const uint64_t statistics = gathers ? vq_statistics_bytes(p, forward) : 0;
     const uint64_t round = edit_bytes(p) + (p->rounder->block ? training_bytes(p, x) : 0) + vq_plan_round_bytes(p);
     return kept_bytes(p, job) + statistics + larger(sweeps ? vq_exec_bytes(x, &b) : 0, round);

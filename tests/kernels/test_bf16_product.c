@@ -105,6 +105,9 @@ static void check(const vq_kernels *kr, vq_bf16_product q)
     q.c = copy_of(before, size);
     vq_bf16_multiply(kr, &q);
     assert_product(&q, before);
+    memcpy(q.c, before, (size_t)size * sizeof *before);
+    vq_bf16_multiply_tile(kr, &q);
+    assert_product(&q, before);
 }
 
 /* Around one tile of the kernels, blocks of a thread's tile, the depth of a packed block. */
@@ -220,7 +223,18 @@ static void test_table(void **state)
     q.add = true;
     vq_gemm_nn_add(&kr, M, N, K, a, K, bn, N, d, N);
     assert_product(&q, c);
+    q.add = false;
+    vq_gemm_tile_nn(&kr, M, N, K, a, K, bn, N, d, N);
+    assert_product(&q, c);
+    q.b = (vq_bf16_side){b, K, false};
+    vq_gemm_tile_nt(&kr, M, N, K, 1, a, K, b, K, d, N);
+    assert_product(&q, c);
+    vq_gemm_tile_nt(&kr, M, N, K, 0.25F, a, K, b, K, c, N);
+    for (int i = 0; i < M * N; i++) assert_true(c[i] == 0.25F * d[i]);
     q = (vq_bf16_product){K, N, M, {a, K, true}, {bt, N, true}, d, N, true, false};
+    memcpy(c, d, K * N * sizeof *c);
+    vq_gemm_tile_tn_add(&kr, M, K, N, a, K, bt, N, d, N);
+    assert_product(&q, c);
     memcpy(c, d, K * N * sizeof *c);
     vq_gemm_tn_add(&kr, M, K, N, a, K, bt, N, d, N);
     assert_product(&q, c);
