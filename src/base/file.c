@@ -42,6 +42,11 @@ void vq_map_close(vq_map *m)
     *m = (vq_map){.data = nothing};
 }
 
+void vq_map_forget(const vq_map *m)
+{
+    if (m->size) (void)madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED);
+}
+
 static vq_status part_path(const vq_out *o, char *buf, size_t len, vq_err *e)
 {
     if ((size_t)snprintf(buf, len, "%s.part", o->path) >= len) return vq_fail(e, VQ_E_IO, "%s: the path is too long", o->path);

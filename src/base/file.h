@@ -18,6 +18,8 @@ typedef struct vq_map {
  * refused. */
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e);
 void vq_map_close(vq_map *m);
+/* vq_map_forget -- pages read so far need not stay in memory; they come back from the file when they are read again. */
+void vq_map_forget(const vq_map *m);
 
 /* vq_out -- a file under construction: PATH.part until vq_out_commit syncs and renames it. */
 typedef struct vq_out {

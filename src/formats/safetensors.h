@@ -34,6 +34,7 @@ typedef struct vq_st_set {
  *   *.safetensors). Refuses names with '/' or '..', missing shards, a tensor in two shards, a map that disagrees with the shards. */
 vq_status vq_st_set_open(vq_st_set *s, const char *path, vq_arena *a, vq_err *e);
 void vq_st_set_close(vq_st_set *s);
+void vq_st_set_forget(const vq_st_set *s);                         /* vq_map_forget of every file */
 const vq_tensor *vq_st_find(const vq_st_set *s, const char *name); /* NULL when absent */
 
 /* The writer: declare every tensor, open, write in any order, commit. Shards of at most shard_bytes (0: one file); inside a shard tensors

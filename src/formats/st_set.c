@@ -243,6 +243,11 @@ void vq_st_set_close(vq_st_set *s)
     *s = (vq_st_set){0};
 }
 
+void vq_st_set_forget(const vq_st_set *s)
+{
+    for (size_t i = 0; i < s->nfiles; i++) vq_map_forget(&s->files[i].map);
+}
+
 const vq_tensor *vq_st_find(const vq_st_set *s, const char *name)
 {
     const vq_tensor key = {.name = name}, *probe = &key;

@@ -5,13 +5,15 @@
 #include "quant/mse_search.h"
 #include "quant/tiled_cholesky.h"
 
+/* Columns whose feedback is summed up before it reaches those after them. */
+enum { TILE = 128 };
+
 /* Options as peers name them: llm-compressor 0.14 is curvature input, scales plain (memoryless_minmax) or memoryless, dead zero, damp 0.01,
  * block 128, actorder None = order original, static and weight = order activation. FP-Quant is the same with dead round and scales plain
  * (minmax) or fp-quant (mse), quantization_order default = original. */
 typedef struct choice {
     const char *curvature, *order, *scales;
     double damp;
-    int64_t block;
     bool refit, zero_dead;
 } choice;
 
@@ -22,7 +24,6 @@ static choice choice_of(const vq_option_set *o)
         .order = vq_option_get(o, "order")->s,
         .scales = vq_option_get(o, "scales")->s,
         .damp = vq_option_get(o, "damp")->r,
-        .block = vq_option_get(o, "block")->i,
         .refit = vq_option_get(o, "refit")->b,
         .zero_dead = strcmp(vq_option_get(o, "dead")->s, "zero") == 0,
     };
@@ -55,7 +56,7 @@ static bool refits(const choice *c, const vq_num *num)
 /* Columns of a tile: whole groups where groups get new scales, and never more than there are columns. */
 static int64_t tile_width(const choice *c, const vq_num *num, int64_t k)
 {
-    const int64_t group = refits(c, num) ? num->group.cols : 1, width = c->block < k ? c->block : k;
+    const int64_t group = refits(c, num) ? num->group.cols : 1, width = TILE < k ? TILE : k;
     return (width + group - 1) / group * group;
 }
 
@@ -251,7 +252,6 @@ static const vq_option options[] = {
      "columns in their own order, by falling curvature (actorder static), or whichever leaves the smaller error in this matrix"},
     {"damp", VQ_OPT_REAL, "0.01", 0.0001, 1, NULL,
      "share of the mean curvature added to every channel; ten times as much while no factor exists, then round to nearest"},
-    {"block", VQ_OPT_INT, "128", 16, 1024, NULL, "columns whose feedback is summed up before it reaches the columns after them"},
     {"scales", VQ_OPT_CHOICE, "search", 0, 0, "plain|search|memoryless|expanded|fp-quant",
      "plain: from the range of each group; search: least error weighed by the curvature over the scales that can be stored; memoryless, "
      "expanded: llm-compressor 0.14 memoryless_mse and nvfp4_expanded_mse; fp-quant: observer mse of FP-Quant d2e3092"},

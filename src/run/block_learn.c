@@ -4,6 +4,7 @@
 #include "run/block_loss.h"
 #include "run/block_train.h"
 #include "run/block_work.h"
+#include "run/budget.h"
 
 /* What is held of each module of the block until it is packed. */
 typedef struct held {
@@ -54,6 +55,7 @@ static vq_status train(vq_work *w, int layer, const vq_train_linear *linears, in
                               .linears = linears,
                               .count = count,
                               .options = &options,
+                              .bf16 = vq_calibration_options(w->plan, w->j->job, 0, w->j->work).bf16,
                               .seed = w->plan->recipe->calib.seed + (uint64_t)layer,
                               .watch = &w->j->job->watch,
                               .scratch = &w->scratch};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "kernels/bf16_product.h"
 #include "model/op/linear.h"
 #include "quant/transform.h"
 #include "run/block_loss.h"
@@ -23,6 +24,7 @@ typedef struct trained {
 typedef struct training {
     const vq_block_train_job *job;
     vq_exec exec, original; /* without hooks */
+    vq_kernels kernels;     /* of both */
     vq_train_samples samples;
     vq_block_error error;
     trained linears[MOST_LINEARS];
@@ -243,7 +245,10 @@ vq_status vq_block_train(vq_block_train_job *job, vq_err *e)
         return vq_fail(e, VQ_E_LIMIT, "layer %d has %d linears; %d can be trained", job->layer, job->count, MOST_LINEARS);
     if (job->original) t.original = *job->original;
     t.exec.hook = t.original.hook = NULL;
-    const vq_status s = train(&t, job, e);
+    t.kernels = *t.exec.kernels;
+    t.exec.kernels = t.original.kernels = &t.kernels;
+    vq_status s = job->bf16 ? vq_bf16_take(&t.kernels, job->scratch, e) : VQ_OK;
+    if (s == VQ_OK) s = train(&t, job, e);
     vq_arena_rewind(job->scratch, mark);
     return s;
 }

@@ -243,7 +243,10 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     const int done = vq_run_state_parts(&w->state);
     if (done) vq_say(&w->j->job->watch, 0, "resuming after %d of %d parts", done, w->parts.count);
     VQ_TRY(restore_parts(w, done, e));
-    for (int i = done; i < w->parts.count; i++) VQ_TRY(make_part(w, i, e));
+    for (int i = done; i < w->parts.count; i++) {
+        VQ_TRY(make_part(w, i, e));
+        vq_st_set_forget(&w->plan->model->checkpoint.weights); /* a block is read, used, and not needed again */
+    }
     const vq_st_set *instead;
     VQ_TRY(vq_work_finish(w, &instead, e));
     return vq_parts_assemble(&w->parts, w->plan, w->j->job, instead, w->j->dir, w->run, e);

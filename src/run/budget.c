@@ -90,13 +90,18 @@ static uint64_t block_weights(const vq_graph *g)
     return most;
 }
 
+/* Operands packed for products of bf16. */
+static uint64_t packed_bytes(const vq_plan *p, const vq_job *job)
+{
+    return runs_in_bf16(p, job) ? VQ_BF16_ROOM * sizeof(uint32_t) : 0;
+}
+
 /* Activations between blocks and of the batch under way, weights packed for it. */
 static uint64_t activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const vq_batch b = calibration_batch(p);
     const uint64_t buffer = (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
-    const uint64_t packed = runs_in_bf16(p, job) ? VQ_BF16_ROOM * sizeof(uint32_t) : 0;
-    return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer + packed;
+    return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer + packed_bytes(p, job);
 }
 
 /* The sweep of gradients: its statistics go to files and are mapped from there. */
@@ -110,7 +115,7 @@ static uint64_t gradient_bytes(const vq_plan *p, const vq_job *job, const vq_exe
 }
 
 /* Linears that are trained together, with what they started from. */
-static uint64_t training_bytes(const vq_plan *p, const vq_exec *x)
+static uint64_t training_bytes(const vq_plan *p, const vq_job *job, const vq_exec *x)
 {
     const vq_graph *g = x->graph;
     const vq_learn_options o = vq_learn_options_of(p->round_options);
@@ -119,7 +124,7 @@ static uint64_t training_bytes(const vq_plan *p, const vq_exec *x)
     uint64_t most = 0;
     for (int i = 0; i < p->nweights; i++)
         if (p->weights[i].quantized) most = larger(most, vq_block_train_bytes(g, 0, &p->weights[i].scheme.weight, &o, length));
-    return most + block_weights(g) * 6 + vq_exec_backward_bytes(x, &b); /* f32, codes, scales */
+    return most + block_weights(g) * 6 + vq_exec_backward_bytes(x, &b) + packed_bytes(p, job); /* f32, codes, scales */
 }
 
 /* Statistics that transforms rewrite, and the weights they fold into, are held anew. */
@@ -146,7 +151,7 @@ static uint64_t block_bytes(const vq_plan *p, const vq_job *job, const vq_exec *
     const bool gathers = vq_plan_gathers(p), sweeps = gathers || vq_work_trials(p);
     const vq_batch b = calibration_batch(p);
     const uint64_t statistics = gathers ? vq_statistics_bytes(p, forward) : 0;
-    const uint64_t round = edit_bytes(p) + (p->rounder->block ? training_bytes(p, x) : 0) + vq_plan_round_bytes(p);
+    const uint64_t round = edit_bytes(p) + (p->rounder->block ? training_bytes(p, job, x) : 0) + vq_plan_round_bytes(p);
     return kept_bytes(p, job) + statistics + larger(sweeps ? vq_exec_bytes(x, &b) : 0, round);
 }
 

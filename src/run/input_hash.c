@@ -4,7 +4,11 @@
 static void *hash_files(void *arg)
 {
     const vq_input_hash *h = arg;
-    for (size_t i = 0; i < h->set->nfiles; i++) vq_sha256_of(h->set->files[i].map.data, h->set->files[i].map.size, h->sha[i]);
+    for (size_t i = 0; i < h->set->nfiles; i++) {
+        const vq_map *m = &h->set->files[i].map;
+        vq_sha256_of(m->data, m->size, h->sha[i]);
+        vq_map_forget(m); /* else the whole model counts as resident */
+    }
     return NULL;
 }
 

@@ -9,7 +9,7 @@ declare -A values=(
     [smooth.strength]=0.8 [awq.grid]=8 [arc.max_fraction]=0.25
     [hadamard.block]="16 64 128 full" # no wider one divides an input of 128
     [rotate.r1]="none 16 32 64"       # full is 128 here
-    [gptq.damp]=0.1 [gptq.block]=16
+    [gptq.damp]=0.1
     [learned.steps]=3 [learned.tokens]=64 [learned.rate]=0.05 [learned.clip_rate]=0.01 [learned.momentum]=0.5 [learned.damp]=0.1
     [tune.steps]=3 [tune.tokens]=64 [tune.rate]=0.01
 )
@@ -19,9 +19,8 @@ declare -A beside=(
     [learned.refit]="steps: 6, order: original" [learned.search]="steps: 6, init: mse" [learned.weigh]="steps: 6, init: mse"
     [tune]="steps: 6" [tune.steps]=""
 )
-# The scheme where it is not NVFP4. Blocks add up the same numbers in another order: a fine grid sees it. One order is best for all matrices
-# of most schemes, and then auto is that one.
-declare -A scheme=([gptq.block]="{weight: {grid: i8}}" [gptq.order]=fp8-block [learned.order]=fp8-block)
+# The scheme where it is not NVFP4: one order is best for all matrices of most schemes, and then auto is that one.
+declare -A scheme=([gptq.order]=fp8-block [learned.order]=fp8-block)
 # The model where it is not the embedded one.
 declare -A model=([gptq.dead]=deaf)
 

@@ -166,24 +166,6 @@ static void threads(void **state)
     omp_set_num_threads(most);
 }
 
-/* The width of the tiles only changes the order of sums: hardly a code differs, and no error. */
-static void block_size(void **state)
-{
-    (void)state;
-    static const char *const blocks[] = {"16", "50", "128", "1024"};
-    world o;
-    world_init(&o, gptq, 90, 320, 9);
-    const vq_num num = world_num(&o, "int4-g64");
-    double error[4];
-    for (int i = 0; i < 4; i++) {
-        world_set(&o, "block", blocks[i]);
-        const vq_qtensor q = world_round(&o, gptq, &num);
-        error[i] = world_error(&o, &q, NULL, o.stats.hessian);
-        assert_true(fabs(error[i] / error[0] - 1) < 0.01);
-    }
-    world_done(&o);
-}
-
 static double error_with(world *o, const vq_num *num, const char *name, const char *value, vq_qtensor *q)
 {
     const vq_option_set before = o->options;
@@ -344,7 +326,6 @@ int main(void)
         cmocka_unit_test(curvatures),
         cmocka_unit_test(kronecker_of_identity),
         cmocka_unit_test(threads),
-        cmocka_unit_test(block_size),
         cmocka_unit_test(options),
         cmocka_unit_test(needs),
         cmocka_unit_test(dead_channels),
