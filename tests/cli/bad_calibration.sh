@@ -57,7 +57,8 @@ resume recipe "$tiny" $common --set calib.propagate=quantized
 resume recipe "$tiny" $common --set passes.smooth.strength=0.6
 resume recipe "$tiny" $common --seed 3
 resume data "$tiny" -r smoothquant-int8 $few --data "$tiny/test.txt"
-resume 'data|statistics' "$tiny" -r smoothquant-int8 $few --stats made.vqs
+run 0 calibrate "$tiny" $common -o own.vqs
+resume 'data|statistics' "$tiny" -r smoothquant-int8 $few --stats own.vqs
 cp -r full.run kept.run
 printf x >>full.run/part-0001/model.safetensors
 refuse 3 'part-0001/model.safetensors was changed after the run stopped' quantize "$tiny" $common -o full --resume
