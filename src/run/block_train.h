@@ -27,7 +27,7 @@ typedef struct vq_block_train_job {
     const vq_learn_options *options;
     const float *metric; /* [hidden][hidden] symmetric, error of a token = e^T metric e; NULL: |e|^2. With output curvature at hand
                           * (curvature kronecker) that of the block's last linear: vq_block_metric */
-    bool bf16; /* matrix products of steps take inputs rounded to bf16: what a model stored so is run with */
+    bool bf16;           /* matrix products of steps take inputs rounded to bf16: what a model stored so is run with */
     uint64_t seed;
     const vq_watch *watch;
     vq_arena *scratch;  /* rewound */

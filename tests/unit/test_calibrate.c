@@ -11,7 +11,12 @@
 #include "calib_world.h"
 #include "decoder_reference.h"
 
-enum { IDS = WORLD_SAMPLES * WORLD_TOKENS, GROUPS = 4, LAYERS = 3, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM | VQ_NEED_MEAN | VQ_NEED_HESSIAN };
+enum {
+    IDS = WORLD_SAMPLES * WORLD_TOKENS,
+    GROUPS = 4,
+    LAYERS = 3,
+    ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM | VQ_NEED_MEAN | VQ_NEED_HESSIAN
+};
 
 typedef struct sweep {
     vq_arena arena;
