@@ -2,6 +2,7 @@
 #include "base/arena.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +36,13 @@ static void chunk_free(vq_arena *a)
 void vq_arena_done(vq_arena *a)
 {
     while (a->chunk) chunk_free(a);
+}
+
+void vq_arena_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 static int budget_refuses(const vq_budget *b, size_t bytes)

@@ -30,6 +30,8 @@ typedef struct vq_arena_mark {
 
 void vq_arena_init(vq_arena *a, vq_budget *budget);
 void vq_arena_done(vq_arena *a);
+/* vq_arena_trim -- memory that arenas gave back goes on to the system: heaps keep what lies between blocks in use. */
+void vq_arena_trim(void);
 
 /* vq_arena_alloc -- count*size bytes, aligned to 64, contents undefined. `what` names the thing in the error.
  *   returns NULL with VQ_E_LIMIT in e when over the limit, on overflow, or when the system has none; never NULL for 0 bytes

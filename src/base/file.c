@@ -44,7 +44,15 @@ void vq_map_close(vq_map *m)
 
 void vq_map_forget(const vq_map *m)
 {
-    if (m->size) (void)madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED);
+    vq_mapped_forget(m->data, m->size);
+}
+
+/* Whole pages only: what shares its first or last page with a neighbour leaves it there. */
+void vq_mapped_forget(const void *data, size_t n)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)data + page - 1) / page * page,
+                    to = ((uintptr_t)data + n) / page * page;
+    if (to > from) (void)madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 static vq_status part_path(const vq_out *o, char *buf, size_t len, vq_err *e)

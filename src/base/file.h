@@ -20,6 +20,7 @@ vq_status vq_map_open(vq_map *m, const char *path, vq_err *e);
 void vq_map_close(vq_map *m);
 /* vq_map_forget -- pages read so far need not stay in memory; they come back from the file when they are read again. */
 void vq_map_forget(const vq_map *m);
+void vq_mapped_forget(const void *data, size_t n); /* the same of a part of a map */
 
 /* vq_out -- a file under construction: PATH.part until vq_out_commit syncs and renames it. */
 typedef struct vq_out {
@@ -55,5 +56,7 @@ vq_sha256 *vq_sha256_new(void);     /* NULL when there is no memory */
 void vq_sha256_add(vq_sha256 *h, const void *data, size_t n);
 void vq_sha256_done(vq_sha256 *h, char text[VQ_SHA256_TEXT]); /* lower-case hex; frees h */
 void vq_sha256_of(const void *data, size_t n, char text[VQ_SHA256_TEXT]);
+/* vq_sha256_map -- of a whole file; what was read is forgotten on the way, so that a model does not count as resident. */
+void vq_sha256_map(const vq_map *m, char text[VQ_SHA256_TEXT]);
 
 #endif

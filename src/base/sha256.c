@@ -35,12 +35,29 @@ void vq_sha256_done(vq_sha256 *h, char text[VQ_SHA256_TEXT])
     for (int i = 0; i < 32; i++) (void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
 
-void vq_sha256_of(const void *data, size_t n, char text[VQ_SHA256_TEXT])
+enum { MAP_STEP = 4 << 20 };
+
+/* Bytes from `data` in steps of MAP_STEP; zeros without memory for the context. */
+static void digest(const uint8_t *data, size_t n, bool forget, char text[VQ_SHA256_TEXT])
 {
     vq_sha256 *h = vq_sha256_new();
     memset(text, '0', VQ_SHA256_TEXT - 1);
     text[VQ_SHA256_TEXT - 1] = '\0';
     if (!h) return;
-    vq_sha256_add(h, data, n);
+    for (size_t at = 0; at < n; at += MAP_STEP) {
+        const size_t step = n - at < MAP_STEP ? n - at : MAP_STEP;
+        vq_sha256_add(h, data + at, step);
+        if (forget) vq_mapped_forget(data + at, step);
+    }
     vq_sha256_done(h, text);
+}
+
+void vq_sha256_of(const void *data, size_t n, char text[VQ_SHA256_TEXT])
+{
+    digest(data, n, false, text);
+}
+
+void vq_sha256_map(const vq_map *m, char text[VQ_SHA256_TEXT])
+{
+    digest(m->data, m->size, true, text);
 }

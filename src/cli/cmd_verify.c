@@ -31,6 +31,10 @@ static void show_verify(FILE *out, const vq_session *s, const json_t *r)
     char clean[512];
     vq_show_field(out, "artifact", "%s", vq_show_clean(s->args->operands[0], clean, sizeof clean));
     vq_show_field(out, "tensors", "%lld", (long long)vq_result_int(r, "tensors"));
+    if (vq_result_int(r, "not_compared"))
+        vq_show_field(out, "not compared",
+                      "%lld with the original: passes changed them before rounding; `vq eval ppl --ref` compares what they do",
+                      (long long)vq_result_int(r, "not_compared"));
     if (json_array_size(kernels)) show_kernels(out, kernels);
     if (json_is_object(worst) && *vq_result_text(worst, "tensor"))
         vq_show_field(out, "largest error", "%.3g of %.3g allowed, %s", vq_result_real(worst, "error"), vq_result_real(worst, "bound"),

@@ -60,12 +60,12 @@ static int64_t tile_width(const choice *c, const vq_num *num, int64_t k)
     return (width + group - 1) / group * group;
 }
 
-static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
+static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k, bool shared)
 {
     const choice c = choice_of(o);
     const bool two = two_sided(&c), both = strcmp(c.order, "auto") == 0;
     const int64_t width = tile_width(&c, num, k), height = vq_gptq_height(n, two);
-    const uint64_t other = both && of_input(&c) ? vq_factor_kept(k, width) : 0; /* kept from one weight to the next */
+    const uint64_t other = both && shared && of_input(&c) ? vq_factor_kept(k, width) : 0; /* kept from one weight to the next */
     const uint64_t out = two ? vq_factor_kept(n, height) : 0, in = out + other + vq_factor_bytes(k, width);
     const uint64_t first = two && vq_factor_bytes(n, height) > in ? vq_factor_bytes(n, height) : in;
     const uint64_t walk = out + other + vq_factor_kept(k, width) + vq_gptq_walk_bytes(num, n, k, width, two);
@@ -83,7 +83,12 @@ static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, 
     const vq_tiles in = vq_tiles_shape(k), out = vq_tiles_shape(n);
     const double walks = strcmp(c.order, "auto") == 0 ? 2 : 1, area = (double)n * (double)k;
     (void)num;
-    vq_round_work w = {.products = walks * area * (double)k / 2, .factors = walks * vq_tiles_macs(&in)};
+    const double factors = walks * vq_tiles_macs(&in);
+    vq_round_work w = {.products = walks * area * (double)k / 2};
+    if (of_input(&c))
+        w.shared = factors;
+    else
+        w.factors = factors;
     if (!two_sided(&c)) return w;
     w.products += walks * area * (double)n / 2;
     w.factors += vq_tiles_macs(&out);

@@ -25,12 +25,12 @@ static unsigned needs(const vq_option_set *o)
     return init->needs ? init->needs(&inner) : 0;
 }
 
-static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
+static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k, bool shared)
 {
     vq_option_set inner;
     const vq_rounder *init = init_of(o);
     init_options(o, init, &inner);
-    return init->scratch_bytes ? init->scratch_bytes(&inner, num, n, k) : 0;
+    return init->scratch_bytes ? init->scratch_bytes(&inner, num, n, k, shared) : 0;
 }
 
 static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
@@ -38,7 +38,7 @@ static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, 
     vq_option_set inner;
     const vq_rounder *init = init_of(o);
     init_options(o, init, &inner);
-    return init->work ? init->work(&inner, num, n, k) : (vq_round_work){0, 0};
+    return init->work ? init->work(&inner, num, n, k) : (vq_round_work){0};
 }
 
 static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e)

@@ -29,9 +29,10 @@ typedef struct vq_round_job {
                              owner */
 } vq_round_job;
 
-/* Multiply-adds of a rounder that do not grow with the matrix alone: of f32 products, and of factors in f64 (vq_tiles_macs). */
+/* Multiply-adds of a rounder that do not grow with the matrix alone: of f32 products, and of factors in f64 (vq_tiles_macs); shared: of
+ * factors that the first weight of a group leaves to the others. */
 typedef struct vq_round_work {
-    double products, factors;
+    double products, factors, shared;
 } vq_round_work;
 
 typedef struct vq_rounder {
@@ -39,8 +40,8 @@ typedef struct vq_rounder {
     const vq_option *options; /* ends with name NULL */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
-    /* scratch_bytes -- what run takes of scratch and kept for [n][k], at most; NULL: next to nothing. */
-    uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
+    /* scratch_bytes -- what run takes of scratch for [n][k], at most, with what is kept when the input is shared; NULL: next to nothing. */
+    uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k, bool shared);
     /* work -- the multiply-adds of run for [n][k], so that a plan can tell the time; NULL: none, all it does is proportional to n * k. */
     vq_round_work (*work)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
     /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */

@@ -249,6 +249,7 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     }
     const vq_st_set *instead;
     VQ_TRY(vq_work_finish(w, &instead, e));
+    vq_arena_trim();
     return vq_parts_assemble(&w->parts, w->plan, w->j->job, instead, w->j->dir, w->run, e);
 }
 

@@ -9,10 +9,11 @@
 #include "base/status.h"
 
 typedef struct vq_findings {
-    json_t *failures;   /* array of {"tensor", "what"}; owned */
-    size_t tensors;     /* modules checked */
-    double worst_error; /* decoded by kernels against the reference, relative to the largest magnitude */
-    const char *worst;  /* its module */
+    json_t *failures;    /* array of {"tensor", "what"}; owned */
+    size_t tensors;      /* modules checked */
+    size_t not_compared; /* of them: transforms changed the weight before it was rounded, so the original does not tell its error */
+    double worst_error;  /* decoded by kernels against the reference, relative to the largest magnitude */
+    const char *worst;   /* its module */
     bool written_now;
 } vq_findings;
 

@@ -4,11 +4,7 @@
 static void *hash_files(void *arg)
 {
     const vq_input_hash *h = arg;
-    for (size_t i = 0; i < h->set->nfiles; i++) {
-        const vq_map *m = &h->set->files[i].map;
-        vq_sha256_of(m->data, m->size, h->sha[i]);
-        vq_map_forget(m); /* else the whole model counts as resident */
-    }
+    for (size_t i = 0; i < h->set->nfiles; i++) vq_sha256_map(&h->set->files[i].map, h->sha[i]);
     return NULL;
 }
 

@@ -36,6 +36,7 @@ vq_status vq_copy_tensor(const vq_tensor *t, vq_st_writer *w, int64_t id, vq_err
     for (size_t at = 0; at < t->bytes; at += COPY_STEP) {
         const size_t n = t->bytes - at < COPY_STEP ? t->bytes - at : COPY_STEP;
         VQ_TRY(vq_st_writer_write(w, id, at, (const char *)t->data + at, n, e));
+        vq_mapped_forget((const char *)t->data + at, n);
     }
     return VQ_OK;
 }

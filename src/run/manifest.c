@@ -81,7 +81,7 @@ static vq_status add_file(json_t *files, const char *dir, const char *name, vq_a
     vq_map m;
     VQ_TRY(vq_map_open(&m, path, e));
     char sha[VQ_SHA256_TEXT];
-    vq_sha256_of(m.data, m.size, sha);
+    vq_sha256_map(&m, sha);
     vq_map_close(&m);
     (void)json_object_set_new(files, name, json_string(sha));
     return VQ_OK;

@@ -42,7 +42,8 @@ static uint64_t weight_peak(const vq_plan *p, const vq_plan_weight *w)
     uint64_t coded = coded_bytes(num, (uint64_t)n, (uint64_t)k), pack = weight_bytes(w);
     for (int i = 0; i < p->npasses; i++)
         if (p->passes[i].transform == &vq_transform_arc) pack = 2 * (pack + coded);
-    const uint64_t round = p->rounder->scratch_bytes ? p->rounder->scratch_bytes(p->round_options, num, n, k) : 0;
+    const bool shared = p->groups[w->group].count > 1;
+    const uint64_t round = p->rounder->scratch_bytes ? p->rounder->scratch_bytes(p->round_options, num, n, k, shared) : 0;
     return (uint64_t)n * (uint64_t)k * sizeof(float) + coded + (round > pack ? round : pack);
 }
 

@@ -151,7 +151,6 @@ static void cost_training(vq_cost *c, const vq_plan *p, const vq_job *job)
     const vq_learn_options o = vq_learn_options_of(p->round_options);
     pass s = sweep_pass(p, job, 0);
     const double targets = p->recipe->calib.propagate_quantized ? 0 : 1, looks = (double)vq_block_train_looks((int64_t)s.tokens);
-    s.plain = true;
     s.tokens = (double)o.steps * (double)o.tokens * (3 + targets) + looks * (1 + targets);
     s.batches = (double)o.steps * (2 + UPDATES + targets);
     for (int layer = 0; layer < s.graph->layers; layer++) add_block(c, &s, layer);
@@ -178,9 +177,10 @@ static void cost_rounding(vq_cost *c, const vq_plan *p)
         const vq_plan_weight *w = &p->weights[i];
         if (!w->quantized) continue;
         const int64_t n = w->tensor->shape[0], k = w->tensor->shape[1];
-        const vq_round_work work = p->rounder->work ? p->rounder->work(p->round_options, &w->scheme.weight, n, k) : (vq_round_work){0, 0};
+        const vq_round_work work = p->rounder->work ? p->rounder->work(p->round_options, &w->scheme.weight, n, k) : (vq_round_work){0};
+        const bool first = p->groups[w->group].weights[0] == i;
         c->tiles += work.products;
-        c->factors += work.factors;
+        c->factors += work.factors + (first ? work.shared : 0);
         c->rounded += (double)n * (double)k;
         c->decoded += 2 * (double)n * (double)k; /* its range, then its values */
     }

@@ -217,8 +217,8 @@ static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
     vq_qtensor q;
     VQ_TRY(vq_qtensor_new(&q, &w->scheme.weight, n, k, t->arena, e));
     VQ_TRY(round_made_up(t, w, &q, &seconds, e));
-    const vq_round_work work = rounder->work ? rounder->work(t->plan->round_options, &w->scheme.weight, n, k) : (vq_round_work){0, 0};
-    const double rest = seconds - work.products / r->tiles - work.factors / r->factors;
+    const vq_round_work work = rounder->work ? rounder->work(t->plan->round_options, &w->scheme.weight, n, k) : (vq_round_work){0};
+    const double rest = seconds - work.products / r->tiles - (work.factors + work.shared) / r->factors;
     r->rounded = (double)(n * k) / (rest > 0.1 * seconds ? rest : 0.1 * seconds);
     return VQ_OK;
 }

@@ -17,10 +17,11 @@ vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *
         .super = VQ_NEW(a, vq_super, n, "plan", e),
         .sqnr_db = VQ_NEW(a, double, n, "plan", e),
         .signal = VQ_NEW(a, double, n, "plan", e),
+        .transformed = VQ_NEW(a, bool, n, "plan", e),
         .fallback = VQ_NEW(a, const char *, n, "plan", e),
         .sha = vq_arena_zero(a, (size_t)n, sizeof *r->sha, "plan", e),
     };
-    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->signal && r->fallback && r->sha;
+    const bool all = r->modules && r->weights && r->group && r->super && r->sqnr_db && r->signal && r->transformed && r->fallback && r->sha;
     return all ? VQ_OK : e->status;
 }
 
@@ -35,6 +36,18 @@ size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first)
 static bool is_edited(const vq_rounding *s, const vq_plan_weight *w)
 {
     return s->edits && vq_edits_touch(s->edits, w->tensor->name);
+}
+
+/* The rotation of its own input is undone by whoever compares with the original; nothing else can be. */
+static bool is_transformed(const vq_rounding *s, size_t i)
+{
+    const vq_module *m = &s->out->modules[i];
+    for (int j = 0; s->edits && j < s->edits->count; j++) {
+        const vq_edit *d = &s->edits->list[j];
+        const bool own = d->kind == VQ_EDIT_HADAMARD && d->side == VQ_EDIT_COLS && d->block == m->hadamard;
+        if (!own && strcmp(d->tensor, s->out->weights[i]->tensor->name) == 0) return true;
+    }
+    return false;
 }
 
 /* Edits first, then the gather of ARC: it stands between the edited weight and the columns that are stored. */
@@ -142,11 +155,12 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .negative_scales = s->plan->format == VQ_FORMAT_VQ,
         .arith = vq_plan_arith(s->plan, &weight->scheme.weight),
         .scratch = s->scratch,
-        .kept = s->kept ? &s->kept->of : NULL,
+        .kept = s->kept && s->plan->groups[s->out->group[i]].count > 1 ? &s->kept->of : NULL,
     };
     VQ_TRY(s->plan->rounder->run(&job, w, q, e));
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
     s->out->signal[i] = job.signal;
+    s->out->transformed[i] = is_transformed(s, i);
     s->out->fallback[i] = job.fallback;
     return VQ_OK;
 }

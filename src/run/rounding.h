@@ -20,6 +20,7 @@ typedef struct vq_rounded {
     vq_super *super;             /* second-level scale that the weight is rounded under */
     double *sqnr_db;             /* INFINITY when exact */
     double *signal;              /* sum of w^2 that it is measured against */
+    bool *transformed;           /* passes changed the weight beyond the rotation of its input: the original does not tell its error */
     const char **fallback;       /* NULL, or what its rounder had to do instead */
     char (*sha)[VQ_SHA256_TEXT]; /* digest over the stored tensors */
     size_t nmodules;

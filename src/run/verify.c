@@ -140,8 +140,8 @@ vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, b
 static json_t *verify_json(const vq_findings *f, const vq_job *job)
 {
     json_t *worst = f->worst ? json_pack("{s:s, s:f, s:f}", "tensor", f->worst, "error", f->worst_error, "bound", 0.0) : json_null();
-    return json_pack("{s:I, s:[s, s], s:O, s:o}", "tensors", (json_int_t)f->tensors, "checked_kernels", "decode_row", job->kernels.isa,
-                     "failures", f->failures, "worst", worst);
+    return json_pack("{s:I, s:I, s:[s, s], s:O, s:o}", "tensors", (json_int_t)f->tensors, "not_compared", (json_int_t)f->not_compared,
+                     "checked_kernels", "decode_row", job->kernels.isa, "failures", f->failures, "worst", worst);
 }
 
 static vq_status verify_against(vq_job *job, const char *artifact, const vq_model *original, vq_arena *a, json_t **result, bool *ok,

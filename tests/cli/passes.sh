@@ -47,6 +47,14 @@ recipe checked vq order smooth awq 'hadamard, block: 32'
 run 0 $common -r checked -o checked -vv
 [ "$(grep -cE ', layer [0-3]: outputs change by [0-9]\.[0-9]e-0[5-9]|outputs change by 0' err)" = 16 ] || fail "not all passes were checked"
 
+# against the original: what no pass changed, or rotated only, is compared; the rest is counted, not called wrong
+run 0 verify checked --against $tiny --json
+out_has '"not_compared":2[0-8],'
+recipe rotated vq 'hadamard, block: 32'
+run 0 $common -r rotated -o rotated
+run 0 verify rotated --against $tiny --json
+out_has '"not_compared":(0|4|8),'
+
 # a rounder that falls back: the input of a dead MLP has no curvature
 copy_model dead
 up=model.layers.1.mlp.up_proj.weight

@@ -303,7 +303,7 @@ static void memory(void **state)
         world_set(&o, "curvature", curvature[i / 2]);
         world_set(&o, "order", orders[i % 2]);
         world_round(&o, gptq, &num);
-        const uint64_t told = gptq->scratch_bytes(&o.options, &num, o.n, o.k);
+        const uint64_t told = gptq->scratch_bytes(&o.options, &num, o.n, o.k, false);
         print_message("%s, %s: %zu bytes taken, %llu announced\n", curvature[i / 2], orders[i % 2], o.budget.peak,
                       (unsigned long long)told);
         assert_true(o.budget.peak <= told + (1U << 20) && (double)o.budget.peak >= 0.6 * (double)told);
