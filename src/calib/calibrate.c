@@ -8,9 +8,10 @@
 
 struct vq_calib {
     vq_sweep sweep;
-    vq_spool spool;
-    float *buffer; /* one batch */
-    int next;      /* block that comes next */
+    vq_spool spool, outputs; /* outputs: with `ahead`, else closed */
+    bool ahead, there;       /* there: outputs holds those of the block that comes next */
+    float *buffer;           /* one batch */
+    int next;                /* block that comes next */
 };
 
 static vq_status open_spool(vq_calib *c, const vq_calib_options *o, vq_arena *a, vq_err *e)
@@ -18,6 +19,7 @@ static vq_status open_spool(vq_calib *c, const vq_calib_options *o, vq_arena *a,
     c->buffer = VQ_ALLOC(a, float, vq_sweep_batch_floats(&c->sweep), "activations of a batch", e);
     if (!c->buffer) return e->status;
     VQ_TRY(vq_spool_open(&c->spool, vq_sweep_floats(&c->sweep), o->spool_bytes, o->spool_path, a, e));
+    if (o->ahead) VQ_TRY(vq_spool_open(&c->outputs, vq_sweep_floats(&c->sweep), o->spool_bytes, o->spool_path, a, e));
     return vq_sweep_embed(&c->sweep, &c->spool, c->buffer, e);
 }
 
@@ -27,7 +29,8 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, co
     *c = NULL;
     vq_calib *made = VQ_NEW(a, vq_calib, 1, "calibration", e);
     if (!made) return e->status;
-    made->spool.fd = -1;
+    made->spool.fd = made->outputs.fd = -1;
+    made->ahead = o->ahead;
     VQ_TRY(vq_sweep_init(&made->sweep, x, s, o, w, a, e));
     const vq_status status = open_spool(made, o, a, e);
     if (status == VQ_OK)
@@ -37,17 +40,17 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, co
     return status;
 }
 
-/* What becomes of the outputs of a block. */
-typedef enum after_block { DROP_OUTPUTS, KEEP_OUTPUTS } after_block;
+/* What becomes of the outputs of a block: nothing, the activations, or what stands beside them. */
+typedef enum after_block { DROP_OUTPUTS, KEEP_OUTPUTS, SET_ASIDE } after_block;
 
-/* In place in the spool's memory when the outputs stay, else in the buffer. */
+/* In place in the spool's memory when the outputs take the inputs' place, else in the buffer. */
 static vq_status run_batch(vq_calib *c, int layer, const vq_sweep_batch *b, after_block after, vq_err *e)
 {
     float *h;
     VQ_TRY(vq_spool_take(&c->spool, b->offset, b->count, c->buffer, &h, e));
-    if (after == DROP_OUTPUTS && h != c->buffer) h = memcpy(c->buffer, h, b->count * sizeof *h);
+    if (after != KEEP_OUTPUTS && h != c->buffer) h = memcpy(c->buffer, h, b->count * sizeof *h);
     VQ_TRY(vq_exec_block(&c->sweep.exec, &b->shape, layer, h, e));
-    return after == KEEP_OUTPUTS ? vq_spool_give(&c->spool, b->offset, b->count, h, e) : VQ_OK;
+    return after == DROP_OUTPUTS ? VQ_OK : vq_spool_give(after == KEEP_OUTPUTS ? &c->spool : &c->outputs, b->offset, b->count, h, e);
 }
 
 static vq_status run_block(vq_calib *c, int layer, after_block after, vq_err *e)
@@ -58,6 +61,7 @@ static vq_status run_block(vq_calib *c, int layer, after_block after, vq_err *e)
         VQ_TRY(run_batch(c, layer, &b, after, e));
     }
     c->next += after == KEEP_OUTPUTS;
+    c->there = c->there || after == SET_ASIDE;
     return VQ_OK;
 }
 
@@ -83,13 +87,25 @@ vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, v
 
 vq_status vq_calib_block(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e)
 {
-    return gather(c, layer, stats, nstats, KEEP_OUTPUTS, out, e);
+    return gather(c, layer, stats, nstats, c->ahead ? SET_ASIDE : KEEP_OUTPUTS, out, e);
 }
 
 vq_status vq_calib_advance(vq_calib *c, int layer, vq_err *e)
 {
     VQ_TRY(check_turn(c, layer, e));
-    return run_block(c, layer, KEEP_OUTPUTS, e);
+    if (!c->there) return run_block(c, layer, KEEP_OUTPUTS, e);
+    const vq_spool behind = c->spool;
+    c->spool = c->outputs;
+    c->outputs = behind;
+    c->there = false;
+    c->next++;
+    return VQ_OK;
+}
+
+vq_status vq_calib_look_ahead(vq_calib *c, int layer, vq_err *e)
+{
+    VQ_TRY(check_turn(c, layer, e));
+    return c->there ? VQ_OK : run_block(c, layer, SET_ASIDE, e);
 }
 
 int64_t vq_calib_batches(const vq_calib *c)
@@ -97,19 +113,31 @@ int64_t vq_calib_batches(const vq_calib *c)
     return vq_sweep_batches(&c->sweep);
 }
 
-vq_status vq_calib_batch(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e)
+static vq_status batch_of(vq_calib *c, const vq_spool *from, int64_t i, vq_batch *shape, const float **h, vq_err *e)
 {
     const vq_sweep_batch b = vq_sweep_at(&c->sweep, i);
     float *at;
-    VQ_TRY(vq_spool_take(&c->spool, b.offset, b.count, c->buffer, &at, e));
+    VQ_TRY(vq_spool_take(from, b.offset, b.count, c->buffer, &at, e));
     *shape = b.shape;
     *h = at;
     return VQ_OK;
 }
 
+vq_status vq_calib_batch(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e)
+{
+    return batch_of(c, &c->spool, i, shape, h, e);
+}
+
+vq_status vq_calib_batch_ahead(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e)
+{
+    return c->there ? batch_of(c, &c->outputs, i, shape, h, e) : vq_fail(e, VQ_E_BUG, "the outputs of block %d are not there", c->next);
+}
+
 void vq_calib_end(vq_calib *c)
 {
-    if (c) vq_spool_close(&c->spool);
+    if (!c) return;
+    vq_spool_close(&c->spool);
+    vq_spool_close(&c->outputs);
 }
 
 static vq_status sweep_layer(vq_calib *c, int layer, const vq_stats_sink *sink, vq_arena *a, vq_err *e)

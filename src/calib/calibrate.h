@@ -23,6 +23,7 @@ typedef struct vq_calib_options {
     const char *spool_path; /* existing folder for the spool beyond the limit; its file has no name, so nothing can be left behind */
     size_t spool_bytes;     /* activations kept in memory at most this many bytes */
     int64_t batch_tokens;   /* tokens per forward call; whole samples, at least one */
+    bool ahead;             /* the outputs of a block stay beside its inputs, in a spool of their own, until advance */
     bool bf16;              /* matrix products, those of the statistics too, take inputs rounded to bf16 (vq_kernels.bf16) */
 } vq_calib_options;
 /* vq_calib_begin -- embeds the samples. x, s and what they point at are borrowed until vq_calib_end; x->hook is not called. Memory from a.
@@ -33,14 +34,20 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, co
  * vq_graph_groups order; arrays from `out`. Same statistics for every thread count and spool. VQ_E_NUMERIC: a non-finite input, with
  * layer, linear and sample. VQ_E_STOPPED between batches when the watch says so. */
 vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e);
-/* vq_calib_advance -- the activations become the outputs of block `layer`. Blocks in order, each once. */
+/* vq_calib_advance -- the activations become the outputs of block `layer`: those that are there ahead, else it is run. Blocks in order,
+ * each once. */
 vq_status vq_calib_advance(vq_calib *c, int layer, vq_err *e);
-/* vq_calib_block -- gather and advance in one run of the block, for a source that does not change in between. */
+/* vq_calib_block -- gather and advance in one run of the block, for a source that does not change in between. With `ahead` the outputs are
+ * there then and the activations stay until advance. */
 vq_status vq_calib_block(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e);
+/* vq_calib_look_ahead -- with `ahead`: the outputs of block `layer` beside its inputs, unless they are there. */
+vq_status vq_calib_look_ahead(vq_calib *c, int layer, vq_err *e);
 /* vq_calib_batches, vq_calib_batch -- the current activations, batch by batch: shape and a copy or the spool's own memory (read only;
  * valid until the next call). For passes that try a block out (awq, learned). */
 int64_t vq_calib_batches(const vq_calib *c);
 vq_status vq_calib_batch(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e);
+/* vq_calib_batch_ahead -- the same of the outputs that are there ahead. VQ_E_BUG: they are not. */
+vq_status vq_calib_batch_ahead(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e);
 /* vq_calib_end -- close the spool; c may be NULL. */
 void vq_calib_end(vq_calib *c);
 

@@ -48,9 +48,8 @@ static vq_status train(vq_work *w, int layer, const vq_train_linear *linears, in
     vq_exec quantized = w->exec;
     quantized.quantize_inputs = true;
     vq_block_train_job job = {.exec = &quantized,
-                              .original = &w->original_exec,
                               .inputs = w->calib,
-                              .targets = w->original,
+                              .targets = w->original ? w->original : w->calib,
                               .layer = layer,
                               .linears = linears,
                               .count = count,

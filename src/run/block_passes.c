@@ -15,7 +15,12 @@ bool vq_work_trials(const vq_plan *p)
 
 bool vq_work_moves(const vq_work *w)
 {
-    return w->gathers && !w->plan->recipe->calib.propagate_quantized && !vq_work_trials(w->plan);
+    return w->gathers && !w->plan->recipe->calib.propagate_quantized;
+}
+
+bool vq_work_ahead(const vq_plan *p)
+{
+    return vq_work_trials(p) && !p->recipe->calib.propagate_quantized;
 }
 
 vq_edited vq_work_edited(const vq_work *w)

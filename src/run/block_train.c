@@ -23,8 +23,8 @@ typedef struct trained {
 
 typedef struct training {
     const vq_block_train_job *job;
-    vq_exec exec, original; /* without hooks */
-    vq_kernels kernels;     /* of both */
+    vq_exec exec;       /* without a hook */
+    vq_kernels kernels; /* of it */
     vq_train_samples samples;
     vq_block_error error;
     trained linears[MOST_LINEARS];
@@ -42,16 +42,14 @@ static int64_t hidden_of(const training *t)
 static vq_status load_samples(training *t, const int64_t *numbers, int64_t n, vq_err *e)
 {
     const vq_block_train_job *j = t->job;
-    const int64_t each = t->samples.length * hidden_of(t);
+    const int64_t width = hidden_of(t), each = t->samples.length * width;
+    const bool ahead = j->targets == j->inputs;
     for (int64_t i = 0; i < n; i++) {
-        VQ_TRY(vq_train_samples_copy(&t->samples, j->inputs, numbers[i], hidden_of(t), t->in + i * each, e));
-        if (j->targets) VQ_TRY(vq_train_samples_copy(&t->samples, j->targets, numbers[i], hidden_of(t), t->target + i * each, e));
+        VQ_TRY(vq_train_samples_copy(&t->samples, j->inputs, false, numbers[i], width, t->in + i * each, e));
+        VQ_TRY(vq_train_samples_copy(&t->samples, j->targets, ahead, numbers[i], width, t->target + i * each, e));
     }
     t->error.target = t->target;
-    if (j->targets) return VQ_OK;
-    const vq_batch b = {.sequences = n, .length = t->samples.length};
-    memcpy(t->target, t->in, (size_t)(n * each) * sizeof *t->in);
-    return vq_exec_block(&t->original, &b, j->layer, t->target, e);
+    return VQ_OK;
 }
 
 /* Mean error per token over the held-out samples. */
@@ -243,10 +241,9 @@ vq_status vq_block_train(vq_block_train_job *job, vq_err *e)
     training t = {.job = job, .exec = *job->exec};
     if (job->count > MOST_LINEARS)
         return vq_fail(e, VQ_E_LIMIT, "layer %d has %d linears; %d can be trained", job->layer, job->count, MOST_LINEARS);
-    if (job->original) t.original = *job->original;
-    t.exec.hook = t.original.hook = NULL;
+    t.exec.hook = NULL;
     t.kernels = *t.exec.kernels;
-    t.exec.kernels = t.original.kernels = &t.kernels;
+    t.exec.kernels = &t.kernels;
     vq_status s = job->bf16 ? vq_bf16_take(&t.kernels, job->scratch, e) : VQ_OK;
     if (s == VQ_OK) s = train(&t, job, e);
     vq_arena_rewind(job->scratch, mark);

@@ -17,10 +17,9 @@ typedef struct vq_train_linear {
 } vq_train_linear;
 
 typedef struct vq_block_train_job {
-    const vq_exec *exec;     /* the block as quantized so far, over a source that serves the linears' q; hook is not called */
-    const vq_exec *original; /* makes the targets from the inputs when `targets` is NULL */
-    vq_calib *inputs;        /* current activations: inputs of the block */
-    vq_calib *targets;       /* current activations: outputs of the original block; NULL: `original` */
+    const vq_exec *exec; /* the block as quantized so far, over a source that serves the linears' q; hook is not called */
+    vq_calib *inputs;    /* current activations: inputs of the block */
+    vq_calib *targets;   /* current activations: outputs of the original block; the same as inputs: those that it holds ahead */
     int layer;
     const vq_train_linear *linears;
     int count;
@@ -39,7 +38,7 @@ typedef struct vq_block_train_job {
 vq_status vq_block_train(vq_block_train_job *job, vq_err *e);
 /* vq_block_train_looks -- tokens that are run forwards to judge states, of `tokens` samples in all. */
 int64_t vq_block_train_looks(int64_t tokens);
-/* vq_block_train_bytes -- scratch that it takes, without that of exec and original. */
+/* vq_block_train_bytes -- scratch that it takes, without that of exec. */
 size_t vq_block_train_bytes(const vq_graph *g, int layer, const vq_num *num, const vq_learn_options *o, int64_t length);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct vq_work {
     vq_calib *calib;                  /* NULL: no sweep is needed */
     vq_edited_source original_source; /* the model with the edits of scope MODEL alone, in f32 */
     vq_exec original_exec;            /* over it: what gradients, checks and training go by */
-    vq_calib *original;               /* activations of the original model beside quantized ones, for training; else NULL */
+    vq_calib *original;               /* activations of the original model beside quantized ones, for training; else NULL: calib's, ahead */
     vq_model_edits model;             /* transforms of scope MODEL: the graph and the edits that all blocks share */
     vq_stats_file file;               /* statistics made before the blocks */
     vq_stats_origin origin;           /* of those that the sweep before the blocks writes */
@@ -45,9 +45,10 @@ typedef struct vq_work {
 bool vq_work_trials(const vq_plan *p);
 #define VQ_TRIAL_TOKENS 2048 /* of the first samples: what a candidate is judged on */
 
-/* vq_work_moves -- does the run of a block that gathers its statistics also move the activations on? Where nothing is tried out on them
- * afterwards and the next block sees what the block as it was gives. */
+/* vq_work_moves -- does the run of a block that gathers its statistics also give the activations behind it? Where the next block sees
+ * what the block as it was gives. vq_work_ahead -- they stay beside the inputs then, for whatever is tried out on those. */
 bool vq_work_moves(const vq_work *w);
+bool vq_work_ahead(const vq_plan *p);
 
 /* vq_work_edited -- the stored model with the edits so far. */
 vq_edited vq_work_edited(const vq_work *w);

@@ -71,7 +71,8 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
 {
     VQ_TRY(reset_block(w, e));
     VQ_TRY(vq_work_show(w, -1, e));
-    const vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->work);
+    vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->work);
+    o.ahead = vq_work_ahead(w->plan);
     VQ_TRY(vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e));
     if (!w->plan->rounder->block || !w->plan->recipe->calib.propagate_quantized) return VQ_OK;
     return vq_calib_begin(&w->original, &w->original_exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
@@ -82,7 +83,7 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
 static vq_status advance(vq_work *w, int layer, bool restored, vq_err *e)
 {
     if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
-    if (!restored && vq_work_moves(w)) return VQ_OK;
+    if (!restored && vq_work_moves(w) && !vq_work_ahead(w->plan)) return VQ_OK;
     VQ_TRY(reset_block(w, e));
     if (!w->plan->recipe->calib.propagate_quantized) VQ_TRY(vq_work_show(w, layer, e));
     return vq_calib_advance(w->calib, layer, e);
@@ -99,10 +100,18 @@ static vq_status no_stats(vq_work *w, const vq_plan_group *g, vq_group_ready *re
     return VQ_OK;
 }
 
+/* What training aims at when later blocks see what the original gives: its outputs beside the inputs, before passes change the weights. */
+static vq_status look_ahead(vq_work *w, int layer, vq_err *e)
+{
+    const bool wanted = w->plan->rounder->block && w->calib && !w->original && layer >= 0;
+    return wanted ? vq_calib_look_ahead(w->calib, layer, e) : VQ_OK;
+}
+
 static vq_status prepare_groups(vq_work *w, int layer, vq_err *e)
 {
     const bool stats = layer >= 0 && (w->from_file || w->gathers);
     if (stats) VQ_TRY(vq_work_stats(w, layer, e));
+    VQ_TRY(look_ahead(w, layer, e));
     for (int i = 0; i < w->plan->ngroups; i++) {
         const vq_plan_group *g = &w->plan->groups[i];
         if (g->layer != layer) continue;

@@ -139,7 +139,7 @@ static uint64_t edit_bytes(const vq_plan *p)
 /* Activations that stay from block to block: those of the original model too when training aims at them. */
 static uint64_t kept_bytes(const vq_plan *p, const vq_job *job)
 {
-    const uint64_t pairs = p->rounder->block && p->recipe->calib.propagate_quantized ? 2 : 1;
+    const uint64_t pairs = vq_work_ahead(p) || (p->rounder->block && p->recipe->calib.propagate_quantized) ? 2 : 1;
     if (!vq_plan_gathers(p) && !vq_work_trials(p)) return 0;
     return pairs * activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT);
 }

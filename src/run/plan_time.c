@@ -120,11 +120,12 @@ static void cost_gradients(vq_cost *c, const vq_plan *p, const vq_job *job)
 static void cost_statistics(vq_cost *c, const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const pass s = sweep_pass(p, job, needs);
-    const bool again = p->recipe->calib.propagate_quantized || vq_work_trials(p);
+    const bool quantized = p->recipe->calib.propagate_quantized, again = quantized || !needs;
     for (int layer = 0; layer < s.graph->layers; layer++) {
         if (needs) add_block(c, &s, layer);
         if (needs) add_observers(c, p, layer, s.tokens, needs);
         if (again && layer + 1 < s.graph->layers) add_block(c, &s, layer);
+        if (quantized && p->rounder->block) add_block(c, &s, layer);
     }
 }
 
@@ -144,15 +145,15 @@ static void cost_trials(vq_cost *c, const vq_plan *p, const vq_job *job)
     }
 }
 
-/* A step runs samples forwards and back, to the weights too; targets of the original block where they are not at hand. */
+/* A step runs samples forwards and back, to the weights too. */
 static void cost_training(vq_cost *c, const vq_plan *p, const vq_job *job)
 {
     enum { UPDATES = 8 }; /* of a weight: gradient, step, code, value */
     const vq_learn_options o = vq_learn_options_of(p->round_options);
     pass s = sweep_pass(p, job, 0);
-    const double targets = p->recipe->calib.propagate_quantized ? 0 : 1, looks = (double)vq_block_train_looks((int64_t)s.tokens);
-    s.tokens = (double)o.steps * (double)o.tokens * (3 + targets) + looks * (1 + targets);
-    s.batches = (double)o.steps * (2 + UPDATES + targets);
+    const double looks = (double)vq_block_train_looks((int64_t)s.tokens);
+    s.tokens = (double)o.steps * (double)o.tokens * 3 + looks;
+    s.batches = (double)o.steps * (2 + UPDATES);
     for (int layer = 0; layer < s.graph->layers; layer++) add_block(c, &s, layer);
 }
 

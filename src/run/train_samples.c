@@ -48,11 +48,11 @@ int64_t vq_train_sample(const vq_train_samples *s, int64_t i)
     return s->order[s->held + i % (s->count - s->held)];
 }
 
-vq_status vq_train_samples_copy(const vq_train_samples *s, vq_calib *c, int64_t number, int64_t width, float *to, vq_err *e)
+vq_status vq_train_samples_copy(const vq_train_samples *s, vq_calib *c, bool ahead, int64_t number, int64_t width, float *to, vq_err *e)
 {
     vq_batch shape;
     const float *h;
-    VQ_TRY(vq_calib_batch(c, number / s->per_batch, &shape, &h, e));
+    VQ_TRY((ahead ? vq_calib_batch_ahead : vq_calib_batch)(c, number / s->per_batch, &shape, &h, e));
     memcpy(to, h + number % s->per_batch * s->length * width, (size_t)(s->length * width) * sizeof *to);
     return VQ_OK;
 }

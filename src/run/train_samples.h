@@ -19,7 +19,8 @@ vq_status vq_train_samples_split(vq_train_samples *s, int64_t count, int64_t len
 vq_status vq_train_samples_init(vq_train_samples *s, vq_calib *c, int64_t most_held, uint64_t seed, vq_arena *a, vq_err *e);
 /* vq_train_sample -- the i-th sample for training, around and around: its number.                test tests/unit/test_train_samples.c */
 int64_t vq_train_sample(const vq_train_samples *s, int64_t i);
-/* vq_train_samples_copy -- sample `number` of c's current activations [length][width] into `to`. */
-vq_status vq_train_samples_copy(const vq_train_samples *s, vq_calib *c, int64_t number, int64_t width, float *to, vq_err *e);
+/* vq_train_samples_copy -- sample `number` of c's current activations [length][width] into `to`; ahead: of the outputs that it holds ahead.
+ */
+vq_status vq_train_samples_copy(const vq_train_samples *s, vq_calib *c, bool ahead, int64_t number, int64_t width, float *to, vq_err *e);
 
 #endif

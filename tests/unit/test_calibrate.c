@@ -236,6 +236,64 @@ static void test_batches_are_seen(void **state)
     world_close(&w);
 }
 
+static void all_batches(vq_calib *c, bool ahead, float *out, int64_t each)
+{
+    vq_err e;
+    for (int64_t i = 0; i < vq_calib_batches(c); i++) {
+        vq_batch shape;
+        const float *h;
+        assert_int_equal((ahead ? vq_calib_batch_ahead : vq_calib_batch)(c, i, &shape, &h, &e), VQ_OK);
+        const int64_t n = shape.sequences * shape.length * each;
+        memcpy(out, h, (size_t)n * sizeof *h);
+        out += n;
+    }
+}
+
+/* Outputs ahead: what advancing gives, beside the inputs that stay, in memory and in files; advance then runs nothing. */
+static void test_outputs_are_ahead(void **state)
+{
+    (void)state;
+    decoder_world w;
+    calib_open(&w, "llama", 0);
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    vq_err e;
+    const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
+    const int64_t hidden = w.config.hidden, n = IDS * hidden;
+    float *inputs = VQ_ALLOC(&a, float, n, "test", &e), *outputs = VQ_ALLOC(&a, float, n, "test", &e),
+          *got = VQ_ALLOC(&a, float, n, "test", &e);
+    vq_calib *c;
+    vq_calib_options o = options(SIZE_MAX, 2 * WORLD_TOKENS);
+    assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
+    all_batches(c, false, inputs, hidden);
+    assert_int_equal(vq_calib_advance(c, 0, &e), VQ_OK);
+    all_batches(c, false, outputs, hidden);
+    vq_calib_end(c);
+    for (int file = 0; file < 2; file++) {
+        vq_batch shape;
+        const float *h;
+        o = options(file ? 0 : SIZE_MAX, 2 * WORLD_TOKENS);
+        o.ahead = true;
+        assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
+        assert_int_equal(vq_calib_batch_ahead(c, 0, &shape, &h, &e), VQ_E_BUG);
+        assert_int_equal(vq_calib_look_ahead(c, 0, &e), VQ_OK);
+        all_batches(c, false, got, hidden);
+        assert_memory_equal(got, inputs, (size_t)n * sizeof *got);
+        all_batches(c, true, got, hidden);
+        assert_memory_equal(got, outputs, (size_t)n * sizeof *got);
+        float *norm = memory_data(&w.weights, "model.layers.0.input_layernorm.weight");
+        const float was = norm[0];
+        norm[0] = 100; /* another run would show */
+        assert_int_equal(vq_calib_advance(c, 0, &e), VQ_OK);
+        norm[0] = was;
+        all_batches(c, false, got, hidden);
+        assert_memory_equal(got, outputs, (size_t)n * sizeof *got);
+        vq_calib_end(c);
+    }
+    vq_arena_done(&a);
+    world_close(&w);
+}
+
 static void test_infinite_input_is_named(void **state)
 {
     (void)state;
@@ -309,6 +367,7 @@ int main(void)
                                        cmocka_unit_test(test_forward_over_all_blocks),
                                        cmocka_unit_test(test_gather_and_advance),
                                        cmocka_unit_test(test_batches_are_seen),
+                                       cmocka_unit_test(test_outputs_are_ahead),
                                        cmocka_unit_test(test_infinite_input_is_named),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_wrong_calls)};

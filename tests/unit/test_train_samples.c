@@ -52,7 +52,7 @@ static void test_copy(void **state)
     for (int64_t i = 0; i < WORLD_SAMPLES; i++) {
         const vq_batch b = {.sequences = 1, .length = WORLD_TOKENS};
         assert_int_equal(vq_exec_embed(&w.exec, &b, w.ids + i * WORLD_TOKENS, want, &e), VQ_OK);
-        assert_int_equal(vq_train_samples_copy(&s, c, i, 32, got, &e), VQ_OK);
+        assert_int_equal(vq_train_samples_copy(&s, c, false, i, 32, got, &e), VQ_OK);
         assert_memory_equal(got, want, sizeof got);
     }
     vq_calib_end(c);
