@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/hadamard.h"
 #include "base/parallel.h"
 
 enum { TILE = 16 }; /* columns taken at a time when rows change: one cache line of f32 */
@@ -38,19 +39,6 @@ static void gather_strip(const vq_edit *d, const strip *s, void *room)
     for (int64_t i = 0; i < s->n; i++) memcpy(s->w + i * s->step, old + d->order[i] * s->width, bytes);
 }
 
-/* x [block][width] becomes the Sylvester matrix of `block` times x: sums and differences of halves, in f64. */
-static void butterflies(double *x, int64_t block, int64_t width)
-{
-    const int64_t all = block * width;
-    for (int64_t run = width; run < all; run *= 2)
-        for (int64_t at = 0; at < all; at += 2 * run)
-            for (int64_t j = at; j < at + run; j++) {
-                const double a = x[j], b = x[j + run];
-                x[j] = a + b;
-                x[j + run] = a - b;
-            }
-}
-
 static void hadamard_strip(const vq_edit *d, const strip *s, void *room)
 {
     double *x = room;
@@ -59,7 +47,7 @@ static void hadamard_strip(const vq_edit *d, const strip *s, void *room)
         float *w = s->w + at * s->step;
         for (int64_t i = 0; i < d->block; i++)
             for (int64_t j = 0; j < s->width; j++) x[i * s->width + j] = (double)w[i * s->step + j];
-        butterflies(x, d->block, s->width);
+        vq_hadamard_times(x, d->block, s->width);
         for (int64_t i = 0; i < d->block; i++)
             for (int64_t j = 0; j < s->width; j++) w[i * s->step + j] = (float)(x[i * s->width + j] * scale);
     }
@@ -91,7 +79,7 @@ static vq_status check_edit(const vq_edit *d, int64_t rows, int64_t cols, vq_err
         return vq_fail(e, VQ_E_BUG, "%s: an edit of %lld entries on a side of %lld", d->tensor, (long long)d->n, (long long)side);
     if (d->kind == VQ_EDIT_GATHER && !order_fits(d)) return vq_fail(e, VQ_E_BUG, "%s: an order that leaves the tensor", d->tensor);
     if (d->kind != VQ_EDIT_HADAMARD) return VQ_OK;
-    if (d->block > 0 && (d->block & (d->block - 1)) == 0 && side % d->block == 0) return VQ_OK;
+    if (vq_hadamard_core(d->block) > 0 && side % d->block == 0) return VQ_OK;
     return vq_fail(e, VQ_E_BUG, "%s: Hadamard blocks of %lld on a side of %lld", d->tensor, (long long)d->block, (long long)side);
 }
 

@@ -11,7 +11,8 @@ typedef enum vq_edit_kind {
     VQ_EDIT_SCALE,   /* entry i times scale[i] */
     VQ_EDIT_SET,     /* entry i becomes scale[i]: a norm's weight after it was folded into what follows, whatever it was (zeros too) */
     VQ_EDIT_GATHER,  /* entry i comes from order[i] */
-    VQ_EDIT_HADAMARD /* runs of `block` entries times the Sylvester matrix over sqrt(block) (block a power of two; its own inverse) */
+    VQ_EDIT_HADAMARD /* runs of `block` entries times the Hadamard matrix of that size (base/hadamard.h) over sqrt(block); its own inverse
+                      */
 } vq_edit_kind;
 typedef enum vq_edit_side { VQ_EDIT_ROWS, VQ_EDIT_COLS } vq_edit_side; /* of W [n][k]: outputs, inputs. Vectors (norms, biases): ROWS */
 
@@ -27,7 +28,7 @@ typedef struct vq_edit {
 
 /* vq_edit_apply -- one edit on w [rows][cols] f32 in place. f64 arithmetic inside HADAMARD. Parallel over rows (COLS) or column tiles
  * (ROWS); same bits for every thread count. VQ_E_LIMIT: scratch of one row or one column tile per thread.
- * VQ_E_BUG: a side of another size, an order out of range, a block that is no power of two or does not divide it. */
+ * VQ_E_BUG: a side of another size, an order out of range, a block without a Hadamard matrix, or that does not divide it. */
 vq_status vq_edit_apply(const vq_edit *d, float *w, int64_t rows, int64_t cols, vq_arena *scratch, vq_err *e);
 
 /* A growing list of edits; order of application = order in the list. */

@@ -24,12 +24,6 @@ typedef struct vq_linear {
     int64_t hadamard;         /* block of the rotation of the input (before order and quantization), 0 none; also of dense linears */
 } vq_linear;
 
-/* vq_hadamard_block -- may a rotation have blocks of this size? Powers of two from 16 on. */
-static inline bool vq_hadamard_block(int64_t n)
-{
-    return n >= 16 && (n & (n - 1)) == 0;
-}
-
 typedef struct vq_source vq_source;
 struct vq_source {
     void *self;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hadamard.h"
 #include "formats/ct_config.h"
 #include "formats/num_json.h"
 
@@ -171,7 +172,9 @@ static vq_status read_hadamard(const json_t *entry, vq_linear *l, vq_err *e)
     if (!block) return VQ_OK;
     VQ_TRY(read_int(block, "hadamard", &l->hadamard, e));
     if (vq_hadamard_block(l->hadamard) && l->k % l->hadamard == 0) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "hadamard: %lld does not fit %lld input channels; blocks are powers of two from 16 that divide them",
+    return vq_fail(e, VQ_E_INPUT,
+                   "hadamard: %lld does not fit %lld input channels; blocks divide them and are powers of two from 16 on, or such times "
+                   "12, 20, 28, 36, ...",
                    (long long)l->hadamard, (long long)l->k);
 }
 

@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/source.h"
+#include "base/hadamard.h"
 #include "quant/transform.h"
 
-/* The block for k channels; `full`: the largest power of two that divides k. */
+/* The block for k channels; `full`: all of them, or the largest power of two that divides k. */
 static int64_t block_of(const vq_option_set *o, int64_t k)
 {
     const char *text = vq_option_get(o, "block")->s;
-    return strcmp(text, "full") == 0 ? k & -k : strtoll(text, NULL, 10);
+    if (strcmp(text, "full") != 0) return strtoll(text, NULL, 10);
+    return vq_hadamard_core(k) > 0 ? k : k & -k;
 }
 
 /* "16, 32, 64 do", or that no size does. */
@@ -51,7 +52,9 @@ static vq_status run(vq_transform_job *job, vq_err *e)
 
 static const vq_option options[] = {
     {"block", VQ_OPT_CHOICE, "32", 0, 0, "16|32|64|128|256|512|1024|full",
-     "channels rotated together; full: the largest power of two that divides the input's width (all of it, where that is a power of two)"},
+     "channels rotated together; full: all of the input where its width is a power of two, or that times 12, 20, 28, 36, ... (Paley); else "
+     "the "
+     "largest power of two that divides it"},
     {"fold", VQ_OPT_CHOICE, "auto", 0, 0, "auto|online",
      "auto: rotate the rows of v instead of the input of o where the block divides a head; online: the runtime rotates every input"},
     {.name = NULL},

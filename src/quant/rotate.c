@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hadamard.h"
 #include "quant/model_job.h"
 
 static int64_t largest_power(int64_t n)
@@ -17,7 +18,7 @@ static vq_status stream_block(const vq_model_job *job, int64_t *block, vq_err *e
     const char *r1 = vq_option_get(job->options, "r1")->s;
     const int64_t width = job->stream->width, most = largest_power(width);
     *block = strcmp(r1, "none") == 0 ? 0 : strcmp(r1, "full") == 0 ? width : strtoll(r1, NULL, 10);
-    if (*block == 0 || most % *block == 0) return VQ_OK;
+    if (*block == 0 || most % *block == 0 || (*block == width && vq_hadamard_core(width) > 0)) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE, "r1: %s does not rotate a hidden size of %lld: Hadamard blocks up to %lld do", r1, (long long)width,
                    (long long)most);
 }
@@ -107,7 +108,8 @@ static vq_status run(vq_model_job *job, vq_err *e)
 
 static const vq_option options[] = {
     {"r1", VQ_OPT_CHOICE, "full", 0, 0, "full|none|16|32|64|128|256|512|1024",
-     "Hadamard rotation of the residual stream: over the whole hidden size (a power of two), or in blocks that divide it; norms are folded "
+     "Hadamard rotation of the residual stream: over the whole hidden size (a power of two, or that times 12, 20, 28, 36, ...), or in "
+     "blocks that divide it; norms are folded "
      "into the linears behind them, and a tied lm_head becomes a matrix of its own"},
     {"r2", VQ_OPT_BOOL, "true", 0, 0, NULL, "Hadamard rotation of the values inside each head, undone by the output projection"},
     {.name = NULL},

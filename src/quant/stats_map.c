@@ -2,6 +2,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "base/hadamard.h"
 #include "base/parallel.h"
 #include "quant/transform.h"
 
@@ -16,23 +17,11 @@ static double divisor(const vq_input_map *m, int64_t i)
     return m->scale ? (double)m->scale[from(m, i)] : 1;
 }
 
-/* x [n][width] -> the Sylvester matrix of size n times x. */
-static void butterflies(double *x, int64_t n, int64_t width)
-{
-    for (int64_t h = width; h < n * width; h *= 2)
-        for (int64_t at = 0; at < n * width; at += 2 * h)
-            for (int64_t j = at; j < at + h; j++) {
-                const double u = x[j], v = x[j + h];
-                x[j] = u + v;
-                x[j + h] = u - v;
-            }
-}
-
-/* x [n][n] -> S x S^T / n for the Sylvester matrix S. */
+/* x [n][n] -> S x S / n for the Hadamard matrix S, which is symmetric. */
 static void rotate_tile(double *x, int64_t n)
 {
-    butterflies(x, n, n);
-    for (int64_t i = 0; i < n; i++) butterflies(x + i * n, n, 1);
+    vq_hadamard_times(x, n, n);
+    for (int64_t i = 0; i < n; i++) vq_hadamard_times(x + i * n, n, 1);
     for (int64_t i = 0; i < n * n; i++) x[i] /= (double)n;
 }
 
@@ -67,9 +56,11 @@ static vq_status map_factor(const vq_input_map *map, const float *in, int64_t k,
     *out = f.out = VQ_ALLOC(a, float, k *k, "mapped statistics", e);
     if (!f.out) return VQ_E_LIMIT;
     const vq_arena_mark mark = vq_arena_here(a);
-    double *rooms = VQ_ALLOC(a, double, omp_get_max_threads() * f.size * f.size, "tile of statistics", e);
+    const int64_t tiles = side * (side + 1) / 2;
+    const int threads = tiles < omp_get_max_threads() ? (int)tiles : omp_get_max_threads();
+    double *rooms = VQ_ALLOC(a, double, threads *f.size *f.size, "tile of statistics", e);
     if (!rooms) return VQ_E_LIMIT;
-#pragma omp parallel for schedule(dynamic) if (k * k > VQ_PARALLEL_MIN)
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (k * k > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < side * side; t++)
         if (t % side >= t / side) map_tile(&f, t / side * f.size, t % side * f.size, rooms + omp_get_thread_num() * f.size * f.size);
     vq_arena_rewind(a, mark);
@@ -123,7 +114,7 @@ vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *ou
     *out = *in;
     *lost = 0;
     if (!map->scale && !map->order && !map->hadamard) return VQ_OK;
-    if (map->hadamard && (map->hadamard & (map->hadamard - 1) || in->k % map->hadamard))
+    if (map->hadamard && (vq_hadamard_core(map->hadamard) == 0 || in->k % map->hadamard))
         return vq_fail(e, VQ_E_BUG, "statistics of %lld channels rotated by %lld", (long long)in->k, (long long)map->hadamard);
     drop_lost(map, out, lost);
     if (map->scale || map->order) VQ_TRY(map_vectors(map, out, a, e));

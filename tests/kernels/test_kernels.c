@@ -382,8 +382,9 @@ static void check_rope_back(const levels *v)
 
 static void check_hadamard_row(const levels *v)
 {
-    for (size_t block = 16; block <= 256; block *= 2) {
-        const size_t n = v->n / block * block;
+    static const size_t blocks[] = {16, 32, 64, 128, 256, 192, 320, 576};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        const size_t block = blocks[i], n = v->n / block * block;
         BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->hadamard_row(out, n, block));
     }
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
+#include "base/hadamard.h"
 #include "kernels/variants.h"
 
 #define N 333
@@ -414,6 +415,27 @@ static void test_hadamard(void **state)
     }
 }
 
+/* Sizes with a Paley factor: the product in f64 of base/hadamard.c, which test_hadamard_matrix.c holds to the definition. */
+static void test_hadamard_paley(void **state)
+{
+    static const size_t blocks[] = {192, 320, 576, 896, 1536};
+    (void)state;
+    static float x[1536], y[1536];
+    static double want[1536];
+    for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
+        const size_t n = blocks[b];
+        double size = 0;
+        for (size_t i = 0; i < n; i++) {
+            y[i] = x[i] = sinf((float)(i * i % 977)) * (i % 31 ? 1.0F : 40.0F);
+            want[i] = (double)x[i];
+            size += want[i] * want[i];
+        }
+        vq_hadamard_times(want, (int64_t)n, 1);
+        ref.hadamard_row(y, n, n);
+        for (size_t i = 0; i < n; i++) assert_true(fabs((double)y[i] - want[i] / sqrt((double)n)) <= 1e-6 * sqrt(size));
+    }
+}
+
 static int pick_ref(void **state)
 {
     (void)state;
@@ -424,10 +446,11 @@ static int pick_ref(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_floats), cmocka_unit_test(test_codes),         cmocka_unit_test(test_table_borders),
-        cmocka_unit_test(test_scales),      cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide),
-        cmocka_unit_test(test_refuses),     cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
-        cmocka_unit_test(test_derivatives), cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
+        cmocka_unit_test(test_half_floats),    cmocka_unit_test(test_codes),         cmocka_unit_test(test_table_borders),
+        cmocka_unit_test(test_scales),         cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide),
+        cmocka_unit_test(test_refuses),        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
+        cmocka_unit_test(test_derivatives),    cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
+        cmocka_unit_test(test_hadamard_paley),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);
 }

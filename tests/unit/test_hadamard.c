@@ -22,7 +22,8 @@ static void test_block(void **state)
     assert_int_equal(map_of(576, none, NULL, NULL).hadamard, 32);
     assert_int_equal(map_of(576, none, "block", "16").hadamard, 16);
     assert_int_equal(map_of(2048, none, "block", "1024").hadamard, 1024);
-    assert_int_equal(map_of(576, none, "block", "full").hadamard, 64); /* 576 = 64 * 9 */
+    assert_int_equal(map_of(576, none, "block", "full").hadamard, 576);   /* 36 * 16 */
+    assert_int_equal(map_of(11008, none, "block", "full").hadamard, 256); /* 256 * 43: no matrix of order 172 */
     assert_int_equal(map_of(4096, none, "block", "full").hadamard, 4096);
 }
 

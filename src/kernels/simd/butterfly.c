@@ -1,6 +1,8 @@
-/* butterfly.c -- block Hadamard transform of one row: butterflies in the order 1, 2, 4, ..., the same sums at every level. */
+/* butterfly.c -- block Hadamard transform of one row: butterflies in the order 1, 2, 4, ..., then the Paley factor; the same sums at every
+ * level. */
 #include <math.h>
 
+#include "base/hadamard.h"
 #include "kernels/simd/lanes.h"
 
 /* Lane i holds lane i ^ h. */
@@ -47,13 +49,37 @@ static inline void across_vectors(float *x, size_t block, size_t h)
     }
 }
 
+static inline void sylvester(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += VQ_L) vf_store(x + i, within_vector(vf_load(x + i)));
+    for (size_t h = VQ_L; h < n; h *= 2) across_vectors(x, n, h);
+}
+
+/* x [m][run] becomes the Paley matrix times x; its entries of -1 as sign bits. */
+static void paley(float *x, size_t m, size_t run, const int8_t *signs)
+{
+    vf in[VQ_HADAMARD_CORE];
+    for (size_t c = 0; c < run; c += VQ_L) {
+        for (size_t j = 0; j < m; j++) in[j] = vf_load(x + j * run + c);
+        for (size_t i = 0; i < m; i++) {
+            vf sum = in[0];
+            if (signs[i * m] < 0) sum = -sum;
+            for (size_t j = 1; j < m; j++) sum += (vf)((vi)in[j] ^ (signs[i * m + j] & INT32_MIN));
+            vf_store(x + i * run + c, sum);
+        }
+    }
+}
+
 void VQ_FN(hadamard_row)(float *x, size_t n, size_t block)
 {
+    int8_t signs[VQ_HADAMARD_CORE * VQ_HADAMARD_CORE];
     const float unit = (float)(1.0 / sqrt((double)block));
+    const size_t m = (size_t)vq_hadamard_core((int64_t)block), run = block / m;
+    if (m > 1) vq_hadamard_signs((int64_t)m, signs);
     for (size_t at = 0; at < n; at += block) {
         float *y = x + at;
-        for (size_t i = 0; i < block; i += VQ_L) vf_store(y + i, within_vector(vf_load(y + i)));
-        for (size_t h = VQ_L; h < block; h *= 2) across_vectors(y, block, h);
+        for (size_t i = 0; i < block; i += run) sylvester(y + i, run);
+        if (m > 1) paley(y, m, run, signs);
         for (size_t i = 0; i < block; i += VQ_L) vf_store(y + i, vf_load(y + i) * unit);
     }
 }
