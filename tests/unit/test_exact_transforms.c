@@ -34,12 +34,12 @@ static const char *const transforms[] = {
 };
 enum { TRANSFORMS = sizeof transforms / sizeof *transforms };
 
-/* Wide enough for Hadamard blocks inside heads; in the MLP no power of two. */
+/* Wide enough for Hadamard blocks inside heads; the MLP is no power of two but 12 times 16. */
 static void open_wide(decoder_world *w, scratch *s, const char *type)
 {
     vq_arch_config c = world_config(type);
     c.hidden = 64;
-    c.ffn = 96;
+    c.ffn = 192;
     c.head_dim = 16;
     world_open_as(w, &c, false, 17);
     folder_write(s, &w->config, &w->weights);
