@@ -30,6 +30,10 @@ kills() { # kills RECIPE MOMENTS
 kills arc-gptq 10 original
 kills arc-gptq 10 quantized
 kills gptq-int4 4 original
+kills awq-int4 3 original
+sed 's/do: round, method: gptq.*}/do: round, method: learned, steps: 4}/' "$2/recipes/gptq-int4.yaml" >learned.yaml
+kills learned.yaml 4 original
+kills learned.yaml 4 quantized
 
 # killed during the sweep backwards, before the first part: the plain command does not throw the work away, what differs is named, and a
 # resumed run continues below the layers that are done
