@@ -1,6 +1,8 @@
 /* hadamard.c -- Paley's two constructions over the squares modulo a prime, and products of f64. */
 #include "base/hadamard.h"
 
+#include <assert.h>
+
 static bool is_prime(int64_t q)
 {
     for (int64_t d = 2; d * d <= q; d++)
@@ -89,7 +91,9 @@ static void mix(double *x, int64_t m, int64_t width)
 
 void vq_hadamard_times(double *x, int64_t n, int64_t width)
 {
-    const int64_t m = vq_hadamard_core(n), run = n / m;
+    const int64_t m = vq_hadamard_core(n);
+    assert(m > 0); /* the caller asked */
+    const int64_t run = n / m;
     for (int64_t i = 0; i < m; i++) butterflies(x + i * run * width, run, width);
     if (m > 1) mix(x, m, run * width);
 }

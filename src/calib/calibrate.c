@@ -28,7 +28,7 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, co
 {
     *c = NULL;
     vq_calib *made = VQ_NEW(a, vq_calib, 1, "calibration", e);
-    if (!made) return e->status;
+    if (!made) return VQ_E_LIMIT;
     made->spool.fd = made->outputs.fd = -1;
     made->ahead = o->ahead;
     VQ_TRY(vq_sweep_init(&made->sweep, x, s, o, w, a, e));

@@ -17,14 +17,14 @@ static vq_status sort_tensors(vq_stats_file *f, vq_arena *a, vq_err *e)
     f->sorted = VQ_ALLOC(a, vq_tensor *, f->file.count, "list of statistics", e);
     if (!f->sorted) return e->status;
     for (size_t i = 0; i < f->file.count; i++) f->sorted[i] = &f->file.tensors[i];
-    qsort(f->sorted, f->file.count, sizeof *f->sorted, by_name);
+    qsort(f->sorted, f->file.count, sizeof(vq_tensor *), by_name);
     return VQ_OK;
 }
 
 const vq_tensor *vq_stats_find(const vq_stats_file *f, const char *name)
 {
     const vq_tensor key = {.name = name}, *want = &key;
-    vq_tensor *const *found = bsearch(&want, f->sorted, f->file.count, sizeof *f->sorted, by_name);
+    vq_tensor *const *found = bsearch(&want, f->sorted, f->file.count, sizeof(vq_tensor *), by_name);
     return found ? *found : NULL;
 }
 
@@ -137,18 +137,23 @@ typedef struct layer_fill {
     vq_arena *arena;
 } layer_fill;
 
-static vq_status find_slot(const vq_stats_file *f, const vq_stats_slot *slot, const vq_tensor **out, vq_err *e)
+/* NULL: the error says why. */
+static const vq_tensor *find_slot(const vq_stats_file *f, const vq_stats_slot *slot, vq_err *e)
 {
     char name[1024], have[160], want[160];
     int64_t dims[2];
     const int ndim = vq_stats_part_dims(slot->part, slot->n, slot->k, dims);
-    if ((size_t)snprintf(name, sizeof name, "%s%s", slot->module, slot->part->suffix) >= sizeof name)
-        return vq_fail(e, VQ_E_INPUT, "%.60s...: the name is too long", slot->module);
-    *out = vq_stats_find(f, name);
-    if (!*out) return vq_fail(e, VQ_E_INPUT, "%s is missing", name);
-    if ((*out)->shape[0] == dims[0]) return VQ_OK; /* the rest was checked without the model */
-    return vq_fail(e, VQ_E_INPUT, "%s has shape %s; the model needs %s", name,
-                   vq_shape_text((*out)->shape, (*out)->ndim, have, sizeof have), vq_shape_text(dims, ndim, want, sizeof want));
+    const bool fits = (size_t)snprintf(name, sizeof name, "%s%s", slot->module, slot->part->suffix) < sizeof name;
+    const vq_tensor *t = fits ? vq_stats_find(f, name) : NULL;
+    if (t && t->shape[0] == dims[0]) return t; /* the rest was checked without the model */
+    if (!fits)
+        (void)vq_fail(e, VQ_E_INPUT, "%.60s...: the name is too long", slot->module);
+    else if (!t)
+        (void)vq_fail(e, VQ_E_INPUT, "%s is missing", name);
+    else
+        (void)vq_fail(e, VQ_E_INPUT, "%s has shape %s; the model needs %s", name, vq_shape_text(t->shape, t->ndim, have, sizeof have),
+                      vq_shape_text(dims, ndim, want, sizeof want));
+    return NULL;
 }
 
 static void take_counts(vq_stats *s, const vq_stats_slot *slot, const uint64_t *counts, unsigned needs)
@@ -162,8 +167,8 @@ static void take_counts(vq_stats *s, const vq_stats_slot *slot, const uint64_t *
 static vq_status fill_slot(void *ctx, const vq_stats_slot *slot, vq_err *e)
 {
     layer_fill *l = ctx;
-    const vq_tensor *t;
-    VQ_TRY(find_slot(l->f, slot, &t, e));
+    const vq_tensor *t = find_slot(l->f, slot, e);
+    if (!t) return e->status;
     l->found++;
     vq_stats *s = &l->stats[slot->group];
     if (slot->part->shape == VQ_PART_COUNTS) {

@@ -51,7 +51,7 @@ static vq_status declare_layers(vq_stats_writer *w, int count, vq_err *e)
     w->sealed = VQ_ALLOC(w->arena, vq_sealed, w->room, "list of statistics", e);
     w->first_id = w->sealed ? VQ_ALLOC(w->arena, size_t, count + 1, "list of statistics", e) : NULL;
     w->counts = w->first_id ? vq_arena_alloc(w->arena, (size_t)w->ngroups, sizeof *w->counts, "counts", e) : NULL;
-    if (!w->counts) return e->status;
+    if (!w->counts) return VQ_E_LIMIT;
     for (int i = 0; i < count; i++) {
         w->first_id[i] = w->count;
         VQ_TRY(each_slot(w, w->first + i, declare_slot, w, e));

@@ -190,7 +190,7 @@ static vq_status eval_arguments(vq_jrun *x, const vq_jnode *first, vq_jarguments
     vq_jvalue *at;
     VQ_TRY(eval_list(x, first, &at, &args->n));
     const char **names = vq_jalloc(x, args->n, sizeof *names);
-    if (!names) return x->e->status;
+    if (!names) return VQ_E_LIMIT;
     size_t k = 0;
     for (const vq_jnode *i = first; i; i = i->next) names[k++] = i->name;
     args->at = at;
@@ -387,7 +387,7 @@ static vq_status eval_condition(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 
 static vq_status eval_arithmetic(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 {
-    vq_jvalue left, right;
+    vq_jvalue left = {0}, right = {0};
     VQ_TRY(vq_jeval(x, n->left, &left));
     VQ_TRY(vq_jeval(x, n->right, &right));
     x->line = n->line;

@@ -37,7 +37,7 @@ static vq_status put_real(vq_jrun *x, vq_jbuffer *b, double r)
     do {
         snprintf(digits, sizeof digits, "%.*e", precision, r);
     } while (strtod(digits, NULL) != r && ++precision < 17);
-    const int exponent = atoi(strchr(digits, 'e') + 1);
+    const int exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent >= 16)
         snprintf(text, sizeof text, "%s", digits);
     else

@@ -157,10 +157,10 @@ static vq_status try_scales(const search *s, double *mse, vq_err *e)
 /* Point i of a grid of n, as llm-compressor lays it out: with duo the first is no scaling at all; both: every ratio without and with. */
 static point point_of(const char *duo, int64_t i, int64_t n)
 {
-    const int64_t half = n / 2;
+    const int64_t half = n / 2, pair = i / 2;
     if (strcmp(duo, "false") == 0) return (point){(double)i / (double)(n - 1), false};
     if (strcmp(duo, "true") == 0) return i == 0 ? (point){0, false} : (point){(double)(i - 1) / (double)(n - 2), true};
-    return (point){(double)(i / 2) / (double)(half - 1), i % 2 == 1};
+    return (point){(double)pair / (double)(half - 1), i % 2 == 1};
 }
 
 /* Points of the grid. */
@@ -178,7 +178,7 @@ static vq_status walk_grid(search *s, bool *scaled, vq_err *e)
     s->least = INFINITY;
     for (int64_t i = 0; i < n; i++) {
         const point p = point_of(duo, i, n);
-        double mse;
+        double mse = INFINITY;
         scales_at(s, &p);
         VQ_TRY(try_scales(s, &mse, e));
         if (!(mse < s->least)) continue;

@@ -101,7 +101,7 @@ static vq_status run(vq_model_job *job, vq_err *e)
     for (int i = 0; i < job->nheads; i++) {
         const vq_arena_mark mark = vq_arena_here(job->scratch);
         vq_ksort_mode m = VQ_KSORT_FREE;
-        while (strcmp(names[m], mode) != 0) m++;
+        while (m < VQ_KSORT_INTERLEAVED && strcmp(names[m], mode) != 0) m++;
         VQ_TRY(sort_keys(job, i, m, e));
         vq_arena_rewind(job->scratch, mark);
     }

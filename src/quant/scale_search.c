@@ -176,7 +176,7 @@ static void keep_better(const search *r, int step, bool first, float *scale, int
         if (!first && !(r->error[g] < r->least[g])) continue;
         r->least[g] = r->error[g];
         scale[g] = r->tried[g];
-        if (r->num->zero == VQ_ZERO_INT) zero[g] = r->zero[g];
+        if (zero && r->num->zero == VQ_ZERO_INT) zero[g] = r->zero[g];
         if (r->way == TWO_ENDS) end_factors(r, g, step, &r->low[g], &r->high[g]);
     }
 }

@@ -116,7 +116,7 @@ static vq_status collect(changes *c, const vq_st_set **instead, vq_err *e)
     if (!c->list) return e->status;
     VQ_TRY(add_vectors(c, e));
     VQ_TRY(add_scales(c, e));
-    qsort(c->list, c->count, sizeof *c->list, by_name);
+    qsort(c->list, c->count, sizeof(vq_tensor *), by_name);
     set->sorted = c->list;
     set->count = c->count;
     *instead = set;

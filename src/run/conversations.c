@@ -91,6 +91,7 @@ static vq_status line_ids(packer *p, const json_t *line, int32_t **ids, size_t *
 static vq_status read_line(packer *p, size_t i, int32_t **ids, size_t *n, vq_err *e)
 {
     json_t *line;
+    *n = 0;
     VQ_TRY(vq_json_line(&p->lines, i, &line, e));
     vq_status s = line_ids(p, line, ids, n, e);
     json_decref(line);

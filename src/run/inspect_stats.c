@@ -19,10 +19,7 @@ bool vq_is_stats_path(const char *path)
 static const vq_tensor *part_of(const vq_stats_file *f, const char *module, const char *suffix)
 {
     char name[NAME_MAX_BYTES];
-    const size_t n = strlen(module), m = strlen(suffix);
-    if (n + m >= sizeof name) return NULL;
-    memcpy(name, module, n);
-    memcpy(name + n, suffix, m + 1);
+    if ((size_t)snprintf(name, sizeof name, "%s%s", module, suffix) >= sizeof name) return NULL;
     return vq_stats_find(f, name);
 }
 

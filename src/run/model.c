@@ -127,7 +127,7 @@ vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, v
 
 static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out, bool special, const char *path, vq_arena *a, vq_err *e)
 {
-    vq_tokenizer *t;
+    vq_tokenizer *t = NULL;
     VQ_TRY(vq_model_tokenizer(m, &t, a, e));
     int32_t *ids = NULL;
     const vq_status s = vq_tokenizer_encode(t, (const char *)map->data, map->size, special, a, &ids, &out->count, e);

@@ -1,6 +1,7 @@
 /* overlay.c -- a source in front of another one: entries by name, and the rows of quantized matrices held in memory. */
 #include "run/overlay.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef enum entry_kind { ENTRY_DENSE, ENTRY_HADAMARD, ENTRY_QUANTIZED } entry_kind;
@@ -50,10 +51,7 @@ static vq_status dense_linear(const vq_overlay *o, const char *module, const vq_
     char bias[1024];
     if (t->ndim != 2) return vq_fail(e, VQ_E_BUG, "%s: a replaced weight needs two dimensions", weight->name);
     *out = (vq_linear){.name = module, .n = t->shape[0], .k = t->shape[1], .k_stored = t->shape[1], .dense = *t};
-    const size_t n = strlen(module);
-    if (n + sizeof ".bias" > sizeof bias) return VQ_OK; /* no file has such a name */
-    memcpy(bias, module, n);
-    memcpy(bias + n, ".bias", sizeof ".bias");
+    if ((size_t)snprintf(bias, sizeof bias, "%s.bias", module) >= sizeof bias) return VQ_OK; /* no file has such a name */
     return o->below->has(o->below->self, bias) ? o->below->tensor(o->below->self, bias, &out->bias, e) : VQ_OK;
 }
 

@@ -82,7 +82,7 @@ static vq_status group_super(const vq_rounding *s, const vq_plan_group *g, const
     for (int j = 0; j < g->count; j++) {
         const vq_plan_weight *member = &s->plan->weights[g->weights[j]];
         if (!g->fused && member != w) continue;
-        float x;
+        float x = 0;
         VQ_TRY(weight_absmax(s, member, &x, e));
         if (x > amax) amax = x;
     }

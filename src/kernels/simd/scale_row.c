@@ -34,8 +34,8 @@ static inline vf amax_lanes(const vq_num *num, vf lo, vf hi)
 
 /* What one rule needs besides the range. */
 typedef struct rule {
-    const groups *g;
     grid_lanes grid; /* of coded scales */
+    const groups *g;
     vq_dtype arith, type;
     float reach, second, least, top;
     float code_min, code_max; /* asymmetric ints */
