@@ -6,80 +6,9 @@
 #include "run/edited.h"
 #include "run/map_edits.h"
 
-bool vq_work_trials(const vq_plan *p)
-{
-    bool trials = p->rounder->block;
-    for (int i = 0; i < p->npasses; i++) trials = trials || p->passes[i].transform->trials;
-    return trials;
-}
-
 bool vq_work_moves(const vq_work *w)
 {
     return w->gathers && !w->plan->recipe->calib.propagate_quantized;
-}
-
-bool vq_work_ahead(const vq_plan *p)
-{
-    return vq_work_trials(p) && !p->recipe->calib.propagate_quantized;
-}
-
-vq_edited vq_work_edited(const vq_work *w)
-{
-    return (vq_edited){.graph = w->graph, .source = &w->plan->model->checkpoint.source, .kernels = &w->j->job->kernels, .edits = &w->edits};
-}
-
-static const vq_linear_group *graph_group(const vq_work *w, const vq_plan_group *g)
-{
-    int place = 0;
-    for (int i = 0; i < w->ngroups; i++) {
-        if (w->groups[i].layer != g->layer) continue;
-        if (place++ == g->stats) return &w->groups[i];
-    }
-    return NULL;
-}
-
-static bool is_quantized(const vq_work *w, int linear)
-{
-    const int at = vq_plan_weight_named(w->plan, w->graph->nodes[linear].name);
-    return at >= 0 && w->plan->weights[at].quantized;
-}
-
-/* A dense linear of the block reads its input rotated where the runtime will rotate it. */
-static vq_status show_hadamards(vq_work *w, int layer, vq_err *e)
-{
-    for (int i = 0; i < w->plan->ngroups; i++) {
-        const vq_plan_group *g = &w->plan->groups[i];
-        const vq_linear_group *lg = g->layer == layer ? graph_group(w, g) : NULL;
-        for (int j = 0; lg && w->ready[i].map.hadamard && j < lg->count; j++)
-            if (is_quantized(w, lg->linears[j]))
-                VQ_TRY(vq_overlay_hadamard(&w->overlay, w->graph->nodes[lg->linears[j]].name, w->ready[i].map.hadamard, e));
-    }
-    return VQ_OK;
-}
-
-static vq_status show(vq_work *w, int layer, bool as_stored, vq_err *e)
-{
-    const vq_edited d = vq_work_edited(w);
-    vq_overlay_clear(&w->overlay);
-    vq_arena_done(&w->shown);
-    vq_arena_init(&w->shown, w->j->budget);
-    if (w->edits.count == 0) return VQ_OK;
-    if (layer < 0) {
-        VQ_TRY(vq_edited_part(&d, 0, as_stored, &w->overlay, &w->shown, e));
-        return vq_edited_part(&d, 1 + w->graph->layers, as_stored, &w->overlay, &w->shown, e);
-    }
-    VQ_TRY(vq_edited_part(&d, 1 + layer, as_stored, &w->overlay, &w->shown, e));
-    return show_hadamards(w, layer, e);
-}
-
-vq_status vq_work_show(vq_work *w, int layer, vq_err *e)
-{
-    return show(w, layer, true, e);
-}
-
-vq_status vq_work_show_exact(vq_work *w, int layer, vq_err *e)
-{
-    return show(w, layer, false, e);
 }
 
 /* What a trial compares with: the block's output with the weights as they stand. */
@@ -178,7 +107,7 @@ static vq_status edit_group(vq_work *w, const vq_linear_group *lg, const vq_inpu
     const vq_input_map online = {.hadamard = m->hadamard};
     rotated.count = 0;
     for (int i = 0; i < lg->count; i++)
-        if (is_quantized(w, lg->linears[i])) rotated.linears[rotated.count++] = lg->linears[i];
+        if (vq_work_quantizes(w, lg->linears[i])) rotated.linears[rotated.count++] = lg->linears[i];
     folded.hadamard = 0;
     VQ_TRY(vq_edits_from_map(&w->edits, w->graph, lg, &folded, e));
     return vq_edits_from_map(&w->edits, w->graph, &rotated, &online, e);
@@ -239,7 +168,7 @@ static vq_status run_pass(vq_work *w, const vq_plan_pass *pass, int group, const
 static vq_status run_group(vq_work *w, const vq_plan_pass *pass, int group, vq_err *e)
 {
     const vq_plan_group *g = &w->plan->groups[group];
-    const vq_linear_group *lg = graph_group(w, g);
+    const vq_linear_group *lg = vq_work_group(w, g);
     const vq_arena_mark mark = vq_arena_here(&w->scratch);
     const vq_status s = run_pass(w, pass, group, lg, e);
     vq_arena_rewind(&w->scratch, mark);

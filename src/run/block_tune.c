@@ -162,13 +162,3 @@ vq_status vq_work_finish(vq_work *w, const vq_st_set **instead, vq_err *e)
     w->rounding.out->finished = (vq_finished){.before = job.first, .after = job.best, .tokens = job.held};
     return collect(&c, instead, e);
 }
-
-/* The student's weights come out of codes, and ARC's inputs are wider than the model's. */
-uint64_t vq_work_finish_bytes(const vq_plan *p, const vq_job *job)
-{
-    if (!p->finish || !p->model->arch) return 0;
-    const vq_tune_options o = vq_tune_options_of(p->finish_options);
-    const vq_exec x = vq_model_exec(p->model, job, NULL, true);
-    const int64_t samples = p->recipe->calib.samples, length = vq_sample_tokens(p);
-    return vq_tune_bytes(&x, &o, samples, length) + vq_plan_round_bytes(p) + vq_calibration_options(p, job, 0, NULL).spool_bytes;
-}

@@ -41,15 +41,15 @@ typedef struct vq_work {
     vq_run_state state;
 } vq_work;
 
-/* vq_work_trials -- does a pass or the rounder try blocks out on samples? */
-bool vq_work_trials(const vq_plan *p);
 #define VQ_TRIAL_TOKENS 2048 /* of the first samples: what a candidate is judged on */
 
 /* vq_work_moves -- does the run of a block that gathers its statistics also give the activations behind it? Where the next block sees
- * what the block as it was gives. vq_work_ahead -- they stay beside the inputs then, for whatever is tried out on those. */
+ * what the block as it was gives. */
 bool vq_work_moves(const vq_work *w);
-bool vq_work_ahead(const vq_plan *p);
 
+/* vq_work_group -- the linears of a group of the plan; NULL: outside of the graph. vq_work_quantizes -- is this linear quantized? */
+const vq_linear_group *vq_work_group(const vq_work *w, const vq_plan_group *g);
+bool vq_work_quantizes(const vq_work *w, int linear);
 /* vq_work_edited -- the stored model with the edits so far. */
 vq_edited vq_work_edited(const vq_work *w);
 
@@ -81,8 +81,7 @@ vq_status vq_work_check(vq_work *w, int layer, const char *pass, vq_err *e);
 vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e);
 
 /* vq_work_finish -- the finishing pass over what was written: the tensors that it changes into *instead (NULL without such a pass), SQNR
- * and result into the rounding's out. The sweeps end. vq_work_finish_bytes -- memory that it takes; 0 without one. */
+ * and result into the rounding's out. The sweeps end. */
 vq_status vq_work_finish(vq_work *w, const vq_st_set **instead, vq_err *e);
-uint64_t vq_work_finish_bytes(const vq_plan *p, const vq_job *job);
 
 #endif

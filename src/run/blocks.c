@@ -72,7 +72,7 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
     VQ_TRY(reset_block(w, e));
     VQ_TRY(vq_work_show(w, -1, e));
     vq_calib_options o = vq_calibration_options(w->plan, w->j->job, w->plan->needs & ~(unsigned)VQ_NEED_GRADIENT, w->j->work);
-    o.ahead = vq_work_ahead(w->plan);
+    o.ahead = vq_plan_ahead(w->plan);
     VQ_TRY(vq_calib_begin(&w->calib, &w->exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e));
     if (!w->plan->rounder->block || !w->plan->recipe->calib.propagate_quantized) return VQ_OK;
     return vq_calib_begin(&w->original, &w->original_exec, &w->samples.samples, &o, &w->j->job->watch, w->run, e);
@@ -83,7 +83,7 @@ static vq_status begin_sweep(vq_work *w, vq_err *e)
 static vq_status advance(vq_work *w, int layer, bool restored, vq_err *e)
 {
     if (!w->calib || layer + 1 >= w->graph->layers) return VQ_OK;
-    if (!restored && vq_work_moves(w) && !vq_work_ahead(w->plan)) return VQ_OK;
+    if (!restored && vq_work_moves(w) && !vq_plan_ahead(w->plan)) return VQ_OK;
     VQ_TRY(reset_block(w, e));
     if (!w->plan->recipe->calib.propagate_quantized) VQ_TRY(vq_work_show(w, layer, e));
     return vq_calib_advance(w->calib, layer, e);
@@ -304,7 +304,7 @@ static vq_status open_data(vq_work *w, vq_calibrated *c, vq_err *e)
     const bool file = w->j->statistics != NULL, quantized = w->plan->recipe->calib.propagate_quantized;
     w->from_file = file || (needs & VQ_NEED_GRADIENT);
     w->gathers = (needs & ~(unsigned)VQ_NEED_GRADIENT) && (!w->from_file || quantized);
-    const bool sweeps = w->gathers || vq_work_trials(w->plan);
+    const bool sweeps = w->gathers || vq_plan_trials(w->plan);
     if (file && vq_model_passes_any(w->plan))
         return vq_fail(e, VQ_E_RECIPE, "%s: statistics of the original model do not fit rotate, ksort or stream_order; leave --stats out",
                        w->j->statistics);

@@ -37,7 +37,5 @@ bool vq_blocks_needed(const vq_plan *p, const char *statistics);
  *   VQ_E_INPUT: too little data, statistics of another model. VQ_E_RECIPE: nothing to resume, or something differs. VQ_E_NUMERIC: a
  * transform does not keep the function; non-finite activations. */
 vq_status vq_blocks_run(const vq_blocks_job *j, vq_rounded *r, vq_calibrated *c, vq_arena *a, vq_err *e);
-/* vq_blocks_bytes -- anonymous memory that it needs at most. */
-uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job);
 
 #endif

@@ -3,8 +3,9 @@
 
 #include "kernels/bf16_product.h"
 #include "run/block_train.h"
-#include "run/block_work.h"
+#include "run/model_passes.h"
 #include "run/samples.h"
+#include "run/tune.h"
 
 #define BATCH_TOKENS 2048               /* of more, the values of a block leave the cache */
 #define SPOOL_BYTES ((size_t)512 << 20) /* activations in memory without a limit; with one a quarter of it */
@@ -40,6 +41,39 @@ vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, uns
                               .spool_bytes = spool_bytes(p, job, needs),
                               .batch_tokens = b.sequences * b.length,
                               .bf16 = runs_in_bf16(p, job)};
+}
+
+/* Codes and scales of elements; ARC may double them. */
+static uint64_t coded_bytes(const vq_num *num, uint64_t n, uint64_t k)
+{
+    int64_t per_row, groups = 0;
+    vq_err ignored;
+    if (vq_group_count(num, (int64_t)n, (int64_t)k, &per_row, &groups, &ignored) != VQ_OK) groups = 0;
+    return n * k * (num->grid.bits > 8 ? 2 : 1) + (uint64_t)groups * (sizeof(float) + (num->zero ? sizeof(int16_t) : 0));
+}
+
+/* In f32 beside its codes while it is rounded, then while it is packed. */
+static uint64_t weight_peak(const vq_plan *p, const vq_plan_weight *w)
+{
+    const vq_num *num = &w->scheme.weight;
+    const int64_t n = w->tensor->shape[0], k = w->tensor->shape[1];
+    if (!w->quantized) return 0;
+    uint64_t coded = coded_bytes(num, (uint64_t)n, (uint64_t)k), pack = vq_plan_stored_bytes(w);
+    for (int i = 0; i < p->npasses; i++)
+        if (p->passes[i].transform == &vq_transform_arc) pack = 2 * (pack + coded);
+    const bool shared = p->groups[w->group].count > 1;
+    const uint64_t round = p->rounder->scratch_bytes ? p->rounder->scratch_bytes(p->round_options, num, n, k, shared) : 0;
+    return (uint64_t)n * (uint64_t)k * sizeof(float) + coded + (round > pack ? round : pack);
+}
+
+uint64_t vq_plan_round_bytes(const vq_plan *p)
+{
+    uint64_t peak = 0;
+    for (int i = 0; i < p->nweights; i++) {
+        const uint64_t bytes = weight_peak(p, &p->weights[i]);
+        if (bytes > peak) peak = bytes;
+    }
+    return peak;
 }
 
 static uint64_t group_bytes(const vq_graph *graph, const vq_linear_group *g, unsigned needs)
@@ -139,8 +173,8 @@ static uint64_t edit_bytes(const vq_plan *p)
 /* Activations that stay from block to block: those of the original model too when training aims at them. */
 static uint64_t kept_bytes(const vq_plan *p, const vq_job *job)
 {
-    const uint64_t pairs = vq_work_ahead(p) || (p->rounder->block && p->recipe->calib.propagate_quantized) ? 2 : 1;
-    if (!vq_plan_gathers(p) && !vq_work_trials(p)) return 0;
+    const uint64_t pairs = vq_plan_ahead(p) || (p->rounder->block && p->recipe->calib.propagate_quantized) ? 2 : 1;
+    if (!vq_plan_gathers(p) && !vq_plan_trials(p)) return 0;
     return pairs * activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT);
 }
 
@@ -148,7 +182,7 @@ static uint64_t kept_bytes(const vq_plan *p, const vq_job *job)
 static uint64_t block_bytes(const vq_plan *p, const vq_job *job, const vq_exec *x)
 {
     const unsigned forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
-    const bool gathers = vq_plan_gathers(p), sweeps = gathers || vq_work_trials(p);
+    const bool gathers = vq_plan_gathers(p), sweeps = gathers || vq_plan_trials(p);
     const vq_batch b = calibration_batch(p);
     const uint64_t statistics = gathers ? vq_statistics_bytes(p, forward) : 0;
     const uint64_t round = edit_bytes(p) + (p->rounder->block ? training_bytes(p, job, x) : 0) + vq_plan_round_bytes(p);
@@ -161,7 +195,7 @@ static uint64_t ends_bytes(const vq_plan *p, const vq_job *job)
 {
     if (!vq_model_passes_any(p)) return 0;
     const vq_graph *g = &p->model->graph;
-    const bool sweeps = vq_plan_gathers(p) || vq_work_trials(p);
+    const bool sweeps = vq_plan_gathers(p) || vq_plan_trials(p);
     const uint64_t matrix = (uint64_t)(g->vocab * g->hidden);
     bool tied = g->nodes[g->count - 1].tied;
     for (int i = 0; i < p->npasses; i++) tied = tied && p->passes[i].transform != &vq_transform_rotate;
@@ -169,15 +203,43 @@ static uint64_t ends_bytes(const vq_plan *p, const vq_job *job)
            matrix * sizeof(uint16_t);
 }
 
-uint64_t vq_blocks_bytes(const vq_plan *p, const vq_job *job)
+/* The student's weights come out of codes, and ARC's inputs are wider than the model's. */
+static uint64_t finish_bytes(const vq_plan *p, const vq_job *job)
+{
+    if (!p->finish || !p->model->arch) return 0;
+    const vq_tune_options o = vq_tune_options_of(p->finish_options);
+    const vq_exec x = vq_model_exec(p->model, job, NULL, true);
+    const int64_t samples = p->recipe->calib.samples, length = vq_sample_tokens(p);
+    return vq_tune_bytes(&x, &o, samples, length) + vq_plan_round_bytes(p) + vq_calibration_options(p, job, 0, NULL).spool_bytes;
+}
+
+static uint64_t blocks_bytes(const vq_plan *p, const vq_job *job)
 {
     if (!p->model->arch || !(p->needs || p->npasses || p->finish)) return vq_plan_round_bytes(p);
     const vq_exec x = vq_model_exec(p->model, job, NULL, false);
     uint64_t most = larger(block_bytes(p, job, &x), ends_bytes(p, job));
     if (p->needs & VQ_NEED_GRADIENT && !p->has_stats) most = larger(most, gradient_bytes(p, job, &x));
-    if (p->finish) most = larger(most, kept_bytes(p, job) + vq_work_finish_bytes(p, job));
+    if (p->finish) most = larger(most, kept_bytes(p, job) + finish_bytes(p, job));
     if (!p->own_text) return most;
     const vq_samples s = {.count = p->recipe->calib.samples, .length = vq_sample_tokens(p)};
     const vq_batch b = {.sequences = s.count, .length = 1, .position = s.length - 1};
     return larger(most, vq_calib_self_bytes(x.graph, &s, &job->budget) + vq_exec_bytes(&x, &b));
+}
+
+/* What the small things of a run take, and the buffers of BLAS and stacks when blocks are run, forwards or back: measured. */
+enum { SMALL_MB = 2, SWEEP_MB = 11, GRADIENT_MB = 4 };
+
+static uint64_t peak(const vq_plan *p, const vq_job *job)
+{
+    const bool sweeps = p->needs || p->npasses, back = p->needs & VQ_NEED_GRADIENT && !p->has_stats;
+    const unsigned small = SMALL_MB + (sweeps ? SWEEP_MB : 0U) + (back ? GRADIENT_MB : 0U);
+    return blocks_bytes(p, job) + ((uint64_t)small << 20);
+}
+
+void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics)
+{
+    p->has_stats = statistics;
+    p->own_text =
+        (p->needs || p->finish) && !data && p->recipe->calib.data == VQ_DATA_SELF && (!statistics || p->finish || vq_plan_gathers(p));
+    p->peak_bytes = peak(p, job);
 }

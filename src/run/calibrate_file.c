@@ -31,7 +31,8 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
     VQ_TRY(vq_recipe_load(&c->recipe, o->recipe, o->sets, o->nsets, vq_run_passes(), &c->arena, e));
     VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
-    if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, c->job, &c->arena, e);
+    if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);
+    if (s == VQ_OK) vq_plan_given(&c->plan, c->job, false, false);
     if (s == VQ_OK && !c->plan.needs)
         s = vq_fail(e, VQ_E_RECIPE, "%s: this recipe needs no statistics; vq quantize does without them", c->recipe.path);
     if (s == VQ_OK && vq_model_passes_any(&c->plan))

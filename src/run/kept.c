@@ -1,5 +1,6 @@
 /* kept.c -- tensors that stay as they are, and the short way of a plan that needs no statistics: every weight straight into the output. */
 #include "base/parallel.h"
+#include "run/budget.h"
 #include "run/rounding.h"
 #include "run/weights.h"
 

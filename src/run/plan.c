@@ -255,12 +255,16 @@ bool vq_plan_gathers(const vq_plan *p)
     return forward && ((forward == p->needs && !p->has_stats) || p->recipe->calib.propagate_quantized);
 }
 
-void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics)
+bool vq_plan_trials(const vq_plan *p)
 {
-    p->has_stats = statistics;
-    p->own_text =
-        (p->needs || p->finish) && !data && p->recipe->calib.data == VQ_DATA_SELF && (!statistics || p->finish || vq_plan_gathers(p));
-    p->peak_bytes = vq_plan_peak(p, job);
+    bool trials = p->rounder->block;
+    for (int i = 0; i < p->npasses; i++) trials = trials || p->passes[i].transform->trials;
+    return trials;
+}
+
+bool vq_plan_ahead(const vq_plan *p)
+{
+    return vq_plan_trials(p) && !p->recipe->calib.propagate_quantized;
 }
 
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
@@ -276,7 +280,7 @@ static void add_observer_needs(vq_plan *p)
         if (vq_plan_observes(p, &p->weights[i])) p->needs |= vq_observer_needs(p->weights[i].scheme.act.observer);
 }
 
-vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e)
+vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_arena *a, vq_err *e)
 {
     *p = (vq_plan){.recipe = r, .model = m};
     if (m->checkpoint.config.quantized)
@@ -297,6 +301,5 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const 
     VQ_TRY(vq_pass_order_check(p, e));
     add_observer_needs(p);
     if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
-    vq_plan_given(p, job, false, false);
     return VQ_OK;
 }

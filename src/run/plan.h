@@ -57,13 +57,16 @@ typedef struct vq_plan {
 } vq_plan;
 
 /* vq_plan_make -- every 2-D weight decided by a rule, every rule decides something, fused members end with one scheme, groups divide K,
- *   the format holds it. VQ_E_RECIPE otherwise. Arrays in the arena. */
-vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, const vq_job *job, vq_arena *a, vq_err *e);
+ *   the format holds it. VQ_E_RECIPE otherwise. Arrays in the arena. What it needs, and what is given beside the
+ *   recipe: vq_plan_given (run/budget.h). */
+vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_arena *a, vq_err *e);
 /* vq_plan_gathers -- are statistics gathered block by block on the way? Those of gradients come from a sweep before, together with the rest
  * unless that is to see quantized inputs. */
 bool vq_plan_gathers(const vq_plan *p);
-/* vq_plan_given -- what the user has beside the recipe: calibration data, statistics. The peak follows. */
-void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics);
+/* vq_plan_trials -- does a pass or the rounder try blocks out on samples? vq_plan_ahead -- do the outputs of a block stay beside its inputs
+ * meanwhile? */
+bool vq_plan_trials(const vq_plan *p);
+bool vq_plan_ahead(const vq_plan *p);
 /* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
 /* vq_plan_arith -- compat modes repeat the arithmetic of the writer that they are named after: scales in the model's own type. */
@@ -74,11 +77,8 @@ int vq_plan_weight_named(const vq_plan *p, const char *module);
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
 /* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
-/* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes, and what the rounder takes. */
-uint64_t vq_plan_round_bytes(const vq_plan *p);
-/* vq_plan_peak -- anonymous memory that the run will hold at most, bytes: one weight in f32, its codes and packed bytes; one block of
- * calibration. */
-uint64_t vq_plan_peak(const vq_plan *p, const vq_job *job);
+/* vq_plan_stored_bytes -- of one weight; ARC's extra channels are only known after calibration. */
+uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);
 /* vq_plan_bytes -- weights as they will be stored. */
 uint64_t vq_plan_bytes(const vq_plan *p);
 /* vq_plan_json -- the `plan` object of the command line, without its times. */

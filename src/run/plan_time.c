@@ -206,7 +206,7 @@ void vq_plan_costs(const vq_plan *p, const vq_job *job, vq_cost cost[VQ_STAGES])
     cost_trials(&cost[VQ_STAGE_TRANSFORMS], p, job);
     if (p->rounder->block) cost_training(&cost[VQ_STAGE_ROUNDING], p, job);
     if (p->needs & VQ_NEED_GRADIENT && !p->has_stats) cost_gradients(&cost[VQ_STAGE_GRADIENTS], p, job);
-    if (gathers || vq_work_trials(p))
+    if (gathers || vq_plan_trials(p))
         cost_statistics(&cost[VQ_STAGE_STATISTICS], p, job, gathers ? p->needs & ~(unsigned)VQ_NEED_GRADIENT : 0);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "run/blocks.h"
+#include "run/budget.h"
 #include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/origin.h"
@@ -32,7 +33,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     const vq_quantize_options *o = q->o;
     VQ_TRY(vq_recipe_load(&q->recipe, o->recipe, o->sets, o->nsets, vq_run_passes(), &q->arena, e));
     VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
-    const vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, q->job, &q->arena, e);
+    const vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
     if (s == VQ_OK) vq_plan_given(&q->plan, q->job, o->data != NULL, o->statistics != NULL);
     if (s != VQ_OK) vq_model_close(&q->model);
     return s;

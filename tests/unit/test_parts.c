@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "run/budget.h"
 #include "run/parts.h"
 #include "scratch.h"
 
@@ -49,7 +50,8 @@ static void open_world(world *w, void **state)
     must(w, vq_kernels_select(&w->job.kernels, NULL, false, &w->err));
     must(w, vq_recipe_parse(&w->recipe, "t.yaml", recipe_text, strlen(recipe_text), NULL, 0, vq_run_passes(), &w->arena, &w->err));
     must(w, vq_model_open(&w->model, TINY, &w->arena, &w->err));
-    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->job, &w->arena, &w->err));
+    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
+    vq_plan_given(&w->plan, &w->job, false, false);
     must(w, vq_rounded_init(&w->rounded, &w->plan, &w->arena, &w->err));
     const char *dir = folder(w, "whole");
     must(w, vq_rounding_all(&w->rounded, &w->plan, dir, &w->job, &w->job.budget, &w->arena, &w->err));

@@ -42,9 +42,9 @@ static void plan_make(planned *t, const char *propagate, const char *passes, con
     vq_arena_init(&t->arena, NULL);
     if (vq_kernels_select(&t->job.kernels, NULL, false, &e) != VQ_OK ||
         vq_recipe_parse(&t->recipe, "t.yaml", text, strlen(text), NULL, 0, vq_run_passes(), &t->arena, &e) != VQ_OK ||
-        vq_model_open(&t->model, TINY, &t->arena, &e) != VQ_OK ||
-        vq_plan_make(&t->plan, &t->recipe, &t->model, &t->job, &t->arena, &e) != VQ_OK)
+        vq_model_open(&t->model, TINY, &t->arena, &e) != VQ_OK || vq_plan_make(&t->plan, &t->recipe, &t->model, &t->arena, &e) != VQ_OK)
         fail_msg("%s", e.text);
+    vq_plan_given(&t->plan, &t->job, false, false);
     vq_plan_costs(&t->plan, &t->job, t->cost);
 }
 

@@ -8,6 +8,7 @@
 
 #include "calib/stats_file.h"
 #include "run/blocks.h"
+#include "run/budget.h"
 #include "run/outputs.h"
 #include "run/weights.h"
 #include "scratch.h"
@@ -86,7 +87,8 @@ static void open_world(world *w, void **state, const char *recipe)
     write_model(w);
     must(w, vq_recipe_parse(&w->recipe, "t.yaml", recipe, strlen(recipe), NULL, 0, vq_run_passes(), &w->arena, &w->err));
     must(w, vq_model_open(&w->model, w->dir, &w->arena, &w->err));
-    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->job, &w->arena, &w->err));
+    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
+    vq_plan_given(&w->plan, &w->job, false, false);
     must(w, vq_rounded_init(&w->rounded, &w->plan, &w->arena, &w->err));
 }
 

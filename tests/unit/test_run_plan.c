@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "run/budget.h"
 #include "run/plan.h"
 #include "scratch.h"
 
@@ -33,7 +34,9 @@ static vq_status plan_make(planned *t, const char *model, const char *text)
     VQ_TRY(vq_recipe_parse(&t->recipe, "t.yaml", text, strlen(text), NULL, 0, vq_run_passes(), &t->arena, &t->err));
     VQ_TRY(vq_model_open(&t->model, model, &t->arena, &t->err));
     t->opened = true;
-    return vq_plan_make(&t->plan, &t->recipe, &t->model, &t->job, &t->arena, &t->err);
+    VQ_TRY(vq_plan_make(&t->plan, &t->recipe, &t->model, &t->arena, &t->err));
+    vq_plan_given(&t->plan, &t->job, false, false);
+    return VQ_OK;
 }
 
 static void plan_done(planned *t)

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "run/budget.h"
 #include "run/run_state.h"
 #include "scratch.h"
 
@@ -58,7 +59,8 @@ static void open_world(world *w, void **state)
     must(w, vq_kernels_select(&w->job.kernels, NULL, false, &w->err));
     must(w, vq_recipe_parse(&w->recipe, "t.yaml", recipe_text, strlen(recipe_text), NULL, 0, vq_run_passes(), &w->arena, &w->err));
     must(w, vq_model_open(&w->model, TINY, &w->arena, &w->err));
-    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->job, &w->arena, &w->err));
+    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
+    vq_plan_given(&w->plan, &w->job, false, false);
     w->made_from = json_pack("{s:s, s:s}", "model", "aa", "recipe", "bb");
     make_modules(w);
     snprintf(w->part, sizeof w->part, "%s", scratch_text(w->files, "part", "what a part holds"));
