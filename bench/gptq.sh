@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # GPTQ of a whole model with NVFP4 weights and inputs: vq and llm-compressor in turn, same folder, samples and threads, from reading the model
 # to the saved artifact. VQ MODEL TOKENS PYTHON (with llmcompressor); optional SAMPLES LENGTH THREADS RUNS RECIPE.
-# LEARN=RECIPE compares a recipe with the rounder learned with AutoRound (PYTHON with auto_round), ITERATIONS steps, BLOCKS blocks of it (0: all).
+# LEARN=RECIPE compares a recipe with the rounder learned (INT4 in groups of 64 with zero points) with AutoRound (PYTHON with auto_round),
+# ITERATIONS steps, BLOCKS blocks of it (0: all).
 set -euo pipefail
 : "${VQ:?}" "${MODEL:?}" "${TOKENS:?}" "${PYTHON:?}"
 here=$(dirname "$0")
@@ -32,7 +33,7 @@ layers=$("$PYTHON" -c 'import json, sys; print(json.load(open(sys.argv[1]))["num
 if [ -n "${LEARN:-}" ]; then
     for ((i = 0; i < runs; i++)); do
         ours "$LEARN" a
-        peer auto-round b "${ITERATIONS:-200}" "$blocks"
+        peer auto-round b "${ITERATIONS:-50}" "$blocks"
     done
 else
     sed 's/curvature: token/curvature: input/' "$here/../recipes/gptq-nvfp4.yaml" >"$work/recipe.yaml"

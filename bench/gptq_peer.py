@@ -61,16 +61,20 @@ def auto_round():
     from auto_round import AutoRound
 
     model = AutoModelForCausalLM.from_pretrained(model_dir, dtype="auto")
+    sample = lambda row: {"input_ids": torch.tensor(row.astype("int64"))[None], "attention_mask": torch.ones(1, length, dtype=torch.long)}
     rounder = AutoRound(
         model,
         AutoTokenizer.from_pretrained(model_dir),
-        scheme="NVFP4",
+        bits=4,
+        group_size=64,
+        sym=False,
         iters=iterations,
         nsamples=samples,
         seqlen=length,
         batch_size=8,
-        dataset=torch.from_numpy(ids.astype("int64")).split(8),
+        dataset=[sample(row) for row in ids],
         device_map="cpu",
+        enable_torch_compile=False,
     )
     done = stop_after(blocks)
     try:

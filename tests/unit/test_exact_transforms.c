@@ -28,8 +28,8 @@ static const char *const transforms[] = {
     "  - {do: stream_order}\n",
     "  - {do: ksort}\n",
     "  - {do: ksort, mode: free}\n",
-    "  - {do: stream_order}\n  - {do: ksort, mode: pairs}\n  - {do: rotate}\n  - {do: smooth}\n  - {do: order}\n"
-    "  - {do: arc, count: paper}\n",
+    ("  - {do: stream_order}\n  - {do: ksort, mode: pairs}\n  - {do: rotate}\n  - {do: smooth}\n  - {do: order}\n"
+     "  - {do: arc, count: paper}\n"),
     "  - {do: smooth}\n  - {do: order}\n  - {do: hadamard, block: 16}\n",
 };
 enum { TRANSFORMS = sizeof transforms / sizeof *transforms };
