@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "base/parallel.h"
 
 enum { TILE = 16 }; /* columns taken at a time when rows change: one cache line of f32 */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "formats/ct_config.h"
 #include "formats/num_json.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "quant/transform.h"
 
 /* The block for k channels; `full`: all of them, or the largest power of two that divides k. */

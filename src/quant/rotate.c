@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "quant/model_job.h"
 
 static int64_t largest_power(int64_t n)

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <omp.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "base/parallel.h"
 #include "quant/transform.h"
 

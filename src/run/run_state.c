@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "base/source.h"
 
 #define STATE_NAME "state.json"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "kernels/variants.h"
 
 #define N 333
@@ -415,7 +415,7 @@ static void test_hadamard(void **state)
     }
 }
 
-/* Sizes with a Paley factor: the product in f64 of base/hadamard.c, which test_hadamard_matrix.c holds to the definition. */
+/* Sizes with a Paley factor: the product in f64 of base/hadamard_matrix.c, which test_hadamard_matrix.c holds to the definition. */
 static void test_hadamard_paley(void **state)
 {
     static const size_t blocks[] = {192, 320, 576, 896, 1536};

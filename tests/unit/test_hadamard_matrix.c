@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 
 /* Widths of models people quantize: hidden sizes and MLPs; 11008 = 256 x 43 needs order 172, which neither construction gives. */
 static void sizes(void **state)

@@ -1,7 +1,7 @@
 /* test_stats_map.c -- mapped statistics are those of the mapped inputs. */
 #include <omp.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "transform_world.h"
 
 enum { K = 192, TOKENS = 40 };

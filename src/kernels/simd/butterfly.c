@@ -2,7 +2,7 @@
  * level. */
 #include <math.h>
 
-#include "base/hadamard.h"
+#include "base/hadamard_matrix.h"
 #include "kernels/simd/lanes.h"
 
 /* Lane i holds lane i ^ h. */

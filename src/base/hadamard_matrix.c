@@ -1,5 +1,5 @@
-/* hadamard.c -- Paley's two constructions over the squares modulo a prime, and products of f64. */
-#include "base/hadamard.h"
+/* hadamard_matrix.c -- Paley's two constructions over the squares modulo a prime, and products of f64. */
+#include "base/hadamard_matrix.h"
 
 #include <assert.h>
 
