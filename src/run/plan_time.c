@@ -210,8 +210,8 @@ void vq_plan_costs(const vq_plan *p, const vq_job *job, vq_cost cost[VQ_STAGES])
         cost_statistics(&cost[VQ_STAGE_STATISTICS], p, job, gathers ? p->needs & ~(unsigned)VQ_NEED_GRADIENT : 0);
 }
 
-/* What is not counted: threads that wait for each other, fresh pages, small ops. Between 0.98 (a trial of awq) and 1.39 (a block of Llama-70B's
- * shape) of what is counted was measured, docs/results.md. */
+/* What is not counted: threads that wait for each other, fresh pages, small ops. Between 0.98 (a trial of awq) and 1.39 (a block of
+ * Llama-70B's shape) of what is counted was measured, docs/results.md. */
 static const double uncounted = 1.17;
 
 double vq_cost_seconds(const vq_cost *c, const vq_rates *r)

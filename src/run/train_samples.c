@@ -52,7 +52,10 @@ vq_status vq_train_samples_copy(const vq_train_samples *s, vq_calib *c, bool ahe
 {
     vq_batch shape;
     const float *h;
-    VQ_TRY((ahead ? vq_calib_batch_ahead : vq_calib_batch)(c, number / s->per_batch, &shape, &h, e));
+    if (ahead)
+        VQ_TRY(vq_calib_batch_ahead(c, number / s->per_batch, &shape, &h, e));
+    else
+        VQ_TRY(vq_calib_batch(c, number / s->per_batch, &shape, &h, e));
     memcpy(to, h + number % s->per_batch * s->length * width, (size_t)(s->length * width) * sizeof *to);
     return VQ_OK;
 }
