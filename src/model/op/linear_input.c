@@ -25,13 +25,15 @@ vq_act_spec vq_linear_act_spec(const vq_linear *l)
         .num = &l->scheme.act, .super = l->act_super, .scale = l->act_scale, .zero = l->act_zero, .order = l->arc_order, .s = l->arc_s};
 }
 
+enum { ROTATED_ROWS = 16 }; /* in one call of the kernel, which sets up the signs of a Paley factor at each */
+
 static void rotate_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, float *out)
 {
-    const size_t k = (size_t)l->k;
 #pragma omp parallel for schedule(static) if (m * l->k > VQ_PARALLEL_MIN)
-    for (int64_t t = 0; t < m; t++) {
-        memcpy(out + t * l->k, in + t * l->k, k * sizeof *out);
-        x->kernels->hadamard_row(out + t * l->k, k, (size_t)l->hadamard);
+    for (int64_t t = 0; t < m; t += ROTATED_ROWS) {
+        const size_t n = (size_t)((m - t < ROTATED_ROWS ? m - t : ROTATED_ROWS) * l->k);
+        memcpy(out + t * l->k, in + t * l->k, n * sizeof *out);
+        x->kernels->hadamard_row(out + t * l->k, n, (size_t)l->hadamard);
     }
 }
 
