@@ -93,6 +93,18 @@ float vq_bf16_to_f32(uint16_t h)
     return x;
 }
 
+/* Without a branch, so that it is a vector's work. */
+bool vq_f32_all_finite(const float *x, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bad |= (bits & 0x7F800000U) == 0x7F800000U;
+    }
+    return !bad;
+}
+
 uint16_t vq_f32_to_bf16(float x)
 {
     uint32_t u;

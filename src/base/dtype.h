@@ -2,6 +2,7 @@
 #ifndef VQ_BASE_DTYPE_H
 #define VQ_BASE_DTYPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,8 @@ const char *vq_shape_text(const int64_t *shape, int ndim, char *buf, size_t len)
 vq_status vq_to_f32(const vq_tensor *t, int64_t first, int64_t n, float *out, vq_err *e);
 
 float vq_bf16_to_f32(uint16_t h);
+/* vq_f32_all_finite -- no NaN and no Inf among x[n]; for where no kernels are at hand (vq_kernels.all_finite). */
+bool vq_f32_all_finite(const float *x, size_t n);
 uint16_t vq_f32_to_bf16(float x); /* nearest even; NaN stays NaN */
 float vq_f16_to_f32(uint16_t h);
 uint16_t vq_f32_to_f16(float x); /* nearest even; overflow gives Inf */

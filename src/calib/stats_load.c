@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dtype.h"
 #include "calib/stats_origin.h"
 #include "calib/stats_part.h"
 
@@ -46,22 +47,11 @@ static vq_status check_kind(const vq_tensor *t, vq_err *e)
     return VQ_OK;
 }
 
-static bool all_finite(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7F800000U) == 0x7F800000U;
-    }
-    return !bad;
-}
-
 static const char *flaw_of_sums(const vq_tensor *t)
 {
     const float *x = t->data;
     const size_t n = (size_t)t->shape[0];
-    if (!all_finite(x, t->bytes / sizeof *x)) return "holds a value that is not finite";
+    if (!vq_f32_all_finite(x, t->bytes / sizeof *x)) return "holds a value that is not finite";
     for (size_t i = 0; i < n; i++)
         if (x[i * n + i] < 0) return "has a negative sum of squares on its diagonal";
     return NULL;

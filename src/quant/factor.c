@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dtype.h"
 #include "quant/tiled_cholesky.h"
 
 /* A pivot this far below the mean diagonal is rounding noise of an f32 statistic. */
@@ -53,24 +54,12 @@ static vq_status sort_channels(vq_factor *f, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
-/* Without a branch, so that it is a vector's work. */
-static bool all_finite(const float *x, int64_t n)
-{
-    uint32_t bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7F800000U) == 0x7F800000U;
-    }
-    return !bad;
-}
-
 static vq_status check(vq_factor *f, const float *h, double *mean, vq_err *e)
 {
     int64_t bad = f->k;
 #pragma omp parallel for schedule(static) reduction(min : bad)
     for (int64_t i = 0; i < f->k; i++)
-        if (!all_finite(h + i * f->k, f->k)) bad = i < bad ? i : bad;
+        if (!vq_f32_all_finite(h + i * f->k, (size_t)f->k)) bad = i < bad ? i : bad;
     if (bad < f->k) return vq_fail(e, VQ_E_NUMERIC, "the curvature of channel %lld is not finite", (long long)bad);
     *mean = 0;
     for (int64_t i = 0; i < f->k; i++) {

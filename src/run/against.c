@@ -41,14 +41,9 @@ static vq_status sums_of(const vq_module_checker *c, const vq_linear *l, const v
     return VQ_OK;
 }
 
-static const json_t *entry_of(const vq_module_checker *c, const vq_linear *l)
-{
-    return json_object_get(json_object_get(c->manifest, "tensors"), l->name);
-}
-
 static void compare_recorded(const vq_module_checker *c, vq_findings *f, const vq_linear *l, double signal, double noise)
 {
-    const json_t *recorded = json_object_get(entry_of(c, l), "sqnr_db");
+    const json_t *recorded = json_object_get(vq_module_entry(c, l->name), "sqnr_db");
     const double db = noise > 0 ? 10 * log10(signal / noise) : INFINITY;
     if (json_is_real(recorded) && fabs(json_real_value(recorded) - db) > DB_TOLERANCE)
         vq_finding(f, l->name, "SQNR against the original is %.3f dB; vq.json records %.3f dB", db, json_real_value(recorded));
@@ -63,7 +58,7 @@ vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_
         vq_finding(f, l->name, "the original has no weight of this shape");
         return VQ_OK;
     }
-    if (json_is_true(json_object_get(entry_of(c, l), "transformed"))) {
+    if (json_is_true(json_object_get(vq_module_entry(c, l->name), "transformed"))) {
         f->not_compared++;
         return VQ_OK;
     }

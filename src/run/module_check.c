@@ -9,10 +9,14 @@
 
 #define SLAB_ELEMENTS ((int64_t)1 << 20)
 
+const json_t *vq_module_entry(const vq_module_checker *c, const char *module)
+{
+    return json_object_get(json_object_get(c->manifest, "tensors"), module);
+}
+
 static void check_hash(const vq_module_checker *c, vq_findings *f, const vq_linear *l)
 {
-    const json_t *entry = json_object_get(json_object_get(c->manifest, "tensors"), l->name);
-    const char *want = json_string_value(json_object_get(entry, "sha256"));
+    const char *want = json_string_value(json_object_get(vq_module_entry(c, l->name), "sha256"));
     if (!want) return; /* named by check_names already */
     const vq_format format = strcmp(c->model->checkpoint.config.quant_method, "vq") == 0 ? VQ_FORMAT_VQ : VQ_FORMAT_CT;
     char sha[VQ_SHA256_TEXT];

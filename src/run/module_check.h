@@ -14,6 +14,8 @@ typedef struct vq_module_checker {
     vq_arena *scratch;
 } vq_module_checker;
 
+/* vq_module_entry -- what vq.json says of a module, NULL: nothing. */
+const json_t *vq_module_entry(const vq_module_checker *c, const char *module);
 /* vq_module_check -- one module; failures go to f, a status means that checking itself could not go on. */
 vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char *module, vq_err *e);
 /* vq_against_check -- the error against the original weights is the one that vq.json records. */
