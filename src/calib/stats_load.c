@@ -75,7 +75,7 @@ static const char *flaw_of_abs(const vq_tensor *t)
 
 static const char *flaw_of_range(const vq_tensor *t)
 {
-    return all_finite(t->data, t->bytes / sizeof(float)) ? NULL : "holds a value that is not finite";
+    return vq_f32_all_finite(t->data, t->bytes / sizeof(float)) ? NULL : "holds a value that is not finite";
 }
 
 const char *vq_stats_flaw(const vq_tensor *t)
