@@ -42,18 +42,7 @@ typedef struct world {
 static void open_model(world *w)
 {
     vq_err e;
-    *w = (world){.config = {.model_type = "llama",
-                            .hidden = 32,
-                            .ffn = 64,
-                            .layers = 2,
-                            .heads = 4,
-                            .kv_heads = 2,
-                            .head_dim = 8,
-                            .vocab = 61,
-                            .max_position = 64,
-                            .norm_eps = 1e-5,
-                            .rope_theta = 10000,
-                            .activation = "silu"}};
+    *w = (world){.config = world_config("llama")};
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, NULL);
     vq_arena_init(&w->work, NULL);

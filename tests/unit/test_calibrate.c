@@ -199,6 +199,23 @@ static void test_gather_and_advance(void **state)
     world_close(&w);
 }
 
+/* All batches after each other: the current activations, or the outputs that are there ahead. */
+static void all_batches(vq_calib *c, bool ahead, float *out, int64_t each)
+{
+    vq_err e;
+    int64_t seen = 0;
+    assert_int_equal(vq_calib_batches(c), 3);
+    for (int64_t i = 0; i < 3; i++) {
+        vq_batch shape;
+        const float *h;
+        assert_int_equal((ahead ? vq_calib_batch_ahead : vq_calib_batch)(c, i, &shape, &h, &e), VQ_OK);
+        assert_int_equal(shape.length, WORLD_TOKENS);
+        memcpy(out + seen * WORLD_TOKENS * each, h, (size_t)(shape.sequences * shape.length * each) * sizeof *h);
+        seen += shape.sequences;
+    }
+    assert_int_equal(seen, WORLD_SAMPLES);
+}
+
 /* The activations that a pass sees: those of all samples in order, after as many blocks as were advanced over. */
 static void test_batches_are_seen(void **state)
 {
@@ -211,7 +228,7 @@ static void test_batches_are_seen(void **state)
     const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     const int64_t hidden = w.config.hidden;
     const vq_batch all = {.sequences = WORLD_SAMPLES, .length = WORLD_TOKENS};
-    float *want = VQ_ALLOC(&a, float, IDS *hidden, "test", &e);
+    float *want = VQ_ALLOC(&a, float, IDS *hidden, "test", &e), *got = VQ_ALLOC(&a, float, IDS *hidden, "test", &e);
     assert_int_equal(vq_exec_embed(&w.exec, &all, w.ids, want, &e), VQ_OK);
     assert_int_equal(vq_exec_block(&w.exec, &all, 0, want, &e), VQ_OK);
     for (int file = 0; file < 2; file++) {
@@ -219,34 +236,12 @@ static void test_batches_are_seen(void **state)
         vq_calib *c;
         assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &a, &e), VQ_OK);
         assert_int_equal(vq_calib_advance(c, 0, &e), VQ_OK);
-        assert_int_equal(vq_calib_batches(c), 3);
-        int64_t seen = 0;
-        for (int64_t i = 0; i < 3; i++) {
-            vq_batch shape;
-            const float *h;
-            assert_int_equal(vq_calib_batch(c, i, &shape, &h, &e), VQ_OK);
-            assert_int_equal(shape.length, WORLD_TOKENS);
-            assert_memory_equal(h, want + seen * WORLD_TOKENS * hidden, (size_t)(shape.sequences * shape.length * hidden) * sizeof *h);
-            seen += shape.sequences;
-        }
-        assert_int_equal(seen, WORLD_SAMPLES);
+        all_batches(c, false, got, hidden);
+        assert_memory_equal(got, want, (size_t)(WORLD_SAMPLES * WORLD_TOKENS * hidden) * sizeof *got);
         vq_calib_end(c);
     }
     vq_arena_done(&a);
     world_close(&w);
-}
-
-static void all_batches(vq_calib *c, bool ahead, float *out, int64_t each)
-{
-    vq_err e;
-    for (int64_t i = 0; i < vq_calib_batches(c); i++) {
-        vq_batch shape;
-        const float *h;
-        assert_int_equal((ahead ? vq_calib_batch_ahead : vq_calib_batch)(c, i, &shape, &h, &e), VQ_OK);
-        const int64_t n = shape.sequences * shape.length * each;
-        memcpy(out, h, (size_t)n * sizeof *h);
-        out += n;
-    }
 }
 
 /* Outputs ahead: what advancing gives, beside the inputs that stay, in memory and in files; advance then runs nothing. */

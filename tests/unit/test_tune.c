@@ -70,18 +70,8 @@ static void open_world_as(world *w, const char *type, const char *scheme, bool h
     vq_err e;
     vq_scheme buf;
     const vq_scheme *s = vq_scheme_find(scheme, &buf);
-    *w = (world){.config = {.model_type = type,
-                            .hidden = 32,
-                            .ffn = 64,
-                            .layers = 2,
-                            .heads = 4,
-                            .kv_heads = 2,
-                            .head_dim = 8,
-                            .vocab = 61,
-                            .max_position = 64,
-                            .norm_eps = 1e-5,
-                            .rope_theta = 10000,
-                            .activation = "silu"}};
+    *w = (world){.config = world_config(type)};
+    w->config.tied = false;
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, NULL);
     vq_arena_init(&w->work, NULL);
