@@ -7,13 +7,11 @@
 #include <math.h>
 
 #include "calib/stats_file.h"
+#include "plan_world.h"
 #include "run/blocks.h"
-#include "run/budget.h"
 #include "run/outputs.h"
 #include "run/weights.h"
-#include "scratch.h"
 
-#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 #define HEAD "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: 32}\n"
 #define RULES "rules:\n  - {match: {name: [\"*\"]}, use: int4-g64}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
 #define RULES_8BIT "rules:\n  - {match: {name: [\"*\"]}, use: int8-w8a16}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
@@ -23,21 +21,10 @@
 enum { IDS = 3 * 32 };
 
 typedef struct world {
-    scratch *files;
-    vq_arena arena;
-    vq_recipe recipe;
-    vq_model model;
-    vq_plan plan;
-    vq_job job;
+    plan_world p;
     vq_rounded rounded;
-    vq_err err;
     char dir[300], out[300];
 } world;
-
-static void must(world *w, vq_status s)
-{
-    if (s != VQ_OK) fail_msg("%s", w->err.text);
-}
 
 /* tiny-llama with its vectors in f32, as some checkpoints are stored. */
 static void write_model(world *w)
@@ -47,55 +34,49 @@ static void write_model(world *w)
     const char *const *names;
     size_t n;
     int64_t ids[64];
-    must(w, vq_st_set_open(&set, TINY, &w->arena, &w->err));
-    must(w, vq_st_writer_new(&writer, &w->arena, &w->err));
+    must(&w->p, vq_st_set_open(&set, TINY, &w->p.arena, &w->p.err));
+    must(&w->p, vq_st_writer_new(&writer, &w->p.arena, &w->p.err));
     assert_true(set.count <= 64);
     for (size_t i = 0; i < set.count; i++) {
         const vq_tensor *t = set.sorted[i];
-        must(w, vq_st_writer_declare(writer, t->name, t->ndim == 1 ? VQ_F32 : t->dtype, t->shape, t->ndim, &ids[i], &w->err));
+        must(&w->p, vq_st_writer_declare(writer, t->name, t->ndim == 1 ? VQ_F32 : t->dtype, t->shape, t->ndim, &ids[i], &w->p.err));
     }
-    must(w, vq_st_writer_open(writer, w->dir, 0, &w->err));
+    must(&w->p, vq_st_writer_open(writer, w->dir, 0, &w->p.err));
     for (size_t i = 0; i < set.count; i++) {
         vq_tensor row = *set.sorted[i];
         float x[128];
         if (row.ndim == 2) {
-            must(w, vq_st_writer_write(writer, ids[i], 0, row.data, row.bytes, &w->err));
+            must(&w->p, vq_st_writer_write(writer, ids[i], 0, row.data, row.bytes, &w->p.err));
             continue;
         }
         row.ndim = 2;
         row.shape[1] = row.shape[0];
         row.shape[0] = 1;
-        must(w, vq_weights_load(&w->job.kernels, &row, NULL, x, &w->err));
-        must(w, vq_st_writer_write(writer, ids[i], 0, x, sizeof x, &w->err));
+        must(&w->p, vq_weights_load(&w->p.job.kernels, &row, NULL, x, &w->p.err));
+        must(&w->p, vq_st_writer_write(writer, ids[i], 0, x, sizeof x, &w->p.err));
     }
-    must(w, vq_st_writer_commit(writer, &names, &n, &w->err));
+    must(&w->p, vq_st_writer_commit(writer, &names, &n, &w->p.err));
     vq_st_set_close(&set);
-    must(w, vq_copy_file(TINY "/config.json", vq_join(&w->arena, w->dir, "config.json", &w->err), &w->err));
+    must(&w->p, vq_copy_file(TINY "/config.json", vq_join(&w->p.arena, w->dir, "config.json", &w->p.err), &w->p.err));
 }
 
 static void open_world(world *w, void **state, const char *recipe)
 {
-    *w = (world){.files = *state, .job = {.threads = 1}};
-    vq_arena_init(&w->arena, NULL);
-    must(w, vq_remove_tree(w->files->dir, &w->err));
-    must(w, vq_make_dir(w->files->dir, &w->err));
-    snprintf(w->dir, sizeof w->dir, "%s/model", w->files->dir);
-    snprintf(w->out, sizeof w->out, "%s/out", w->files->dir);
-    must(w, vq_make_dir(w->dir, &w->err));
-    must(w, vq_make_dir(w->out, &w->err));
-    must(w, vq_kernels_select(&w->job.kernels, NULL, false, &w->err));
+    plan_world_start(&w->p, state);
+    must(&w->p, vq_remove_tree(w->p.files->dir, &w->p.err));
+    must(&w->p, vq_make_dir(w->p.files->dir, &w->p.err));
+    snprintf(w->dir, sizeof w->dir, "%s/model", w->p.files->dir);
+    snprintf(w->out, sizeof w->out, "%s/out", w->p.files->dir);
+    must(&w->p, vq_make_dir(w->dir, &w->p.err));
+    must(&w->p, vq_make_dir(w->out, &w->p.err));
     write_model(w);
-    must(w, vq_recipe_parse(&w->recipe, "t.yaml", recipe, strlen(recipe), NULL, 0, vq_run_passes(), &w->arena, &w->err));
-    must(w, vq_model_open(&w->model, w->dir, &w->arena, &w->err));
-    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
-    vq_plan_given(&w->plan, &w->job, false, false);
-    must(w, vq_rounded_init(&w->rounded, &w->plan, &w->arena, &w->err));
+    plan_world_open(&w->p, w->dir, recipe);
+    must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));
 }
 
 static void close_world(world *w)
 {
-    vq_model_close(&w->model);
-    vq_arena_done(&w->arena);
+    plan_world_close(&w->p);
 }
 
 static void fill_ids(int32_t ids[IDS])
@@ -108,19 +89,19 @@ static vq_status run(world *w)
     int32_t ids[IDS];
     vq_calibrated calibrated;
     fill_ids(ids);
-    const char *data = scratch_file(w->files, "ids", ids, sizeof ids);
-    const vq_blocks_job j = {.plan = &w->plan,
-                             .job = &w->job,
-                             .budget = &w->job.budget,
+    const char *data = scratch_file(w->p.files, "ids", ids, sizeof ids);
+    const vq_blocks_job j = {.plan = &w->p.plan,
+                             .job = &w->p.job,
+                             .budget = &w->p.job.budget,
                              .dir = w->out,
-                             .work = w->files->dir,
-                             .data = w->recipe.calib.data == VQ_DATA_NONE ? NULL : data,
+                             .work = w->p.files->dir,
+                             .data = w->p.recipe.calib.data == VQ_DATA_NONE ? NULL : data,
                              .tokens = true,
                              .model_sha = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                              .made_from = json_object()};
-    const vq_status s = vq_blocks_run(&j, &w->rounded, &calibrated, &w->arena, &w->err);
+    const vq_status s = vq_blocks_run(&j, &w->rounded, &calibrated, &w->p.arena, &w->p.err);
     json_decref(j.made_from);
-    assert_int_equal(w->job.budget.used, 0);
+    assert_int_equal(w->p.job.budget.used, 0);
     return s;
 }
 
@@ -130,8 +111,8 @@ static void test_vectors_keep_their_type(void **state)
     world w;
     vq_st_set set;
     open_world(&w, state, HEAD RULES "passes:\n  - {do: smooth}\n  - {do: round, method: rtn}\n" FORMAT);
-    must(&w, run(&w));
-    must(&w, vq_st_set_open(&set, w.out, &w.arena, &w.err));
+    must(&w.p, run(&w));
+    must(&w.p, vq_st_set_open(&set, w.out, &w.p.arena, &w.p.err));
     const vq_tensor *t = vq_st_find(&set, "model.layers.1.input_layernorm.weight");
     assert_non_null(t);
     assert_int_equal(t->dtype, VQ_F32);
@@ -154,16 +135,16 @@ static float *logits_of(world *w)
     vq_arena a;
     fill_ids(ids);
     vq_arena_init(&a, NULL);
-    must(w, vq_outputs_sidecars(&(vq_outputs){.work = w->out}, &w->plan, w->rounded.modules, w->rounded.nmodules, w->rounded.untied, &a,
-                                &w->err));
-    must(w, vq_model_open(&m, w->out, &a, &w->err));
-    const vq_exec x = vq_model_exec(&m, &w->job, &a, false);
+    must(&w->p, vq_outputs_sidecars(&(vq_outputs){.work = w->out}, &w->p.plan, w->rounded.modules, w->rounded.nmodules, w->rounded.untied,
+                                    &a, &w->p.err));
+    must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
+    const vq_exec x = vq_model_exec(&m, &w->p.job, &a, false);
     const vq_batch b = {.sequences = 3, .length = IDS / 3};
     float *h = malloc(IDS * 128 * sizeof *h), *logits = malloc(IDS * 512 * sizeof *logits);
-    must(w, vq_exec_embed(&x, &b, ids, h, &w->err));
-    for (int layer = 0; layer < m.graph.layers; layer++) must(w, vq_exec_block(&x, &b, layer, h, &w->err));
-    must(w, vq_exec_norm(&x, h, IDS, h, &w->err));
-    must(w, vq_exec_logits(&x, h, IDS, 0, 512, logits, &w->err));
+    must(&w->p, vq_exec_embed(&x, &b, ids, h, &w->p.err));
+    for (int layer = 0; layer < m.graph.layers; layer++) must(&w->p, vq_exec_block(&x, &b, layer, h, &w->p.err));
+    must(&w->p, vq_exec_norm(&x, h, IDS, h, &w->p.err));
+    must(&w->p, vq_exec_logits(&x, h, IDS, 0, 512, logits, &w->p.err));
     free(h);
     vq_model_close(&m);
     vq_arena_done(&a);
@@ -191,8 +172,8 @@ static double change_by_ksort(void **state, const char *rules, const char *round
         char recipe[1024];
         snprintf(recipe, sizeof recipe, "%s%spasses:\n%s  - %s\n%s", HEAD, rules, i ? "  - {do: ksort}\n" : "", rounder, FORMAT);
         open_world(&w, state, recipe);
-        must(&w, run(&w));
-        must(&w, vq_st_set_open(&set, w.out, &w.arena, &w.err));
+        must(&w.p, run(&w));
+        must(&w.p, vq_st_set_open(&set, w.out, &w.p.arena, &w.p.err));
         const vq_tensor *order = vq_st_find(&set, "model.layers.2.self_attn.k_proj.key_order");
         assert_int_equal(order != NULL, i);
         vq_st_set_close(&set);
@@ -224,9 +205,9 @@ typedef struct swept {
 static void sweep(swept *s, void **state, const char *recipe)
 {
     open_world(&s->w, state, recipe);
-    s->w.job.kernels.strict = true; /* sweeps in f32 */
-    must(&s->w, run(&s->w));
-    must(&s->w, vq_stats_load(&s->file, scratch_path(s->w.files, "layer-0001.vqs"), &s->w.model.graph, &s->w.arena, &s->w.err));
+    s->w.p.job.kernels.strict = true; /* sweeps in f32 */
+    must(&s->w.p, run(&s->w));
+    must(&s->w.p, vq_stats_load(&s->file, scratch_path(s->w.p.files, "layer-0001.vqs"), &s->w.p.model.graph, &s->w.p.arena, &s->w.p.err));
     s->q = s->file.stats[1][0].linears[0].input;
     s->down = s->file.stats[1][3].linears[0].input;
 }
@@ -257,8 +238,8 @@ static void test_training_passes_kept_blocks(void **state)
     open_world(&w, state,
                HEAD RULES "  - {match: {name: [\"*\"], layers: 1}, use: keep}\n"
                           "passes:\n  - {do: round, method: learned, steps: 2, tokens: 32}\n" FORMAT);
-    w.recipe.calib.propagate_quantized = true;
-    must(&w, run(&w));
+    w.p.recipe.calib.propagate_quantized = true;
+    must(&w.p, run(&w));
     assert_int_equal(w.rounded.nmodules, 3 * 7);
     close_world(&w);
 }
@@ -291,12 +272,12 @@ static void test_a_wrong_transform_is_caught(void **state)
             world w;
             int warnings = 0;
             open_world(&w, state, data ? HEAD RULES "passes:\n  - {do: round, method: gptq}\n" FORMAT : NO_DATA);
-            w.plan.passes[w.plan.npasses++] = (vq_plan_pass){.transform = &wrong};
-            w.recipe.function = warn ? VQ_SEVERITY_WARN : VQ_SEVERITY_ERROR;
-            w.job.watch = (vq_watch){.ctx = &warnings, .warning = count_warning};
+            w.p.plan.passes[w.p.plan.npasses++] = (vq_plan_pass){.transform = &wrong};
+            w.p.recipe.function = warn ? VQ_SEVERITY_WARN : VQ_SEVERITY_ERROR;
+            w.p.job.watch = (vq_watch){.ctx = &warnings, .warning = count_warning};
             assert_int_equal(run(&w), warn ? VQ_OK : VQ_E_NUMERIC);
             assert_int_equal(warnings, warn);
-            if (!warn && !strstr(w.err.text, "wrong, layer 2: outputs change by")) fail_msg("%s", w.err.text);
+            if (!warn && !strstr(w.p.err.text, "wrong, layer 2: outputs change by")) fail_msg("%s", w.p.err.text);
             close_world(&w);
         }
     }
@@ -312,7 +293,7 @@ static void test_a_rotated_input_beside_kept_linears(void **state)
         snprintf(recipe, sizeof recipe, "%s%s%spasses:\n%s  - {do: round, method: rtn}\n%s", HEAD, RULES_8BIT,
                  "  - {match: {role: [attn.v, mlp.up]}, use: keep}\n", i ? "  - {do: hadamard, block: 32}\n" : "", FORMAT);
         open_world(&w, state, recipe);
-        must(&w, run(&w));
+        must(&w.p, run(&w));
         logits[i] = logits_of(&w);
         close_world(&w);
     }

@@ -6,44 +6,28 @@
 
 #include <cmocka.h>
 
-#include "run/budget.h"
+#include "plan_world.h"
 #include "run/run_state.h"
-#include "scratch.h"
 
-#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 #define FIRST "model.layers.0.mlp.down_proj" /* of the modules, by name */
 
-static const char recipe_text[] = "vq: 1\nname: t\nrules:\n  - {match: {}, use: int4-g64}\n  - {match: {role: embed}, use: keep}\n"
-                                  "passes:\n  - {do: round, method: rtn}\noutput: {format: vq}\n";
-
 typedef struct world {
-    scratch *files;
-    vq_arena arena;
-    vq_recipe recipe;
-    vq_model model;
-    vq_plan plan;
-    vq_job job;
+    plan_world p;
     vq_rounded made;
     json_t *made_from;
     char part[512]; /* the finished part's file */
-    vq_err err;
 } world;
-
-static void must(world *w, vq_status s)
-{
-    if (s != VQ_OK) fail_msg("%s", w->err.text);
-}
 
 /* Block 0 as its modules are after rounding. */
 static void make_modules(world *w)
 {
-    must(w, vq_rounded_init(&w->made, &w->plan, &w->arena, &w->err));
-    for (int i = 0; i < w->plan.nweights; i++) {
-        const vq_plan_weight *from = &w->plan.weights[i];
+    must(&w->p, vq_rounded_init(&w->made, &w->p.plan, &w->p.arena, &w->p.err));
+    for (int i = 0; i < w->p.plan.nweights; i++) {
+        const vq_plan_weight *from = &w->p.plan.weights[i];
         if (!from->quantized || from->layer != 0) continue;
         const size_t at = w->made.nmodules++;
         w->made.weights[at] = from;
-        w->made.modules[at] = vq_plan_module(&w->plan, from, 0);
+        w->made.modules[at] = vq_plan_module(&w->p.plan, from, 0);
         w->made.sqnr_db[at] = 10.25 + (double)at;
     }
     assert_int_equal(w->made.nmodules, 7);
@@ -54,31 +38,25 @@ static void make_modules(world *w)
 
 static void open_world(world *w, void **state)
 {
-    *w = (world){.files = *state, .job = {.threads = 1}};
-    vq_arena_init(&w->arena, NULL);
-    must(w, vq_kernels_select(&w->job.kernels, NULL, false, &w->err));
-    must(w, vq_recipe_parse(&w->recipe, "t.yaml", recipe_text, strlen(recipe_text), NULL, 0, vq_run_passes(), &w->arena, &w->err));
-    must(w, vq_model_open(&w->model, TINY, &w->arena, &w->err));
-    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
-    vq_plan_given(&w->plan, &w->job, false, false);
+    plan_world_start(&w->p, state);
+    plan_world_open(&w->p, TINY, INT4_NEAREST);
     w->made_from = json_pack("{s:s, s:s}", "model", "aa", "recipe", "bb");
     make_modules(w);
-    snprintf(w->part, sizeof w->part, "%s", scratch_text(w->files, "part", "what a part holds"));
+    snprintf(w->part, sizeof w->part, "%s", scratch_text(w->p.files, "part", "what a part holds"));
 }
 
 static void close_world(world *w)
 {
     json_decref(w->made_from);
-    vq_model_close(&w->model);
-    vq_arena_done(&w->arena);
+    plan_world_close(&w->p);
 }
 
 /* A state with block 0 finished, on disk. */
 static void write_state(world *w)
 {
     vq_run_state s;
-    must(w, vq_run_state_new(&s, w->files->dir, w->made_from, &w->arena, &w->err));
-    must(w, vq_run_state_add(&s, 0, w->part, &w->made, 0, w->made.nmodules, &w->err));
+    must(&w->p, vq_run_state_new(&s, w->p.files->dir, w->made_from, &w->p.arena, &w->p.err));
+    must(&w->p, vq_run_state_add(&s, 0, w->part, &w->made, 0, w->made.nmodules, &w->p.err));
     vq_run_state_done(&s);
 }
 
@@ -89,15 +67,15 @@ static void test_there_and_back(void **state)
     vq_rounded got;
     bool empty;
     open_world(&w, state);
-    assert_false(vq_run_state_exists(w.files->dir, &w.arena));
-    assert_int_equal(vq_run_state_load(&s, w.files->dir, w.made_from, &w.arena, &w.err), VQ_E_RECIPE);
-    assert_non_null(strstr(w.err.text, "there is no stopped run to resume"));
+    assert_false(vq_run_state_exists(w.p.files->dir, &w.p.arena));
+    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err), VQ_E_RECIPE);
+    assert_non_null(strstr(w.p.err.text, "there is no stopped run to resume"));
     write_state(&w);
-    assert_true(vq_run_state_exists(w.files->dir, &w.arena));
-    must(&w, vq_run_state_load(&s, w.files->dir, w.made_from, &w.arena, &w.err));
+    assert_true(vq_run_state_exists(w.p.files->dir, &w.p.arena));
+    must(&w.p, vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
     assert_int_equal(vq_run_state_parts(&s), 1);
-    must(&w, vq_rounded_init(&got, &w.plan, &w.arena, &w.err));
-    must(&w, vq_run_state_restore(&s, 0, w.part, &w.plan, &got, &empty, &w.arena, &w.err));
+    must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
+    must(&w.p, vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err));
     assert_false(empty);
     assert_int_equal(got.nmodules, w.made.nmodules);
     for (size_t i = 0; i < got.nmodules; i++) {
@@ -123,9 +101,9 @@ static void test_what_differs_is_named(void **state)
         char says[64];
         json_t *now = json_deep_copy(w.made_from);
         json_object_set_new(now, fields[i], json_string("cc"));
-        assert_int_equal(vq_run_state_load(&s, w.files->dir, now, &w.arena, &w.err), VQ_E_RECIPE);
+        assert_int_equal(vq_run_state_load(&s, w.p.files->dir, now, &w.p.arena, &w.p.err), VQ_E_RECIPE);
         snprintf(says, sizeof says, "the stopped run had another %s (%s, now cc)", fields[i], i == 2 ? "none" : i ? "bb" : "aa");
-        if (!strstr(w.err.text, says)) fail_msg("%s", w.err.text);
+        if (!strstr(w.p.err.text, says)) fail_msg("%s", w.p.err.text);
         vq_run_state_done(&s);
         json_decref(now);
     }
@@ -153,16 +131,16 @@ static void test_no_state(void **state)
     open_world(&w, state);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         vq_run_state s;
-        scratch_text(w.files, "state.json", texts[i]);
-        if (vq_run_state_load(&s, w.files->dir, w.made_from, &w.arena, &w.err) != VQ_E_INPUT) fail_msg("taken: %s", texts[i]);
-        assert_non_null(strstr(w.err.text, "not the state of a run"));
+        scratch_text(w.p.files, "state.json", texts[i]);
+        if (vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT) fail_msg("taken: %s", texts[i]);
+        assert_non_null(strstr(w.p.err.text, "not the state of a run"));
         vq_run_state_done(&s);
     }
     /* a state of nobody's run: another one in every field */
     vq_run_state s;
-    scratch_text(w.files, "state.json", "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": [\"aa\"]}}");
-    assert_int_equal(vq_run_state_load(&s, w.files->dir, w.made_from, &w.arena, &w.err), VQ_E_RECIPE);
-    assert_non_null(strstr(w.err.text, "another model (none"));
+    scratch_text(w.p.files, "state.json", "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": [\"aa\"]}}");
+    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err), VQ_E_RECIPE);
+    assert_non_null(strstr(w.p.err.text, "another model (none"));
     vq_run_state_done(&s);
     close_world(&w);
 }
@@ -175,14 +153,14 @@ typedef struct lie {
 
 static void tell(const world *w, const lie *l)
 {
-    json_t *root = json_load_file(scratch_path(w->files, "state.json"), 0, NULL);
+    json_t *root = json_load_file(scratch_path(w->p.files, "state.json"), 0, NULL);
     json_t *part = json_array_get(json_object_get(root, "parts"), 0), *modules = json_object_get(part, "modules");
     json_t *at = l->of_module ? json_array_get(modules, 0) : part;
     if (l->in)
         json_object_set_new(at, l->key, json_loads(l->in, JSON_DECODE_ANY, NULL));
     else
         json_object_del(at, l->key);
-    json_dump_file(root, scratch_path(w->files, "state.json"), 0);
+    json_dump_file(root, scratch_path(w->p.files, "state.json"), 0);
     json_decref(root);
 }
 
@@ -217,11 +195,11 @@ static void test_lies(void **state)
         bool empty;
         write_state(&w);
         tell(&w, &lies[i]);
-        must(&w, vq_run_state_load(&s, w.files->dir, w.made_from, &w.arena, &w.err));
-        must(&w, vq_rounded_init(&got, &w.plan, &w.arena, &w.err));
-        if (vq_run_state_restore(&s, 0, w.part, &w.plan, &got, &empty, &w.arena, &w.err) != VQ_E_INPUT)
+        must(&w.p, vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
+        must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
+        if (vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err) != VQ_E_INPUT)
             fail_msg("%s: %s is believed", lies[i].key, lies[i].in ? lies[i].in : "nothing");
-        if (!strstr(w.err.text, lies[i].says)) fail_msg("'%s' lacks '%s'", w.err.text, lies[i].says);
+        if (!strstr(w.p.err.text, lies[i].says)) fail_msg("'%s' lacks '%s'", w.p.err.text, lies[i].says);
         vq_run_state_done(&s);
     }
     close_world(&w);
@@ -235,18 +213,19 @@ static void test_too_much(void **state)
     vq_rounded got;
     bool empty;
     open_world(&w, state);
-    must(&w, vq_run_state_new(&s, w.files->dir, w.made_from, &w.arena, &w.err));
-    for (int i = 0; i < 6; i++) must(&w, vq_run_state_add(&s, i, NULL, &w.made, 0, 0, &w.err));
-    must(&w, vq_rounded_init(&got, &w.plan, &w.arena, &w.err));
-    must(&w, vq_run_state_restore(&s, 4, w.part, &w.plan, &got, &empty, &w.arena, &w.err)); /* nothing outside of the blocks is quantized */
+    must(&w.p, vq_run_state_new(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
+    for (int i = 0; i < 6; i++) must(&w.p, vq_run_state_add(&s, i, NULL, &w.made, 0, 0, &w.p.err));
+    must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
+    must(&w.p, vq_run_state_restore(&s, 4, w.part, &w.p.plan, &got, &empty, &w.p.arena,
+                                    &w.p.err)); /* nothing outside of the blocks is quantized */
     assert_true(empty);
-    assert_int_equal(vq_run_state_restore(&s, 5, w.part, &w.plan, &got, &empty, &w.arena, &w.err), VQ_E_INPUT);
+    assert_int_equal(vq_run_state_restore(&s, 5, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err), VQ_E_INPUT);
     vq_run_state_done(&s);
-    must(&w, vq_run_state_new(&s, w.files->dir, w.made_from, &w.arena, &w.err));
+    must(&w.p, vq_run_state_new(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
     w.made.modules[w.made.nmodules] = w.made.modules[0];
-    must(&w, vq_run_state_add(&s, 0, w.part, &w.made, 0, w.made.nmodules + 1, &w.err));
-    assert_int_equal(vq_run_state_restore(&s, 0, w.part, &w.plan, &got, &empty, &w.arena, &w.err), VQ_E_INPUT);
-    assert_non_null(strstr(w.err.text, "not its own"));
+    must(&w.p, vq_run_state_add(&s, 0, w.part, &w.made, 0, w.made.nmodules + 1, &w.p.err));
+    assert_int_equal(vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err), VQ_E_INPUT);
+    assert_non_null(strstr(w.p.err.text, "not its own"));
     vq_run_state_done(&s);
     close_world(&w);
 }
