@@ -1,28 +1,41 @@
-/* smooth.c -- channel scales that move the range of an input into the weights. source arXiv 2211.10438; llm-compressor 0.14.0.1 */
+/* smooth.c -- channel scales that move the size of an input into the weights. source arXiv 2211.10438; llm-compressor 0.14.0.1 */
 #include <math.h>
+#include <string.h>
 
 #include "quant/transform.h"
 
 #define LEAST 1e-5
 enum { TILE = 64 }; /* columns that one thread looks at together */
 
-/* max - min per channel, as the peer has it: no absolute maximum. */
-static void input_ranges(const vq_stats *s, double *range)
+static bool by_hessian(const vq_option_set *o)
 {
-    for (int64_t i = 0; i < s->k; i++) range[i] = (double)s->max[i] - (double)s->min[i];
+    return strcmp(vq_option_get(o, "by")->s, "hessian") == 0;
 }
 
-/* Twice the largest magnitude of each column over all consumers. */
-static void weight_ranges(const vq_transform_job *job, double *range)
+/* Of each channel: max - min, as the peer has it, no absolute maximum; or the root of its mean square. */
+static void input_sizes(const vq_stats *s, bool hessian, double *size)
+{
+    for (int64_t i = 0; i < s->k; i++)
+        size[i] = hessian ? (double)s->hessian[i * s->k + i] / (double)s->tokens : (double)s->max[i] - (double)s->min[i];
+}
+
+/* One more weight of a column: of its sum of squares, or of twice its largest magnitude. */
+static double with_weight(double size, double w, bool hessian)
+{
+    return hessian ? size + w * w : fmax(size, 2 * fabs(w));
+}
+
+/* Of each column over all consumers. */
+static void weight_sizes(const vq_transform_job *job, bool hessian, double *size)
 {
     const int64_t k = job->stats->k;
 #pragma omp parallel for schedule(static)
     for (int64_t at = 0; at < k; at += TILE) {
         const int64_t end = at + TILE < k ? at + TILE : k;
-        for (int64_t i = at; i < end; i++) range[i] = 0;
+        for (int64_t i = at; i < end; i++) size[i] = 0;
         for (int c = 0; c < job->nconsumers; c++)
             for (int64_t r = 0; r < job->consumers[c].n; r++)
-                for (int64_t i = at; i < end; i++) range[i] = fmax(range[i], 2 * fabs((double)job->consumers[c].w[r * k + i]));
+                for (int64_t i = at; i < end; i++) size[i] = with_weight(size[i], (double)job->consumers[c].w[r * k + i], hessian);
     }
 }
 
@@ -37,17 +50,29 @@ static double log_equalized(double input)
     return fmax(input / log2(2 + input), LEAST);
 }
 
+/* The size of each channel and of the columns behind it, joined over channels that one row makes. */
+static vq_status measure(const vq_transform_job *job, bool hessian, double *input, double *weight, vq_err *e)
+{
+    const int64_t k = job->stats->k;
+    input_sizes(job->stats, hessian, input);
+    weight_sizes(job, hessian, weight);
+    VQ_TRY(vq_producer_share(&job->producer, input, k, hessian, job->scratch, e));
+    VQ_TRY(vq_producer_share(&job->producer, weight, k, hessian, job->scratch, e));
+    for (int64_t i = 0; hessian && i < k; i++) {
+        input[i] = sqrt(input[i]);
+        weight[i] = sqrt(weight[i]);
+    }
+    return VQ_OK;
+}
+
 static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
 {
     const int64_t k = job->stats->k;
     const double strength = vq_option_get(job->options, "strength")->r;
     const bool by_log = vq_option_get(job->options, "log_equalization")->b;
-    double *input = VQ_ALLOC(job->scratch, double, k, "ranges", e), *weight = VQ_ALLOC(job->scratch, double, k, "ranges", e);
+    double *input = VQ_ALLOC(job->scratch, double, k, "sizes", e), *weight = VQ_ALLOC(job->scratch, double, k, "sizes", e);
     if (!input || !weight) return VQ_E_LIMIT;
-    input_ranges(job->stats, input);
-    weight_ranges(job, weight);
-    VQ_TRY(vq_producer_share(&job->producer, input, k, false, job->scratch, e));
-    VQ_TRY(vq_producer_share(&job->producer, weight, k, false, job->scratch, e));
+    VQ_TRY(measure(job, by_hessian(job->options), input, weight, e));
     for (int64_t i = 0; i < k; i++) scale[i] = (float)(by_log ? log_equalized(input[i]) : balance(input[i], weight[i], strength));
     return VQ_OK;
 }
@@ -56,7 +81,8 @@ static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
 static vq_status run(vq_transform_job *job, vq_err *e)
 {
     job->map = (vq_input_map){.scale = NULL};
-    if (!job->stats->min || !job->stats->max) return vq_fail(e, VQ_E_BUG, "smooth without the range of its input");
+    const bool measured = by_hessian(job->options) ? job->stats->hessian != NULL : job->stats->min && job->stats->max;
+    if (!measured) return vq_fail(e, VQ_E_BUG, "smooth without the statistic that it goes by");
     if (job->producer.kind == VQ_PRODUCER_NONE) return VQ_OK;
     float *scale = VQ_ALLOC(job->arena, float, job->stats->k, "channel scales", e);
     if (!scale) return VQ_E_LIMIT;
@@ -69,21 +95,23 @@ static vq_status run(vq_transform_job *job, vq_err *e)
 
 static unsigned needs(const vq_option_set *o)
 {
-    (void)o;
-    return VQ_NEED_RANGE;
+    return by_hessian(o) ? VQ_NEED_HESSIAN : VQ_NEED_RANGE;
 }
 
 static const vq_option options[] = {
     {"strength", VQ_OPT_REAL, "0.5", 0, 1, NULL,
-     "scale = (max - min of the input)^strength / (2 max |w|)^(1 - strength): 0 leaves all range to the input, 1 moves all of it"},
+     "scale = (size of the input)^strength / (size of its weights)^(1 - strength): 0 leaves all to the input, 1 moves all of it"},
+    {"by", VQ_OPT_CHOICE, "range", 0, 0, "range|hessian",
+     "size: max - min and 2 max |w|, or the roots of the mean of x^2 and of the sum of w^2, which leave least noise where blocks are "
+     "rotated"},
     {"log_equalization", VQ_OPT_BOOL, "false", 0, 0, NULL,
-     "scale = range / log2(2 + range) of the input alone; strength has no part in it (llm-compressor)"},
+     "scale = size / log2(2 + size) of the input alone; strength has no part in it (llm-compressor)"},
     {.name = NULL},
 };
 
 const vq_transform vq_transform_smooth = {
     .name = "smooth",
-    .doc = "channel scales, folded into the producer, that move the range of an input into the weights (SmoothQuant)",
+    .doc = "channel scales, folded into the producer, that move the size of an input into the weights (SmoothQuant)",
     .source = "arXiv 2211.10438; llm-compressor 0.14.0.1",
     .options = options,
     .weights = true,

@@ -85,6 +85,47 @@ static void test_log_equalization(void **state)
     world_close(&g.w);
 }
 
+/* Rotated blocks spread the noise of input and of weights evenly: their product, sum of x^2 / s^2 times sum of w^2 s^2, is least where it
+ * is (sum of |x| |w|)^2 (Cauchy-Schwarz). The column of zeros is left out. */
+static void test_by_hessian(void **state)
+{
+    (void)state;
+    group g;
+    open_group(&g);
+    const float *scale = scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_NORM}, "by", "hessian");
+    double input = 0, weight = 0, least = 0;
+    for (int i = 0; i < K; i++) {
+        double x2 = 0, w2 = 0;
+        for (int t = 0; t < TOKENS; t++) x2 += g.x[t * K + i] * g.x[t * K + i];
+        for (int r = 0; r < 2 * N; r++) w2 += pow((double)g.weight[r / N][r % N * K + i], 2);
+        if (i == 9) continue;
+        input += x2 / pow((double)scale[i], 2);
+        weight += w2 * pow((double)scale[i], 2);
+        least += sqrt(x2 * w2);
+    }
+    assert_true(fabs(input * weight - least * least) <= 1e-5 * least * least);
+    world_close(&g.w);
+}
+
+static void test_shared_by_hessian(void **state)
+{
+    (void)state;
+    group g;
+    open_group(&g);
+    const vq_producer values = {.kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8};
+    const float *scale = scales_of(&g, values, "by", "hessian");
+    for (int i = 0; i < K; i++) {
+        double x2 = 0, w2 = 0;
+        for (int h = i / 32 * 4; h < i / 32 * 4 + 4; h++) {
+            const int j = h * 8 + i % 8;
+            for (int t = 0; t < TOKENS; t++) x2 += g.x[t * K + j] * g.x[t * K + j] / TOKENS;
+            for (int r = 0; r < 2 * N; r++) w2 += pow((double)g.weight[r / N][r % N * K + j], 2);
+        }
+        assert_true(fabs((double)scale[i] - pow(x2 / w2, 0.25)) <= 1e-5);
+    }
+    world_close(&g.w);
+}
+
 /* A channel that is always the same has no range: its scale stays above zero. */
 static void test_floor(void **state)
 {
@@ -146,14 +187,19 @@ static void test_nobody_absorbs(void **state)
     g.stats.min = NULL;
     vq_transform_job job = {.options = &o, .stats = &g.stats, .producer = {.kind = VQ_PRODUCER_NORM}};
     assert_int_equal(vq_transform_smooth.run(&job, &g.w.err), VQ_E_BUG);
+    o = world_options(&vq_transform_smooth, "by", "hessian");
+    assert_int_equal(vq_transform_smooth.needs(&o), VQ_NEED_HESSIAN);
+    g.stats.hessian = NULL;
+    assert_int_equal(vq_transform_smooth.run(&job, &g.w.err), VQ_E_BUG);
     world_close(&g.w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strength),        cmocka_unit_test(test_log_equalization), cmocka_unit_test(test_floor),
-        cmocka_unit_test(test_product_is_kept), cmocka_unit_test(test_shared_values),    cmocka_unit_test(test_nobody_absorbs),
+        cmocka_unit_test(test_strength),        cmocka_unit_test(test_log_equalization),  cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_product_is_kept), cmocka_unit_test(test_shared_values),     cmocka_unit_test(test_nobody_absorbs),
+        cmocka_unit_test(test_by_hessian),      cmocka_unit_test(test_shared_by_hessian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
