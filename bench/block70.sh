@@ -10,7 +10,8 @@ trap 'rm -rf "$tmp"' EXIT
 model=${MODEL:-$tmp/model} tokens=${TOKENS:-$tmp/model/ids.i32}
 [ -n "${MODEL:-}" ] || "$python" "$(dirname "$0")/one_block.py" "$model" "${HIDDEN:-8192}" "${FFN:-28672}" "${HEADS:-64}" "${KV:-8}" "$samples" "$seqlen"
 options=(--recipe "$recipe" --tokens "$tokens" --mem-limit "$limit" --threads "$threads" --set "calib.samples=$samples" --set "calib.seqlen=$seqlen")
-for set in ${SETS-passes.gptq.curvature=input}; do options+=(--set "$set"); done
+gptq='passes=[{"do":"round","method":"gptq","curvature":"input"}]'
+for set in ${SETS-$gptq}; do options+=(--set "$set"); done
 
 "$VQ" plan "$model" "${options[@]}" --json >"$tmp/plan.json"
 start=$(date +%s.%N)

@@ -45,6 +45,10 @@ for scheme in mxfp4 nvfp4; do # 2509.23202, 2404.00456
     recipe "$scheme-gptq" $scheme "$gptq"
     recipe "$scheme-hadamard" $scheme 'hadamard, block: 32' "$rtn"
     recipe "$scheme-hadamard-gptq" $scheme 'hadamard, block: 32' "$gptq"
+    recipe "$scheme-smooth-gptq" $scheme smooth "$gptq"
+    recipe "$scheme-balanced-gptq" $scheme 'smooth, by: hessian' "$gptq"
+    recipe "$scheme-balanced-hadamard" $scheme 'smooth, by: hessian' 'hadamard, block: 32' "$rtn"
+    recipe "$scheme-balanced-hadamard-gptq" $scheme 'smooth, by: hessian' 'hadamard, block: 32' "$gptq"
     recipe "$scheme-rotate" $scheme rotate "$rtn"
     recipe "$scheme-rotate-gptq" $scheme rotate "$gptq"
 done

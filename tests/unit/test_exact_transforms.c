@@ -16,6 +16,7 @@ static const char *const transforms[] = {
     "",
     "  - {do: smooth}\n",
     "  - {do: smooth, log_equalization: true}\n",
+    "  - {do: smooth, by: hessian}\n",
     "  - {do: awq, grid: 4}\n",
     "  - {do: order}\n",
     "  - {do: hadamard, block: 16}\n",
