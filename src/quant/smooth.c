@@ -65,15 +65,20 @@ static vq_status measure(const vq_transform_job *job, bool hessian, double *inpu
     return VQ_OK;
 }
 
+/* By mean squares a channel that calibration never heard stays as it is: the floor would make it the loudest of its block the day it
+ * speaks. */
 static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
 {
     const int64_t k = job->stats->k;
     const double strength = vq_option_get(job->options, "strength")->r;
-    const bool by_log = vq_option_get(job->options, "log_equalization")->b;
+    const bool by_log = vq_option_get(job->options, "log_equalization")->b, hessian = by_hessian(job->options);
     double *input = VQ_ALLOC(job->scratch, double, k, "sizes", e), *weight = VQ_ALLOC(job->scratch, double, k, "sizes", e);
     if (!input || !weight) return VQ_E_LIMIT;
-    VQ_TRY(measure(job, by_hessian(job->options), input, weight, e));
-    for (int64_t i = 0; i < k; i++) scale[i] = (float)(by_log ? log_equalized(input[i]) : balance(input[i], weight[i], strength));
+    VQ_TRY(measure(job, hessian, input, weight, e));
+    for (int64_t i = 0; i < k; i++) {
+        const double s = by_log ? log_equalized(input[i]) : balance(input[i], weight[i], strength);
+        scale[i] = hessian && input[i] <= 0 ? 1 : (float)s;
+    }
     return VQ_OK;
 }
 

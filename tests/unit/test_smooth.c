@@ -126,7 +126,7 @@ static void test_shared_by_hessian(void **state)
     world_close(&g.w);
 }
 
-/* A channel that is always the same has no range: its scale stays above zero. */
+/* A channel that is always the same has no range: its scale stays above zero. One that is always zero is left alone by mean squares. */
 static void test_floor(void **state)
 {
     (void)state;
@@ -136,6 +136,8 @@ static void test_floor(void **state)
     const vq_producer norm = {.kind = VQ_PRODUCER_NORM};
     assert_float_equal(scales_of(&g, norm, NULL, NULL)[3], 1e-5, 1e-11);
     assert_float_equal(scales_of(&g, norm, "log_equalization", "true")[3], 1e-5, 1e-11);
+    g.stats.hessian[3 * K + 3] = 0;
+    assert_true(scales_of(&g, norm, "by", "hessian")[3] == 1);
     world_close(&g.w);
 }
 
