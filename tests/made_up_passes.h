@@ -18,7 +18,9 @@ static inline const vq_option *made_up_transform(const char *name)
     };
     static const vq_option none[] = {{.name = NULL}};
     static const vq_option hadamard[] = {{"block", VQ_OPT_CHOICE, "32", 0, 0, "16|32|64", "together"}, {.name = NULL}};
-    static const vq_option smooth[] = {{"strength", VQ_OPT_REAL, "0.5", 0, 1, NULL, "how much"}, {.name = NULL}};
+    static const vq_option smooth[] = {{"strength", VQ_OPT_REAL, "0.5", 0, 1, NULL, "how much"},
+                                       {"by", VQ_OPT_CHOICE, "range", 0, 0, "range|hessian", "of what"},
+                                       {.name = NULL}};
     if (strcmp(name, "hadamard") == 0) return hadamard;
     if (strcmp(name, "smooth") == 0) return smooth;
     if (strcmp(name, "awq") == 0) return none;
