@@ -11,9 +11,7 @@ typedef enum vq_edit_kind {
     VQ_EDIT_SCALE,   /* entry i times scale[i] */
     VQ_EDIT_SET,     /* entry i becomes scale[i]: a norm's weight after it was folded into what follows, whatever it was (zeros too) */
     VQ_EDIT_GATHER,  /* entry i comes from order[i] */
-    VQ_EDIT_HADAMARD /* runs of `block` entries times the Hadamard matrix of that size (base/hadamard_matrix.h) over sqrt(block); its own
-                      * inverse
-                      */
+    VQ_EDIT_HADAMARD /* runs of `block` entries times the Hadamard matrix of that size over its root: its own inverse */
 } vq_edit_kind;
 typedef enum vq_edit_side { VQ_EDIT_ROWS, VQ_EDIT_COLS } vq_edit_side; /* of W [n][k]: outputs, inputs. Vectors (norms, biases): ROWS */
 

@@ -105,6 +105,11 @@ const vq_option_value *vq_option_get(const vq_option_set *s, const char *name)
     return i < 0 ? NULL : &s->value[i];
 }
 
+bool vq_option_is(const vq_option_set *s, const char *name, const char *choice)
+{
+    return strcmp(vq_option_get(s, name)->s, choice) == 0;
+}
+
 /* Edit distance where swapping neighbours counts one. a and b have at most 63 bytes. */
 static int edit_distance(const char *a, int la, const char *b, int lb)
 {

@@ -36,6 +36,8 @@ void vq_option_defaults(vq_option_set *s, const vq_option *table);
  * set. */
 vq_status vq_option_parse(vq_option_set *s, const char *name, const char *text, vq_err *e);
 const vq_option_value *vq_option_get(const vq_option_set *s, const char *name);
+/* vq_option_is -- does an option of choices have this one? */
+bool vq_option_is(const vq_option_set *s, const char *name, const char *choice);
 /* vq_nearest -- the candidate with the smallest edit distance to name, NULL when none is near. */
 const char *vq_nearest(const char *name, const char *const *candidates, int n);
 

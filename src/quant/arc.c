@@ -139,7 +139,7 @@ static vq_status run(vq_transform_job *job, vq_err *e)
 
 static unsigned needs(const vq_option_set *o)
 {
-    return VQ_NEED_RANGE | (strcmp(vq_option_get(o, "count")->s, "official") == 0 ? VQ_NEED_TAIL : 0);
+    return VQ_NEED_RANGE | (vq_option_is(o, "count", "official") ? VQ_NEED_TAIL : 0);
 }
 
 static const vq_option options[] = {

@@ -167,7 +167,7 @@ static point point_of(const char *duo, int64_t i, int64_t n)
 static int64_t trials(const vq_option_set *o)
 {
     const int64_t asked = vq_option_get(o, "grid")->i;
-    return strcmp(vq_option_get(o, "duo")->s, "both") == 0 ? asked / 2 * 2 : asked;
+    return vq_option_is(o, "duo", "both") ? asked / 2 * 2 : asked;
 }
 
 /* The first point with the least error. */

@@ -1,12 +1,10 @@
 /* channel_order.c -- input channels in rising order of a statistic, so that the members of a block are alike; the producer's rows move
  * along. source arXiv 2403.20137; spec/formats-and-quantizers 4 (what a permutation costs nothing in) */
-#include <string.h>
-
 #include "quant/transform.h"
 
 static bool by_hessian(const vq_option_set *o)
 {
-    return strcmp(vq_option_get(o, "by")->s, "hessian") == 0;
+    return vq_option_is(o, "by", "hessian");
 }
 
 /* The statistic per channel, the same for channels that share a row. */

@@ -37,7 +37,7 @@ static vq_status applies(const vq_option_set *o, const vq_scheme *s, int64_t k, 
 /* Only rows of values stand alone: a norm's weight and a product of two linears do not commute with a rotation. */
 static bool folds(const vq_transform_job *job, int64_t block)
 {
-    const bool may = strcmp(vq_option_get(job->options, "fold")->s, "auto") == 0;
+    const bool may = vq_option_is(job->options, "fold", "auto");
     return may && job->producer.kind == VQ_PRODUCER_VALUES && job->producer.head_dim % block == 0;
 }
 

@@ -25,7 +25,7 @@ static choice choice_of(const vq_option_set *o)
         .scales = vq_option_get(o, "scales")->s,
         .damp = vq_option_get(o, "damp")->r,
         .refit = vq_option_get(o, "refit")->b,
-        .zero_dead = strcmp(vq_option_get(o, "dead")->s, "zero") == 0,
+        .zero_dead = vq_option_is(o, "dead", "zero"),
     };
 }
 

@@ -1,12 +1,10 @@
 /* round_mse.c -- round to nearest under the scales that lose least. */
-#include <string.h>
-
 #include "quant/mse_search.h"
 #include "quant/scale_search.h"
 
 static bool is_weighed(const vq_option_set *o)
 {
-    return strcmp(vq_option_get(o, "weigh")->s, "input") == 0;
+    return vq_option_is(o, "weigh", "input");
 }
 
 static unsigned needs(const vq_option_set *o)

@@ -1,6 +1,5 @@
 /* smooth.c -- channel scales that move the size of an input into the weights. source arXiv 2211.10438; llm-compressor 0.14.0.1 */
 #include <math.h>
-#include <string.h>
 
 #include "quant/transform.h"
 
@@ -9,10 +8,10 @@ enum { TILE = 64 }; /* columns that one thread looks at together */
 
 static bool by_hessian(const vq_option_set *o)
 {
-    return strcmp(vq_option_get(o, "by")->s, "hessian") == 0;
+    return vq_option_is(o, "by", "hessian");
 }
 
-/* Of each channel: max - min, as the peer has it, no absolute maximum; or the root of its mean square. */
+/* Of each channel: max - min, as the peer has it, no absolute maximum; or the mean of its squares. */
 static void input_sizes(const vq_stats *s, bool hessian, double *size)
 {
     for (int64_t i = 0; i < s->k; i++)
@@ -58,7 +57,8 @@ static vq_status measure(const vq_transform_job *job, bool hessian, double *inpu
     weight_sizes(job, hessian, weight);
     VQ_TRY(vq_producer_share(&job->producer, input, k, hessian, job->scratch, e));
     VQ_TRY(vq_producer_share(&job->producer, weight, k, hessian, job->scratch, e));
-    for (int64_t i = 0; hessian && i < k; i++) {
+    if (!hessian) return VQ_OK;
+    for (int64_t i = 0; i < k; i++) {
         input[i] = sqrt(input[i]);
         weight[i] = sqrt(weight[i]);
     }

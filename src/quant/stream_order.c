@@ -1,13 +1,11 @@
 /* stream_order.c -- one order of channels for the whole residual stream: alike channels share blocks in every linear that reads it. Every
  * norm, sum and linear along it follows, so the model computes the same. source spec 4.4 */
-#include <string.h>
-
 #include "quant/model_job.h"
 
 static vq_status make_order(vq_model_job *job, int32_t **order, vq_err *e)
 {
     const vq_stream_site *s = job->stream;
-    const double *by = strcmp(vq_option_get(job->options, "by")->s, "hessian") == 0 ? s->square : s->absmax;
+    const double *by = vq_option_is(job->options, "by", "hessian") ? s->square : s->absmax;
     const vq_arena_mark mark = vq_arena_here(job->scratch);
     if (!by) return vq_fail(e, VQ_E_BUG, "stream_order without statistics of the stream");
     *order = VQ_ALLOC(job->edits->arena, int32_t, s->width, "order of the stream", e);
@@ -36,7 +34,7 @@ static vq_status run(vq_model_job *job, vq_err *e)
 
 static unsigned needs(const vq_option_set *o)
 {
-    return strcmp(vq_option_get(o, "by")->s, "hessian") == 0 ? VQ_NEED_HESSIAN : VQ_NEED_RANGE;
+    return vq_option_is(o, "by", "hessian") ? VQ_NEED_HESSIAN : VQ_NEED_RANGE;
 }
 
 static const vq_option options[] = {

@@ -26,6 +26,7 @@ static void fills_defaults(void **state)
     assert_true(vq_option_get(&s, "damp")->r == 0.01);
     assert_false(vq_option_get(&s, "order")->b);
     assert_string_equal(vq_option_get(&s, "count")->s, "paper");
+    assert_true(vq_option_is(&s, "count", "paper") && !vq_option_is(&s, "count", "official"));
     assert_null(vq_option_get(&s, "other"));
     vq_option_defaults(&s, NULL);
     assert_null(vq_option_get(&s, "steps"));
