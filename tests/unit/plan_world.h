@@ -1,4 +1,4 @@
-/* plan_world.h -- a recipe's text over a model's folder, planned and ready to run. Include after <cmocka.h>. */
+/* plan_world.h -- a recipe's text over a model's folder, planned and ready to run, or refused. Include after <cmocka.h>. */
 #ifndef VQ_TEST_PLAN_WORLD_H
 #define VQ_TEST_PLAN_WORLD_H
 
@@ -18,6 +18,7 @@ typedef struct plan_world {
     vq_plan plan;
     vq_job job;
     vq_err err;
+    bool opened;
 } plan_world;
 
 static inline void must(const plan_world *w, vq_status s)
@@ -25,24 +26,26 @@ static inline void must(const plan_world *w, vq_status s)
     if (s != VQ_OK) fail_msg("%s", w->err.text);
 }
 
-static inline void plan_world_start(plan_world *w, void **state)
+static inline void plan_world_start(plan_world *w, scratch *files)
 {
-    *w = (plan_world){.files = *state, .job = {.threads = 1}};
+    *w = (plan_world){.files = files, .job = {.threads = 1}};
     vq_arena_init(&w->arena, NULL);
     must(w, vq_kernels_select(&w->job.kernels, NULL, false, &w->err));
 }
 
-static inline void plan_world_open(plan_world *w, const char *model, const char *recipe)
+static inline vq_status plan_world_make(plan_world *w, const char *model, const char *recipe)
 {
-    must(w, vq_recipe_parse(&w->recipe, "t.yaml", recipe, strlen(recipe), NULL, 0, vq_run_passes(), &w->arena, &w->err));
-    must(w, vq_model_open(&w->model, model, &w->arena, &w->err));
-    must(w, vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
+    VQ_TRY(vq_recipe_parse(&w->recipe, "t.yaml", recipe, strlen(recipe), NULL, 0, vq_run_passes(), &w->arena, &w->err));
+    VQ_TRY(vq_model_open(&w->model, model, &w->arena, &w->err));
+    w->opened = true;
+    VQ_TRY(vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
     vq_plan_given(&w->plan, &w->job, false, false);
+    return VQ_OK;
 }
 
 static inline void plan_world_close(plan_world *w)
 {
-    vq_model_close(&w->model);
+    if (w->opened) vq_model_close(&w->model);
     vq_arena_done(&w->arena);
 }
 

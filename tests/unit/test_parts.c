@@ -29,8 +29,8 @@ static const char *folder(world *w, const char *name)
 
 static void open_world(world *w, void **state)
 {
-    plan_world_start(&w->p, state);
-    plan_world_open(&w->p, TINY, INT4_NEAREST);
+    plan_world_start(&w->p, *state);
+    must(&w->p, plan_world_make(&w->p, TINY, INT4_NEAREST));
     must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));
     const char *dir = folder(w, "whole");
     must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget, &w->p.arena, &w->p.err));

@@ -10,11 +10,10 @@
 #include <cmocka.h>
 #include <omp.h>
 
+#include "plan_world.h"
 #include "quant/tiled_cholesky.h"
-#include "run/budget.h"
 #include "run/plan_time.h"
 
-#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 #define RECIPE                                                                                                                             \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: self, samples: 3, seqlen: 64, propagate: %s}\n"                            \
     "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {name: [\"*embed*\"]}, use: keep, optional: true}\n"                 \
@@ -25,33 +24,17 @@ static const double layers = 4, vocab = 512, tokens = 3 * 64, keys = (64 + 64) /
 static const int shapes[7][2] = {{128, 128}, {64, 128}, {64, 128}, {128, 128}, {256, 128}, {256, 128}, {128, 256}};
 
 typedef struct planned {
-    vq_arena arena;
-    vq_recipe recipe;
-    vq_model model;
-    vq_plan plan;
-    vq_job job;
+    plan_world p;
     vq_cost cost[VQ_STAGES];
 } planned;
 
 static void plan_make(planned *t, const char *propagate, const char *passes, const char *round)
 {
     char text[1024];
-    vq_err e;
     snprintf(text, sizeof text, RECIPE, propagate, passes, round);
-    *t = (planned){.job = {.threads = 1}};
-    vq_arena_init(&t->arena, NULL);
-    if (vq_kernels_select(&t->job.kernels, NULL, false, &e) != VQ_OK ||
-        vq_recipe_parse(&t->recipe, "t.yaml", text, strlen(text), NULL, 0, vq_run_passes(), &t->arena, &e) != VQ_OK ||
-        vq_model_open(&t->model, TINY, &t->arena, &e) != VQ_OK || vq_plan_make(&t->plan, &t->recipe, &t->model, &t->arena, &e) != VQ_OK)
-        fail_msg("%s", e.text);
-    vq_plan_given(&t->plan, &t->job, false, false);
-    vq_plan_costs(&t->plan, &t->job, t->cost);
-}
-
-static void plan_done(planned *t)
-{
-    vq_model_close(&t->model);
-    vq_arena_done(&t->arena);
+    plan_world_start(&t->p, NULL);
+    must(&t->p, plan_world_make(&t->p, TINY, text));
+    vq_plan_costs(&t->p.plan, &t->p.job, t->cost);
 }
 
 static double linears(void)
@@ -89,13 +72,13 @@ static void forward_statistics(void **state)
     assert_true(r->tiles == feedback && fabs(r->factors - factors) < 1e-9 * factors);
     /* the model's own text: every token once through the model, half of the keys on average, and the head */
     assert_true(t.cost[VQ_STAGE_TEXT].plain == layers * tokens * linears() + tokens * vocab * 128);
-    vq_plan_given(&t.plan, &t.job, true, false);
-    vq_plan_costs(&t.plan, &t.job, t.cost);
+    vq_plan_given(&t.p.plan, &t.p.job, true, false);
+    vq_plan_costs(&t.p.plan, &t.p.job, t.cost);
     assert_true(t.cost[VQ_STAGE_TEXT].plain == 0 && t.cost[VQ_STAGE_STATISTICS].products > 0);
-    vq_plan_given(&t.plan, &t.job, false, true);
-    vq_plan_costs(&t.plan, &t.job, t.cost);
+    vq_plan_given(&t.p.plan, &t.p.job, false, true);
+    vq_plan_costs(&t.p.plan, &t.p.job, t.cost);
     assert_true(t.cost[VQ_STAGE_TEXT].plain == 0 && t.cost[VQ_STAGE_STATISTICS].products == 0);
-    plan_done(&t);
+    plan_world_close(&t.p);
 }
 
 /* Quantized propagation runs all blocks but the last once more. */
@@ -105,7 +88,7 @@ static void twice(void **state)
     planned t;
     plan_make(&t, "quantized", "", "gptq, curvature: input");
     assert_true(t.cost[VQ_STAGE_STATISTICS].products == (2 * layers - 1) * tokens * linears());
-    plan_done(&t);
+    plan_world_close(&t.p);
 }
 
 /* Forwards, forwards once more and back: a linear's products three times, those of the attention four times. */
@@ -124,7 +107,7 @@ static void gradients(void **state)
     assert_true(g->outer == outer && r->tiles == feedback);
     assert_true(t.cost[VQ_STAGE_STATISTICS].products == 0);
     assert_true(g->hashed >= 3 * layers * 4 * 6 * 128 * 128);
-    plan_done(&t);
+    plan_world_close(&t.p);
 }
 
 /* awq: twenty candidates for each of the four groups of a block, all samples through the block. */
@@ -136,7 +119,7 @@ static void trials(void **state)
     assert_true(t.cost[VQ_STAGE_TRANSFORMS].plain == 20 * 4 * layers * tokens * linears());
     assert_true(t.cost[VQ_STAGE_TRANSFORMS].rounded == 20 * layers * linears());
     assert_true(t.cost[VQ_STAGE_ROUNDING].tiles == 0 && t.cost[VQ_STAGE_ROUNDING].factors == 0);
-    plan_done(&t);
+    plan_world_close(&t.p);
 }
 
 /* Bands of 64: one tile; two on the diagonal and one below; in the large the n^3 / 6 of the textbook. */
@@ -167,13 +150,13 @@ static void memory_of_statistics(void **state)
     const uint64_t vectors = 5 * sizeof(float) * (3 * 128 + 256);
     uint64_t factor = 0;
     for (int i = 0; i < 7; i++) factor += (uint64_t)(shapes[i][0] * shapes[i][0] + shapes[i][1] * shapes[i][1]);
-    assert_int_equal(vq_statistics_bytes(&t.plan, VQ_NEED_HESSIAN), 4 * (3 * 128 * 128 + 256 * 256) + vectors);
-    assert_int_equal(vq_statistics_bytes(&t.plan, VQ_NEED_FISHER | VQ_NEED_OUTPUT), 4 * factor + vectors);
+    assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_HESSIAN), 4 * (3 * 128 * 128 + 256 * 256) + vectors);
+    assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_FISHER | VQ_NEED_OUTPUT), 4 * factor + vectors);
     /* what the sweep of gradients takes falls away with statistics at hand */
-    const uint64_t all = t.plan.peak_bytes;
-    vq_plan_given(&t.plan, &t.job, true, true);
-    assert_true(t.plan.peak_bytes < all);
-    plan_done(&t);
+    const uint64_t all = t.p.plan.peak_bytes;
+    vq_plan_given(&t.p.plan, &t.p.job, true, true);
+    assert_true(t.p.plan.peak_bytes < all);
+    plan_world_close(&t.p);
 }
 
 static void rates(void **state)
@@ -186,11 +169,11 @@ static void rates(void **state)
         vq_err e;
         vq_rates r;
         plan_make(&t, "original", "", rounders[i]);
-        assert_int_equal(vq_rates_measure(&r, &t.plan, &t.job, &e), VQ_OK);
+        assert_int_equal(vq_rates_measure(&r, &t.p.plan, &t.p.job, &e), VQ_OK);
         const double all[] = {r.products, r.plain, r.outer, r.tiles, r.factors, r.values, r.decoded, r.rounded, r.hashed};
         for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) assert_true(all[j] > 0 && isfinite(all[j]));
         assert_int_equal(omp_get_max_threads(), threads);
-        plan_done(&t);
+        plan_world_close(&t.p);
     }
 }
 

@@ -62,7 +62,7 @@ static void write_model(world *w)
 
 static void open_world(world *w, void **state, const char *recipe)
 {
-    plan_world_start(&w->p, state);
+    plan_world_start(&w->p, *state);
     must(&w->p, vq_remove_tree(w->p.files->dir, &w->p.err));
     must(&w->p, vq_make_dir(w->p.files->dir, &w->p.err));
     snprintf(w->dir, sizeof w->dir, "%s/model", w->p.files->dir);
@@ -70,7 +70,7 @@ static void open_world(world *w, void **state, const char *recipe)
     must(&w->p, vq_make_dir(w->dir, &w->p.err));
     must(&w->p, vq_make_dir(w->out, &w->p.err));
     write_model(w);
-    plan_world_open(&w->p, w->dir, recipe);
+    must(&w->p, plan_world_make(&w->p, w->dir, recipe));
     must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));
 }
 

@@ -6,52 +6,26 @@
 
 #include <cmocka.h>
 
-#include "run/budget.h"
-#include "run/plan.h"
-#include "scratch.h"
+#include "plan_world.h"
 
-#define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 #define HEAD "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\n"
 #define NO_DATA "calib: {data: none}\n"
 #define TAIL "passes:\n  - {do: round, method: rtn}\noutput: {format: compressed-tensors}\n"
 #define KEEP_ENDS "  - {match: {name: [\"*embed*\", \"*lm_head*\"]}, use: keep, optional: true}\n"
 
-typedef struct planned {
-    vq_arena arena;
-    vq_recipe recipe;
-    vq_model model;
-    vq_plan plan;
-    vq_job job;
-    vq_err err;
-    bool opened;
-} planned;
-
-static vq_status plan_make(planned *t, const char *model, const char *text)
+static vq_status plan_make(plan_world *t, const char *model, const char *text)
 {
-    *t = (planned){.job = {.threads = 1}};
-    vq_arena_init(&t->arena, NULL);
-    VQ_TRY(vq_kernels_select(&t->job.kernels, NULL, false, &t->err));
-    VQ_TRY(vq_recipe_parse(&t->recipe, "t.yaml", text, strlen(text), NULL, 0, vq_run_passes(), &t->arena, &t->err));
-    VQ_TRY(vq_model_open(&t->model, model, &t->arena, &t->err));
-    t->opened = true;
-    VQ_TRY(vq_plan_make(&t->plan, &t->recipe, &t->model, &t->arena, &t->err));
-    vq_plan_given(&t->plan, &t->job, false, false);
-    return VQ_OK;
-}
-
-static void plan_done(planned *t)
-{
-    if (t->opened) vq_model_close(&t->model);
-    vq_arena_done(&t->arena);
+    plan_world_start(t, NULL);
+    return plan_world_make(t, model, text);
 }
 
 static void refused(const char *model, const char *text, vq_status status, const char *const *says)
 {
-    planned t;
+    plan_world t;
     if (plan_make(&t, model, text) != status) fail_msg("not refused as it should be: %s", t.err.text);
     for (; *says; says++)
         if (!strstr(t.err.text, *says)) fail_msg("'%s' lacks '%s'", t.err.text, *says);
-    plan_done(&t);
+    plan_world_close(&t);
 }
 #define REFUSED(model, text, status, ...) refused(model, text, status, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -66,7 +40,7 @@ static const vq_plan_weight *weight(const vq_plan *p, const char *module)
 static void test_every_weight_once(void **state)
 {
     (void)state;
-    planned t;
+    plan_world t;
     if (plan_make(&t, TINY, HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS TAIL) != VQ_OK)
         fail_msg("%s", t.err.text);
     int seen = 0;
@@ -87,7 +61,7 @@ static void test_every_weight_once(void **state)
     assert_string_equal(vq_role_name(q->role), "attn.q");
     assert_false(weight(&t.plan, "model.embed_tokens")->quantized);
     assert_int_equal(t.plan.needs, 0);
-    plan_done(&t);
+    plan_world_close(&t);
 }
 
 static void test_rules(void **state)
@@ -111,7 +85,7 @@ static void test_fused(void **state)
             HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
                          "  - {match: {name: [\"*.1.*.k_proj\"]}, use: mxfp4a16}\n" TAIL,
             VQ_E_RECIPE, "layers.1.self_attn.q_proj", "layers.1.self_attn.k_proj", "nvfp4a16", "mxfp4a16");
-    planned t; /* a kept member leaves the others together */
+    plan_world t; /* a kept member leaves the others together */
     if (plan_make(&t, TINY,
                   HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
                                "  - {match: {name: [\"*.k_proj\"]}, use: keep}\n" TAIL) != VQ_OK)
@@ -120,7 +94,7 @@ static void test_fused(void **state)
     assert_int_equal(q->group, v->group);
     assert_int_equal(t.plan.groups[q->group].count, 2);
     assert_int_equal(weight(&t.plan, "model.layers.0.self_attn.k_proj")->group, -1);
-    plan_done(&t);
+    plan_world_close(&t);
 }
 
 static void test_passes_and_formats(void **state)
@@ -134,13 +108,13 @@ static void test_passes_and_formats(void **state)
     snprintf(text, sizeof text, arc, "int4-g64", "vq");
     REFUSED(TINY, text, VQ_E_RECIPE, "pass arc");
     REFUSED(TINY, HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4}\n" KEEP_ENDS TAIL, VQ_E_RECIPE, "calib.data");
-    planned t;
+    plan_world t;
     snprintf(text, sizeof text, arc, "nvfp4", "vq");
     if (plan_make(&t, TINY, text) != VQ_OK) fail_msg("%s", t.err.text);
     assert_int_equal(t.plan.npasses, 1);
     assert_true(t.plan.needs != 0);
     assert_true(t.plan.peak_bytes > 0);
-    plan_done(&t);
+    plan_world_close(&t);
 }
 
 /* A folder whose architecture nobody knows, with the given safetensors header. */
@@ -161,7 +135,7 @@ static void test_unknown_architecture(void **state)
              "{" MATRIX("layers.7.q_proj.weight", "F32", 2, 64, 0, 512) "," MATRIX(
                  "layers.7.k_proj.weight", "F32", 2, 64, 512, 1024) "," MATRIX("other.weight", "BF16", 2, 128, 1024, 1536) "}",
              1536);
-    planned t;
+    plan_world t;
     if (plan_make(&t, s->dir, ALL_INT4) != VQ_OK) fail_msg("%s", t.err.text);
     const vq_plan_weight *q = weight(&t.plan, "layers.7.q_proj"), *k = weight(&t.plan, "layers.7.k_proj");
     assert_int_equal(q->layer, 7);
@@ -176,7 +150,7 @@ static void test_unknown_architecture(void **state)
     const double bits = json_number_value(json_object_get(told, "bits_per_weight"));
     assert_true(bits >= 4.25 && bits <= 4.5);
     json_decref(told);
-    plan_done(&t);
+    plan_world_close(&t);
 }
 
 static void test_tensors_that_do_not_fit(void **state)
@@ -216,9 +190,9 @@ static void test_order_of_passes(void **state)
         HEAD DATA ALL("fp8-static") PASSES("  - {do: smooth}\n") VQ_OUT,
     };
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
-        planned t;
+        plan_world t;
         if (plan_make(&t, TINY, fine[i]) != VQ_OK) fail_msg("%s", t.err.text);
-        plan_done(&t);
+        plan_world_close(&t);
     }
 }
 

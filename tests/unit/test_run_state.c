@@ -38,8 +38,8 @@ static void make_modules(world *w)
 
 static void open_world(world *w, void **state)
 {
-    plan_world_start(&w->p, state);
-    plan_world_open(&w->p, TINY, INT4_NEAREST);
+    plan_world_start(&w->p, *state);
+    must(&w->p, plan_world_make(&w->p, TINY, INT4_NEAREST));
     w->made_from = json_pack("{s:s, s:s}", "model", "aa", "recipe", "bb");
     make_modules(w);
     snprintf(w->part, sizeof w->part, "%s", scratch_text(w->p.files, "part", "what a part holds"));

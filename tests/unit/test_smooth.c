@@ -58,6 +58,20 @@ static double weight_range(const group *g, int i)
     return 2 * most;
 }
 
+static double input_square(const group *g, int i)
+{
+    double sum = 0;
+    for (int t = 0; t < TOKENS; t++) sum += g->x[t * K + i] * g->x[t * K + i] / TOKENS;
+    return sum;
+}
+
+static double weight_square(const group *g, int i)
+{
+    double sum = 0;
+    for (int r = 0; r < 2 * N; r++) sum += pow((double)g->weight[r / N][r % N * K + i], 2);
+    return sum;
+}
+
 static void test_strength(void **state)
 {
     (void)state;
@@ -95,9 +109,7 @@ static void test_by_hessian(void **state)
     const float *scale = scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_NORM}, "by", "hessian");
     double input = 0, weight = 0, least = 0;
     for (int i = 0; i < K; i++) {
-        double x2 = 0, w2 = 0;
-        for (int t = 0; t < TOKENS; t++) x2 += g.x[t * K + i] * g.x[t * K + i];
-        for (int r = 0; r < 2 * N; r++) w2 += pow((double)g.weight[r / N][r % N * K + i], 2);
+        const double x2 = input_square(&g, i), w2 = weight_square(&g, i);
         if (i == 9) continue;
         input += x2 / pow((double)scale[i], 2);
         weight += w2 * pow((double)scale[i], 2);
@@ -117,9 +129,8 @@ static void test_shared_by_hessian(void **state)
     for (int i = 0; i < K; i++) {
         double x2 = 0, w2 = 0;
         for (int h = i / 32 * 4; h < i / 32 * 4 + 4; h++) {
-            const int j = h * 8 + i % 8;
-            for (int t = 0; t < TOKENS; t++) x2 += g.x[t * K + j] * g.x[t * K + j] / TOKENS;
-            for (int r = 0; r < 2 * N; r++) w2 += pow((double)g.weight[r / N][r % N * K + j], 2);
+            x2 += input_square(&g, h * 8 + i % 8);
+            w2 += weight_square(&g, h * 8 + i % 8);
         }
         assert_true(fabs((double)scale[i] - pow(x2 / w2, 0.25)) <= 1e-5);
     }
