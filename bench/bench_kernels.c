@@ -1,5 +1,6 @@
-/* bench_kernels.c -- speed of the kernels: CSV rows op,format,isa,threads,m,n,k,seconds,gb_s,gflop_s. Best of several short runs.
- * gb_s of the quantizers counts their input as bf16. Usage: bench_kernels [level ...] */
+/* bench_kernels.c -- speed of the kernels: CSV rows
+ * op,format,isa,threads,m,n,k,seconds,gb_s,gflop_s. Best of several short runs. gb_s of the
+ * quantizers counts their input as bf16. Usage: bench_kernels [level ...] */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,34 +60,37 @@ static double best_of(bench *b, body run)
 static void report(bench *b, const char *op, body run, double bytes, double flop)
 {
     const double s = best_of(b, run);
-    printf("%s,%s,%s,%d,%lld,%lld,%lld,%.6f,%.2f,%.1f\n", op, b->format, b->kr.isa, omp_get_max_threads(), (long long)b->m, (long long)b->n,
-           (long long)b->k, s, bytes / s * 1e-9, flop / s * 1e-9);
+    printf("%s,%s,%s,%d,%lld,%lld,%lld,%.6f,%.2f,%.1f\n", op, b->format, b->kr.isa,
+           omp_get_max_threads(), (long long)b->m, (long long)b->n, (long long)b->k, s,
+           bytes / s * 1e-9, flop / s * 1e-9);
 }
 
 /* Kernels of one row, over m rows of k elements that stay in the cache. */
-#define ROWS(name, call)                                                                                                                   \
-    static void name(bench *b)                                                                                                             \
-    {                                                                                                                                      \
-        const size_t k = (size_t)b->k;                                                                                                     \
-        for (int64_t r = 0; r < b->m; r++) {                                                                                               \
-            call;                                                                                                                          \
-        }                                                                                                                                  \
+#define ROWS(name, call)                                                                           \
+    static void name(bench *b)                                                                     \
+    {                                                                                              \
+        const size_t k = (size_t)b->k;                                                             \
+        for (int64_t r = 0; r < b->m; r++) {                                                       \
+            call;                                                                                  \
+        }                                                                                          \
     }
 ROWS(run_bf16, b->kr.bf16_to_f32(b->half, b->y, k))
 ROWS(run_finite, b->scale[0] = (float)b->kr.all_finite(b->x, k))
 ROWS(run_range16, b->kr.range_blocks(b->x, k, 16, b->scale, b->scale + k))
 ROWS(run_range64, b->kr.range_blocks(b->x, k, 64, b->scale, b->scale + k))
-ROWS(run_error, double xx; double dd; b->kr.error_sums(b->x, b->y, k, &xx, &dd); b->scale[0] = (float)dd)
+ROWS(run_error, double xx; double dd; b->kr.error_sums(b->x, b->y, k, &xx, &dd);
+     b->scale[0] = (float)dd)
 ROWS(run_rms, b->kr.rms_norm(b->x, b->y, 1e-5F, k, b->z))
 ROWS(run_silu, b->kr.silu_mul(b->x, b->y, k, b->z))
 ROWS(run_softmax, memcpy(b->z, b->x, k * 4); b->kr.softmax(b->z, k, k, 0.125F))
 ROWS(run_lse, b->scale[0] = (float)b->kr.log_sum_exp(b->x, k))
 ROWS(run_kl, b->scale[0] = (float)b->kr.kl_row(b->x, 9.0, b->y, 9.0, k))
-ROWS(run_encode,
-     b->kr.encode_row(b->num, b->x, k, (size_t)b->num->group.cols, b->scale, b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->codes))
-ROWS(run_decode,
-     b->kr.decode_row(b->num, b->codes, k, (size_t)b->num->group.cols, b->scale, b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->y))
-ROWS(run_scale, b->kr.scale_row(b->num, b->x, b->y, k, (vq_super){1.0F, false}, VQ_F32, b->scale, b->zero))
+ROWS(run_encode, b->kr.encode_row(b->num, b->x, k, (size_t)b->num->group.cols, b->scale,
+                                  b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->codes))
+ROWS(run_decode, b->kr.decode_row(b->num, b->codes, k, (size_t)b->num->group.cols, b->scale,
+                                  b->num->zero == VQ_ZERO_INT ? b->zero : NULL, b->y))
+ROWS(run_scale, b->kr.scale_row(b->num, b->x, b->y, k, (vq_global_scale){1.0F, false}, VQ_F32,
+                                b->scale, b->zero))
 
 static void bench_rows(bench *b)
 {
@@ -94,10 +98,11 @@ static void bench_rows(bench *b)
         const char *name;
         body run;
         double bytes; /* per element, read and written */
-    } ops[] = {
-        {"bf16_to_f32", run_bf16, 6}, {"all_finite", run_finite, 4}, {"range_blocks16", run_range16, 4}, {"range_blocks64", run_range64, 4},
-        {"error_sums", run_error, 8}, {"rms_norm", run_rms, 12},     {"silu_mul", run_silu, 12},         {"softmax", run_softmax, 8},
-        {"log_sum_exp", run_lse, 4},  {"kl_row", run_kl, 8}};
+    } ops[] = {{"bf16_to_f32", run_bf16, 6},       {"all_finite", run_finite, 4},
+               {"range_blocks16", run_range16, 4}, {"range_blocks64", run_range64, 4},
+               {"error_sums", run_error, 8},       {"rms_norm", run_rms, 12},
+               {"silu_mul", run_silu, 12},         {"softmax", run_softmax, 8},
+               {"log_sum_exp", run_lse, 4},        {"kl_row", run_kl, 8}};
     b->format = "f32";
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         report(b, ops[i].name, ops[i].run, ops[i].bytes * (double)b->m * (double)b->k, 0);
@@ -106,21 +111,22 @@ static void bench_rows(bench *b)
 static void run_quantize(bench *b)
 {
     vq_err e;
-    const vq_super super = vq_super_from_amax(b->num, 4.0F, VQ_F32);
+    const vq_global_scale global_scale = vq_global_scale_from_amax(b->num, 4.0F, VQ_F32);
     const int64_t rows = b->m;
     for (int64_t r = 0; r < rows; r++) { /* row by row, as a reader of bf16 would */
         vq_qtensor q = b->q;
         b->kr.bf16_to_f32(b->half, b->y, (size_t)b->k);
         q.rows = 1;
         q.groups = q.per_row;
-        (void)vq_quantize_rows(&b->kr, &q, b->y, super, VQ_F32, NULL, NULL, &e);
+        (void)vq_quantize_rows(&b->kr, &q, b->y, global_scale, VQ_F32, NULL, NULL, &e);
     }
 }
 
 static void run_quantize_all(bench *b)
 {
     vq_err e;
-    (void)vq_quantize_rows(&b->kr, &b->q, b->x, vq_super_from_amax(b->num, 4.0F, VQ_F32), VQ_F32, NULL, NULL, &e);
+    (void)vq_quantize_rows(&b->kr, &b->q, b->x, vq_global_scale_from_amax(b->num, 4.0F, VQ_F32),
+                           VQ_F32, NULL, NULL, &e);
 }
 
 /* Inputs of a linear: as they are, and with the last eighth of the channels as residuals. */
@@ -146,13 +152,15 @@ static void bench_inputs(bench *b)
         b->num = &s->act;
         b->format = ids[i];
         report(b, "fake_quant", run_inputs, 8 * (double)b->m * (double)b->k, 0);
-        if (i == 0) report(b, "fake_quant_arc", run_residuals, 8.5 * (double)b->m * (double)b->k, 0);
+        if (i == 0)
+            report(b, "fake_quant_arc", run_residuals, 8.5 * (double)b->m * (double)b->k, 0);
     }
 }
 
 static void bench_quantizers(bench *b)
 {
-    const char *const ids[] = {"nvfp4", "mxfp4", "mxfp8", "fp8", "int8", "int4-g64", "int4-g32-asym", "bfp12-64"};
+    const char *const ids[] = {"nvfp4", "mxfp4",    "mxfp8",         "fp8",
+                               "int8",  "int4-g64", "int4-g32-asym", "bfp12-64"};
     const double elements = (double)b->m * (double)b->k;
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         vq_scheme buf;
@@ -193,10 +201,15 @@ static void run_gram(bench *b)
     vq_gemm_tn_add_lower(&b->kr, b->m, b->n, b->x, b->n, b->c, b->n);
 }
 
-/* m, n, k of the products of a block of 576 channels, forwards and backwards; Gram matrices sum over m. */
+/* m, n, k of the products of a block of 576 channels, forwards and backwards; Gram matrices sum
+ * over m. */
 static void bench_gemm(bench *b, const char *format)
 {
-    static const int64_t shapes[][3] = {{2048, 576, 576}, {2048, 1536, 576}, {2048, 576, 1536}, {8192, 576, 576}, {2048, 6144, 576}};
+    static const int64_t shapes[][3] = {{2048, 576, 576},
+                                        {2048, 1536, 576},
+                                        {2048, 576, 1536},
+                                        {8192, 576, 576},
+                                        {2048, 6144, 576}};
     b->format = format;
     b->kr.bf16 = strcmp(format, "bf16") == 0 ? room(VQ_BF16_ROOM, sizeof *b->kr.bf16) : NULL;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -207,18 +220,21 @@ static void bench_gemm(bench *b, const char *format)
     }
     for (size_t i = 0; i < 2; i++) {
         b->m = 512, b->n = shapes[i][1], b->k = b->n;
-        report(b, "gemm_tn_add_lower", run_gram, 0, (double)b->m * (double)b->n * (double)(b->n + 1));
+        report(b, "gemm_tn_add_lower", run_gram, 0,
+               (double)b->m * (double)b->n * (double)(b->n + 1));
     }
     free(b->kr.bf16);
     b->kr.bf16 = NULL;
 }
 
-/* As fast as this machine multiplies pairs of bf16: one tile of which everything is in the first-level cache. */
+/* As fast as this machine multiplies pairs of bf16: one tile of which everything is in the
+ * first-level cache. */
 static void run_pairs(bench *b)
 {
     const uint32_t *panels = (const uint32_t *)(const void *)b->x;
     for (int64_t r = 0; r < b->m; r++)
-        b->kr.pairs->tile(panels, VQ_PAIRS_ROWS, panels + 2048, (size_t)b->k / 2, false, b->z, VQ_PAIRS_COLS);
+        b->kr.pairs->tile(panels, VQ_PAIRS_ROWS, panels + 2048, (size_t)b->k / 2, false, b->z,
+                          VQ_PAIRS_COLS);
 }
 
 static void bench_pairs(bench *b)
@@ -226,7 +242,8 @@ static void bench_pairs(bench *b)
     if (!b->kr.pairs) return;
     b->format = "bf16";
     b->m = 4096, b->n = VQ_PAIRS_COLS, b->k = 200;
-    report(b, "bf16_pairs_peak", run_pairs, 0, 2.0 * (double)b->m * VQ_PAIRS_ROWS * VQ_PAIRS_COLS * (double)b->k);
+    report(b, "bf16_pairs_peak", run_pairs, 0,
+           2.0 * (double)b->m * VQ_PAIRS_ROWS * VQ_PAIRS_COLS * (double)b->k);
 }
 
 static void fill(float *x, size_t n)
@@ -257,8 +274,13 @@ static void bench_level(bench *b, const char *isa)
 int main(int argc, char **argv)
 {
     const size_t most = 8192 * 1536;
-    bench b = {.half = room(8192, 2), .x = room(most, 4), .y = room(most, 4), .z = room(8192, 4), .c = room(2048 * 6144, 4)};
-    b.codes = room(8192, 1), b.scale = room(16384, 4), b.zero = room(16384, 2), b.order = room(8192, 4);
+    bench b = {.half = room(8192, 2),
+               .x = room(most, 4),
+               .y = room(most, 4),
+               .z = room(8192, 4),
+               .c = room(2048 * 6144, 4)};
+    b.codes = room(8192, 1), b.scale = room(16384, 4), b.zero = room(16384, 2),
+    b.order = room(8192, 4);
     for (int i = 0; i < 1536; i++) b.order[i] = (i * 1025) % 1536;
     fill(b.x, most);
     fill(b.y, most);

@@ -1,4 +1,5 @@
-/* calib_world.h -- a decoder of sizes of which no two are alike, on the reference kernels, for tests of calibration. */
+/* calib_world.h -- a decoder of sizes of which no two are alike, on the reference kernels, for
+ * tests of calibration. */
 #ifndef VQ_TESTS_CALIB_WORLD_H
 #define VQ_TESTS_CALIB_WORLD_H
 

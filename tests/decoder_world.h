@@ -10,8 +10,8 @@
 #include <math.h>
 
 #include "memory_source.h"
-#include "model/arch.h"
-#include "model/exec.h"
+#include "model/arch/arch.h"
+#include "model/exec/exec.h"
 
 enum { WORLD_SAMPLES = 5, WORLD_TOKENS = 24, WORLD_IDS = 150 };
 
@@ -26,7 +26,8 @@ typedef struct decoder_world {
     int32_t ids[WORLD_IDS]; /* at least WORLD_SAMPLES of WORLD_TOKENS */
 } decoder_world;
 
-/* llama and mistral with untied, qwen2 (biases) and qwen3 (head norms) with tied embeddings; two query heads share a key head. */
+/* llama and mistral with untied, qwen2 (biases) and qwen3 (head norms) with tied embeddings; two
+ * query heads share a key head. */
 static const char *const world_families[] = {"llama", "mistral", "qwen2", "qwen3"};
 enum { WORLD_FAMILIES = 4 };
 
@@ -49,16 +50,21 @@ static inline vq_arch_config world_config(const char *type)
 }
 
 /* world_open_as -- of other sizes. strict: with the reference kernels alone. */
-static inline void world_open_as(decoder_world *w, const vq_arch_config *c, bool strict, uint64_t seed)
+static inline void world_open_as(decoder_world *w, const vq_arch_config *c, bool strict,
+                                 uint64_t seed)
 {
     vq_err e = {0};
     *w = (decoder_world){.config = *c};
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, &w->budget);
-    assert_int_equal(vq_arch_find(c->model_type)->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
+    assert_int_equal(vq_arch_find(c->model_type)->build(&w->config, &w->graph, &w->arena, &e),
+                     VQ_OK);
     memory_open(&w->weights, &w->graph, seed);
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, strict, &e), VQ_OK);
-    w->exec = (vq_exec){.graph = &w->graph, .source = &w->weights.source, .kernels = &w->kernels, .arena = &w->scratch};
+    w->exec = (vq_exec){.graph = &w->graph,
+                        .source = &w->weights.source,
+                        .kernels = &w->kernels,
+                        .arena = &w->scratch};
     for (int i = 0; i < WORLD_IDS; i++) w->ids[i] = (i * i * 7 + 3 * i) % (int)w->config.vocab;
 }
 
@@ -76,7 +82,8 @@ static inline void world_close(decoder_world *w)
     vq_arena_done(&w->arena);
 }
 
-/* Logits [WORLD_TOKENS][vocab] of the world's graph and ids with the weights of a source; free them. */
+/* Logits [WORLD_TOKENS][vocab] of the world's graph and ids with the weights of a source; free
+ * them. */
 static inline float *world_logits(const decoder_world *w, const vq_source *source)
 {
     vq_err e = {0};
@@ -86,7 +93,8 @@ static inline float *world_logits(const decoder_world *w, const vq_source *sourc
     float *h = malloc((size_t)(WORLD_TOKENS * w->config.hidden) * sizeof *h);
     float *logits = malloc((size_t)(WORLD_TOKENS * w->config.vocab) * sizeof *logits);
     assert_int_equal(vq_exec_embed(&x, &b, w->ids, h, &e), VQ_OK);
-    for (int layer = 0; layer < w->graph.layers; layer++) assert_int_equal(vq_exec_block(&x, &b, layer, h, &e), VQ_OK);
+    for (int layer = 0; layer < w->graph.layers; layer++)
+        assert_int_equal(vq_exec_block(&x, &b, layer, h, &e), VQ_OK);
     assert_int_equal(vq_exec_norm(&x, h, WORLD_TOKENS, h, &e), VQ_OK);
     assert_int_equal(vq_exec_logits(&x, h, WORLD_TOKENS, 0, w->config.vocab, logits, &e), VQ_OK);
     free(h);

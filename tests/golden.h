@@ -1,4 +1,5 @@
-/* golden.h -- where reference data lies: VQ_GOLDEN, or VQ_SHARED/golden; tests without it exit 77 with the reason. */
+/* golden.h -- where reference data lies: VQ_GOLDEN, or VQ_SHARED/golden; tests without it exit 77
+ * with the reason. */
 #ifndef VQ_TESTS_GOLDEN_H
 #define VQ_TESTS_GOLDEN_H
 
@@ -6,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* golden_path -- "ROOT/rest" in buf; leaves the program with 77 when there is no root or no such file. */
+/* golden_path -- "ROOT/rest" in buf; leaves the program with 77 when there is no root or no such
+ * file. */
 static inline const char *golden_path(char *buf, size_t len, const char *rest)
 {
     const char *root = getenv("VQ_GOLDEN"), *shared = getenv("VQ_SHARED");

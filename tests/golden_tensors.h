@@ -1,4 +1,5 @@
-/* golden_tensors.h -- tensors of a reference file for golden tests, and counting of elements that differ. */
+/* golden_tensors.h -- tensors of a reference file for golden tests, and counting of elements that
+ * differ. */
 #ifndef VQ_TESTS_GOLDEN_TENSORS_H
 #define VQ_TESTS_GOLDEN_TENSORS_H
 
@@ -9,8 +10,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/dtype.h"
-#include "formats/safetensors.h"
+#include "base/num/dtype.h"
+#include "formats/safetensors/safetensors.h"
 #include "golden.h"
 
 typedef struct golden_file {
@@ -18,7 +19,8 @@ typedef struct golden_file {
     vq_st_set set;
 } golden_file;
 
-/* golden_open -- a reference file by its path below the root; leaves the program with 77 when it is absent, with 1 when it is broken. */
+/* golden_open -- a reference file by its path below the root; leaves the program with 77 when it is
+ * absent, with 1 when it is broken. */
 static inline void golden_open(golden_file *f, const char *rest)
 {
     char path[4096];
@@ -37,7 +39,8 @@ static inline void golden_close(golden_file *f)
 }
 
 /* golden_find -- a tensor by formatted name, NULL when absent. */
-static inline const vq_tensor *golden_find(const golden_file *f, const char *fmt, ...) VQ_PRINTF(2, 3);
+static inline const vq_tensor *golden_find(const golden_file *f, const char *fmt, ...)
+    VQ_PRINTF(2, 3);
 static inline const vq_tensor *golden_find(const golden_file *f, const char *fmt, ...)
 {
     char name[256];
@@ -80,7 +83,9 @@ static inline int64_t differing_bytes(const uint8_t *a, const void *b, int64_t n
     int64_t bad = 0;
     for (int64_t i = 0; i < n; i++) {
         if (a[i] == ((const uint8_t *)b)[i]) continue;
-        if (bad++ == 0) printf("%s: first difference at %lld: %u, reference %u\n", what, (long long)i, a[i], ((const uint8_t *)b)[i]);
+        if (bad++ == 0)
+            printf("%s: first difference at %lld: %u, reference %u\n", what, (long long)i, a[i],
+                   ((const uint8_t *)b)[i]);
     }
     return bad;
 }
@@ -91,7 +96,9 @@ static inline int64_t differing_floats(const float *a, const float *b, int64_t n
     int64_t bad = 0;
     for (int64_t i = 0; i < n; i++) {
         if (a[i] == b[i] || (a[i] != a[i] && b[i] != b[i])) continue;
-        if (bad++ == 0) printf("%s: first difference at %lld: %.9g, reference %.9g\n", what, (long long)i, (double)a[i], (double)b[i]);
+        if (bad++ == 0)
+            printf("%s: first difference at %lld: %.9g, reference %.9g\n", what, (long long)i,
+                   (double)a[i], (double)b[i]);
     }
     return bad;
 }

@@ -1,4 +1,5 @@
-/* made_up_passes.h -- a pass table for recipe tests that need no registry: transform arc, rounders rtn and mse, finishing pass tune. */
+/* made_up_passes.h -- a pass table for recipe tests that need no registry: transform arc, rounders
+ * rtn and mse, finishing pass tune. */
 #ifndef VQ_TESTS_MADE_UP_PASSES_H
 #define VQ_TESTS_MADE_UP_PASSES_H
 
@@ -17,10 +18,12 @@ static inline const vq_option *made_up_transform(const char *name)
         {.name = NULL},
     };
     static const vq_option none[] = {{.name = NULL}};
-    static const vq_option hadamard[] = {{"block", VQ_OPT_CHOICE, "32", 0, 0, "16|32|64", "together"}, {.name = NULL}};
-    static const vq_option smooth[] = {{"strength", VQ_OPT_REAL, "0.5", 0, 1, NULL, "how much"},
-                                       {"by", VQ_OPT_CHOICE, "range", 0, 0, "range|hessian", "of what"},
-                                       {.name = NULL}};
+    static const vq_option hadamard[] = {
+        {"block", VQ_OPT_CHOICE, "32", 0, 0, "16|32|64", "together"}, {.name = NULL}};
+    static const vq_option smooth[] = {
+        {"strength", VQ_OPT_REAL, "0.5", 0, 1, NULL, "how much"},
+        {"by", VQ_OPT_CHOICE, "range", 0, 0, "range|hessian", "of what"},
+        {.name = NULL}};
     if (strcmp(name, "hadamard") == 0) return hadamard;
     if (strcmp(name, "smooth") == 0) return smooth;
     if (strcmp(name, "awq") == 0) return none;
@@ -30,23 +33,26 @@ static inline const vq_option *made_up_transform(const char *name)
 static inline const vq_option *made_up_rounder(const char *name)
 {
     static const vq_option none[] = {{.name = NULL}};
-    static const vq_option gptq[] = {{"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker", "of what"},
-                                     {"scales", VQ_OPT_CHOICE, "plain", 0, 0, "plain|search", "of groups"},
-                                     {.name = NULL}};
+    static const vq_option gptq[] = {
+        {"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker", "of what"},
+        {"scales", VQ_OPT_CHOICE, "plain", 0, 0, "plain|search", "of groups"},
+        {.name = NULL}};
     if (strcmp(name, "gptq") == 0) return gptq;
     return strcmp(name, "rtn") == 0 || strcmp(name, "mse") == 0 ? none : NULL;
 }
 
 static inline const vq_option *made_up_finish(const char *name)
 {
-    static const vq_option tune[] = {{"steps", VQ_OPT_INT, "20", 1, 100, NULL, "how long"}, {.name = NULL}};
+    static const vq_option tune[] = {{"steps", VQ_OPT_INT, "20", 1, 100, NULL, "how long"},
+                                     {.name = NULL}};
     return strcmp(name, "tune") == 0 ? tune : NULL;
 }
 
 static inline const vq_pass_table *made_up_passes(void)
 {
     static const char *const names[] = {"arc", "rtn", "mse", "tune"};
-    static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 4, made_up_finish};
+    static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 4,
+                                        made_up_finish};
     return &table;
 }
 

@@ -1,4 +1,5 @@
-/* memory_source.h -- a vq_source in memory: seeded small f32 weights for every tensor that a graph names. */
+/* memory_source.h -- a vq_source in memory: seeded small f32 weights for every tensor that a graph
+ * names. */
 #ifndef VQ_TESTS_MEMORY_SOURCE_H
 #define VQ_TESTS_MEMORY_SOURCE_H
 
@@ -47,7 +48,8 @@ static inline bool memory_has(void *self, const char *name)
     return memory_find(self, name) >= 0;
 }
 
-static inline vq_status memory_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out, vq_err *e)
+static inline vq_status memory_linear(void *self, const char *module, int64_t n, int64_t k,
+                                      vq_linear *out, vq_err *e)
 {
     char name[128];
     *out = (vq_linear){.name = module, .n = n, .k = k, .k_stored = k};
@@ -58,14 +60,16 @@ static inline vq_status memory_linear(void *self, const char *module, int64_t n,
 }
 
 /* A tensor [rows][cols] (rows 0: a vector [cols]) of base + spread * random. */
-static inline float *memory_add(memory_source *m, const char *name, int64_t rows, int64_t cols, float base, float spread)
+static inline float *memory_add(memory_source *m, const char *name, int64_t rows, int64_t cols,
+                                float base, float spread)
 {
     const int i = m->count++;
     const size_t n = (size_t)((rows ? rows : 1) * cols);
     snprintf(m->names[i], sizeof m->names[i], "%s", name);
     m->data[i] = malloc(n * sizeof(float));
     for (size_t j = 0; j < n; j++) m->data[i][j] = base + spread * memory_random(&m->seed);
-    m->tensors[i] = (vq_tensor){.name = m->names[i], .dtype = VQ_F32, .data = m->data[i], .bytes = n * sizeof(float)};
+    m->tensors[i] = (vq_tensor){
+        .name = m->names[i], .dtype = VQ_F32, .data = m->data[i], .bytes = n * sizeof(float)};
     if (rows) m->tensors[i].shape[m->tensors[i].ndim++] = rows;
     m->tensors[i].shape[m->tensors[i].ndim++] = cols;
     return m->data[i];
@@ -93,7 +97,8 @@ static inline void memory_add_node(memory_source *m, const vq_graph *g, const vq
 static inline void memory_open(memory_source *m, const vq_graph *g, uint64_t seed)
 {
     *m = (memory_source){.seed = seed};
-    m->source = (vq_source){.self = m, .tensor = memory_tensor, .has = memory_has, .linear = memory_linear};
+    m->source =
+        (vq_source){.self = m, .tensor = memory_tensor, .has = memory_has, .linear = memory_linear};
     for (int id = 0; id < g->count; id++) memory_add_node(m, g, &g->nodes[id]);
 }
 

@@ -1,4 +1,5 @@
-/* scratch.h -- a folder of its own for each test: made before, removed after, with small files in it. */
+/* scratch.h -- a folder of its own for each test: made before, removed after, with small files in
+ * it. */
 #ifndef VQ_TESTS_SCRATCH_H
 #define VQ_TESTS_SCRATCH_H
 
@@ -53,7 +54,8 @@ static inline const char *scratch_text(scratch *s, const char *name, const char 
 }
 
 /* scratch_safetensors -- length, header and `data` zero bytes; length -1 means the header's own. */
-static inline const char *scratch_safetensors(scratch *s, const char *name, const char *header, long long length, size_t data)
+static inline const char *scratch_safetensors(scratch *s, const char *name, const char *header,
+                                              long long length, size_t data)
 {
     const size_t n = strlen(header);
     const uint64_t says = length < 0 ? n : (uint64_t)length;

@@ -1,4 +1,5 @@
-/* transform_world.h -- made-up inputs of a group of linears, and their statistics by definition: for tests of transforms. */
+/* transform_world.h -- made-up inputs of a group of linears, and their statistics by definition:
+ * for tests of transforms. */
 #ifndef VQ_TESTS_TRANSFORM_WORLD_H
 #define VQ_TESTS_TRANSFORM_WORLD_H
 
@@ -42,28 +43,38 @@ static inline float *world_matrix(transform_world *w, int64_t rows, int64_t cols
     float *x = VQ_ALLOC(&w->arena, float, rows *cols, "matrix", &w->err);
     for (int64_t i = 0; i < rows * cols; i++) {
         const int64_t c = i % cols;
-        x[i] = (float)(2 * vq_rng_unit(seed, (uint64_t)i) - 1) * (c == 5 ? 30.0F : c % 7 == 0 ? 4.0F : 1.0F + (float)(c % 3));
+        x[i] = (float)(2 * vq_rng_unit(seed, (uint64_t)i) - 1) * (c == 5 ? 30.0F
+                                                                  : c % 7 == 0
+                                                                      ? 4.0F
+                                                                      : 1.0F + (float)(c % 3));
     }
     return x;
 }
 
 /* sum over tokens of weight[t] x x^T, in f64, stored in f32. */
-static inline float *world_second_moment(transform_world *w, const double *x, const double *weight, int64_t tokens, int64_t k)
+static inline float *world_second_moment(transform_world *w, const double *x, const double *weight,
+                                         int64_t tokens, int64_t k)
 {
     float *h = VQ_ALLOC(&w->arena, float, k *k, "moment", &w->err);
     for (int64_t i = 0; i < k; i++)
         for (int64_t j = 0; j < k; j++) {
             double sum = 0;
-            for (int64_t t = 0; t < tokens; t++) sum += (weight ? weight[t] : 1) * x[t * k + i] * x[t * k + j];
+            for (int64_t t = 0; t < tokens; t++)
+                sum += (weight ? weight[t] : 1) * x[t * k + i] * x[t * k + j];
             h[i * k + j] = (float)sum;
         }
     return h;
 }
 
-/* Every statistic of x [tokens][k] that does not need a gradient; histogram and tail counts are left out. */
+/* Every statistic of x [tokens][k] that does not need a gradient; histogram and tail counts are
+ * left out. */
 static inline vq_stats world_stats(transform_world *w, const double *x, int64_t tokens, int64_t k)
 {
-    vq_stats s = {.name = "made", .k = k, .tokens = tokens, .samples = 1, .gathered = VQ_NEED_RANGE | VQ_NEED_MEAN | VQ_NEED_HESSIAN};
+    vq_stats s = {.name = "made",
+                  .k = k,
+                  .tokens = tokens,
+                  .samples = 1,
+                  .gathered = VQ_NEED_RANGE | VQ_NEED_MEAN | VQ_NEED_HESSIAN};
     s.min = VQ_NEW(&w->arena, float, k, "min", &w->err);
     s.max = VQ_NEW(&w->arena, float, k, "max", &w->err);
     s.absmax = VQ_NEW(&w->arena, float, k, "absmax", &w->err);
@@ -89,12 +100,14 @@ static inline double *world_inputs(transform_world *w, int64_t tokens, int64_t k
 }
 
 /* y [tokens][n] = x [tokens][k] w [n][k]^T in f64. */
-static inline double *world_product(transform_world *w, const double *x, const float *weight, int64_t tokens, int64_t n, int64_t k)
+static inline double *world_product(transform_world *w, const double *x, const float *weight,
+                                    int64_t tokens, int64_t n, int64_t k)
 {
     double *y = VQ_NEW(&w->arena, double, tokens *n, "product", &w->err);
     for (int64_t t = 0; t < tokens; t++)
         for (int64_t r = 0; r < n; r++)
-            for (int64_t i = 0; i < k; i++) y[t * n + r] += x[t * k + i] * (double)weight[r * k + i];
+            for (int64_t i = 0; i < k; i++)
+                y[t * n + r] += x[t * k + i] * (double)weight[r * k + i];
     return y;
 }
 

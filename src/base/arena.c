@@ -53,8 +53,11 @@ static int budget_refuses(const vq_budget *b, size_t bytes)
 static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, vq_err *e)
 {
     const vq_budget *b = a->budget;
-    if (!b || !b->limit) return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; the system has no more memory", what, bytes);
-    return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; %zu of the %zu-byte limit are left", what, bytes, b->limit - b->used, b->limit);
+    if (!b || !b->limit)
+        return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; the system has no more memory", what,
+                       bytes);
+    return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; %zu of the %zu-byte limit are left", what,
+                   bytes, b->limit - b->used, b->limit);
 }
 
 static vq_status chunk_new(vq_arena *a, size_t bytes, const char *what, vq_err *e)
@@ -79,7 +82,8 @@ static vq_status chunk_new(vq_arena *a, size_t bytes, const char *what, vq_err *
 void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e)
 {
     if (size && count > (SIZE_MAX - ALIGN) / size) {
-        (void)vq_fail(e, VQ_E_LIMIT, "%s needs %zu x %zu bytes, more than this machine can address", what, count, size);
+        (void)vq_fail(e, VQ_E_LIMIT, "%s needs %zu x %zu bytes, more than this machine can address",
+                      what, count, size);
         return NULL;
     }
     const size_t bytes = (count * size + ALIGN - 1) / ALIGN * ALIGN;
@@ -98,7 +102,9 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
 
 vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e)
 {
-    if (bytes > SIZE_MAX - ALIGN) return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes, more than this machine can address", what, bytes);
+    if (bytes > SIZE_MAX - ALIGN)
+        return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes, more than this machine can address",
+                       what, bytes);
     const size_t rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
     if (a->chunk && a->chunk->size - a->chunk->used >= rounded) return VQ_OK;
     return chunk_new(a, rounded, what, e);

@@ -1,7 +1,8 @@
 /* arena.h -- memory with a named lifetime and a byte limit.
  *
- * A budget is shared by all arenas of a run: a request beyond the limit is an error with sizes, not the OOM killer.
- * Allocate from one thread only (outside parallel regions). Nothing below src/run frees single blocks: mark and rewind. */
+ * A budget is shared by all arenas of a run: a request beyond the limit is an error with sizes, not
+ * the OOM killer. Allocate from one thread only (outside parallel regions). Nothing below src/run
+ * frees single blocks: mark and rewind. */
 #ifndef VQ_BASE_ARENA_H
 #define VQ_BASE_ARENA_H
 
@@ -30,14 +31,18 @@ typedef struct vq_arena_mark {
 
 void vq_arena_init(vq_arena *a, vq_budget *budget);
 void vq_arena_done(vq_arena *a);
-/* vq_arena_trim -- memory that arenas gave back goes on to the system: heaps keep what lies between blocks in use. */
+/* vq_arena_trim -- memory that arenas gave back goes on to the system: heaps keep what lies between
+ * blocks in use. */
 void vq_arena_trim(void);
 
-/* vq_arena_alloc -- count*size bytes, aligned to 64, contents undefined. `what` names the thing in the error.
- *   returns NULL with VQ_E_LIMIT in e when over the limit, on overflow, or when the system has none; never NULL for 0 bytes
- *                                                                                          test tests/unit/test_arena.c */
+/* vq_arena_alloc -- count*size bytes, aligned to 64, contents undefined. `what` names the thing in
+ * the error.
+ *   returns NULL with VQ_E_LIMIT in e when over the limit, on overflow, or when the system has
+ *   none; never NULL for 0 bytes
+ *   test tests/unit/test_arena.c */
 void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e);
-/* vq_arena_reserve -- room for `bytes` in one piece: what is taken and rewound again and again inside it costs the system nothing. */
+/* vq_arena_reserve -- room for `bytes` in one piece: what is taken and rewound again and again
+ * inside it costs the system nothing. */
 vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e);
 /* vq_arena_zero -- the same, filled with zero bytes. */
 void *vq_arena_zero(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e);
@@ -48,8 +53,11 @@ vq_arena_mark vq_arena_here(const vq_arena *a);
 /* vq_arena_rewind -- give back everything allocated since the mark. */
 void vq_arena_rewind(vq_arena *a, vq_arena_mark m);
 
-/* VQ_ALLOC / VQ_NEW -- `float *x = VQ_ALLOC(arena, float, n, "scales", e); if (!x) return e->status;` NEW is zeroed. */
-#define VQ_ALLOC(arena, type, count, what, e) ((type *)vq_arena_alloc((arena), (size_t)(count), sizeof(type), (what), (e)))
-#define VQ_NEW(arena, type, count, what, e) ((type *)vq_arena_zero((arena), (size_t)(count), sizeof(type), (what), (e)))
+/* VQ_ALLOC / VQ_NEW -- `float *x = VQ_ALLOC(arena, float, n, "scales", e); if (!x) return
+ * e->status;` NEW is zeroed. */
+#define VQ_ALLOC(arena, type, count, what, e)                                                      \
+    ((type *)vq_arena_alloc((arena), (size_t)(count), sizeof(type), (what), (e)))
+#define VQ_NEW(arena, type, count, what, e)                                                        \
+    ((type *)vq_arena_zero((arena), (size_t)(count), sizeof(type), (what), (e)))
 
 #endif

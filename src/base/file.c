@@ -17,7 +17,8 @@ vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
 {
     *m = (vq_map){.data = nothing};
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return vq_fail(e, VQ_E_INPUT, "%s: no such file", path);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return vq_fail(e, VQ_E_INPUT, "%s: no such file", path);
     if (fd < 0) return vq_fail(e, VQ_E_IO, "%s: cannot open: %s", path, strerror(errno));
     struct stat st;
     vq_status s = VQ_OK;
@@ -50,22 +51,26 @@ void vq_map_forget(const vq_map *m)
 /* Whole pages only: what shares its first or last page with a neighbour leaves it there. */
 void vq_mapped_forget(const void *data, size_t n)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)data + page - 1) / page * page,
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+                    from = ((uintptr_t)data + page - 1) / page * page,
                     to = ((uintptr_t)data + n) / page * page;
     if (to > from) (void)madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 static vq_status part_path(const vq_out *o, char *buf, size_t len, vq_err *e)
 {
-    if ((size_t)snprintf(buf, len, "%s.part", o->path) >= len) return vq_fail(e, VQ_E_IO, "%s: the path is too long", o->path);
+    if ((size_t)snprintf(buf, len, "%s.part", o->path) >= len)
+        return vq_fail(e, VQ_E_IO, "%s: the path is too long", o->path);
     return VQ_OK;
 }
 
 static vq_status write_error(const char *path, int error, uint64_t size, vq_err *e)
 {
     if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-        return vq_fail(e, VQ_E_LIMIT, "%s: no space for %llu bytes: %s; free some or choose another folder with -o", path,
-                       (unsigned long long)size, strerror(error));
+        return vq_fail(
+            e, VQ_E_LIMIT,
+            "%s: no space for %llu bytes: %s; free some or choose another folder with -o", path,
+            (unsigned long long)size, strerror(error));
     return vq_fail(e, VQ_E_IO, "%s: cannot write: %s", path, strerror(error));
 }
 

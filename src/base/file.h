@@ -1,4 +1,5 @@
-/* file.h -- mapped inputs, outputs that appear whole or not at all, folders, hashes. Paths are UTF-8, sizes bytes. */
+/* file.h -- mapped inputs, outputs that appear whole or not at all, folders, hashes. Paths are
+ * UTF-8, sizes bytes. */
 #ifndef VQ_BASE_FILE_H
 #define VQ_BASE_FILE_H
 
@@ -14,11 +15,12 @@ typedef struct vq_map {
     size_t size;
 } vq_map;
 
-/* vq_map_open -- map a regular file read-only. VQ_E_INPUT: missing, a folder, empty is allowed (data non-NULL); VQ_E_IO: the system
- * refused. */
+/* vq_map_open -- map a regular file read-only. VQ_E_INPUT: missing, a folder, empty is allowed
+ * (data non-NULL); VQ_E_IO: the system refused. */
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e);
 void vq_map_close(vq_map *m);
-/* vq_map_forget -- pages read so far need not stay in memory; they come back from the file when they are read again. */
+/* vq_map_forget -- pages read so far need not stay in memory; they come back from the file when
+ * they are read again. */
 void vq_map_forget(const vq_map *m);
 void vq_mapped_forget(const void *data, size_t n); /* the same of a part of a map */
 
@@ -27,9 +29,11 @@ typedef struct vq_out {
     int fd;
     char path[4096];
 } vq_out;
-/* vq_out_open -- create PATH.part of `size` bytes (space is reserved, so a full disk fails here). VQ_E_LIMIT: no space. */
+/* vq_out_open -- create PATH.part of `size` bytes (space is reserved, so a full disk fails here).
+ * VQ_E_LIMIT: no space. */
 vq_status vq_out_open(vq_out *o, const char *path, uint64_t size, vq_err *e);
-vq_status vq_out_write(vq_out *o, uint64_t offset, const void *data, size_t n, vq_err *e); /* thread-safe */
+vq_status vq_out_write(vq_out *o, uint64_t offset, const void *data, size_t n,
+                       vq_err *e); /* thread-safe */
 vq_status vq_out_commit(vq_out *o, vq_err *e);
 void vq_out_drop(vq_out *o); /* close and remove the .part; harmless after commit */
 
@@ -39,12 +43,14 @@ vq_status vq_copy_file(const char *from, const char *to, vq_err *e);
 
 bool vq_is_dir(const char *path);
 bool vq_exists(const char *path);
-vq_status vq_make_dir(const char *path, vq_err *e); /* parents are not made; existing folder is fine */
+vq_status vq_make_dir(const char *path,
+                      vq_err *e); /* parents are not made; existing folder is fine */
 /* vq_remove_tree -- a folder that vq made: files and folders below, no links followed. */
 vq_status vq_remove_tree(const char *path, vq_err *e);
 vq_status vq_rename(const char *from, const char *to, vq_err *e); /* syncs the parent folder */
 /* vq_list_dir -- names (no . and ..) sorted by bytes; owned by the arena. */
-vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n, vq_err *e);
+vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n,
+                      vq_err *e);
 /* vq_join -- "dir/name" in the arena. */
 char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e);
 /* vq_base_name -- last component, borrowed. */
@@ -56,7 +62,8 @@ vq_sha256 *vq_sha256_new(void);     /* NULL when there is no memory */
 void vq_sha256_add(vq_sha256 *h, const void *data, size_t n);
 void vq_sha256_done(vq_sha256 *h, char text[VQ_SHA256_TEXT]); /* lower-case hex; frees h */
 void vq_sha256_of(const void *data, size_t n, char text[VQ_SHA256_TEXT]);
-/* vq_sha256_map -- of a whole file; what was read is forgotten on the way, so that a model does not count as resident. */
+/* vq_sha256_map -- of a whole file; what was read is forgotten on the way, so that a model does not
+ * count as resident. */
 void vq_sha256_map(const vq_map *m, char text[VQ_SHA256_TEXT]);
 
 #endif

@@ -25,7 +25,8 @@ bool vq_exists(const char *path)
 vq_status vq_make_dir(const char *path, vq_err *e)
 {
     if (mkdir(path, 0777) == 0 || (errno == EEXIST && vq_is_dir(path))) return VQ_OK;
-    return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+    return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot make the folder: %s",
+                   path, strerror(errno));
 }
 
 /* Renames survive a power cut only once the folder that holds them is synced. */
@@ -43,7 +44,8 @@ static void sync_parent(const char *path)
 
 vq_status vq_rename(const char *from, const char *to, vq_err *e)
 {
-    if (rename(from, to) != 0) return vq_fail(e, VQ_E_IO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
+    if (rename(from, to) != 0)
+        return vq_fail(e, VQ_E_IO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
     sync_parent(to);
     return VQ_OK;
 }
@@ -66,10 +68,13 @@ static size_t count_entries(DIR *dir)
     return n;
 }
 
-vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n, vq_err *e)
+vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n,
+                      vq_err *e)
 {
     DIR *dir = opendir(path);
-    if (!dir) return vq_fail(e, errno == ENOENT ? VQ_E_INPUT : VQ_E_IO, "%s: cannot read the folder: %s", path, strerror(errno));
+    if (!dir)
+        return vq_fail(e, errno == ENOENT ? VQ_E_INPUT : VQ_E_IO, "%s: cannot read the folder: %s",
+                       path, strerror(errno));
     const size_t room = count_entries(dir);
     const char **list = VQ_NEW(a, const char *, room, "folder listing", e);
     size_t count = 0;
@@ -95,7 +100,8 @@ static vq_status remove_entry(const char *dir, const char *name, vq_err *e)
     struct stat st;
     if (lstat(path, &st) != 0) return VQ_OK;
     if (S_ISDIR(st.st_mode)) return vq_remove_tree(path, e);
-    if (unlink(path) != 0) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    if (unlink(path) != 0)
+        return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
     return VQ_OK;
 }
 
@@ -108,7 +114,8 @@ vq_status vq_remove_tree(const char *path, vq_err *e)
     for (const struct dirent *d = readdir(dir); d && s == VQ_OK; d = readdir(dir))
         if (is_entry(d)) s = remove_entry(path, d->d_name, e);
     (void)closedir(dir);
-    if (s == VQ_OK && rmdir(path) != 0) s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    if (s == VQ_OK && rmdir(path) != 0)
+        s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
     return s;
 }
 

@@ -1,4 +1,5 @@
-/* option.c -- typed options: defaults and text become values, wrong ones become errors that name the nearest right one. */
+/* option.c -- typed options: defaults and text become values, wrong ones become errors that name
+ * the nearest right one. */
 #include "base/option.h"
 
 #include <assert.h>
@@ -12,9 +13,11 @@ static vq_status parse_int(const vq_option *o, const char *text, vq_option_value
     char *end;
     errno = 0;
     const long long i = strtoll(text, &end, 10);
-    if (end == text || *end) return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is not a whole number", o->name, text);
+    if (end == text || *end)
+        return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is not a whole number", o->name, text);
     if (errno || (double)i < o->min || (double)i > o->max)
-        return vq_fail(e, VQ_E_RECIPE, "%s: %s is outside %.0f ... %.0f", o->name, text, o->min, o->max);
+        return vq_fail(e, VQ_E_RECIPE, "%s: %s is outside %.0f ... %.0f", o->name, text, o->min,
+                       o->max);
     v->i = i;
     v->r = (double)i;
     return VQ_OK;
@@ -24,8 +27,11 @@ static vq_status parse_real(const vq_option *o, const char *text, vq_option_valu
 {
     char *end;
     const double r = strtod(text, &end);
-    if (end == text || *end || r != r) return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is not a number", o->name, text);
-    if (r < o->min || r > o->max) return vq_fail(e, VQ_E_RECIPE, "%s: %s is outside %g ... %g", o->name, text, o->min, o->max);
+    if (end == text || *end || r != r)
+        return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is not a number", o->name, text);
+    if (r < o->min || r > o->max)
+        return vq_fail(e, VQ_E_RECIPE, "%s: %s is outside %g ... %g", o->name, text, o->min,
+                       o->max);
     v->r = r;
     return VQ_OK;
 }
@@ -52,8 +58,11 @@ static vq_status parse_choice(const vq_option *o, const char *text, vq_option_va
 
 static vq_status parse_value(const vq_option *o, const char *text, vq_option_value *v, vq_err *e)
 {
-    static vq_status (*const parsers[])(const vq_option *, const char *, vq_option_value *, vq_err *) = {
-        [VQ_OPT_INT] = parse_int, [VQ_OPT_REAL] = parse_real, [VQ_OPT_BOOL] = parse_bool, [VQ_OPT_CHOICE] = parse_choice};
+    static vq_status (*const parsers[])(const vq_option *, const char *, vq_option_value *,
+                                        vq_err *) = {[VQ_OPT_INT] = parse_int,
+                                                     [VQ_OPT_REAL] = parse_real,
+                                                     [VQ_OPT_BOOL] = parse_bool,
+                                                     [VQ_OPT_CHOICE] = parse_choice};
     *v = (vq_option_value){0};
     return parsers[o->type](o, text, v, e);
 }
@@ -83,7 +92,8 @@ static vq_status unknown_option(const vq_option_set *s, const char *name, vq_err
     const char *names[VQ_MAX_OPTIONS];
     int n = 0;
     for (; s->table && s->table[n].name; n++) names[n] = s->table[n].name;
-    if (n == 0) return vq_fail(e, VQ_E_RECIPE, "unknown option '%s': there are no options here", name);
+    if (n == 0)
+        return vq_fail(e, VQ_E_RECIPE, "unknown option '%s': there are no options here", name);
     const char *near = vq_nearest(name, names, n);
     if (near) return vq_fail(e, VQ_E_RECIPE, "unknown option '%s'; did you mean '%s'?", name, near);
     return vq_fail(e, VQ_E_RECIPE, "unknown option '%s'", name);
@@ -122,7 +132,9 @@ static int edit_distance(const char *a, int la, const char *b, int lb)
             int d = last[j - 1] + (a[i - 1] != b[j - 1]);
             if (last[j] + 1 < d) d = last[j] + 1;
             if (now[j - 1] + 1 < d) d = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < d) d = before[j - 2] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < d)
+                d = before[j - 2] + 1;
             now[j] = d;
         }
         int *const free_row = before;

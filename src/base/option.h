@@ -1,4 +1,5 @@
-/* option.h -- typed options of registry entries (passes, rounders): one table gives parsing, checking, help and the schema. */
+/* option.h -- typed options of registry entries (passes, rounders): one table gives parsing,
+ * checking, help and the schema. */
 #ifndef VQ_BASE_OPTION_H
 #define VQ_BASE_OPTION_H
 
@@ -32,8 +33,8 @@ typedef struct vq_option_set {
 
 /* vq_option_defaults -- every value at its default. */
 void vq_option_defaults(vq_option_set *s, const vq_option *table);
-/* vq_option_parse -- set one option from text; VQ_E_RECIPE: unknown (names the nearest), wrong type, out of range. text must outlive the
- * set. */
+/* vq_option_parse -- set one option from text; VQ_E_RECIPE: unknown (names the nearest), wrong
+ * type, out of range. text must outlive the set. */
 vq_status vq_option_parse(vq_option_set *s, const char *name, const char *text, vq_err *e);
 const vq_option_value *vq_option_get(const vq_option_set *s, const char *name);
 /* vq_option_is -- does an option of choices have this one? */

@@ -1,7 +1,8 @@
 /* status.h -- what a call returns, and the one place where its cause is written.
  *
- * The deepest function that sees a problem writes the cause with vq_fail; each caller that knows a name puts it in front
- * with vq_at; only the command line prints. The classes are the exit codes of the program. */
+ * The deepest function that sees a problem writes the cause with vq_fail; each caller that knows a
+ * name puts it in front with vq_at; only the command line prints. The classes are the exit codes of
+ * the program. */
 #ifndef VQ_BASE_STATUS_H
 #define VQ_BASE_STATUS_H
 
@@ -27,18 +28,21 @@ typedef struct vq_err {
 #define VQ_PRINTF(f, a)
 #endif
 
-/* vq_fail -- write the cause into e (control characters become '?', long text is cut) and return status.
- *   e may be NULL: then only the status is returned.                                     test tests/unit/test_status.c */
+/* vq_fail -- write the cause into e (control characters become '?', long text is cut) and return
+ * status.
+ *   e may be NULL: then only the status is returned.
+ *   test tests/unit/test_status.c */
 vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...) VQ_PRINTF(3, 4);
 
-/* vq_at -- put "NAME > " in front of what e says and return e's status. Call it while passing an error up. */
+/* vq_at -- put "NAME > " in front of what e says and return e's status. Call it while passing an
+ * error up. */
 vq_status vq_at(vq_err *e, const char *fmt, ...) VQ_PRINTF(2, 3);
 
 /* VQ_TRY -- pass an error up unchanged. */
-#define VQ_TRY(call)                                                                                                                       \
-    do {                                                                                                                                   \
-        const vq_status try_status = (call);                                                                                               \
-        if (try_status != VQ_OK) return try_status;                                                                                        \
+#define VQ_TRY(call)                                                                               \
+    do {                                                                                           \
+        const vq_status try_status = (call);                                                       \
+        if (try_status != VQ_OK) return try_status;                                                \
     } while (0)
 
 #endif

@@ -1,16 +1,18 @@
-/* calibrate.h -- sweeps over the samples, block by block, that gather the statistics a recipe's passes need.
+/* calibrate.h -- sweeps over the samples, block by block, that gather the statistics a recipe's
+ * passes need.
  *
- * Forward: gather shows the current activations to a block and fills the statistics of its groups; advance replaces them by the block's
- * outputs. Between the two the caller may change what exec's source holds (transforms, quantized weights): then later blocks see the
- * quantized inputs. Backward: one sweep forward that keeps every block's input, then block by block from the last to the first.
- * Activations live in a spool: in memory up to the limit, in an unlinked file beyond it.
+ * Forward: gather shows the current activations to a block and fills the statistics of its groups;
+ * advance replaces them by the block's outputs. Between the two the caller may change what exec's
+ * source holds (transforms, quantized weights): then later blocks see the quantized inputs.
+ * Backward: one sweep forward that keeps every block's input, then block by block from the last to
+ * the first. Activations live in a spool: in memory up to the limit, in an unlinked file beyond it.
  * test tests/unit/test_calibrate.c, tests/unit/test_gradients.c */
 #ifndef VQ_CALIB_CALIBRATE_H
 #define VQ_CALIB_CALIBRATE_H
 
-#include "base/stats.h"
-#include "base/watch.h"
-#include "model/exec.h"
+#include "base/exchange/stats.h"
+#include "base/reporter.h"
+#include "model/exec/exec.h"
 
 typedef struct vq_samples {
     const int32_t *ids; /* [count][length] */
@@ -19,31 +21,41 @@ typedef struct vq_samples {
 
 typedef struct vq_calib vq_calib;
 typedef struct vq_calib_options {
-    unsigned needs;         /* vq_need bits; gather ignores those of the gradient */
-    const char *spool_path; /* existing folder for the spool beyond the limit; its file has no name, so nothing can be left behind */
-    size_t spool_bytes;     /* activations kept in memory at most this many bytes */
-    int64_t batch_tokens;   /* tokens per forward call; whole samples, at least one */
-    bool ahead;             /* the outputs of a block stay beside its inputs, in a spool of their own, until advance */
-    bool bf16;              /* matrix products, those of the statistics too, take inputs rounded to bf16 (vq_kernels.bf16) */
+    unsigned needs; /* vq_need bits; gather ignores those of the gradient */
+    const char
+        *spool_path;    /* existing folder for the spool beyond the limit; its file has no name, so
+                     * nothing can be left behind */
+    size_t spool_bytes; /* activations kept in memory at most this many bytes */
+    int64_t batch_tokens; /* tokens per forward call; whole samples, at least one */
+    bool ahead; /* the outputs of a block stay beside its inputs, in a spool of their own, until
+                * advance */
+    bool bf16;  /* matrix products, those of the statistics too, take inputs rounded to bf16
+               * (vq_kernels.bf16) */
 } vq_calib_options;
-/* vq_calib_begin -- embeds the samples. x, s and what they point at are borrowed until vq_calib_end; x->hook is not called. Memory from a.
+/* vq_calib_begin -- embeds the samples. x, s and what they point at are borrowed until
+ * vq_calib_end; x->hook is not called. Memory from a.
  *   VQ_E_INPUT: an id outside the vocabulary. VQ_E_LIMIT: no memory or disk space for the spool. */
-vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s, const vq_calib_options *o, const vq_watch *w, vq_arena *a,
-                         vq_err *e);
-/* vq_calib_gather -- run block `layer` on the current activations, which stay, and fill stats: one entry per group of the block in
- * vq_graph_groups order; arrays from `out`. Same statistics for every thread count and spool. VQ_E_NUMERIC: a non-finite input, with
- * layer, linear and sample. VQ_E_STOPPED between batches when the watch says so. */
-vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e);
-/* vq_calib_advance -- the activations become the outputs of block `layer`: those that are there ahead, else it is run. Blocks in order,
- * each once. */
+vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s,
+                         const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e);
+/* vq_calib_gather -- run block `layer` on the current activations, which stay, and fill stats: one
+ * entry per group of the block in vq_graph_groups order; arrays from `out`. Same statistics for
+ * every thread count and spool. VQ_E_NUMERIC: a non-finite input, with layer, linear and sample.
+ * VQ_E_STOPPED between batches when the watch says so. */
+vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out,
+                          vq_err *e);
+/* vq_calib_advance -- the activations become the outputs of block `layer`: those that are there
+ * ahead, else it is run. Blocks in order, each once. */
 vq_status vq_calib_advance(vq_calib *c, int layer, vq_err *e);
-/* vq_calib_block -- gather and advance in one run of the block, for a source that does not change in between. With `ahead` the outputs are
- * there then and the activations stay until advance. */
-vq_status vq_calib_block(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e);
-/* vq_calib_look_ahead -- with `ahead`: the outputs of block `layer` beside its inputs, unless they are there. */
+/* vq_calib_block -- gather and advance in one run of the block, for a source that does not change
+ * in between. With `ahead` the outputs are there then and the activations stay until advance. */
+vq_status vq_calib_block(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out,
+                         vq_err *e);
+/* vq_calib_look_ahead -- with `ahead`: the outputs of block `layer` beside its inputs, unless they
+ * are there. */
 vq_status vq_calib_look_ahead(vq_calib *c, int layer, vq_err *e);
-/* vq_calib_batches, vq_calib_batch -- the current activations, batch by batch: shape and a copy or the spool's own memory (read only;
- * valid until the next call). For passes that try a block out (awq, learned). */
+/* vq_calib_batches, vq_calib_batch -- the current activations, batch by batch: shape and a copy or
+ * the spool's own memory (read only; valid until the next call). For passes that try a block out
+ * (awq, learned). */
 int64_t vq_calib_batches(const vq_calib *c);
 vq_status vq_calib_batch(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e);
 /* vq_calib_batch_ahead -- the same of the outputs that are there ahead. VQ_E_BUG: they are not. */
@@ -56,23 +68,31 @@ typedef struct vq_stats_sink {
     void *ctx;
     vq_status (*layer)(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e);
 } vq_stats_sink;
-/* vq_calib_forward -- statistics of o->needs (forward ones) of every block, in order, for a source that does not change in between. Memory:
- * one block's statistics and the spool; a is given back. */
-vq_status vq_calib_forward(const vq_exec *x, const vq_samples *s, const vq_calib_options *o, const vq_stats_sink *sink, const vq_watch *w,
-                           vq_arena *a, vq_err *e);
-/* vq_calib_gradients -- statistics of o->needs (forward ones and VQ_NEED_GRADIENT) of every block below `layers_left`, from the last to
- * the first. Loss: labels sampled from the model's own softmax with vq_rng_unit(seed, token index), summed over tokens.
- *   layers_left: blocks [layers_left, layers) were done before a stop and are only passed through; graph->layers for all of them.
- * Memory: one block's statistics and one batch's values; the spool takes (layers + 1) x tokens x hidden floats. Same statistics for every
- * thread count and spool. VQ_E_STOPPED between batches when the watch says so; what the sink got stays good.
+/* vq_calib_forward -- statistics of o->needs (forward ones) of every block, in order, for a source
+ * that does not change in between. Memory: one block's statistics and the spool; a is given back.
+ */
+vq_status vq_calib_forward(const vq_exec *x, const vq_samples *s, const vq_calib_options *o,
+                           const vq_stats_sink *sink, const vq_reporter *w, vq_arena *a, vq_err *e);
+/* vq_calib_gradients -- statistics of o->needs (forward ones and VQ_NEED_GRADIENT) of every block
+ * below `layers_left`, from the last to the first. Loss: labels sampled from the model's own
+ * softmax with vq_rng_unit(seed, token index), summed over tokens.
+ *   layers_left: blocks [layers_left, layers) were done before a stop and are only passed through;
+ *   graph->layers for all of them.
+ * Memory: one block's statistics and one batch's values; the spool takes (layers + 1) x tokens x
+ * hidden floats. Same statistics for every thread count and spool. VQ_E_STOPPED between batches
+ * when the watch says so; what the sink got stays good.
  *   source spec 6.6; arXiv 2505.07004, 2505.22988 */
-vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_calib_options *o, uint64_t seed, int layers_left,
-                             const vq_stats_sink *sink, const vq_watch *w, vq_arena *a, vq_err *e);
+vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_calib_options *o,
+                             uint64_t seed, int layers_left, const vq_stats_sink *sink,
+                             const vq_reporter *w, vq_arena *a, vq_err *e);
 
-/* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from a start token, with random numbers of (seed, sample,
- * position); count and length are set by the caller, ids [count][length] from a. test tests/unit/test_self_text.c */
-vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out, const vq_watch *w, vq_arena *a, vq_err *e);
-/* vq_calib_self_bytes -- what it takes beside the executor's scratch: keys, values and logits of the samples that are written together. */
+/* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from a start token,
+ * with random numbers of (seed, sample, position); count and length are set by the caller, ids
+ * [count][length] from a. test tests/unit/test_self_text.c */
+vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out,
+                        const vq_reporter *w, vq_arena *a, vq_err *e);
+/* vq_calib_self_bytes -- what it takes beside the executor's scratch: keys, values and logits of
+ * the samples that are written together. */
 size_t vq_calib_self_bytes(const vq_graph *g, const vq_samples *s, const vq_budget *budget);
 
 #endif

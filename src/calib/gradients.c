@@ -1,4 +1,5 @@
-/* gradients.c -- the backward sweep: forward once with every block's input kept, then block by block from the last to the first. */
+/* gradients.c -- the backward sweep: forward once with every block's input kept, then block by
+ * block from the last to the first. */
 #include <string.h>
 
 #include "calib/observer.h"
@@ -6,8 +7,10 @@
 
 typedef struct backward_sweep {
     vq_sweep sweep;
-    vq_spool spool; /* [layers + 1][tokens][hidden]: inputs of the blocks; then d loss / d output of the block under way */
-    float *h, *g;   /* one batch each */
+    vq_spool
+        spool; /* [layers + 1][tokens][hidden]: inputs of the blocks; then d loss / d output of the
+                * block under way */
+    float *h, *g; /* one batch each */
     uint64_t seed;
     vq_grad_hooks hooks;
 } backward_sweep;
@@ -23,7 +26,8 @@ static size_t place_of(const backward_sweep *s, int layer, const vq_sweep_batch 
     return (size_t)layer * vq_sweep_floats(&s->sweep) + b->offset;
 }
 
-static vq_status on_gradient(void *ctx, int node, const float *x, const float *g, int64_t tokens, vq_err *e)
+static vq_status on_gradient(void *ctx, int node, const float *x, const float *g, int64_t tokens,
+                             vq_err *e)
 {
     backward_sweep *s = ctx;
     const vq_node *n = &s->sweep.exec.graph->nodes[node];
@@ -32,12 +36,13 @@ static vq_status on_gradient(void *ctx, int node, const float *x, const float *g
     const vq_rows out = {.x = g, .samples = tokens / length, .length = length, .width = n->width};
     int member;
     vq_stats *stats = &s->sweep.stats[vq_sweep_group(&s->sweep, node, &member)];
-    return vq_curvature_add(&stats->linears[member], s->sweep.exec.kernels, &in, &out, s->sweep.exec.arena, e);
+    return vq_curvature_add(&stats->linears[member], s->sweep.exec.kernels, &in, &out,
+                            s->sweep.exec.arena, e);
 }
 
 static vq_status step(const backward_sweep *s, int done, vq_err *e)
 {
-    return vq_step(s->sweep.watch, "gradients", done, 2 * layers_of(s), e);
+    return vq_step(s->sweep.reporter, "gradients", done, 2 * layers_of(s), e);
 }
 
 static vq_status forward(backward_sweep *s, int layer, vq_err *e)
@@ -59,12 +64,14 @@ static vq_status turn(backward_sweep *s, vq_err *e)
 {
     for (int64_t i = 0; i < vq_sweep_batches(&s->sweep); i++) {
         const vq_sweep_batch b = vq_sweep_at(&s->sweep, i);
-        const vq_head_loss loss = {
-            .target = VQ_HEAD_SAMPLED, .seed = s->seed, .first = (uint64_t)s->sweep.first * (uint64_t)b.shape.length};
+        const vq_head_loss loss = {.target = VQ_HEAD_SAMPLED,
+                                   .seed = s->seed,
+                                   .first = (uint64_t)s->sweep.first * (uint64_t)b.shape.length};
         float *h;
         VQ_TRY(step(s, layers_of(s), e));
         VQ_TRY(vq_spool_take(&s->spool, place_of(s, layers_of(s), &b), b.count, s->h, &h, e));
-        VQ_TRY(vq_exec_head_backward(&s->sweep.exec, &loss, h, b.shape.sequences * b.shape.length, s->g, NULL, NULL, e));
+        VQ_TRY(vq_exec_head_backward(&s->sweep.exec, &loss, h, b.shape.sequences * b.shape.length,
+                                     s->g, NULL, NULL, e));
         VQ_TRY(vq_spool_give(&s->spool, place_of(s, layers_of(s), &b), b.count, s->g, e));
     }
     return VQ_OK;
@@ -94,7 +101,8 @@ static vq_status open_curvatures(backward_sweep *s, int layer, vq_arena *a, vq_e
         stats->gathered |= needs;
         for (int j = 0; needs && j < g->count; j++) {
             const vq_node *n = &s->sweep.exec.graph->nodes[g->linears[j]];
-            VQ_TRY(vq_curvature_new(&stats->linears[j], n->name, n->width, n->in_width, needs, a, e));
+            VQ_TRY(
+                vq_curvature_new(&stats->linears[j], n->name, n->width, n->in_width, needs, a, e));
             stats->nlinears = j + 1;
         }
     }
@@ -111,7 +119,8 @@ static vq_status end_curvatures(const vq_stats *stats, int nstats, int layer, vq
     return VQ_OK;
 }
 
-static vq_status gather_layer(backward_sweep *s, int layer, const vq_stats_sink *sink, vq_arena *a, vq_err *e)
+static vq_status gather_layer(backward_sweep *s, int layer, const vq_stats_sink *sink, vq_arena *a,
+                              vq_err *e)
 {
     const int nstats = vq_sweep_groups(&s->sweep, layer);
     vq_stats *stats = VQ_NEW(a, vq_stats, nstats, "statistics", e);
@@ -124,12 +133,14 @@ static vq_status gather_layer(backward_sweep *s, int layer, const vq_stats_sink 
     return sink->layer(sink->ctx, layer, stats, nstats, e);
 }
 
-static vq_status sweep_all(backward_sweep *s, int layers_left, const vq_stats_sink *sink, vq_arena *a, vq_err *e)
+static vq_status sweep_all(backward_sweep *s, int layers_left, const vq_stats_sink *sink,
+                           vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_sweep_embed(&s->sweep, &s->spool, s->h, e));
     for (int layer = 0; layer < layers_of(s); layer++) VQ_TRY(forward(s, layer, e));
     VQ_TRY(turn(s, e));
-    for (int layer = layers_of(s) - 1; layer >= layers_left; layer--) VQ_TRY(backward(s, layer, NULL, e));
+    for (int layer = layers_of(s) - 1; layer >= layers_left; layer--)
+        VQ_TRY(backward(s, layer, NULL, e));
     for (int layer = layers_left - 1; layer >= 0; layer--) {
         const vq_arena_mark mark = vq_arena_here(a);
         const vq_status status = gather_layer(s, layer, sink, a, e);
@@ -139,20 +150,24 @@ static vq_status sweep_all(backward_sweep *s, int layers_left, const vq_stats_si
     return step(s, 2 * layers_of(s), e);
 }
 
-static vq_status open_sweep(backward_sweep *s, const vq_exec *x, const vq_samples *samples, const vq_calib_options *o, const vq_watch *w,
-                            vq_arena *a, vq_err *e)
+static vq_status open_sweep(backward_sweep *s, const vq_exec *x, const vq_samples *samples,
+                            const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_sweep_init(&s->sweep, x, samples, o, w, a, e));
     s->h = VQ_ALLOC(a, float, vq_sweep_batch_floats(&s->sweep), "activations of a batch", e);
-    s->g = s->h ? VQ_ALLOC(a, float, vq_sweep_batch_floats(&s->sweep), "gradients of a batch", e) : NULL;
+    s->g = s->h ? VQ_ALLOC(a, float, vq_sweep_batch_floats(&s->sweep), "gradients of a batch", e)
+                : NULL;
     if (!s->g) return e->status;
-    return vq_spool_open(&s->spool, (size_t)(layers_of(s) + 1) * vq_sweep_floats(&s->sweep), o->spool_bytes, o->spool_path, a, e);
+    return vq_spool_open(&s->spool, (size_t)(layers_of(s) + 1) * vq_sweep_floats(&s->sweep),
+                         o->spool_bytes, o->spool_path, a, e);
 }
 
-vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_calib_options *o, uint64_t seed, int layers_left,
-                             const vq_stats_sink *sink, const vq_watch *w, vq_arena *a, vq_err *e)
+vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_calib_options *o,
+                             uint64_t seed, int layers_left, const vq_stats_sink *sink,
+                             const vq_reporter *w, vq_arena *a, vq_err *e)
 {
-    backward_sweep b = {.spool = {.fd = -1}, .seed = seed, .hooks = {.ctx = &b, .linear = on_gradient}};
+    backward_sweep b = {
+        .spool = {.fd = -1}, .seed = seed, .hooks = {.ctx = &b, .linear = on_gradient}};
     const vq_arena_mark mark = vq_arena_here(a);
     vq_status status = open_sweep(&b, x, s, o, w, a, e);
     if (status == VQ_OK) status = sweep_all(&b, layers_left, sink, a, e);

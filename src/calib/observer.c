@@ -1,4 +1,5 @@
-/* observer.c -- ranges, ARC's tail count, the |x| histogram and sums of an input; what observers make of them. */
+/* observer.c -- ranges, ARC's tail count, the |x| histogram and sums of an input; what observers
+ * make of them. */
 #include "calib/observer.h"
 
 #include <assert.h>
@@ -10,7 +11,8 @@
 #define CHANNEL_TILE 64
 #define BIN_SHIFT 19 /* 31 bits of magnitude, the upper 12 are the bin */
 
-vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs, vq_arena *a, vq_err *e)
+vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs, vq_arena *a,
+                       vq_err *e)
 {
     *s = (vq_stats){.name = name, .k = k, .gathered = needs};
     if (needs & VQ_NEED_RANGE) {
@@ -44,7 +46,8 @@ static void add_range(vq_stats *s, const vq_kernels *kr, const float *x, int64_t
 #pragma omp parallel for schedule(static) if (tokens * s->k > VQ_PARALLEL_MIN)
     for (int64_t c0 = 0; c0 < s->k; c0 += CHANNEL_TILE) {
         const int64_t c1 = c0 + CHANNEL_TILE < s->k ? c0 + CHANNEL_TILE : s->k;
-        kr->range_columns(s->min + c0, s->max + c0, x + c0, (size_t)s->k, (size_t)tokens, (size_t)(c1 - c0));
+        kr->range_columns(s->min + c0, s->max + c0, x + c0, (size_t)s->k, (size_t)tokens,
+                          (size_t)(c1 - c0));
         for (int64_t c = c0; c < c1; c++) s->absmax[c] = fmaxf(fabsf(s->min[c]), fabsf(s->max[c]));
     }
 }
@@ -159,7 +162,8 @@ vq_status vq_observe(const vq_stats *s, const vq_num *num, float *lo, float *hi,
         *lo = -*hi;
     }
     if (num->observer == VQ_OBS_PERCENTILE) {
-        const float bound = percentile(s->histogram, (uint64_t)s->tokens * (uint64_t)s->k, num->percentile);
+        const float bound =
+            percentile(s->histogram, (uint64_t)s->tokens * (uint64_t)s->k, num->percentile);
         *hi = fminf(*hi, bound);
         *lo = fmaxf(*lo, -bound);
     }

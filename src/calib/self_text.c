@@ -1,4 +1,5 @@
-/* self_text.c -- the model writes its own calibration text: batches of samples, one position at a time, over a cache of keys and values. */
+/* self_text.c -- the model writes its own calibration text: batches of samples, one position at a
+ * time, over a cache of keys and values. */
 #include <assert.h>
 #include <math.h>
 
@@ -6,7 +7,10 @@
 #include "base/rng.h"
 #include "calib/calibrate.h"
 
-#define CACHE_BYTES ((size_t)512 << 20) /* keys, values and logits of a batch at most, and a quarter of what the memory limit leaves */
+#define CACHE_BYTES                                                                                \
+    ((size_t)512                                                                                   \
+     << 20) /* keys, values and logits of a batch at most, and a quarter of what the memory limit
+             * leaves */
 
 /* What one batch works on. */
 typedef struct writing {
@@ -23,7 +27,9 @@ static size_t sample_bytes(const vq_graph *g, int64_t length)
 {
     size_t bytes = (size_t)(g->vocab + g->hidden) * sizeof(float);
     for (int i = 0; i < g->count; i++)
-        if (g->nodes[i].op == VQ_OP_ATTENTION) bytes += 2 * (size_t)(length * g->nodes[i].kv_heads * g->nodes[i].head_dim) * sizeof(float);
+        if (g->nodes[i].op == VQ_OP_ATTENTION)
+            bytes +=
+                2 * (size_t)(length * g->nodes[i].kv_heads * g->nodes[i].head_dim) * sizeof(float);
     return bytes;
 }
 
@@ -73,39 +79,49 @@ static vq_status draw_column(const writing *w, int64_t sequences, int64_t positi
         w->ids[(w->first + i) * w->length + position] = id;
         bad += id < 0;
     }
-    return bad ? vq_fail(e, VQ_E_NUMERIC, "logits at position %lld of its own text are not finite", (long long)position) : VQ_OK;
+    return bad ? vq_fail(e, VQ_E_NUMERIC, "logits at position %lld of its own text are not finite",
+                         (long long)position)
+               : VQ_OK;
 }
 
 /* Run position - 1 of every sample of the batch and draw what follows it. */
-static vq_status write_position(const writing *w, vq_kv_cache *cache, int64_t sequences, int64_t position, vq_err *e)
+static vq_status write_position(const writing *w, vq_kv_cache *cache, int64_t sequences,
+                                int64_t position, vq_err *e)
 {
     const vq_exec *x = w->exec;
-    const vq_batch b = {.sequences = sequences, .length = 1, .position = position - 1, .cache = cache};
-    for (int64_t i = 0; i < sequences; i++) w->column[i] = w->ids[(w->first + i) * w->length + position - 1];
+    const vq_batch b = {
+        .sequences = sequences, .length = 1, .position = position - 1, .cache = cache};
+    for (int64_t i = 0; i < sequences; i++)
+        w->column[i] = w->ids[(w->first + i) * w->length + position - 1];
     VQ_TRY(vq_exec_embed(x, &b, w->column, w->h, e));
-    for (int layer = 0; layer < x->graph->layers; layer++) VQ_TRY(vq_exec_block(x, &b, layer, w->h, e));
+    for (int layer = 0; layer < x->graph->layers; layer++)
+        VQ_TRY(vq_exec_block(x, &b, layer, w->h, e));
     VQ_TRY(vq_exec_norm(x, w->h, sequences, w->h, e));
     VQ_TRY(vq_exec_logits(x, w->h, sequences, 0, x->graph->vocab, w->logits, e));
     return draw_column(w, sequences, position, e);
 }
 
-static vq_status write_batch(writing *w, int64_t sequences, int64_t total, const vq_watch *watch, vq_arena *a, vq_err *e)
+static vq_status write_batch(writing *w, int64_t sequences, int64_t total,
+                             const vq_reporter *reporter, vq_arena *a, vq_err *e)
 {
     const vq_graph *g = w->exec->graph;
     vq_kv_cache *cache;
     VQ_TRY(vq_kv_cache_new(&cache, g, sequences, w->length, a, e));
     w->column = VQ_ALLOC(a, int32_t, sequences, "calibration text", e);
     w->h = w->column ? VQ_ALLOC(a, float, sequences * g->hidden, "calibration text", e) : NULL;
-    w->logits = w->h ? VQ_ALLOC(a, float, sequences * g->vocab, "logits of calibration text", e) : NULL;
+    w->logits =
+        w->h ? VQ_ALLOC(a, float, sequences * g->vocab, "logits of calibration text", e) : NULL;
     if (!w->logits) return e->status;
     for (int64_t position = 1; position < w->length; position++) {
-        VQ_TRY(vq_step(watch, "writing calibration text", w->first * w->length + sequences * position, total, e));
+        VQ_TRY(vq_step(reporter, "writing calibration text",
+                       w->first * w->length + sequences * position, total, e));
         VQ_TRY(write_position(w, cache, sequences, position, e));
     }
     return VQ_OK;
 }
 
-vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out, const vq_watch *w, vq_arena *a, vq_err *e)
+vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out,
+                        const vq_reporter *w, vq_arena *a, vq_err *e)
 {
     int32_t *ids = VQ_ALLOC(a, int32_t, out->count * out->length, "calibration text", e);
     if (!ids) return e->status;
@@ -116,7 +132,8 @@ vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_sampl
     vq_status s = VQ_OK;
     for (int64_t first = 0; s == VQ_OK && first < out->count; first += most) {
         const int64_t left = out->count - first;
-        writing work = {.exec = &quiet, .seed = seed, .ids = ids, .length = out->length, .first = first};
+        writing work = {
+            .exec = &quiet, .seed = seed, .ids = ids, .length = out->length, .first = first};
         const vq_arena_mark mark = vq_arena_here(a);
         s = write_batch(&work, left < most ? left : most, out->count * out->length, w, a, e);
         vq_arena_rewind(a, mark);

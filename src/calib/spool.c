@@ -1,4 +1,5 @@
-/* spool.c -- the file has no name from the start, so that it goes with the process whatever happens. */
+/* spool.c -- the file has no name from the start, so that it goes with the process whatever
+ * happens. */
 #include "calib/spool.h"
 
 #include <errno.h>
@@ -12,7 +13,9 @@ static vq_status open_unnamed(int *fd, const char *folder, vq_arena *a, vq_err *
     char *path = vq_arena_text(a, e, "%s/vq-spool-XXXXXX", folder);
     if (!path) return e->status;
     *fd = mkostemp(path, O_CLOEXEC);
-    if (*fd < 0) return vq_fail(e, VQ_E_IO, "%s: cannot make a file for activations: %s", folder, strerror(errno));
+    if (*fd < 0)
+        return vq_fail(e, VQ_E_IO, "%s: cannot make a file for activations: %s", folder,
+                       strerror(errno));
     (void)unlink(path);
     return VQ_OK;
 }
@@ -25,7 +28,8 @@ static vq_status reserve(int fd, size_t bytes, const char *folder, vq_err *e)
     return vq_fail(e, s, "%s: %zu bytes for activations: %s", folder, bytes, strerror(why));
 }
 
-vq_status vq_spool_open(vq_spool *s, size_t count, size_t limit, const char *folder, vq_arena *a, vq_err *e)
+vq_status vq_spool_open(vq_spool *s, size_t count, size_t limit, const char *folder, vq_arena *a,
+                        vq_err *e)
 {
     *s = (vq_spool){.fd = -1};
     if (count <= limit / sizeof(float)) {
@@ -45,13 +49,17 @@ void vq_spool_close(vq_spool *s)
     s->memory = NULL;
 }
 
-vq_status vq_spool_take(const vq_spool *s, size_t first, size_t n, float *buffer, float **out, vq_err *e)
+vq_status vq_spool_take(const vq_spool *s, size_t first, size_t n, float *buffer, float **out,
+                        vq_err *e)
 {
     *out = s->memory ? s->memory + first : buffer;
     for (size_t done = 0; !s->memory && done < n * sizeof(float);) {
-        const ssize_t got = pread(s->fd, (char *)buffer + done, n * sizeof(float) - done, (off_t)(first * sizeof(float) + done));
+        const ssize_t got = pread(s->fd, (char *)buffer + done, n * sizeof(float) - done,
+                                  (off_t)(first * sizeof(float) + done));
         if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return vq_fail(e, VQ_E_IO, "activations cannot be read back: %s", got ? strerror(errno) : "file cut short");
+        if (got <= 0)
+            return vq_fail(e, VQ_E_IO, "activations cannot be read back: %s",
+                           got ? strerror(errno) : "file cut short");
         done += (size_t)got;
     }
     return VQ_OK;
@@ -61,9 +69,12 @@ vq_status vq_spool_give(const vq_spool *s, size_t first, size_t n, const float *
 {
     if (s->memory && x != s->memory + first) memcpy(s->memory + first, x, n * sizeof *x);
     for (size_t done = 0; !s->memory && done < n * sizeof(float);) {
-        const ssize_t put = pwrite(s->fd, (const char *)x + done, n * sizeof(float) - done, (off_t)(first * sizeof(float) + done));
+        const ssize_t put = pwrite(s->fd, (const char *)x + done, n * sizeof(float) - done,
+                                   (off_t)(first * sizeof(float) + done));
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO, "activations cannot be written: %s", strerror(errno));
+        if (put < 0)
+            return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO,
+                           "activations cannot be written: %s", strerror(errno));
         done += (size_t)put;
     }
     return VQ_OK;

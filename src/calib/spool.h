@@ -1,4 +1,5 @@
-/* spool.h -- activations of all samples between two blocks, in memory or in an unlinked file. test tests/unit/test_spool.c */
+/* spool.h -- activations of all samples between two blocks, in memory or in an unlinked file. test
+ * tests/unit/test_spool.c */
 #ifndef VQ_CALIB_SPOOL_H
 #define VQ_CALIB_SPOOL_H
 
@@ -11,13 +12,16 @@ typedef struct vq_spool {
     int fd;        /* -1: in memory */
 } vq_spool;
 
-/* vq_spool_open -- room for `count` floats: memory of the arena when they take at most `limit` bytes, else a file in `folder`, whose space
- * is taken now. VQ_E_LIMIT: no memory or no disk space, with sizes. VQ_E_IO: the folder refuses. */
-vq_status vq_spool_open(vq_spool *s, size_t count, size_t limit, const char *folder, vq_arena *a, vq_err *e);
+/* vq_spool_open -- room for `count` floats: memory of the arena when they take at most `limit`
+ * bytes, else a file in `folder`, whose space is taken now. VQ_E_LIMIT: no memory or no disk space,
+ * with sizes. VQ_E_IO: the folder refuses. */
+vq_status vq_spool_open(vq_spool *s, size_t count, size_t limit, const char *folder, vq_arena *a,
+                        vq_err *e);
 void vq_spool_close(vq_spool *s);
 
 /* vq_spool_take -- floats [first, first + n): where they lie in memory, or read into `buffer`. */
-vq_status vq_spool_take(const vq_spool *s, size_t first, size_t n, float *buffer, float **out, vq_err *e);
+vq_status vq_spool_take(const vq_spool *s, size_t first, size_t n, float *buffer, float **out,
+                        vq_err *e);
 /* vq_spool_give -- put back what was taken (values at x) after a change. */
 vq_status vq_spool_give(const vq_spool *s, size_t first, size_t n, const float *x, vq_err *e);
 

@@ -6,16 +6,19 @@
 
 #include "calib/observer.h"
 #include "kernels/bf16_product.h"
-#include "model/finite.h"
+#include "model/exec/finite.h"
 
-static vq_status check_finite(const vq_sweep *s, const char *name, const float *x, int64_t tokens, int64_t k, vq_err *e)
+static vq_status check_finite(const vq_sweep *s, const char *name, const float *x, int64_t tokens,
+                              int64_t k, vq_err *e)
 {
     const int64_t row = vq_first_bad_row(s->exec.kernels, x, tokens, k);
     if (row < 0) return VQ_OK;
     int64_t channel = 0;
     while (channel + 1 < k && isfinite(x[row * k + channel])) channel++;
-    return vq_fail(e, VQ_E_NUMERIC, "%s: input of sample %lld is not finite at channel %lld (position %lld)", name,
-                   (long long)(s->first + row / s->samples.length), (long long)channel, (long long)(row % s->samples.length));
+    return vq_fail(e, VQ_E_NUMERIC,
+                   "%s: input of sample %lld is not finite at channel %lld (position %lld)", name,
+                   (long long)(s->first + row / s->samples.length), (long long)channel,
+                   (long long)(row % s->samples.length));
 }
 
 static vq_status on_input(void *ctx, int node, const float *x, int64_t tokens, int64_t k, vq_err *e)
@@ -26,15 +29,17 @@ static vq_status on_input(void *ctx, int node, const float *x, int64_t tokens, i
     int member;
     vq_stats *stats = &s->stats[vq_sweep_group(s, node, &member)];
     assert(stats->k == k && tokens % s->samples.length == 0);
-    const vq_rows rows = {.x = x, .samples = tokens / s->samples.length, .length = s->samples.length, .width = k};
+    const vq_rows rows = {
+        .x = x, .samples = tokens / s->samples.length, .length = s->samples.length, .width = k};
     vq_stats_add(stats, s->exec.kernels, &rows);
     return VQ_OK;
 }
 
-vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples, const vq_calib_options *o, const vq_watch *w, vq_arena *a,
-                        vq_err *e)
+vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples,
+                        const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e)
 {
-    *s = (vq_sweep){.exec = *x, .samples = *samples, .needs = o->needs, .watch = w, .kernels = *x->kernels};
+    *s = (vq_sweep){
+        .exec = *x, .samples = *samples, .needs = o->needs, .reporter = w, .kernels = *x->kernels};
     if (o->bf16) VQ_TRY(vq_bf16_take(&s->kernels, a, e));
     s->exec.kernels = &s->kernels;
     s->exec.hook = on_input;
@@ -70,18 +75,20 @@ size_t vq_sweep_batch_floats(const vq_sweep *s)
 vq_sweep_batch vq_sweep_at(vq_sweep *s, int64_t i)
 {
     s->first = i * s->per_batch;
-    const int64_t left = s->samples.count - s->first, sequences = left < s->per_batch ? left : s->per_batch;
-    return (vq_sweep_batch){.shape = {.sequences = sequences, .length = s->samples.length, .first = s->first},
-                            .offset = (size_t)s->first * sample_floats(s),
-                            .count = (size_t)sequences * sample_floats(s),
-                            .ids = s->samples.ids + s->first * s->samples.length};
+    const int64_t left = s->samples.count - s->first,
+                  sequences = left < s->per_batch ? left : s->per_batch;
+    return (vq_sweep_batch){
+        .shape = {.sequences = sequences, .length = s->samples.length, .first = s->first},
+        .offset = (size_t)s->first * sample_floats(s),
+        .count = (size_t)sequences * sample_floats(s),
+        .ids = s->samples.ids + s->first * s->samples.length};
 }
 
 vq_status vq_sweep_embed(vq_sweep *s, vq_spool *spool, float *buffer, vq_err *e)
 {
     for (int64_t i = 0; i < vq_sweep_batches(s); i++) {
         const vq_sweep_batch b = vq_sweep_at(s, i);
-        VQ_TRY(vq_step(s->watch, "embedding samples", s->first, s->samples.count, e));
+        VQ_TRY(vq_step(s->reporter, "embedding samples", s->first, s->samples.count, e));
         VQ_TRY(vq_exec_embed(&s->exec, &b.shape, b.ids, buffer, e));
         VQ_TRY(vq_spool_give(spool, b.offset, b.count, buffer, e));
     }
@@ -112,14 +119,18 @@ int vq_sweep_group(const vq_sweep *s, int node, int *member)
     return -1;
 }
 
-vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e)
+vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out,
+                        vq_err *e)
 {
     const int groups = vq_sweep_groups(s, layer);
-    if (groups != nstats) return vq_fail(e, VQ_E_BUG, "layer %d has %d groups of linears, not %d", layer, groups, nstats);
+    if (groups != nstats)
+        return vq_fail(e, VQ_E_BUG, "layer %d has %d groups of linears, not %d", layer, groups,
+                       nstats);
     for (int i = 0, place = 0; i < s->ngroups; i++) {
         if (s->groups[i].layer != layer) continue;
         const vq_node *first = &s->exec.graph->nodes[s->groups[i].linears[0]];
-        VQ_TRY(vq_stats_new(&stats[place++], first->name, first->in_width, s->needs & ~(unsigned)VQ_NEED_GRADIENT, out, e));
+        VQ_TRY(vq_stats_new(&stats[place++], first->name, first->in_width,
+                            s->needs & ~(unsigned)VQ_NEED_GRADIENT, out, e));
     }
     s->stats = stats;
     return VQ_OK;

@@ -1,4 +1,5 @@
-/* sweep.h -- what the forward and the backward sweep share: samples cut into batches, and observers at the inputs of a block's linears. */
+/* sweep.h -- what the forward and the backward sweep share: samples cut into batches, and observers
+ * at the inputs of a block's linears. */
 #ifndef VQ_CALIB_SWEEP_H
 #define VQ_CALIB_SWEEP_H
 
@@ -10,7 +11,7 @@ typedef struct vq_sweep {
     vq_kernels kernels; /* of exec: the products as the options ask for them */
     vq_samples samples;
     unsigned needs;
-    const vq_watch *watch;
+    const vq_reporter *reporter;
     const vq_linear_group *groups; /* of the graph */
     int ngroups;
     int64_t per_batch; /* samples */
@@ -25,24 +26,29 @@ typedef struct vq_sweep_batch {
     const int32_t *ids;
 } vq_sweep_batch;
 
-/* vq_sweep_init -- batches and groups; the hook and the kernels of s->exec lie in s, so s must stay where it is. */
-vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples, const vq_calib_options *o, const vq_watch *w, vq_arena *a,
-                        vq_err *e);
+/* vq_sweep_init -- batches and groups; the hook and the kernels of s->exec lie in s, so s must stay
+ * where it is. */
+vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples,
+                        const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e);
 int64_t vq_sweep_batches(const vq_sweep *s);
 /* vq_sweep_at -- the i-th batch, which becomes the one under way. */
 vq_sweep_batch vq_sweep_at(vq_sweep *s, int64_t i);
 /* vq_sweep_floats -- activations of all samples, of one batch at most. */
 size_t vq_sweep_floats(const vq_sweep *s);
 size_t vq_sweep_batch_floats(const vq_sweep *s);
-/* vq_sweep_embed -- the inputs of the first block into the first floats of the spool. buffer: one batch. */
+/* vq_sweep_embed -- the inputs of the first block into the first floats of the spool. buffer: one
+ * batch. */
 vq_status vq_sweep_embed(vq_sweep *s, vq_spool *spool, float *buffer, vq_err *e);
 
 /* vq_sweep_groups -- groups of linears in a block. */
 int vq_sweep_groups(const vq_sweep *s, int layer);
-/* vq_sweep_group -- place of the group among those of its block that a linear belongs to; *member: its place in the group. */
+/* vq_sweep_group -- place of the group among those of its block that a linear belongs to; *member:
+ * its place in the group. */
 int vq_sweep_group(const vq_sweep *s, int node, int *member);
-/* vq_sweep_open -- empty statistics for the groups of a block, which the hook fills from now on. VQ_E_BUG: not nstats of them. */
-vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out, vq_err *e);
+/* vq_sweep_open -- empty statistics for the groups of a block, which the hook fills from now on.
+ * VQ_E_BUG: not nstats of them. */
+vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out,
+                        vq_err *e);
 /* vq_sweep_end -- finish what was gathered; the hook rests. */
 vq_status vq_sweep_end(vq_sweep *s, int layer, vq_err *e);
 

@@ -1,4 +1,5 @@
-/* cmd_calibrate.c -- vq calibrate MODEL -r R -o S.vqs, and vq calibrate --merge A.vqs B.vqs -o S.vqs. */
+/* cmd_calibrate.c -- vq calibrate MODEL -r R -o S.vqs, and vq calibrate --merge A.vqs B.vqs -o
+ * S.vqs. */
 #include <math.h>
 
 #include "cli/command.h"
@@ -6,23 +7,30 @@
 
 static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
-    if (!a->out) return vq_fail(e, VQ_E_RECIPE, "no output: name the statistics file with -o S.vqs");
+    if (!a->out)
+        return vq_fail(e, VQ_E_RECIPE, "no output: name the statistics file with -o S.vqs");
     if (a->merge && (a->recipe || a->data || a->tokens || a->sets.n))
-        return vq_fail(e, VQ_E_RECIPE, "--merge only adds files up: it takes no recipe, no data and no --set");
-    if (a->merge && a->noperands < 2) return vq_fail(e, VQ_E_RECIPE, "--merge adds up two statistics files or more");
+        return vq_fail(e, VQ_E_RECIPE,
+                       "--merge only adds files up: it takes no recipe, no data and no --set");
+    if (a->merge && a->noperands < 2)
+        return vq_fail(e, VQ_E_RECIPE, "--merge adds up two statistics files or more");
     if (a->merge) return VQ_OK;
     if (a->noperands > 1)
-        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq calibrate MODEL, or --merge for statistics files",
-                       a->operands[1]);
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "'%s' is one argument too many: vq calibrate MODEL, or --merge for statistics files",
+            a->operands[1]);
     return vq_args_need_recipe(a, e);
 }
 
 static vq_status list_inputs(vq_session *s, vq_err *e)
 {
     const vq_args *a = s->args;
-    for (int i = 0; i < a->noperands; i++) VQ_TRY(vq_output_input(&s->output, a->operands[i], false, &s->job.watch, &s->arena, e));
-    VQ_TRY(vq_output_input(&s->output, a->recipe, false, &s->job.watch, &s->arena, e));
-    return vq_output_input(&s->output, a->tokens ? a->tokens : a->data, false, &s->job.watch, &s->arena, e);
+    for (int i = 0; i < a->noperands; i++)
+        VQ_TRY(vq_output_input(&s->output, a->operands[i], false, &s->job.reporter, &s->arena, e));
+    VQ_TRY(vq_output_input(&s->output, a->recipe, false, &s->job.reporter, &s->arena, e));
+    return vq_output_input(&s->output, a->tokens ? a->tokens : a->data, false, &s->job.reporter,
+                           &s->arena, e);
 }
 
 static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_err *e)
@@ -55,14 +63,18 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
     vq_show_field(out, "output", "%s", vq_show_clean(vq_result_text(r, "out"), text, sizeof text));
     vq_show_field(out, "holds", "%s", vq_show_clean(vq_result_text(r, "holds"), text, sizeof text));
     if (c)
-        vq_show_field(out, "calibrated on", "%s, %lld tokens", vq_show_clean(vq_result_text(c, "kind"), text, sizeof text),
+        vq_show_field(out, "calibrated on", "%s, %lld tokens",
+                      vq_show_clean(vq_result_text(c, "kind"), text, sizeof text),
                       (long long)vq_result_int(c, "tokens"));
     else
-        vq_show_field(out, "merged", "%lld files, %lld samples of %lld tokens", (long long)vq_result_int(r, "files"),
-                      (long long)vq_result_int(r, "samples"), (long long)vq_result_int(r, "seqlen"));
+        vq_show_field(out, "merged", "%lld files, %lld samples of %lld tokens",
+                      (long long)vq_result_int(r, "files"), (long long)vq_result_int(r, "samples"),
+                      (long long)vq_result_int(r, "seqlen"));
     if (!isnan(memory))
-        vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"), vq_show_bytes(memory, peak, sizeof peak));
-    if (!s->args->quiet && c) fprintf(stderr, "next: vq inspect %s\n", vq_show_clean(s->args->out, text, sizeof text));
+        vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
+                      vq_show_bytes(memory, peak, sizeof peak));
+    if (!s->args->quiet && c)
+        fprintf(stderr, "next: vq inspect %s\n", vq_show_clean(s->args->out, text, sizeof text));
 }
 
 const vq_command vq_command_calibrate = {

@@ -7,10 +7,12 @@
 static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
     if (!a->data == !a->tokens)
-        return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s", a->data ? ", not both" : "");
+        return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s",
+                       a->data ? ", not both" : "");
     if (a->stride > a->window)
-        return vq_fail(e, VQ_E_RECIPE, "--stride %lld is larger than --window %lld: tokens would be left out", (long long)a->stride,
-                       (long long)a->window);
+        return vq_fail(e, VQ_E_RECIPE,
+                       "--stride %lld is larger than --window %lld: tokens would be left out",
+                       (long long)a->stride, (long long)a->window);
     return VQ_OK;
 }
 
@@ -34,7 +36,8 @@ static vq_status run_eval(vq_session *s, json_t **result, bool *answer, vq_err *
     if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
     const char *const inputs[] = {o.model, o.ref, o.text, o.tokens};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
-        if (inputs[i]) VQ_TRY(vq_output_input(&s->output, inputs[i], false, &s->job.watch, &s->arena, e));
+        if (inputs[i])
+            VQ_TRY(vq_output_input(&s->output, inputs[i], false, &s->job.reporter, &s->arena, e));
     return VQ_OK;
 }
 
@@ -51,8 +54,8 @@ static void show_perplexity(FILE *out, const char *name, const json_t *r)
 {
     const double ppl = vq_result_real(r, "perplexity"), error = vq_result_real(r, "nll_stderr");
     char a[32], b[32];
-    vq_show_field(out, name, "%.4f%s   (loss %.5f%s)", ppl, spread(a, sizeof a, ppl * error), vq_result_real(r, "nll"),
-                  spread(b, sizeof b, error));
+    vq_show_field(out, name, "%.4f%s   (loss %.5f%s)", ppl, spread(a, sizeof a, ppl * error),
+                  vq_result_real(r, "nll"), spread(b, sizeof b, error));
 }
 
 static void show_pair(FILE *out, const json_t *r)
@@ -61,7 +64,8 @@ static void show_pair(FILE *out, const json_t *r)
     char a[32], b[32];
     vq_show_field(out, "loss difference", "%+.5f%s   (perplexity %+.2f %%)", delta,
                   spread(a, sizeof a, vq_result_real(r, "delta_nll_stderr")), 100 * expm1(delta));
-    vq_show_field(out, "KL divergence", "%.5f%s", vq_result_real(r, "kl"), spread(b, sizeof b, vq_result_real(r, "kl_stderr")));
+    vq_show_field(out, "KL divergence", "%.5f%s", vq_result_real(r, "kl"),
+                  spread(b, sizeof b, vq_result_real(r, "kl_stderr")));
     vq_show_field(out, "same top token", "%.2f %%", 100 * vq_result_real(r, "top1_agreement"));
 }
 
@@ -77,7 +81,8 @@ static void show_eval(FILE *out, const vq_session *s, const json_t *r)
         show_perplexity(out, "its perplexity", ref);
         show_pair(out, r);
     }
-    vq_show_field(out, "predicted", "%.0f tokens in %lld windows", tokens, (long long)vq_result_int(r, "windows"));
+    vq_show_field(out, "predicted", "%.0f tokens in %lld windows", tokens,
+                  (long long)vq_result_int(r, "windows"));
     if (seconds > 0) vq_show_field(out, "took", "%.1f s, %.0f tokens/s", seconds, tokens / seconds);
 }
 
@@ -90,7 +95,8 @@ const vq_command vq_command_eval = {
     .usage = "ppl MODEL --data TEXT [--ref MODEL]",
     .about = "perplexity of a model or an artifact, alone or against another",
     .operands = "  ppl                         perplexity with its standard error\n"
-                "  MODEL                       a .safetensors file, a Hugging Face folder or a folder that vq wrote\n",
+                "  MODEL                       a .safetensors file, a Hugging Face folder or a "
+                "folder that vq wrote\n",
     .example = "vq eval ppl model.nvfp4-arc --data test.txt --ref model.safetensors",
     .run = run_eval,
     .show = show_eval,

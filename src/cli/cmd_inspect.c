@@ -8,7 +8,7 @@ static vq_status run_inspect(vq_session *s, json_t **result, bool *answer, vq_er
     (void)answer;
     VQ_TRY(vq_run_inspect(&s->job, a->operands[0], result, e));
     if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
-    return vq_output_input(&s->output, a->operands[0], true, &s->job.watch, &s->arena, e);
+    return vq_output_input(&s->output, a->operands[0], true, &s->job.reporter, &s->arena, e);
 }
 
 static void show_inspect(FILE *out, const vq_session *s, const json_t *r)
@@ -25,7 +25,8 @@ const vq_command vq_command_inspect = {
     .operands_max = 1,
     .usage = "PATH",
     .about = "say what a file or a folder is: tensors, schemes, sizes",
-    .operands = "  PATH                        a .safetensors file, a model folder or an artifact\n",
+    .operands =
+        "  PATH                        a .safetensors file, a model folder or an artifact\n",
     .example = "vq inspect model.nvfp4-arc",
     .run = run_inspect,
     .show = show_inspect,

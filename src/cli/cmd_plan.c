@@ -12,14 +12,16 @@ static json_t *option_values(const vq_args *a)
     for (const vq_flag *f = vq_flags; f->name; f++) {
         char buf[32];
         const vq_origin origin = a->origin[f - vq_flags];
-        const bool shown = f->env && (f->commands & VQ_CMD_PLAN) && f->type != VQ_FLAG_SWITCH;
-        if (!shown || (strcmp(f->name, "seed") == 0 && origin == VQ_FROM_BUILTIN)) continue;
-        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", f->name, "value", vq_text_json(vq_flag_text(a, f, buf, sizeof buf)),
+        const bool view = f->env && (f->commands & VQ_CMD_PLAN) && f->type != VQ_FLAG_SWITCH;
+        if (!view || (strcmp(f->name, "seed") == 0 && origin == VQ_FROM_BUILTIN)) continue;
+        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", f->name, "value",
+                                             vq_text_json(vq_flag_text(a, f, buf, sizeof buf)),
                                              "origin", vq_origin_name(origin)));
     }
     for (int i = 0; i < a->sets.n; i++) {
         if (a->sets.text[i] == a->seed_set) continue;
-        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", "set", "value", vq_text_json(a->sets.text[i]), "origin", "flag"));
+        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", "set", "value",
+                                             vq_text_json(a->sets.text[i]), "origin", "flag"));
     }
     return all;
 }
@@ -37,8 +39,8 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
     VQ_TRY(vq_run_plan(&s->job, &o, result, answer, e));
     json_object_set_new(*result, "options", option_values(a));
     if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
-    VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.watch, &s->arena, e));
-    return vq_output_input(&s->output, o.recipe, true, &s->job.watch, &s->arena, e);
+    VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.reporter, &s->arena, e));
+    return vq_output_input(&s->output, o.recipe, true, &s->job.reporter, &s->arena, e);
 }
 
 static bool same_kind(const json_t *group, const json_t *tensor)
@@ -68,19 +70,23 @@ static json_t *group_tensors(const json_t *tensors)
             json_array_append_new(groups, group);
         }
         json_object_set_new(group, "count", json_integer(vq_result_int(group, "count") + 1));
-        json_object_set_new(group, "bytes", json_integer(vq_result_int(group, "bytes") + vq_result_int(tensor, "bytes")));
+        json_object_set_new(
+            group, "bytes",
+            json_integer(vq_result_int(group, "bytes") + vq_result_int(tensor, "bytes")));
     }
     return groups;
 }
 
 static void show_tensors(FILE *out, const json_t *tensors, bool every)
 {
-    static const vq_column one[] = {{"name", "tensor", VQ_CELL_TEXT, 0}, {"role", "role", VQ_CELL_TEXT, 0},
-                                    {"shape", "shape", VQ_CELL_TEXT, 0}, {"scheme", "scheme", VQ_CELL_TEXT, 0},
-                                    {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
-    static const vq_column many[] = {{"role", "role", VQ_CELL_TEXT, 0},   {"count", "count", VQ_CELL_COUNT, 0},
-                                     {"shape", "shape", VQ_CELL_TEXT, 0}, {"scheme", "scheme", VQ_CELL_TEXT, 0},
-                                     {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
+    static const vq_column one[] = {
+        {"name", "tensor", VQ_CELL_TEXT, 0}, {"role", "role", VQ_CELL_TEXT, 0},
+        {"shape", "shape", VQ_CELL_TEXT, 0}, {"scheme", "scheme", VQ_CELL_TEXT, 0},
+        {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
+    static const vq_column many[] = {
+        {"role", "role", VQ_CELL_TEXT, 0},   {"count", "count", VQ_CELL_COUNT, 0},
+        {"shape", "shape", VQ_CELL_TEXT, 0}, {"scheme", "scheme", VQ_CELL_TEXT, 0},
+        {"bytes", "size", VQ_CELL_BYTES, 0}, {"rule", "decided by", VQ_CELL_TEXT, 0}};
     json_t *groups = every ? NULL : group_tensors(tensors);
     vq_show_table(out, every ? tensors : groups, every ? one : many, 6);
     json_decref(groups);
@@ -89,12 +95,14 @@ static void show_tensors(FILE *out, const json_t *tensors, bool every)
 
 static void show_plan(FILE *out, const vq_session *s, const json_t *r)
 {
-    static const vq_column values[] = {
-        {"name", "option", VQ_CELL_TEXT, 0}, {"value", "value", VQ_CELL_TEXT, 0}, {"origin", "from", VQ_CELL_TEXT, 0}};
+    static const vq_column values[] = {{"name", "option", VQ_CELL_TEXT, 0},
+                                       {"value", "value", VQ_CELL_TEXT, 0},
+                                       {"origin", "from", VQ_CELL_TEXT, 0}};
     static const struct {
         const char *key, *name;
     } sizes[] = {{"bytes", "size"}, {"peak_ram", "memory at most"}, {"disk", "disk"}};
-    const double bits = vq_result_real(r, "bits_per_weight"), seconds = vq_result_real(r, "seconds");
+    const double bits = vq_result_real(r, "bits_per_weight"),
+                 seconds = vq_result_real(r, "seconds");
     const json_t *fits = json_object_get(r, "fits");
     char text[32];
     show_tensors(out, json_object_get(r, "tensors"), s->args->verbose > 0);
@@ -104,7 +112,8 @@ static void show_plan(FILE *out, const vq_session *s, const json_t *r)
         if (!isnan(v)) vq_show_field(out, sizes[i].name, "%s", vq_show_bytes(v, text, sizeof text));
     }
     if (!isnan(seconds)) vq_show_field(out, "time", "about %.3g s", seconds);
-    if (fits) vq_show_field(out, "fits", "%s", json_is_true(fits) ? "yes" : "no: raise --mem-limit");
+    if (fits)
+        vq_show_field(out, "fits", "%s", json_is_true(fits) ? "yes" : "no: raise --mem-limit");
     fputc('\n', out);
     vq_show_table(out, json_object_get(r, "options"), values, 3);
 }
@@ -116,7 +125,8 @@ const vq_command vq_command_plan = {
     .operands_max = 1,
     .usage = "MODEL -r RECIPE",
     .about = "show what quantize would do: schemes, sizes, memory, time",
-    .operands = "  MODEL                       a .safetensors file or a Hugging Face folder; only headers are read\n",
+    .operands = "  MODEL                       a .safetensors file or a Hugging Face folder; only "
+                "headers are read\n",
     .example = "vq plan model.safetensors -r nvfp4 --mem-limit 4G",
     .run = run_plan,
     .show = show_plan,

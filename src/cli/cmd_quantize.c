@@ -26,25 +26,30 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
     };
     VQ_TRY(vq_run_quantize(&s->job, &o, result, e));
     if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
-    VQ_TRY(vq_output_input(&s->output, o.model, false, &s->job.watch, &s->arena, e));
-    VQ_TRY(vq_output_input(&s->output, o.recipe, false, &s->job.watch, &s->arena, e));
-    return vq_output_input(&s->output, o.data, false, &s->job.watch, &s->arena, e);
+    VQ_TRY(vq_output_input(&s->output, o.model, false, &s->job.reporter, &s->arena, e));
+    VQ_TRY(vq_output_input(&s->output, o.recipe, false, &s->job.reporter, &s->arena, e));
+    return vq_output_input(&s->output, o.data, false, &s->job.reporter, &s->arena, e);
 }
 
 static void show_sizes(FILE *out, const json_t *r)
 {
     char before[32], after[32], peak[32];
-    const double in = vq_result_real(r, "bytes_in"), now = vq_result_real(r, "bytes_out"), memory = vq_result_real(r, "peak_bytes");
+    const double in = vq_result_real(r, "bytes_in"), now = vq_result_real(r, "bytes_out"),
+                 memory = vq_result_real(r, "peak_bytes");
     const double bits = vq_result_real(r, "bits_per_weight");
     if (in > 0 && now > 0)
-        vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before), vq_show_bytes(now, after, sizeof after),
-                      100 * now / in);
-    if (!isnan(bits)) vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits, (long long)vq_result_int(r, "modules"));
+        vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before),
+                      vq_show_bytes(now, after, sizeof after), 100 * now / in);
+    if (!isnan(bits))
+        vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits,
+                      (long long)vq_result_int(r, "modules"));
     if (vq_result_int(r, "fallbacks") > 0)
-        vq_show_field(out, "fell back", "in %lld of %lld modules (\"fallback\" in vq.json)", (long long)vq_result_int(r, "fallbacks"),
+        vq_show_field(out, "fell back", "in %lld of %lld modules (\"fallback\" in vq.json)",
+                      (long long)vq_result_int(r, "fallbacks"),
                       (long long)vq_result_int(r, "modules"));
     if (!isnan(memory))
-        vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"), vq_show_bytes(memory, peak, sizeof peak));
+        vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
+                      vq_show_bytes(memory, peak, sizeof peak));
 }
 
 static void show_calibration(FILE *out, const json_t *c)
@@ -62,15 +67,18 @@ static void show_calibration(FILE *out, const json_t *c)
 static void show_tune(FILE *out, const json_t *t)
 {
     if (!json_is_object(t)) return;
-    vq_show_field(out, "tuned", "KL to the original %.4f -> %.4f nats on %lld held-out tokens", vq_result_real(t, "kl_before"),
-                  vq_result_real(t, "kl_after"), (long long)vq_result_int(t, "held_out_tokens"));
+    vq_show_field(out, "tuned", "KL to the original %.4f -> %.4f nats on %lld held-out tokens",
+                  vq_result_real(t, "kl_before"), vq_result_real(t, "kl_after"),
+                  (long long)vq_result_int(t, "held_out_tokens"));
 }
 
 static void show_worst(FILE *out, const json_t *worst)
 {
-    static const vq_column columns[] = {{"name", "worst modules", VQ_CELL_TEXT, 0}, {"sqnr_db", "SQNR dB", VQ_CELL_REAL, 2}};
+    static const vq_column columns[] = {{"name", "worst modules", VQ_CELL_TEXT, 0},
+                                        {"sqnr_db", "SQNR dB", VQ_CELL_REAL, 2}};
     json_t *first = json_array();
-    for (size_t i = 0; i < json_array_size(worst) && i < WORST_SHOWN; i++) json_array_append(first, json_array_get(worst, i));
+    for (size_t i = 0; i < json_array_size(worst) && i < WORST_SHOWN; i++)
+        json_array_append(first, json_array_get(worst, i));
     if (json_array_size(first)) {
         fputc('\n', out);
         vq_show_table(out, first, columns, 2);
@@ -80,18 +88,21 @@ static void show_worst(FILE *out, const json_t *worst)
 
 static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
 {
-    static const vq_column files[] = {
-        {"name", "files", VQ_CELL_TEXT, 0}, {"bytes", "size", VQ_CELL_BYTES, 0}, {"sha256", "sha256", VQ_CELL_TEXT, 0}};
+    static const vq_column files[] = {{"name", "files", VQ_CELL_TEXT, 0},
+                                      {"bytes", "size", VQ_CELL_BYTES, 0},
+                                      {"sha256", "sha256", VQ_CELL_TEXT, 0}};
     char model[512], folder[512];
     vq_show_field(out, "input", "%s", vq_show_clean(s->args->operands[0], model, sizeof model));
-    vq_show_field(out, "output", "%s", vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder));
+    vq_show_field(out, "output", "%s",
+                  vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder));
     show_sizes(out, r);
     show_calibration(out, json_object_get(r, "calibration"));
     show_tune(out, json_object_get(r, "tune"));
     show_worst(out, json_object_get(r, "worst"));
     fputc('\n', out);
     vq_show_table(out, json_object_get(r, "files"), files, s->args->verbose ? 3 : 2);
-    if (!s->args->quiet) fprintf(stderr, "next: vq eval ppl %s --data TEXT --ref %s\n", folder, model);
+    if (!s->args->quiet)
+        fprintf(stderr, "next: vq eval ppl %s --data TEXT --ref %s\n", folder, model);
 }
 
 const vq_command vq_command_quantize = {

@@ -1,9 +1,11 @@
-/* cmd_recipe.c -- vq recipe list|show|check: shipped recipes, presets of schemes, options of passes, and whether a recipe is sound. */
+/* cmd_recipe.c -- vq recipe list|show|check: shipped recipes, presets of schemes, options of
+ * passes, and whether a recipe is sound. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/show.h"
+#include "plan/pass_table.h"
 #include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
@@ -15,7 +17,8 @@ static const char *shipped_value(const char *text, const char *key, char *buf, s
 {
     const size_t n = strlen(key);
     buf[0] = 0;
-    for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+    for (const char *line = text; line && *line;
+         line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
         if (strncmp(line, key, n) != 0 || line[n] != ':') continue;
         const char *value = line + n + 1 + strspn(line + n + 1, " \"'");
         size_t size = strcspn(value, "\n");
@@ -32,7 +35,8 @@ static json_t *list_recipes(void)
     for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) {
         char about[256];
         json_array_append_new(rows,
-                              json_pack("{s:s, s:s}", "name", r->name, "about", shipped_value(r->text, "about", about, sizeof about)));
+                              json_pack("{s:s, s:s}", "name", r->name, "about",
+                                        shipped_value(r->text, "about", about, sizeof about)));
     }
     return json_pack("{s:o}", "recipes", rows);
 }
@@ -45,9 +49,10 @@ static json_t *list_schemes(void)
         char weight[128] = "", act[128] = "";
         if (s->has_weight) vq_num_text(&s->weight, weight, sizeof weight);
         if (s->has_act) vq_num_text(&s->act, act, sizeof act);
-        json_array_append_new(rows, json_pack("{s:s, s:f, s:s, s:s}", "id", s->id, "bits_per_weight",
-                                              s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0, "weight", weight, "act",
-                                              act));
+        json_array_append_new(
+            rows, json_pack("{s:s, s:f, s:s, s:s}", "id", s->id, "bits_per_weight",
+                            s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0,
+                            "weight", weight, "act", act));
     }
     return json_pack("{s:o}", "schemes", rows);
 }
@@ -68,14 +73,17 @@ static json_t *option_rows(const vq_option *table)
     for (const vq_option *o = table; o && o->name; o++) {
         char range[128];
         range_text(o, range, sizeof range);
-        json_array_append_new(rows, json_pack("{s:s, s:s?, s:s, s:s?}", "name", o->name, "default", o->def, "range", range, "doc", o->doc));
+        json_array_append_new(rows, json_pack("{s:s, s:s?, s:s, s:s?}", "name", o->name, "default",
+                                              o->def, "range", range, "doc", o->doc));
     }
     return rows;
 }
 
-static json_t *pass_row(const char *name, const char *kind, const char *doc, const char *source, const vq_option *options)
+static json_t *pass_row(const char *name, const char *kind, const char *doc, const char *source,
+                        const vq_option *options)
 {
-    json_t *row = json_pack("{s:s, s:s, s:s?, s:s?}", "name", name, "kind", kind, "doc", doc, "source", source);
+    json_t *row = json_pack("{s:s, s:s, s:s?, s:s?}", "name", name, "kind", kind, "doc", doc,
+                            "source", source);
     if (options) json_object_set_new(row, "options", option_rows(options));
     return row;
 }
@@ -110,7 +118,8 @@ static json_t *show_pass(const char *name)
 
 static const vq_shipped *find_shipped(const char *name)
 {
-    const size_t len = strlen(name), bare = len > 5 && strcmp(name + len - 5, ".yaml") == 0 ? len - 5 : len;
+    const size_t len = strlen(name),
+                 bare = len > 5 && strcmp(name + len - 5, ".yaml") == 0 ? len - 5 : len;
     for (const vq_shipped *r = vq_shipped_recipes; r->name; r++)
         if (strlen(r->name) == bare && strncmp(r->name, name, bare) == 0) return r;
     return NULL;
@@ -118,7 +127,7 @@ static const vq_shipped *find_shipped(const char *name)
 
 static vq_status unknown_name(const char *name, vq_err *e)
 {
-    const vq_pass_table *passes = vq_run_passes();
+    const vq_pass_table *passes = vq_pass_names();
     const char *known[160];
     int n = 0;
     known[n++] = "schemes";
@@ -126,8 +135,12 @@ static vq_status unknown_name(const char *name, vq_err *e)
     for (const vq_shipped *r = vq_shipped_recipes; r->name && n < 80; r++) known[n++] = r->name;
     for (int i = 0; i < passes->nnames && n < 160; i++) known[n++] = passes->names[i];
     const char *near = vq_nearest(name, known, n);
-    if (near) return vq_fail(e, VQ_E_RECIPE, "nothing is called '%s'; did you mean '%s'?", name, near);
-    return vq_fail(e, VQ_E_RECIPE, "nothing is called '%s'; `vq recipe list`, `show passes` and `show schemes` list what there is", name);
+    if (near)
+        return vq_fail(e, VQ_E_RECIPE, "nothing is called '%s'; did you mean '%s'?", name, near);
+    return vq_fail(e, VQ_E_RECIPE,
+                   "nothing is called '%s'; `vq recipe list`, `show passes` and `show schemes` "
+                   "list what there is",
+                   name);
 }
 
 static vq_status show_name(const char *name, json_t **result, vq_err *e)
@@ -147,24 +160,31 @@ static vq_status show_name(const char *name, json_t **result, vq_err *e)
 static vq_status check_recipe(vq_session *s, const char *path, json_t **result, vq_err *e)
 {
     vq_recipe r;
-    VQ_TRY(vq_recipe_load(&r, path, s->args->sets.text, s->args->sets.n, vq_run_passes(), &s->arena, e));
-    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_text_json(r.path), "name", vq_text_json(r.name), "rules", r.nrules,
-                        "passes", r.npasses, "format", r.format, "resolved", vq_text_json(r.resolved));
-    return vq_output_input(&s->output, r.path, false, &s->job.watch, &s->arena, e);
+    VQ_TRY(vq_recipe_load(&r, path, s->args->sets.text, s->args->sets.n, vq_pass_names(), &s->arena,
+                          e));
+    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_text_json(r.path), "name",
+                        vq_text_json(r.name), "rules", r.nrules, "passes", r.npasses, "format",
+                        r.format, "resolved", vq_text_json(r.resolved));
+    return vq_output_input(&s->output, r.path, false, &s->job.reporter, &s->arena, e);
 }
 
 static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     const vq_args *a = s->args;
     (void)answer;
-    if (strcmp(a->operands[0], "check") != 0 && a->sets.n) return vq_fail(e, VQ_E_RECIPE, "--set works with `vq recipe check` alone");
+    if (strcmp(a->operands[0], "check") != 0 && a->sets.n)
+        return vq_fail(e, VQ_E_RECIPE, "--set works with `vq recipe check` alone");
     if (strcmp(a->operands[0], "list") == 0) {
         if (a->noperands > 1)
-            return vq_fail(e, VQ_E_RECIPE, "`vq recipe list` takes no name; `vq recipe show %s` shows one", a->operands[1]);
+            return vq_fail(e, VQ_E_RECIPE,
+                           "`vq recipe list` takes no name; `vq recipe show %s` shows one",
+                           a->operands[1]);
         *result = list_recipes();
         return VQ_OK;
     }
-    if (a->noperands < 2) return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: vq recipe %s NAME", a->operands[0], a->operands[0]);
+    if (a->noperands < 2)
+        return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: vq recipe %s NAME",
+                       a->operands[0], a->operands[0]);
     if (strcmp(a->operands[0], "check") == 0) return check_recipe(s, a->operands[1], result, e);
     return show_name(a->operands[1], result, e);
 }
@@ -176,7 +196,8 @@ static void show_options(FILE *out, const json_t *r)
                                         {"range", "range", VQ_CELL_TEXT, 0},
                                         {"doc", "meaning", VQ_CELL_TEXT, 0}};
     const json_t *options = json_object_get(r, "options");
-    vq_show_field(out, vq_result_text(r, "name"), "%s: %s", vq_result_text(r, "kind"), vq_result_text(r, "doc"));
+    vq_show_field(out, vq_result_text(r, "name"), "%s: %s", vq_result_text(r, "kind"),
+                  vq_result_text(r, "doc"));
     vq_show_field(out, "source", "%s", vq_result_text(r, "source"));
     fputc('\n', out);
     if (json_array_size(options))
@@ -188,20 +209,24 @@ static void show_options(FILE *out, const json_t *r)
 static void show_check(FILE *out, const vq_session *s, const json_t *r)
 {
     char path[512];
-    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n", vq_show_clean(vq_result_text(r, "path"), path, sizeof path),
-            (long long)vq_result_int(r, "rules"), (long long)vq_result_int(r, "passes"), vq_result_text(r, "format"));
+    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n",
+            vq_show_clean(vq_result_text(r, "path"), path, sizeof path),
+            (long long)vq_result_int(r, "rules"), (long long)vq_result_int(r, "passes"),
+            vq_result_text(r, "format"));
     if (s->args->verbose) fputs(vq_result_text(r, "resolved"), out);
 }
 
 static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
 {
-    static const vq_column recipes[] = {{"name", "recipe", VQ_CELL_TEXT, 0}, {"about", "about", VQ_CELL_TEXT, 0}};
+    static const vq_column recipes[] = {{"name", "recipe", VQ_CELL_TEXT, 0},
+                                        {"about", "about", VQ_CELL_TEXT, 0}};
     static const vq_column schemes[] = {{"id", "scheme", VQ_CELL_TEXT, 0},
                                         {"bits_per_weight", "bits", VQ_CELL_REAL, 3},
                                         {"weight", "weight", VQ_CELL_TEXT, 0},
                                         {"act", "input", VQ_CELL_TEXT, 0}};
-    static const vq_column passes[] = {
-        {"name", "pass", VQ_CELL_TEXT, 0}, {"kind", "kind", VQ_CELL_TEXT, 0}, {"doc", "does", VQ_CELL_TEXT, 0}};
+    static const vq_column passes[] = {{"name", "pass", VQ_CELL_TEXT, 0},
+                                       {"kind", "kind", VQ_CELL_TEXT, 0},
+                                       {"doc", "does", VQ_CELL_TEXT, 0}};
     if (json_object_get(r, "recipes"))
         vq_show_table(out, json_object_get(r, "recipes"), recipes, 2);
     else if (json_object_get(r, "schemes"))
@@ -224,9 +249,11 @@ const vq_command vq_command_recipe = {
     .operands_max = 2,
     .usage = "list | show NAME | check RECIPE [--set KEY=VALUE]",
     .about = "the shipped recipes, schemes and passes; check a recipe",
-    .operands = "  list                        the shipped recipes\n"
-                "  show NAME                   a shipped recipe, the options of a pass, `schemes` or `passes`\n"
-                "  check RECIPE                say what is wrong with a recipe; -v prints it in full\n",
+    .operands =
+        "  list                        the shipped recipes\n"
+        "  show NAME                   a shipped recipe, the options of a pass, `schemes` or "
+        "`passes`\n"
+        "  check RECIPE                say what is wrong with a recipe; -v prints it in full\n",
     .example = "vq recipe show nvfp4-arc > my.yaml && vq recipe check my.yaml",
     .run = run_recipe,
     .show = show_recipe,

@@ -7,8 +7,8 @@ static vq_status run_verify(vq_session *s, json_t **result, bool *answer, vq_err
     const vq_args *a = s->args;
     VQ_TRY(vq_run_verify(&s->job, a->operands[0], a->against, result, answer, e));
     if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
-    VQ_TRY(vq_output_input(&s->output, a->operands[0], false, &s->job.watch, &s->arena, e));
-    return vq_output_input(&s->output, a->against, false, &s->job.watch, &s->arena, e);
+    VQ_TRY(vq_output_input(&s->output, a->operands[0], false, &s->job.reporter, &s->arena, e));
+    return vq_output_input(&s->output, a->against, false, &s->job.reporter, &s->arena, e);
 }
 
 static void show_kernels(FILE *out, const json_t *kernels)
@@ -24,7 +24,8 @@ static void show_kernels(FILE *out, const json_t *kernels)
 
 static void show_verify(FILE *out, const vq_session *s, const json_t *r)
 {
-    static const vq_column columns[] = {{"tensor", "tensor", VQ_CELL_TEXT, 0}, {"what", "what is wrong", VQ_CELL_TEXT, 0}};
+    static const vq_column columns[] = {{"tensor", "tensor", VQ_CELL_TEXT, 0},
+                                        {"what", "what is wrong", VQ_CELL_TEXT, 0}};
     const json_t *failures = json_object_get(r, "failures"), *worst = json_object_get(r, "worst"),
                  *kernels = json_object_get(r, "checked_kernels");
     const size_t n = json_array_size(failures);
@@ -33,11 +34,13 @@ static void show_verify(FILE *out, const vq_session *s, const json_t *r)
     vq_show_field(out, "tensors", "%lld", (long long)vq_result_int(r, "tensors"));
     if (vq_result_int(r, "not_compared"))
         vq_show_field(out, "not compared",
-                      "%lld with the original: passes changed them before rounding; `vq eval ppl --ref` compares what they do",
+                      "%lld with the original: passes changed them before rounding; `vq eval ppl "
+                      "--ref` compares what they do",
                       (long long)vq_result_int(r, "not_compared"));
     if (json_array_size(kernels)) show_kernels(out, kernels);
     if (json_is_object(worst) && *vq_result_text(worst, "tensor"))
-        vq_show_field(out, "largest error", "%.3g of %.3g allowed, %s", vq_result_real(worst, "error"), vq_result_real(worst, "bound"),
+        vq_show_field(out, "largest error", "%.3g of %.3g allowed, %s",
+                      vq_result_real(worst, "error"), vq_result_real(worst, "bound"),
                       vq_show_clean(vq_result_text(worst, "tensor"), clean, sizeof clean));
     if (n)
         vq_show_field(out, "verdict", "NO: %zu %s", n, n == 1 ? "failure" : "failures");

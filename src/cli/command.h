@@ -1,4 +1,5 @@
-/* command.h -- the commands as one table: what they take, what they do, how their result looks to people. One file each: cmd_NAME.c. */
+/* command.h -- the commands as one table: what they take, what they do, how their result looks to
+ * people. One file each: cmd_NAME.c. */
 #ifndef VQ_CLI_COMMAND_H
 #define VQ_CLI_COMMAND_H
 
@@ -35,11 +36,13 @@ typedef struct vq_command {
     void (*show)(FILE *out, const vq_session *s, const json_t *result);
 } vq_command;
 
-extern const vq_command vq_command_plan, vq_command_calibrate, vq_command_quantize, vq_command_verify, vq_command_eval, vq_command_inspect,
-    vq_command_recipe, vq_command_version, vq_command_help;
+extern const vq_command vq_command_plan, vq_command_calibrate, vq_command_quantize,
+    vq_command_verify, vq_command_eval, vq_command_inspect, vq_command_recipe, vq_command_version,
+    vq_command_help;
 extern const vq_command *const vq_commands[]; /* ends with NULL */
 
-/* vq_command_find -- by name; NULL with VQ_E_RECIPE in e (naming the nearest) when there is none. */
+/* vq_command_find -- by name; NULL with VQ_E_RECIPE in e (naming the nearest) when there is none.
+ */
 const vq_command *vq_command_find(const char *name, vq_err *e);
 
 /* Help, from the tables. */

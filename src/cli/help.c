@@ -5,13 +5,15 @@
 
 #define NAME_COLUMNS 28
 
-static const char exit_codes[] = "exit codes: 0 done, 1 no, 2 usage or recipe, 3 input, 4 limit, 5 I/O, 6 numeric, 7 stopped, 70 bug\n";
+static const char exit_codes[] = "exit codes: 0 done, 1 no, 2 usage or recipe, 3 input, 4 limit, 5 "
+                                 "I/O, 6 numeric, 7 stopped, 70 bug\n";
 
 const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len)
 {
     char letter[8] = "    ", value[32] = "";
     if (f->letter) snprintf(letter, sizeof letter, "-%c, ", f->letter);
-    if (f->value) snprintf(value, sizeof value, " %s", f->type == VQ_FLAG_CHOICE ? "WORD" : f->value);
+    if (f->value)
+        snprintf(value, sizeof value, " %s", f->type == VQ_FLAG_CHOICE ? "WORD" : f->value);
     snprintf(buf, len, "%s--%s%s", letter, f->name, value);
     return buf;
 }
@@ -26,7 +28,8 @@ static void print_flag(FILE *f, const vq_flag *flag)
 
 void vq_help_command(FILE *f, const vq_command *c)
 {
-    fprintf(f, "vq %s: %s\n\nusage: vq %s %s\n\n%s", c->name, c->about, c->name, c->usage, c->operands);
+    fprintf(f, "vq %s: %s\n\nusage: vq %s %s\n\n%s", c->name, c->about, c->name, c->usage,
+            c->operands);
     for (const vq_flag *flag = vq_flags; flag->name; flag++)
         if (flag->commands & c->bit) print_flag(f, flag);
     fprintf(f, "\nexample: %s\n%s", c->example, exit_codes);
@@ -34,10 +37,12 @@ void vq_help_command(FILE *f, const vq_command *c)
 
 void vq_help_overview(FILE *f)
 {
-    fprintf(f,
-            "vq: quantize the checkpoint of a language model, verify and evaluate what was written\n\nusage: vq COMMAND [ARGUMENTS]\n\n");
-    for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->about);
-    fprintf(f, "\n`vq help COMMAND` shows its arguments. A value: flag, else VQ_*, else recipe, else built in.\n");
+    fprintf(f, "vq: quantize the checkpoint of a language model, verify and evaluate what was "
+               "written\n\nusage: vq COMMAND [ARGUMENTS]\n\n");
+    for (const vq_command *const *c = vq_commands; *c; c++)
+        fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->about);
+    fprintf(f, "\n`vq help COMMAND` shows its arguments. A value: flag, else VQ_*, else recipe, "
+               "else built in.\n");
     fprintf(f, "example: vq quantize --recipe nvfp4-arc model.safetensors\n%s", exit_codes);
 }
 
@@ -46,9 +51,11 @@ static vq_status run_help(vq_session *s, json_t **result, bool *answer, vq_err *
     (void)result;
     (void)answer;
     const vq_args *a = s->args;
-    if (a->man && a->completion) return vq_fail(e, VQ_E_RECIPE, "--man and --completion both print a file: ask for one");
+    if (a->man && a->completion)
+        return vq_fail(e, VQ_E_RECIPE, "--man and --completion both print a file: ask for one");
     if ((a->man || a->completion) && a->noperands)
-        return vq_fail(e, VQ_E_RECIPE, "--man and --completion cover every command: leave '%s' out", a->operands[0]);
+        return vq_fail(e, VQ_E_RECIPE, "--man and --completion cover every command: leave '%s' out",
+                       a->operands[0]);
     if (a->noperands && !vq_command_find(a->operands[0], e)) return e->status;
     return VQ_OK;
 }

@@ -1,4 +1,5 @@
-/* main.c -- from argv to an exit code: signals, the job that a command runs in, and the end of the program. */
+/* main.c -- from argv to an exit code: signals, the job that a command runs in, and the end of the
+ * program. */
 #include <errno.h>
 #include <omp.h>
 #include <signal.h>
@@ -28,7 +29,8 @@ static void on_stop(int signal_number)
 /* A mapped input that shrinks under us is the file's fault, not a crash of ours. */
 static void on_bus_error(int signal_number)
 {
-    static const char text[] = "\nvq: error: an input file became shorter, or unreadable, while vq was reading it\n";
+    static const char text[] =
+        "\nvq: error: an input file became shorter, or unreadable, while vq was reading it\n";
     (void)signal_number;
     const ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
     (void)n;
@@ -40,7 +42,11 @@ static void catch_signals(void)
     static const struct {
         int number;
         void (*handler)(int);
-    } table[] = {{SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGBUS, on_bus_error}, {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}};
+    } table[] = {{SIGINT, on_stop},
+                 {SIGTERM, on_stop},
+                 {SIGBUS, on_bus_error},
+                 {SIGPIPE, SIG_IGN},
+                 {SIGXFSZ, SIG_IGN}};
     on_terminal = isatty(STDERR_FILENO);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct sigaction action = {.sa_handler = table[i].handler, .sa_flags = SA_RESTART};
@@ -75,12 +81,12 @@ static void on_progress(void *ctx, const char *phase, int64_t done, int64_t tota
 static vq_status begin_job(vq_session *s, vq_err *e)
 {
     const vq_args *a = s->args;
-    s->job.watch = (vq_watch){s, on_line, on_warning, on_progress, &stop_asked};
+    s->job.reporter = (vq_reporter){s, on_line, on_warning, on_progress, &stop_asked};
     s->job.budget.limit = (size_t)a->mem_limit;
     s->job.threads = (int)a->threads;
     omp_set_num_threads(s->job.threads);
     VQ_TRY(vq_kernels_select(&s->job.kernels, a->isa, strcmp(a->numeric, "strict") == 0, e));
-    vq_say(&s->job.watch, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
+    vq_say(&s->job.reporter, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
     return VQ_OK;
 }
 
@@ -90,7 +96,8 @@ static bool has_word(const char *words, const char *word)
     char buf[64];
     int n = 0;
     snprintf(buf, sizeof buf, "%s", words);
-    for (char *save, *p = strtok_r(buf, "|", &save); p && n < 8; p = strtok_r(NULL, "|", &save)) known[n++] = p;
+    for (char *save, *p = strtok_r(buf, "|", &save); p && n < 8; p = strtok_r(NULL, "|", &save))
+        known[n++] = p;
     for (int i = 0; i < n; i++)
         if (strcmp(known[i], word) == 0) return true;
     return false;
@@ -100,13 +107,16 @@ static vq_status check_operands(const vq_command *c, const vq_args *a, vq_err *e
 {
     if (c->words && a->noperands && !has_word(c->words, a->operands[0]))
         return vq_fail(e, VQ_E_RECIPE, "'%s' is none of %s", a->operands[0], c->words);
-    if (a->noperands < c->operands_min) return vq_fail(e, VQ_E_RECIPE, "something is missing: vq %s %s", c->name, c->usage);
+    if (a->noperands < c->operands_min)
+        return vq_fail(e, VQ_E_RECIPE, "something is missing: vq %s %s", c->name, c->usage);
     if (a->noperands > c->operands_max)
-        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq %s %s", a->operands[c->operands_max], c->name, c->usage);
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq %s %s",
+                       a->operands[c->operands_max], c->name, c->usage);
     return VQ_OK;
 }
 
-static vq_status run_command(const vq_command *c, vq_session *s, json_t **result, bool *answer, vq_err *e)
+static vq_status run_command(const vq_command *c, vq_session *s, json_t **result, bool *answer,
+                             vq_err *e)
 {
     VQ_TRY(check_operands(c, s->args, e));
     VQ_TRY(begin_job(s, e));
@@ -115,7 +125,8 @@ static vq_status run_command(const vq_command *c, vq_session *s, json_t **result
     return status;
 }
 
-/* What was printed must have arrived: a full disk behind a pipe is an I/O error, a reader that left early is not our business. */
+/* What was printed must have arrived: a full disk behind a pipe is an I/O error, a reader that left
+ * early is not our business. */
 static int flush_stdout(vq_session *s, int code)
 {
     errno = 0;
@@ -124,12 +135,14 @@ static int flush_stdout(vq_session *s, int code)
     return code ? code : VQ_E_IO;
 }
 
-static int end_command(const vq_command *c, vq_session *s, vq_status status, json_t *result, bool answer, const vq_err *e)
+static int end_command(const vq_command *c, vq_session *s, vq_status status, json_t *result,
+                       bool answer, const vq_err *e)
 {
     int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
     if (status != VQ_OK) vq_progress_error(&s->progress, e->text);
     if (s->args->json)
-        vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL, status == VQ_OK ? result : NULL);
+        vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL,
+                        status == VQ_OK ? result : NULL);
     else if (status == VQ_OK)
         c->show(stdout, s, result);
     code = flush_stdout(s, code);
@@ -137,7 +150,8 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
     return code;
 }
 
-/* --json is a wish for the shape of errors too, so it is looked for before the arguments are understood. */
+/* --json is a wish for the shape of errors too, so it is looked for before the arguments are
+ * understood. */
 static bool wants_json(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++)
@@ -177,14 +191,16 @@ static int usage_error(const char *text)
     return VQ_E_RECIPE;
 }
 
-/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs want the cores too (any CI machine), that
- * costs several times the work itself. The runtimes read these variables before main, so they are set once and the program starts anew. */
+/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs
+ * want the cores too (any CI machine), that costs several times the work itself. The runtimes read
+ * these variables before main, so they are set once and the program starts anew. */
 static void start_with_short_spin(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
     if (setenv("GOMP_SPINCOUNT", "1000", 1) != 0 || setenv("KMP_BLOCKTIME", "0", 0) != 0) return;
-    (void)setenv("OPENBLAS_NUM_THREADS", "1", 0); /* tiles are spread over OpenMP's threads; a pool of its own would only wait */
-    (void)execv("/proc/self/exe", argv);          /* without /proc the default stays */
+    (void)setenv("OPENBLAS_NUM_THREADS", "1",
+                 0); /* tiles are spread over OpenMP's threads; a pool of its own would only wait */
+    (void)execv("/proc/self/exe", argv); /* without /proc the default stays */
 }
 
 int main(int argc, char **argv)

@@ -43,13 +43,18 @@ static void put_man_flag(FILE *f, const vq_flag *flag)
 
 void vq_help_man(FILE *f)
 {
-    fprintf(f, ".TH VQ 1 \"\" \"vq %s\" \"User Commands\"\n.SH NAME\nvq \\- quantize, verify and evaluate checkpoints of language models\n",
+    fprintf(f,
+            ".TH VQ 1 \"\" \"vq %s\" \"User Commands\"\n.SH NAME\nvq \\- quantize, verify and "
+            "evaluate checkpoints of language models\n",
             VQ_VERSION);
     fputs(".SH SYNOPSIS\n.B vq\n.I COMMAND\n[ARGUMENTS]\n.SH COMMANDS\n", f);
     for (const vq_command *const *c = vq_commands; *c; c++) put_man_command(f, *c);
-    fputs(".SH OPTIONS\nA value comes from its flag, else from the environment, else from the recipe, else it is built in.\n", f);
+    fputs(".SH OPTIONS\nA value comes from its flag, else from the environment, else from the "
+          "recipe, else it is built in.\n",
+          f);
     for (const vq_flag *flag = vq_flags; flag->name; flag++) put_man_flag(f, flag);
-    fputs(".SH EXIT STATUS\n0 done or yes; 1 no (verify failed, a plan does not fit); 2 usage or recipe; 3 input refused; 4 limit; 5 I/O; "
+    fputs(".SH EXIT STATUS\n0 done or yes; 1 no (verify failed, a plan does not fit); 2 usage or "
+          "recipe; 3 input refused; 4 limit; 5 I/O; "
           "6 numeric; "
           "7 stopped; 70 a bug of vq.\n",
           f);
@@ -71,7 +76,9 @@ static void put_bash_case(FILE *f, const vq_command *c)
 
 void vq_help_bash(FILE *f)
 {
-    fputs("# bash completion of vq\n_vq()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\"\"\n", f);
+    fputs("# bash completion of vq\n_vq()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} "
+          "before=${COMP_WORDS[COMP_CWORD-1]} words=\"\"\n",
+          f);
     fputs("    case $before in\n", f);
     for (const vq_flag *flag = vq_flags; flag->name; flag++) {
         if (flag->type != VQ_FLAG_CHOICE) continue;
@@ -86,7 +93,8 @@ void vq_help_bash(FILE *f)
     for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, " %s", (*c)->name);
     fputs("\"\n    else case ${COMP_WORDS[1]} in\n", f);
     for (const vq_command *const *c = vq_commands; *c; c++) put_bash_case(f, *c);
-    fputs("    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _vq "
+    fputs("    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- "
+          "\"$word\"))\n}\ncomplete -o filenames -F _vq "
           "vq\n",
           f);
 }

@@ -13,7 +13,8 @@
 const vq_flag *vq_flag_find(const char *name, size_t len, unsigned mask)
 {
     for (const vq_flag *f = vq_flags; f->name; f++)
-        if ((f->commands & mask) && strlen(f->name) == len && strncmp(f->name, name, len) == 0) return f;
+        if ((f->commands & mask) && strlen(f->name) == len && strncmp(f->name, name, len) == 0)
+            return f;
     return NULL;
 }
 
@@ -33,20 +34,23 @@ static vq_status unknown_option(const char *name, size_t len, unsigned mask, vq_
         if (f->commands & mask) known[n++] = f->name;
     snprintf(given, sizeof given, "%.*s", (int)(len < 60 ? len : 60), name);
     const char *near = vq_nearest(given, known, n);
-    if (near) return vq_fail(e, VQ_E_RECIPE, "unknown option --%s; did you mean --%s?", given, near);
+    if (near)
+        return vq_fail(e, VQ_E_RECIPE, "unknown option --%s; did you mean --%s?", given, near);
     return vq_fail(e, VQ_E_RECIPE, "unknown option --%s", given);
 }
 
-static vq_status set_int(int64_t *out, const vq_flag *f, const char *what, const char *text, vq_err *e)
+static vq_status set_int(int64_t *out, const vq_flag *f, const char *what, const char *text,
+                         vq_err *e)
 {
     char *end;
     errno = 0;
     const long long v = strtoll(text, &end, 10);
     if (end == text || *end || errno || v < f->min || v > f->max) {
         if (f->max == INT64_MAX)
-            return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number, at least %lld; got '%s'", what, (long long)f->min, text);
-        return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number from %lld to %lld; got '%s'", what, (long long)f->min, (long long)f->max,
-                       text);
+            return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number, at least %lld; got '%s'", what,
+                           (long long)f->min, text);
+        return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number from %lld to %lld; got '%s'", what,
+                       (long long)f->min, (long long)f->max, text);
     }
     *out = v;
     return VQ_OK;
@@ -72,7 +76,8 @@ static vq_status set_size(int64_t *out, const char *what, const char *text, vq_e
     return VQ_OK;
 }
 
-static vq_status set_choice(const char **out, const vq_flag *f, const char *what, const char *text, vq_err *e)
+static vq_status set_choice(const char **out, const vq_flag *f, const char *what, const char *text,
+                            vq_err *e)
 {
     const size_t len = strlen(text);
     for (const char *p = f->value; len && p;) {
@@ -89,13 +94,17 @@ static vq_status set_choice(const char **out, const vq_flag *f, const char *what
 static vq_status set_list(vq_text_list *l, const char *what, const char *text, vq_err *e)
 {
     const char *eq = strchr(text, '=');
-    if (!eq || eq == text) return vq_fail(e, VQ_E_RECIPE, "%s needs KEY=VALUE, for instance calib.samples=64; got '%s'", what, text);
-    if (l->n == VQ_MAX_SETS) return vq_fail(e, VQ_E_RECIPE, "%s is given more than %d times", what, VQ_MAX_SETS);
+    if (!eq || eq == text)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s needs KEY=VALUE, for instance calib.samples=64; got '%s'", what, text);
+    if (l->n == VQ_MAX_SETS)
+        return vq_fail(e, VQ_E_RECIPE, "%s is given more than %d times", what, VQ_MAX_SETS);
     l->text[l->n++] = text;
     return VQ_OK;
 }
 
-static vq_status set_value(vq_args *a, const vq_flag *f, const char *what, const char *text, vq_err *e)
+static vq_status set_value(vq_args *a, const vq_flag *f, const char *what, const char *text,
+                           vq_err *e)
 {
     void *at = (char *)a + f->offset;
     switch (f->type) {
@@ -127,7 +136,8 @@ static vq_status set_flag(vq_args *a, const vq_flag *f, const char *text, vq_err
     char what[40];
     vq_origin *origin = &a->origin[f - vq_flags];
     snprintf(what, sizeof what, "--%s", f->name);
-    if (*origin == VQ_FROM_FLAG && f->type != VQ_FLAG_LIST && f->type != VQ_FLAG_COUNT && f->type != VQ_FLAG_SWITCH)
+    if (*origin == VQ_FROM_FLAG && f->type != VQ_FLAG_LIST && f->type != VQ_FLAG_COUNT &&
+        f->type != VQ_FLAG_SWITCH)
         return vq_fail(e, VQ_E_RECIPE, "%s is given twice", what);
     *origin = VQ_FROM_FLAG;
     return set_value(a, f, what, text, e);
@@ -147,14 +157,16 @@ static vq_status parse_long(vq_args *a, unsigned command, int *i, int argc, char
     if (!f) return unknown_option(name, len, command, e);
     if (!takes_value(f) && text) return vq_fail(e, VQ_E_RECIPE, "--%s takes no value", f->name);
     if (takes_value(f) && !text) {
-        if (*i + 1 >= argc) return vq_fail(e, VQ_E_RECIPE, "--%s needs a value: %s", f->name, f->value);
+        if (*i + 1 >= argc)
+            return vq_fail(e, VQ_E_RECIPE, "--%s needs a value: %s", f->name, f->value);
         text = argv[++*i];
     }
     return set_flag(a, f, text ? text : "", e);
 }
 
 /* -x, -xVALUE, -x VALUE, and bundles of switches such as -vv. */
-static vq_status parse_letters(vq_args *a, unsigned command, int *i, int argc, char **argv, vq_err *e)
+static vq_status parse_letters(vq_args *a, unsigned command, int *i, int argc, char **argv,
+                               vq_err *e)
 {
     for (const char *p = argv[*i] + 1; *p; p++) {
         const vq_flag *f = find_letter(*p, command);
@@ -163,7 +175,8 @@ static vq_status parse_letters(vq_args *a, unsigned command, int *i, int argc, c
             VQ_TRY(set_flag(a, f, "", e));
             continue;
         }
-        if (!p[1] && *i + 1 >= argc) return vq_fail(e, VQ_E_RECIPE, "-%c needs a value: %s", *p, f->value);
+        if (!p[1] && *i + 1 >= argc)
+            return vq_fail(e, VQ_E_RECIPE, "-%c needs a value: %s", *p, f->value);
         return set_flag(a, f, p[1] ? p + 1 : argv[++*i], e);
     }
     return VQ_OK;
@@ -172,7 +185,8 @@ static vq_status parse_letters(vq_args *a, unsigned command, int *i, int argc, c
 static vq_status add_operand(vq_args *a, const char *text, vq_err *e)
 {
     if (a->noperands == VQ_MAX_OPERANDS)
-        return vq_fail(e, VQ_E_RECIPE, "too many arguments: '%s' is one more than any command takes", text);
+        return vq_fail(e, VQ_E_RECIPE,
+                       "too many arguments: '%s' is one more than any command takes", text);
     if (!*text) return vq_fail(e, VQ_E_RECIPE, "an argument is empty");
     a->operands[a->noperands++] = text;
     return VQ_OK;
@@ -213,8 +227,12 @@ static void set_builtin(vq_args *a)
 
 vq_status vq_args_need_recipe(const vq_args *a, vq_err *e)
 {
-    if (!a->recipe) return vq_fail(e, VQ_E_RECIPE, "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
-    if (a->data && a->tokens) return vq_fail(e, VQ_E_RECIPE, "--data and --tokens both give the calibration data: use one");
+    if (!a->recipe)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
+    if (a->data && a->tokens)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "--data and --tokens both give the calibration data: use one");
     return VQ_OK;
 }
 

@@ -1,5 +1,5 @@
-/* opts.h -- the options of every command as one table: parsing, environment, help, man page and completions come from it.
- * test tests/cli/usage.sh, tests/cli/values.sh */
+/* opts.h -- the options of every command as one table: parsing, environment, help, man page and
+ * completions come from it. test tests/cli/usage.sh, tests/cli/values.sh */
 #ifndef VQ_CLI_OPTS_H
 #define VQ_CLI_OPTS_H
 
@@ -20,7 +20,8 @@ enum {
     VQ_CMD_VERSION = 64,
     VQ_CMD_HELP = 128,
     VQ_CMD_CALIBRATE = 256,
-    VQ_CMD_LONG = VQ_CMD_PLAN | VQ_CMD_QUANTIZE | VQ_CMD_VERIFY | VQ_CMD_EVAL | VQ_CMD_INSPECT | VQ_CMD_CALIBRATE,
+    VQ_CMD_LONG = VQ_CMD_PLAN | VQ_CMD_QUANTIZE | VQ_CMD_VERIFY | VQ_CMD_EVAL | VQ_CMD_INSPECT |
+                  VQ_CMD_CALIBRATE,
     VQ_CMD_ALL = 511
 };
 
@@ -41,7 +42,8 @@ typedef struct vq_args {
     int noperands;
     bool merge;
     int64_t threads, mem_limit, seed, verbose, window, stride, max_windows;
-    const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref, *completion;
+    const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref,
+        *completion;
     bool json, quiet, force, resume, bos, weights_only, help, man;
     vq_text_list sets;
     vq_origin origin[64]; /* by row of vq_flags */
@@ -75,8 +77,10 @@ extern const vq_flag vq_flags[];
 /* vq_flag_find -- row of a long name that the commands in `mask` know, NULL when there is none. */
 const vq_flag *vq_flag_find(const char *name, size_t len, unsigned mask);
 
-/* vq_args_parse -- built-in values, then VQ_* from the environment, then argv[0..argc). VQ_E_RECIPE: unknown option (with the nearest),
- * missing or wrong value, an option given twice, too many operands.                                                  a: filled, borrows
+/* vq_args_parse -- built-in values, then VQ_* from the environment, then argv[0..argc).
+ * VQ_E_RECIPE: unknown option (with the nearest),
+ * missing or wrong value, an option given twice, too many operands.
+ *         a: filled, borrows
  * argv and environ */
 vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_err *e);
 /* vq_args_need_recipe -- VQ_E_RECIPE: no recipe, or calibration data given twice. */

@@ -24,7 +24,8 @@ void vq_output_done(vq_output *o)
 
 void vq_output_warning(vq_output *o, const char *code, const char *where, const char *text)
 {
-    json_t *w = json_pack("{s:o, s:o, s:o}", "code", vq_text_json(code), "where", vq_text_json(where), "text", vq_text_json(text));
+    json_t *w = json_pack("{s:o, s:o, s:o}", "code", vq_text_json(code), "where",
+                          vq_text_json(where), "text", vq_text_json(text));
     json_array_append_new(o->warnings, w);
 }
 
@@ -34,7 +35,8 @@ static bool ends_with(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-static vq_status hash_file(const char *path, char sha[VQ_SHA256_TEXT], const vq_watch *w, vq_err *e)
+static vq_status hash_file(const char *path, char sha[VQ_SHA256_TEXT], const vq_reporter *w,
+                           vq_err *e)
 {
     vq_map m;
     VQ_TRY(vq_map_open(&m, path, e));
@@ -49,24 +51,29 @@ static vq_status hash_file(const char *path, char sha[VQ_SHA256_TEXT], const vq_
     return s;
 }
 
-static vq_status add_file(vq_output *o, const char *path, bool headers_only, const vq_watch *w, vq_err *e)
+static vq_status add_file(vq_output *o, const char *path, bool headers_only, const vq_reporter *w,
+                          vq_err *e)
 {
     char sha[VQ_SHA256_TEXT] = "";
     const bool skip = headers_only && ends_with(path, ".safetensors");
     if (!skip) VQ_TRY(hash_file(path, sha, w, e));
-    json_array_append_new(o->inputs, json_pack("{s:o, s:o}", "path", vq_text_json(path), "sha256", skip ? json_null() : json_string(sha)));
+    json_array_append_new(o->inputs, json_pack("{s:o, s:o}", "path", vq_text_json(path), "sha256",
+                                               skip ? json_null() : json_string(sha)));
     return VQ_OK;
 }
 
-static vq_status add_beside(vq_output *o, const char *path, const char *name, const vq_watch *w, vq_arena *a, vq_err *e)
+static vq_status add_beside(vq_output *o, const char *path, const char *name, const vq_reporter *w,
+                            vq_arena *a, vq_err *e)
 {
     const char *slash = strrchr(path, '/');
-    const char *beside = vq_arena_text(a, e, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
+    const char *beside =
+        vq_arena_text(a, e, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
     if (!beside) return e->status;
     return vq_exists(beside) && !vq_is_dir(beside) ? add_file(o, beside, false, w, e) : VQ_OK;
 }
 
-static vq_status add_folder(vq_output *o, const char *path, bool headers_only, const vq_watch *w, vq_arena *a, vq_err *e)
+static vq_status add_folder(vq_output *o, const char *path, bool headers_only, const vq_reporter *w,
+                            vq_arena *a, vq_err *e)
 {
     const char *const *names;
     size_t n;
@@ -80,7 +87,8 @@ static vq_status add_folder(vq_output *o, const char *path, bool headers_only, c
     return VQ_OK;
 }
 
-vq_status vq_output_input(vq_output *o, const char *path, bool headers_only, const vq_watch *w, vq_arena *a, vq_err *e)
+vq_status vq_output_input(vq_output *o, const char *path, bool headers_only, const vq_reporter *w,
+                          vq_arena *a, vq_err *e)
 {
     if (!path || !vq_exists(path)) return VQ_OK;
     if (vq_is_dir(path)) return add_folder(o, path, headers_only, w, a, e);
@@ -95,8 +103,9 @@ void vq_output_print(vq_output *o, int exit_code, const char *error, json_t *res
     json_t *inputs = json_object_get(result, "inputs");
     char schema[40];
     snprintf(schema, sizeof schema, "vq.%s/1", o->command);
-    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION, "ok", exit_code == 0, "exit", exit_code,
-                            "inputs", json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
+    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION,
+                            "ok", exit_code == 0, "exit", exit_code, "inputs",
+                            json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
     if (error) json_object_set_new(all, "error", vq_text_json(error));
     if (json_is_array(inputs)) json_object_del(result, "inputs");
     json_object_set(all, "result", result ? result : json_null());

@@ -1,7 +1,7 @@
 /* progress.c -- bars, plain lines and JSON lines on stderr. */
 #include "cli/progress.h"
 
-#include "base/watch.h"
+#include "base/reporter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,10 @@ static vq_progress_mode mode_of(const vq_args *a)
     static const struct {
         const char *name;
         vq_progress_mode mode;
-    } modes[] = {{"tty", VQ_PROGRESS_TTY}, {"plain", VQ_PROGRESS_PLAIN}, {"json", VQ_PROGRESS_JSON}, {"none", VQ_PROGRESS_NONE}};
+    } modes[] = {{"tty", VQ_PROGRESS_TTY},
+                 {"plain", VQ_PROGRESS_PLAIN},
+                 {"json", VQ_PROGRESS_JSON},
+                 {"none", VQ_PROGRESS_NONE}};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (strcmp(a->progress, modes[i].name) == 0) return modes[i].mode;
     if (a->quiet) return VQ_PROGRESS_NONE;
@@ -35,7 +38,9 @@ static vq_progress_mode mode_of(const vq_args *a)
 void vq_progress_init(vq_progress *p, const vq_args *a)
 {
     const char *no_color = getenv("NO_COLOR");
-    *p = (vq_progress){.mode = mode_of(a), .last = vq_seconds(), .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
+    *p = (vq_progress){.mode = mode_of(a),
+                       .last = vq_seconds(),
+                       .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
     p->color = !is_dumb() && !(no_color && *no_color);
 }
 
@@ -48,7 +53,11 @@ static const char *short_count(double v, char *buf, size_t len)
         v /= 1000;
         u++;
     }
-    snprintf(buf, len, v < 10 && v != (double)(int)v ? "%.2f%.*s" : v < 100 && u ? "%.1f%.*s" : "%.0f%.*s", v, u ? 1 : 0, &units[u]);
+    snprintf(buf, len,
+             v < 10 && v != (double)(int)v ? "%.2f%.*s"
+             : v < 100 && u                ? "%.1f%.*s"
+                                           : "%.0f%.*s",
+             v, u ? 1 : 0, &units[u]);
     return buf;
 }
 
@@ -70,7 +79,8 @@ static const char *figures(const vq_progress *p, double now, char *buf, size_t l
     const bool ended = p->done >= p->total;
     const double wait = ended ? took : speed > 0 ? (double)(p->total - p->done) / speed : 0;
     snprintf(buf, len, "%s/%s  %s/s  %s %s", short_count((double)p->done, done, sizeof done),
-             short_count((double)p->total, total, sizeof total), short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left),
+             short_count((double)p->total, total, sizeof total),
+             short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left),
              ended ? "taken" : "left");
     return buf;
 }
@@ -90,8 +100,8 @@ static void draw_bar(vq_progress *p, double now)
     const int full = (int)(share * width);
     for (int i = 0; i < width; i++) cells[i] = i < full ? '=' : i == full ? '>' : ' ';
     cells[width] = 0;
-    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells, p->color ? "\033[0m" : "",
-            (int)(100 * share), figures(p, now, text, sizeof text));
+    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells,
+            p->color ? "\033[0m" : "", (int)(100 * share), figures(p, now, text, sizeof text));
     p->bar = true;
     p->drawn = now;
     if (p->done >= p->total) vq_progress_end(p);
@@ -102,14 +112,14 @@ static void draw_bar(vq_progress *p, double now)
 static bool due(const vq_progress *p)
 {
     const int64_t every = p->total > 2 * PLAIN_LINES ? p->total / PLAIN_LINES : 1;
-    return p->done > p->shown && (p->done >= p->total || p->done - p->shown >= every);
+    return p->done > p->view && (p->done >= p->total || p->done - p->view >= every);
 }
 
 static void print_plain(vq_progress *p, double now)
 {
     char text[96];
     if (!due(p)) return;
-    p->shown = p->done;
+    p->view = p->done;
     fprintf(stderr, "%s %s\n", p->phase, figures(p, now, text, sizeof text));
 }
 
@@ -124,9 +134,10 @@ static void print_json(json_t *o)
 static void print_event(vq_progress *p, double now)
 {
     if (!due(p)) return;
-    p->shown = p->done;
-    print_json(json_pack("{s:s, s:s, s:I, s:I, s:f}", "event", "progress", "phase", p->phase, "done", (json_int_t)p->done, "total",
-                         (json_int_t)p->total, "seconds", now - p->began));
+    p->view = p->done;
+    print_json(json_pack("{s:s, s:s, s:I, s:I, s:f}", "event", "progress", "phase", p->phase,
+                         "done", (json_int_t)p->done, "total", (json_int_t)p->total, "seconds",
+                         now - p->began));
 }
 
 static void begin_phase(vq_progress *p, const char *phase, int64_t done, double now)
@@ -135,15 +146,17 @@ static void begin_phase(vq_progress *p, const char *phase, int64_t done, double 
     snprintf(p->phase, sizeof p->phase, "%s", phase);
     p->began = done > 0 ? p->last : now;
     p->drawn = now - 1;
-    p->shown = 0;
+    p->view = 0;
 }
 
 void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
 {
     vq_progress *p = ctx;
     const double now = vq_seconds();
-    if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done) begin_phase(p, phase, done, now);
-    const bool again = done == p->done && done >= p->total && total == p->total && !p->bar && p->shown == done;
+    if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done)
+        begin_phase(p, phase, done, now);
+    const bool again =
+        done == p->done && done >= p->total && total == p->total && !p->bar && p->view == done;
     p->done = done;
     p->total = total;
     p->last = now;
@@ -151,7 +164,7 @@ void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
     if (p->mode == VQ_PROGRESS_PLAIN) print_plain(p, now);
     if (p->mode == VQ_PROGRESS_JSON) print_event(p, now);
     if (p->mode == VQ_PROGRESS_TTY && (now - p->drawn > REDRAW_SECONDS || done >= total)) {
-        p->shown = done;
+        p->view = done;
         draw_bar(p, now);
     }
 }
@@ -184,11 +197,12 @@ void vq_progress_warning(vq_progress *p, const char *code, const char *where, co
 {
     clear_bar(p);
     if (p->mode == VQ_PROGRESS_JSON) {
-        print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "warning", "code", code, "where", where, "text", text));
+        print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "warning", "code", code, "where",
+                             where, "text", text));
         return;
     }
-    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "", p->color ? "\033[0m" : "", where, *where ? ": " : "", text,
-            code);
+    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "",
+            p->color ? "\033[0m" : "", where, *where ? ": " : "", text, code);
 }
 
 void vq_progress_error(vq_progress *p, const char *text)
@@ -197,5 +211,6 @@ void vq_progress_error(vq_progress *p, const char *text)
     if (p->mode == VQ_PROGRESS_JSON)
         print_json(json_pack("{s:s, s:s}", "event", "error", "text", text));
     else
-        fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "", p->color ? "\033[0m" : "", text);
+        fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "",
+                p->color ? "\033[0m" : "", text);
 }

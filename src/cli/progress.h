@@ -1,5 +1,5 @@
-/* progress.h -- what a long job says on stderr: lines, warnings, a bar with rate and time left, or plain or JSON lines.
- * test tests/cli/progress.sh */
+/* progress.h -- what a long job says on stderr: lines, warnings, a bar with rate and time left, or
+ * plain or JSON lines. test tests/cli/progress.sh */
 #ifndef VQ_CLI_PROGRESS_H
 #define VQ_CLI_PROGRESS_H
 
@@ -9,7 +9,12 @@
 #include "base/status.h"
 #include "cli/opts.h"
 
-typedef enum vq_progress_mode { VQ_PROGRESS_NONE, VQ_PROGRESS_PLAIN, VQ_PROGRESS_TTY, VQ_PROGRESS_JSON } vq_progress_mode;
+typedef enum vq_progress_mode {
+    VQ_PROGRESS_NONE,
+    VQ_PROGRESS_PLAIN,
+    VQ_PROGRESS_TTY,
+    VQ_PROGRESS_JSON
+} vq_progress_mode;
 
 typedef struct vq_progress {
     vq_progress_mode mode;
@@ -18,14 +23,16 @@ typedef struct vq_progress {
     bool bar;       /* an unfinished bar is on the line */
     char phase[48]; /* "" before the first */
     int64_t done, total;
-    int64_t shown;       /* last `done` of a plain or JSON line */
+    int64_t view;        /* last `done` of a plain or JSON line */
     double began, drawn; /* seconds: start of the phase, last drawing */
-    double last;         /* the latest step of any phase: where a phase begins that first reports some work as done */
+    double
+        last; /* the latest step of any phase: where a phase begins that first reports some work as
+               * done */
 } vq_progress;
 
 /* vq_progress_init -- mode from --progress, stderr, TERM and NO_COLOR; level from -q and -v. */
 void vq_progress_init(vq_progress *p, const vq_args *a);
-/* vq_progress_step -- the callback of vq_watch.progress: ctx is the vq_progress. */
+/* vq_progress_step -- the callback of vq_reporter.progress: ctx is the vq_progress. */
 void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total);
 /* vq_progress_line / _warning -- lines of the job; they never break a bar. */
 void vq_progress_line(vq_progress *p, int level, const char *text);

@@ -15,7 +15,8 @@
 const char *vq_show_clean(const char *text, char *buf, size_t len)
 {
     size_t n = 0;
-    for (; text[n] && n + 1 < len; n++) buf[n] = (unsigned char)text[n] < 32 || text[n] == 127 ? '?' : text[n];
+    for (; text[n] && n + 1 < len; n++)
+        buf[n] = (unsigned char)text[n] < 32 || text[n] == 127 ? '?' : text[n];
     buf[n] = 0;
     return buf;
 }
@@ -55,7 +56,8 @@ json_t *vq_text_json(const char *text)
     json_t *s = json_string(text);
     if (s) return s;
     size_t n = 0;
-    for (; text[n] && n + 1 < sizeof buf; n++) buf[n] = (unsigned char)text[n] > 126 ? '?' : text[n];
+    for (; text[n] && n + 1 < sizeof buf; n++)
+        buf[n] = (unsigned char)text[n] > 126 ? '?' : text[n];
     buf[n] = 0;
     return json_string(buf);
 }
@@ -136,7 +138,8 @@ void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
             if ((int)strlen(text) > width[c]) width[c] = (int)strlen(text);
         }
     }
-    for (int c = 0; c < n; c++) put_cell(f, columns[c].title, width[c], columns[c].cell != VQ_CELL_TEXT, c == n - 1);
+    for (int c = 0; c < n; c++)
+        put_cell(f, columns[c].title, width[c], columns[c].cell != VQ_CELL_TEXT, c == n - 1);
     fputc('\n', f);
     json_array_foreach(rows, i, row)
     {
@@ -169,7 +172,9 @@ static void show_rows(FILE *f, const char *name, const json_t *rows)
     json_object_foreach(json_array_get(rows, 0), key, value)
     {
         if (n == MAX_COLUMNS) break;
-        const vq_cell cell = strcmp(key, "bytes") == 0 ? VQ_CELL_BYTES : json_is_integer(value) ? VQ_CELL_COUNT : VQ_CELL_TEXT;
+        const vq_cell cell = strcmp(key, "bytes") == 0 ? VQ_CELL_BYTES
+                             : json_is_integer(value)  ? VQ_CELL_COUNT
+                                                       : VQ_CELL_TEXT;
         columns[n++] = (vq_column){key, key, cell, 0};
     }
     fprintf(f, "\n%s (%zu)\n", name, json_array_size(rows));
@@ -193,7 +198,8 @@ static void show_object(FILE *f, const json_t *o, bool sizes, int depth)
         value_text(value, text, sizeof text);
         const bool size = json_is_integer(value) && (sizes || strncmp(key, "bytes", 5) == 0);
         vq_show_field(f, key, size ? "%s (%s)" : "%s%s", text,
-                      size ? vq_show_bytes((double)json_integer_value(value), bytes, sizeof bytes) : "");
+                      size ? vq_show_bytes((double)json_integer_value(value), bytes, sizeof bytes)
+                           : "");
     }
     json_object_foreach((json_t *)o, key, value)
     {

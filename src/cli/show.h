@@ -1,4 +1,5 @@
-/* show.h -- results for people: sizes, tables, and any JSON value in a readable way. Control characters of hostile names become '?'. */
+/* show.h -- results for people: sizes, tables, and any JSON value in a readable way. Control
+ * characters of hostile names become '?'. */
 #ifndef VQ_CLI_SHOW_H
 #define VQ_CLI_SHOW_H
 
@@ -20,15 +21,18 @@ const char *vq_show_bytes(double bytes, char *buf, size_t len);
 /* vq_show_table -- rows (array of objects) under titles, each line indented by two. */
 void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n);
 /* vq_show_field -- "  name            text" */
-void vq_show_field(FILE *f, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* vq_show_json -- an object of any keys: scalars as fields, arrays of objects as tables, objects below their name. */
+void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* vq_show_json -- an object of any keys: scalars as fields, arrays of objects as tables, objects
+ * below their name. */
 void vq_show_json(FILE *f, const json_t *value);
 
 /* Numbers of a result object; NAN or 0 or "" when the key is missing. */
 double vq_result_real(const json_t *o, const char *key);
 json_int_t vq_result_int(const json_t *o, const char *key);
 const char *vq_result_text(const json_t *o, const char *key);
-/* vq_text_json -- a JSON string of text that may not be UTF-8 (a path): then the bytes above 127 become '?'. New reference. */
+/* vq_text_json -- a JSON string of text that may not be UTF-8 (a path): then the bytes above 127
+ * become '?'. New reference. */
 json_t *vq_text_json(const char *text);
 
 #endif

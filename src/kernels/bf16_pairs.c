@@ -1,5 +1,6 @@
-/* bf16_pairs.c -- panels of bf16 pairs and their product by VDPBF16PS: two multiply-adds per lane in one instruction. Compiled with
- * -mavx512bf16 (cmake/kernels.cmake); called only where cpuid has it. */
+/* bf16_pairs.c -- panels of bf16 pairs and their product by VDPBF16PS: two multiply-adds per lane
+ * in one instruction. Compiled with -mavx512bf16 (cmake/kernels.cmake); called only where cpuid has
+ * it. */
 #include "kernels/bf16_product.h"
 
 #if defined(__AVX512BF16__)
@@ -9,7 +10,8 @@
 #define TILE_VECTORS (VQ_PAIRS_COLS / LANES)
 
 /* Where the pair p of 16 lanes goes: two panels of 8, or a part of a wider one. */
-static inline void put(uint32_t *out, size_t lane, size_t padded, size_t width, size_t pitch, size_t p, __m512i v)
+static inline void put(uint32_t *out, size_t lane, size_t padded, size_t width, size_t pitch,
+                       size_t p, __m512i v)
 {
     uint32_t *to = out + lane / width * pitch + p * width + lane % width;
     if (width >= LANES) {
@@ -17,7 +19,8 @@ static inline void put(uint32_t *out, size_t lane, size_t padded, size_t width, 
         return;
     }
     _mm256_storeu_si256((__m256i *)(void *)to, _mm512_castsi512_si256(v));
-    if (lane + width < padded) _mm256_storeu_si256((__m256i *)(void *)(to + pitch), _mm512_extracti64x4_epi64(v, 1));
+    if (lane + width < padded)
+        _mm256_storeu_si256((__m256i *)(void *)(to + pitch), _mm512_extracti64x4_epi64(v, 1));
 }
 
 static inline __mmask16 first_of(size_t n)
@@ -55,28 +58,35 @@ static inline void transpose(__m512i r[LANES])
 static inline __m512i row_pairs(const float *x, size_t left)
 {
     const __m512 low = _mm512_maskz_loadu_ps(first_of(left), x);
-    const __m512 high = left > LANES ? _mm512_maskz_loadu_ps(first_of(left - LANES), x + LANES) : _mm512_setzero_ps();
+    const __m512 high = left > LANES ? _mm512_maskz_loadu_ps(first_of(left - LANES), x + LANES)
+                                     : _mm512_setzero_ps();
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out)
+static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
+                      uint32_t *out)
 {
     const size_t pairs = (k + 1) / 2, padded = (lanes + width - 1) / width * width;
     for (size_t lane = 0; lane < padded; lane += LANES) {
         for (size_t p = 0; p < pairs; p += LANES) {
             const size_t rows = lane >= lanes ? 0 : lanes - lane;
             __m512i r[LANES];
-            for (size_t i = 0; i < LANES; i++) r[i] = i < rows ? row_pairs(x + (lane + i) * ld + 2 * p, k - 2 * p) : _mm512_setzero_si512();
+            for (size_t i = 0; i < LANES; i++)
+                r[i] = i < rows ? row_pairs(x + (lane + i) * ld + 2 * p, k - 2 * p)
+                                : _mm512_setzero_si512();
             transpose(r);
-            for (size_t i = 0; i < LANES && p + i < pairs; i++) put(out, lane, padded, width, pitch, p + i, r[i]);
+            for (size_t i = 0; i < LANES && p + i < pairs; i++)
+                put(out, lane, padded, width, pitch, p + i, r[i]);
         }
     }
 }
 
-static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out)
+static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
+                      uint32_t *out)
 {
-    static const uint16_t turn[2 * LANES] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                             8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    static const uint16_t turn[2 * LANES] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                             21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                             11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
     const __m512i order = _mm512_loadu_si512(turn);
     const size_t pairs = (k + 1) / 2, padded = (lanes + width - 1) / width * width;
     for (size_t p = 0; p < pairs; p++) {
@@ -84,13 +94,16 @@ static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t 
         const bool both = 2 * p + 1 < k;
         for (size_t lane = 0; lane < padded; lane += LANES) {
             const __mmask16 mask = lane >= lanes ? 0 : first_of(lanes - lane);
-            const __m512 low = _mm512_maskz_loadu_ps(mask, even + lane), high = _mm512_maskz_loadu_ps(both ? mask : 0, odd + lane);
-            put(out, lane, padded, width, pitch, p, _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
+            const __m512 low = _mm512_maskz_loadu_ps(mask, even + lane),
+                         high = _mm512_maskz_loadu_ps(both ? mask : 0, odd + lane);
+            put(out, lane, padded, width, pitch, p,
+                _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
         }
     }
 }
 
-static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc)
+static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add,
+                 float *c, size_t ldc)
 {
     __m512 sum[VQ_PAIRS_ROWS][TILE_VECTORS];
     for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
@@ -104,7 +117,8 @@ static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs
         for (int j = 0; j < TILE_VECTORS; j++) col[j] = (__m512bh)_mm512_loadu_si512(b + j * LANES);
         for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
             const __m512bh row = (__m512bh)_mm512_set1_epi32((int)a[i]);
-            for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], row, col[j]);
+            for (int j = 0; j < TILE_VECTORS; j++)
+                sum[i][j] = _mm512_dpbf16_ps(sum[i][j], row, col[j]);
         }
     }
     for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
@@ -117,7 +131,8 @@ static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs
 
 const vq_bf16_pairs *vq_bf16_pairs_avx512(void)
 {
-    static const vq_bf16_pairs pairs = {.pack_rows = pack_rows, .pack_cols = pack_cols, .tile = tile};
+    static const vq_bf16_pairs pairs = {
+        .pack_rows = pack_rows, .pack_cols = pack_cols, .tile = tile};
     return __builtin_cpu_supports("avx512bf16") ? &pairs : NULL;
 }
 #else

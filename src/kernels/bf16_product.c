@@ -1,6 +1,6 @@
-/* bf16_product.c -- products of inputs rounded to bf16, tile by tile: packed as pairs where the machine multiplies pairs, else BLAS on
- * rounded copies. Columns
- * of B are packed once for all threads, rows of A by the thread that multiplies them. */
+/* bf16_product.c -- products of inputs rounded to bf16, tile by tile: packed as pairs where the
+ * machine multiplies pairs, else BLAS on rounded copies. Columns of B are packed once for all
+ * threads, rows of A by the thread that multiplies them. */
 #include "kernels/bf16_product.h"
 
 #include <cblas.h>
@@ -8,9 +8,11 @@
 
 #include "base/parallel.h"
 
-/* Rows of A that a thread packs and multiplies at a time, and how deep: both blocks and a panel of B stay in the second-level cache. */
+/* Rows of A that a thread packs and multiplies at a time, and how deep: both blocks and a panel of
+ * B stay in the second-level cache. */
 enum { PACKED_ROWS = 96, PAIRS_DEPTH = 640 };
-/* Depth for which columns of B are packed at a time, so that the room takes hundreds of them; rows of B that one task packs. */
+/* Depth for which columns of B are packed at a time, so that the room takes hundreds of them; rows
+ * of B that one task packs. */
 enum { ROOM_DEPTH = 4096, ROOM_STEP = 64 };
 /* Room of a product on one thread, at its least: a panel of that depth. */
 enum { TILE_ROOM = VQ_PAIRS_COLS * ROOM_DEPTH / 2 };
@@ -44,9 +46,11 @@ static const float *at(const vq_bf16_side *s, int64_t lane, int64_t p)
     return s->across ? s->x + p * s->ld + lane : s->x + lane * s->ld + p;
 }
 
-static void pack(const vq_bf16_pairs *pairs, const vq_bf16_side *s, const block *of, size_t width, int64_t pitch, uint32_t *out)
+static void pack(const vq_bf16_pairs *pairs, const vq_bf16_side *s, const block *of, size_t width,
+                 int64_t pitch, uint32_t *out)
 {
-    (s->across ? pairs->pack_cols : pairs->pack_rows)(at(s, of->lane, of->p), (size_t)s->ld, (size_t)of->lanes, (size_t)of->depth, width,
+    (s->across ? pairs->pack_cols : pairs->pack_rows)(at(s, of->lane, of->p), (size_t)s->ld,
+                                                      (size_t)of->lanes, (size_t)of->depth, width,
                                                       (size_t)pitch, out);
 }
 
@@ -63,13 +67,15 @@ typedef struct packed {
 static uint32_t *panel(const packed *b, int64_t lane, int64_t p)
 {
     const int64_t from = lane - b->b.lane;
-    return b->room + from / VQ_PAIRS_COLS * b->pitch + (p - b->b.p) / 2 * VQ_PAIRS_COLS + from % VQ_PAIRS_COLS;
+    return b->room + from / VQ_PAIRS_COLS * b->pitch + (p - b->b.p) / 2 * VQ_PAIRS_COLS +
+           from % VQ_PAIRS_COLS;
 }
 
 /* The i-th of the tasks that fill the room: a panel, or where rows hold all columns some rows. */
 static int64_t pack_tasks(const packed *b)
 {
-    return b->of->b.across ? (b->b.depth + ROOM_STEP - 1) / ROOM_STEP : (b->b.lanes + VQ_PAIRS_COLS - 1) / VQ_PAIRS_COLS;
+    return b->of->b.across ? (b->b.depth + ROOM_STEP - 1) / ROOM_STEP
+                           : (b->b.lanes + VQ_PAIRS_COLS - 1) / VQ_PAIRS_COLS;
 }
 
 static void pack_task(const packed *b, int64_t i)
@@ -110,10 +116,12 @@ static void multiply(const packed *b, const strip *s, int64_t p, const area *t)
     const vq_bf16_product *q = b->of;
     const uint32_t *cols = panel(b, t->j, p);
     if (q->lower && t->i + t->rows <= t->j) return;
-    if (t->rows < VQ_PAIRS_ROWS || t->cols < VQ_PAIRS_COLS || (q->lower && t->i < t->j + t->cols - 1))
+    if (t->rows < VQ_PAIRS_ROWS || t->cols < VQ_PAIRS_COLS ||
+        (q->lower && t->i < t->j + t->cols - 1))
         ragged(b, s, cols, t);
     else
-        b->pairs->tile(s->a, s->step, cols, s->pairs, s->add, q->c + t->i * q->ldc + t->j, (size_t)q->ldc);
+        b->pairs->tile(s->a, s->step, cols, s->pairs, s->add, q->c + t->i * q->ldc + t->j,
+                       (size_t)q->ldc);
 }
 
 /* Some rows of A times the columns in the room. */
@@ -121,16 +129,20 @@ static void multiply_rows(const packed *b, int64_t i, int64_t rows)
 {
     alignas(64) uint32_t a[PACKED_ROWS * PAIRS_DEPTH / 2];
     const vq_bf16_product *q = b->of;
-    const int64_t most = even_part(b->b.depth, PAIRS_DEPTH, 2), end = b->b.p + b->b.depth, cols_end = b->b.lane + b->b.lanes;
+    const int64_t most = even_part(b->b.depth, PAIRS_DEPTH, 2), end = b->b.p + b->b.depth,
+                  cols_end = b->b.lane + b->b.lanes;
     for (int64_t p = b->b.p; p < end; p += most) {
         const block here = {i, rows, p, least(most, end - p)};
         const int64_t pairs = (here.depth + 1) / 2;
         if (!b->shares_a) pack(b->pairs, &q->a, &here, VQ_PAIRS_ROWS, pairs * VQ_PAIRS_ROWS, a);
         for (int64_t j = b->b.lane; j < cols_end; j += VQ_PAIRS_COLS) {
             for (int64_t r = 0; r < rows; r += VQ_PAIRS_ROWS) {
-                const strip s = {b->shares_a ? panel(b, i + r, p) : a + r * pairs, b->shares_a ? VQ_PAIRS_COLS : VQ_PAIRS_ROWS,
-                                 (size_t)pairs, q->add || p > 0};
-                multiply(b, &s, p, &(area){i + r, least(VQ_PAIRS_ROWS, rows - r), j, least(VQ_PAIRS_COLS, cols_end - j)});
+                const strip s = {b->shares_a ? panel(b, i + r, p) : a + r * pairs,
+                                 b->shares_a ? VQ_PAIRS_COLS : VQ_PAIRS_ROWS, (size_t)pairs,
+                                 q->add || p > 0};
+                multiply(b, &s, p,
+                         &(area){i + r, least(VQ_PAIRS_ROWS, rows - r), j,
+                                 least(VQ_PAIRS_COLS, cols_end - j)});
             }
         }
     }
@@ -146,17 +158,23 @@ static void multiply_packed(const packed *b)
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < fills; i++) pack_task(b, i);
 #pragma omp for schedule(dynamic)
-        for (int64_t t = tiles - 1; t >= 0; t--) multiply_rows(b, t * PACKED_ROWS, least(PACKED_ROWS, q->m - t * PACKED_ROWS));
+        for (int64_t t = tiles - 1; t >= 0; t--)
+            multiply_rows(b, t * PACKED_ROWS, least(PACKED_ROWS, q->m - t * PACKED_ROWS));
     }
 }
 
-static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, uint32_t *room, int64_t size)
+static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, uint32_t *room,
+                           int64_t size)
 {
-    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2), most = size / (depth / 2) / VQ_PAIRS_COLS * VQ_PAIRS_COLS;
+    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2),
+                  most = size / (depth / 2) / VQ_PAIRS_COLS * VQ_PAIRS_COLS;
     const int64_t cols = even_part(q->n, most, VQ_PAIRS_COLS);
     for (int64_t j = 0; j < q->n; j += cols) {
         for (int64_t p = 0; p < q->k; p += depth) {
-            packed b = {.of = q, .pairs = pairs, .room = room, .b = {j, least(cols, q->n - j), p, least(depth, q->k - p)}};
+            packed b = {.of = q,
+                        .pairs = pairs,
+                        .room = room,
+                        .b = {j, least(cols, q->n - j), p, least(depth, q->k - p)}};
             b.pitch = (b.b.depth + 1) / 2 * VQ_PAIRS_COLS;
             b.shares_a = q->lower && cols >= q->n;
             multiply_packed(&b);
@@ -165,7 +183,8 @@ static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs,
 }
 
 /* A block of one side as it lies, rounded: [lanes][depth], or across: [depth][lanes]. */
-static void copy_rounded(const vq_kernels *kr, const vq_bf16_side *s, int64_t lane, int64_t lanes, int64_t p, int64_t depth, float *out)
+static void copy_rounded(const vq_kernels *kr, const vq_bf16_side *s, int64_t lane, int64_t lanes,
+                         int64_t p, int64_t depth, float *out)
 {
     uint16_t half[COPY_DEPTH];
     const int64_t rows = s->across ? depth : lanes, cols = s->across ? lanes : depth;
@@ -184,16 +203,18 @@ static void tile_of_copies(const vq_bf16_product *q, const vq_kernels *kr, const
     const int64_t most = even_part(q->k, COPY_DEPTH, 2);
     for (int64_t p = 0; p < q->k; p += most) {
         const int64_t depth = least(most, q->k - p);
-        const blasint lda = q->a.across ? rows : (blasint)depth, ldb = q->b.across ? cols : (blasint)depth;
+        const blasint lda = q->a.across ? rows : (blasint)depth,
+                      ldb = q->b.across ? cols : (blasint)depth;
         copy_rounded(kr, &q->a, t->i, t->rows, p, depth, a);
         if (q->lower && t->i == t->j) {
-            cblas_ssyrk(CblasRowMajor, CblasLower, q->a.across ? CblasTrans : CblasNoTrans, rows, (blasint)depth, 1, a, lda, 1, c,
-                        (blasint)q->ldc);
+            cblas_ssyrk(CblasRowMajor, CblasLower, q->a.across ? CblasTrans : CblasNoTrans, rows,
+                        (blasint)depth, 1, a, lda, 1, c, (blasint)q->ldc);
             continue;
         }
         copy_rounded(kr, &q->b, t->j, t->cols, p, depth, b);
-        cblas_sgemm(CblasRowMajor, q->a.across ? CblasTrans : CblasNoTrans, q->b.across ? CblasNoTrans : CblasTrans, rows, cols,
-                    (blasint)depth, 1, a, lda, b, ldb, q->add || p > 0 ? 1 : 0, c, (blasint)q->ldc);
+        cblas_sgemm(CblasRowMajor, q->a.across ? CblasTrans : CblasNoTrans,
+                    q->b.across ? CblasNoTrans : CblasTrans, rows, cols, (blasint)depth, 1, a, lda,
+                    b, ldb, q->add || p > 0 ? 1 : 0, c, (blasint)q->ldc);
     }
 }
 
@@ -205,7 +226,8 @@ static void clear(const vq_bf16_product *q)
 
 static void multiply_copies(const vq_bf16_product *q, const vq_kernels *kr)
 {
-    const int64_t cols = even_part(q->n, COPY_SIDE, 16), rows = q->lower ? cols : even_part(q->m, COPY_SIDE, 16);
+    const int64_t cols = even_part(q->n, COPY_SIDE, 16),
+                  rows = q->lower ? cols : even_part(q->m, COPY_SIDE, 16);
     const int64_t across = (q->n + cols - 1) / cols, tiles = (q->m + rows - 1) / rows * across;
 #pragma omp parallel for schedule(dynamic) if (q->m * q->n * q->k > VQ_PARALLEL_MIN_MACS)
     for (int64_t tile = tiles - 1; tile >= 0; tile--) {
@@ -215,7 +237,8 @@ static void multiply_copies(const vq_bf16_product *q, const vq_kernels *kr)
     }
 }
 
-static void multiply_all(const vq_kernels *kr, const vq_bf16_product *q, uint32_t *room, int64_t size)
+static void multiply_all(const vq_kernels *kr, const vq_bf16_product *q, uint32_t *room,
+                         int64_t size)
 {
     if (q->k == 0 && !q->add) clear(q);
     if (q->m == 0 || q->n == 0 || q->k == 0) return;

@@ -1,5 +1,5 @@
-/* bf16_product.h -- matrix products whose inputs are rounded to bf16 and summed in f32: what a model stored in bf16 is run with.
- * test tests/kernels/test_bf16_product.c */
+/* bf16_product.h -- matrix products whose inputs are rounded to bf16 and summed in f32: what a
+ * model stored in bf16 is run with. test tests/kernels/test_bf16_product.c */
 #ifndef VQ_KERNELS_BF16_PRODUCT_H
 #define VQ_KERNELS_BF16_PRODUCT_H
 
@@ -12,15 +12,21 @@
 /* Values of vq_kernels.bf16: packed columns of B, all of them for most products. */
 #define VQ_BF16_ROOM ((int64_t)1 << 20)
 
-/* Kernels of machines that multiply pairs of bf16. A panel holds `width` lanes (8 or 48: rows of A or columns of B) as u32 [pairs][width]:
- * the values 2p and 2p + 1 of a lane, low half first, nearest even, f32 subnormals as 0, NaN as NaN. */
+/* Kernels of machines that multiply pairs of bf16. A panel holds `width` lanes (8 or 48: rows of A
+ * or columns of B) as u32 [pairs][width]: the values 2p and 2p + 1 of a lane, low half first,
+ * nearest even, f32 subnormals as 0, NaN as NaN. */
 struct vq_bf16_pairs {
-    /* lane i is row i of x[lanes][ld], of k values -> ceil(lanes / width) panels, `pitch` u32 apart, zeros where lanes or k end inside */
-    void (*pack_rows)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out);
+    /* lane i is row i of x[lanes][ld], of k values -> ceil(lanes / width) panels, `pitch` u32
+     * apart, zeros where lanes or k end inside */
+    void (*pack_rows)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
+                      uint32_t *out);
     /* lane i is column i of x[k][ld] */
-    void (*pack_cols)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out);
-    /* C[8][48] = (or += with add) the product of 8 lanes of a panel of A, which is `step` wide, and a panel of B, pair after pair */
-    void (*tile)(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add, float *c, size_t ldc);
+    void (*pack_cols)(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
+                      uint32_t *out);
+    /* C[8][48] = (or += with add) the product of 8 lanes of a panel of A, which is `step` wide, and
+     * a panel of B, pair after pair */
+    void (*tile)(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add,
+                 float *c, size_t ldc);
 };
 /* vq_bf16_pairs_avx512 -- by VDPBF16PS; NULL: this machine has none. */
 const vq_bf16_pairs *vq_bf16_pairs_avx512(void);
@@ -37,12 +43,16 @@ typedef struct vq_bf16_product {
     vq_bf16_side a, b; /* lanes of a: m, of b: n */
     float *c;          /* [m][ldc] */
     int64_t ldc;
-    bool add, lower; /* add to what C holds; only where column <= row; then a and b are the same, and add is set */
+    bool add,
+        lower; /* add to what C holds; only where column <= row; then a and b are the same, and add
+                * is set */
 } vq_bf16_product;
-/* vq_bf16_multiply -- C[i][j] = sum over k of bf16(a[i][k]) bf16(b[j][k]) in f32, in blocks of k that depend on k alone: same bits for
- * every thread count. Up to 1 MB of every thread's stack. Call outside parallel regions. */
+/* vq_bf16_multiply -- C[i][j] = sum over k of bf16(a[i][k]) bf16(b[j][k]) in f32, in blocks of k
+ * that depend on k alone: same bits for every thread count. Up to 1 MB of every thread's stack.
+ * Call outside parallel regions. */
 void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *p);
-/* vq_bf16_multiply_tile -- the same on the calling thread, inside of a parallel region, without the room. */
+/* vq_bf16_multiply_tile -- the same on the calling thread, inside of a parallel region, without the
+ * room. */
 void vq_bf16_multiply_tile(const vq_kernels *kr, const vq_bf16_product *p);
 /* vq_bf16_take -- kr's products take inputs in bf16 from now on, with the room from a. */
 vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e);

@@ -1,4 +1,5 @@
-/* dispatch.c -- which level of kernels runs: asked for by name, or the best that this machine has. */
+/* dispatch.c -- which level of kernels runs: asked for by name, or the best that this machine has.
+ */
 #include <cblas.h>
 #include <string.h>
 
@@ -50,8 +51,8 @@ static bool machine_has(size_t level)
 #if defined(__x86_64__)
     if (level == 1) return __builtin_cpu_supports("avx2");
     if (level == 2)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vl");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #endif
     return level == 0;
 }
@@ -75,8 +76,11 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
         level = best_level();
     else
         while (level < LEVELS && strcmp(levels[level].isa, isa) != 0) level++;
-    if (level == LEVELS) return vq_fail(e, VQ_E_RECIPE, "no kernels named %s: use auto, ref, avx2 or avx512", isa);
-    if (!machine_has(level)) return vq_fail(e, VQ_E_LIMIT, "this machine has no %s; its best is %s", isa, vq_kernels_best());
+    if (level == LEVELS)
+        return vq_fail(e, VQ_E_RECIPE, "no kernels named %s: use auto, ref, avx2 or avx512", isa);
+    if (!machine_has(level))
+        return vq_fail(e, VQ_E_LIMIT, "this machine has no %s; its best is %s", isa,
+                       vq_kernels_best());
     openblas_set_num_threads(1); /* gemm.c brings the threads */
     *out = levels[level];
     out->strict = strict;

@@ -1,4 +1,5 @@
-/* fake_quant.c -- quantized inputs of a linear: per token, static, by block, and with the residual channels of ARC. */
+/* fake_quant.c -- quantized inputs of a linear: per token, static, by block, and with the residual
+ * channels of ARC. */
 #include <assert.h>
 #include <float.h>
 #include <string.h>
@@ -15,7 +16,7 @@ typedef struct row {
     const vq_num *num;
     const float *x;
     int64_t k, width; /* channels; elements under one scale */
-    vq_super super;
+    vq_global_scale global_scale;
     const vq_act_codes *to;
 } row;
 
@@ -33,7 +34,8 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Elements [from, from + n) of the piece go out as elements at ... of the row, their groups as g ... */
+/* Elements [from, from + n) of the piece go out as elements at ... of the row, their groups as g
+ * ... */
 static void emit(const row *r, const piece *p, int64_t from, int64_t n, int64_t at, int64_t g)
 {
     const int64_t i = from / r->width, groups = (n + r->width - 1) / r->width;
@@ -47,14 +49,16 @@ static void emit(const row *r, const piece *p, int64_t from, int64_t n, int64_t 
 static void scale_of_ranges(const row *r, const float *lo, const float *hi, piece *p)
 {
     for (int64_t g = 0; g < p->groups; g++) p->zero[g] = 0;
-    r->kr->scale_row(r->num, lo, hi, (size_t)p->groups, r->super, VQ_F32, p->scale, p->zero);
-    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
+    r->kr->scale_row(r->num, lo, hi, (size_t)p->groups, r->global_scale, VQ_F32, p->scale, p->zero);
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->global_scale, p->effective);
 }
 
 static void decode(const row *r, piece *p)
 {
     const int16_t *zero = r->num->zero == VQ_ZERO_NONE ? NULL : p->zero;
-    if (r->to->out) r->kr->decode_row(r->num, p->codes, (size_t)p->n, (size_t)r->width, p->effective, zero, p->value);
+    if (r->to->out)
+        r->kr->decode_row(r->num, p->codes, (size_t)p->n, (size_t)r->width, p->effective, zero,
+                          p->value);
 }
 
 static void encode(const row *r, const float *x, piece *p)
@@ -64,7 +68,8 @@ static void encode(const row *r, const float *x, piece *p)
     decode(r, p);
 }
 
-/* One group wider than a piece, or the whole row: elements [from, from + n), the g-th group. Its scale is given or comes from its range. */
+/* One group wider than a piece, or the whole row: elements [from, from + n), the g-th group. Its
+ * scale is given or comes from its range. */
 static void wide_group(const row *r, int64_t from, int64_t n, int64_t g)
 {
     piece p;
@@ -100,13 +105,15 @@ static void by_blocks(const row *r)
     }
 }
 
-/* The arithmetic of the ARC kernels: x is already over the second scale, elements are multiplied by the reciprocal of the stored scale. */
+/* The arithmetic of the ARC kernels: x is already over the second scale, elements are multiplied by
+ * the reciprocal of the stored scale. */
 static void kernel_encode(const row *r, const float *x, float *lo, float *hi, piece *p)
 {
     float y[PIECE], one[GROUPS], unit[GROUPS];
-    const vq_super none = {1.0F, false};
+    const vq_global_scale none = {1.0F, false};
     for (int64_t g = 0; g < p->groups; g++) {
-        if (hi[g] < FLT_MIN && -lo[g] < FLT_MIN) hi[g] = FLT_MIN; /* a group of zeros has the smallest scale */
+        if (hi[g] < FLT_MIN && -lo[g] < FLT_MIN)
+            hi[g] = FLT_MIN; /* a group of zeros has the smallest scale */
         one[g] = 1.0F;
         p->zero[g] = 0;
     }
@@ -117,7 +124,7 @@ static void kernel_encode(const row *r, const float *x, float *lo, float *hi, pi
         for (int64_t i = g * r->width; i < (g + 1) * r->width; i++) y[i] = x[i] * inverse;
     }
     r->kr->encode_row(r->num, y, (size_t)p->n, (size_t)r->width, one, NULL, p->codes);
-    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->super, p->effective);
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, r->global_scale, p->effective);
     decode(r, p);
 }
 
@@ -125,7 +132,7 @@ static void arc_encode(const row *r, const float *x, piece *p)
 {
     float lo[GROUPS], hi[GROUPS];
     r->kr->range_blocks(x, (size_t)p->n, (size_t)r->width, lo, hi);
-    if (r->num->super) {
+    if (r->num->global_scale) {
         kernel_encode(r, x, lo, hi, p);
         return;
     }
@@ -137,23 +144,24 @@ static void arc_encode(const row *r, const float *x, piece *p)
 static void residual(const row *r, const float *x, const piece *p, float *rest)
 {
     float unit[GROUPS];
-    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, (vq_super){1.0F, false}, unit);
+    r->kr->effective_row(r->num, p->scale, (size_t)p->groups, (vq_global_scale){1.0F, false}, unit);
     r->kr->decode_row(r->num, p->codes, (size_t)p->n, (size_t)r->width, unit, NULL, rest);
     for (int64_t i = 0; i < p->n; i++) rest[i] = x[i] - rest[i];
 }
 
 static void gather(const row *r, int64_t from, int64_t n, float *x)
 {
-    const float second = r->super.value;
+    const float second = r->global_scale.value;
     for (int64_t i = 0; i < n; i++) x[i] = r->x[r->spec->order[from + i]];
-    if (!r->num->super) return;
-    if (r->super.divides)
+    if (!r->num->global_scale) return;
+    if (r->global_scale.divides)
         for (int64_t i = 0; i < n; i++) x[i] *= second;
     else
         for (int64_t i = 0; i < n; i++) x[i] /= second;
 }
 
-/* Blocks before the last s channels go out as they are, the others each followed by the block of their residual. */
+/* Blocks before the last s channels go out as they are, the others each followed by the block of
+ * their residual. */
 static void with_residuals(const row *r)
 {
     float x[PIECE], rest[PIECE];
@@ -180,22 +188,26 @@ static void with_residuals(const row *r)
     }
 }
 
-vq_super vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t k, const vq_act_codes *to)
+vq_global_scale vq_act_encode(const vq_kernels *kr, const vq_act_spec *spec, const float *x,
+                              int64_t k, const vq_act_codes *to)
 {
     const vq_num *num = spec->num;
     const bool blocks = num->group.kind == VQ_PER_BLOCK;
-    row r = {kr, spec, num, x, k, blocks ? num->group.cols : k, spec->super, to};
-    if (num->super && r.super.value == 0) r.super = vq_super_from_amax(num, kr->absmax(x, (size_t)k), VQ_F32);
+    row r = {kr, spec, num, x, k, blocks ? num->group.cols : k, spec->global_scale, to};
+    if (num->global_scale && r.global_scale.value == 0)
+        r.global_scale = vq_global_scale_from_amax(num, kr->absmax(x, (size_t)k), VQ_F32);
     if (spec->order)
         with_residuals(&r);
     else if (blocks && r.width <= PIECE)
         by_blocks(&r);
     else
-        for (int64_t i = 0; i < k; i += r.width) wide_group(&r, i, least(r.width, k - i), i / r.width);
-    return r.super;
+        for (int64_t i = 0; i < k; i += r.width)
+            wide_group(&r, i, least(r.width, k - i), i / r.width);
+    return r.global_scale;
 }
 
-vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m, int64_t k, float *out, vq_err *e)
+vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const float *x, int64_t m,
+                        int64_t k, float *out, vq_err *e)
 {
     int64_t bad = INT64_MAX;
 #pragma omp parallel for reduction(min : bad) if (m * k > VQ_PARALLEL_MIN)
@@ -207,5 +219,6 @@ vq_status vq_fake_quant(const vq_kernels *kr, const vq_act_spec *spec, const flo
         vq_act_encode(kr, spec, x + i * k, k, &(vq_act_codes){.out = out + i * (k + spec->s)});
     }
     if (bad == INT64_MAX) return VQ_OK;
-    return vq_fail(e, VQ_E_NUMERIC, "row %lld of a linear's input has a NaN or an infinity", (long long)bad);
+    return vq_fail(e, VQ_E_NUMERIC, "row %lld of a linear's input has a NaN or an infinity",
+                   (long long)bad);
 }

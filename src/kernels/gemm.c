@@ -1,31 +1,36 @@
-/* gemm.c -- matrix products: OpenBLAS on one thread per tile, fixed-order loops in strict mode, or inputs in bf16 (bf16_product.c).
- * A tile's shape depends on the matrix alone, so every thread count gives the same bits. */
+/* gemm.c -- matrix products: OpenBLAS on one thread per tile, fixed-order loops in strict mode, or
+ * inputs in bf16 (bf16_product.c). A tile's shape depends on the matrix alone, so every thread
+ * count gives the same bits. */
 #include <cblas.h>
 #include <string.h>
 
 #include "base/parallel.h"
 #include "kernels/bf16_product.h"
 
-/* Wide tiles, because every tile packs its operands anew; narrower ones where there is only one row of tiles to share out. */
+/* Wide tiles, because every tile packs its operands anew; narrower ones where there is only one row
+ * of tiles to share out. */
 #define TILE_ROWS 512
 #define TILE_COLS 3072
 #define TILE_COLS_FLAT 768
 
-/* Products whose sum is over the long side (a vocabulary, a batch of tokens): what a tile packs it must use often, yet there must be a few.
- */
+/* Products whose sum is over the long side (a vocabulary, a batch of tokens): what a tile packs it
+ * must use often, yet there must be a few. */
 #define TILE_ROWS_DEEP 128
 #define TILE_COLS_DEEP 384
 #define TILE_OUTER 384
 
-static void strict_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                      int64_t ldb, float *c, int64_t ldc)
+static void strict_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha,
+                      const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                      int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) c[i * ldc + j] = alpha * (float)kr->dot(a + i * lda, b + j * ldb, (size_t)k);
+        for (int64_t j = 0; j < n; j++)
+            c[i * ldc + j] = alpha * (float)kr->dot(a + i * lda, b + j * ldb, (size_t)k);
 }
 
 /* C += A B */
-static void strict_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
+static void strict_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                      int64_t ldb, float *c, int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++)
         for (int64_t p = 0; p < k; p++)
@@ -33,7 +38,8 @@ static void strict_nn(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
 }
 
 /* C += A^T B */
-static void strict_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
+static void strict_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                      int64_t ldb, float *c, int64_t ldc)
 {
     for (int64_t p = 0; p < m; p++)
         for (int64_t i = 0; i < n; i++)
@@ -61,11 +67,13 @@ static void scale_tile(int64_t m, int64_t n, float alpha, float *c, int64_t ldc)
         for (int64_t j = 0; j < n; j++) c[i * ldc + j] *= alpha;
 }
 
-void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                     int64_t ldb, float *c, int64_t ldc)
+void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, float alpha,
+                     const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                     int64_t ldc)
 {
     if (m == 0 || n == 0) return;
-    if (tile_in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, false}, c, ldc, false, false})) {
+    if (tile_in_bf16(kr, &(vq_bf16_product){
+                             m, n, k, {a, lda, false}, {b, ldb, false}, c, ldc, false, false})) {
         scale_tile(m, n, alpha, c, ldc);
         return;
     }
@@ -73,18 +81,20 @@ void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, floa
         strict_nt(kr, m, n, k, alpha, a, lda, b, ldb, c, ldc);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, 0.0F,
-                c, (blasint)ldc);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)m, (blasint)n, (blasint)k, alpha,
+                a, (blasint)lda, b, (blasint)ldb, 0.0F, c, (blasint)ldc);
 }
 
-static void tile_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
-                    int64_t ldb, float *c, int64_t ldc)
+static void tile_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k,
+                    const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     if (m == 0 || n == 0) return;
-    if (tile_in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, true}, c, ldc, keep != 0, false})) return;
+    if (tile_in_bf16(kr, &(vq_bf16_product){
+                             m, n, k, {a, lda, false}, {b, ldb, true}, c, ldc, keep != 0, false}))
+        return;
     if (!kr->strict) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F, a, (blasint)lda, b, (blasint)ldb,
-                    keep, c, (blasint)ldc);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k,
+                    1.0F, a, (blasint)lda, b, (blasint)ldb, keep, c, (blasint)ldc);
         return;
     }
     if (keep == 0)
@@ -92,23 +102,25 @@ static void tile_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int6
     strict_nn(m, n, k, a, lda, b, ldb, c, ldc);
 }
 
-void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
-                     float *c, int64_t ldc)
+void vq_gemm_tile_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a,
+                     int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     tile_nn(kr, 0, m, n, k, a, lda, b, ldb, c, ldc);
 }
 
-void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
-                         float *c, int64_t ldc)
+void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a,
+                         int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     if (n == 0 || k == 0) return;
-    if (tile_in_bf16(kr, &(vq_bf16_product){n, k, m, {a, lda, true}, {b, ldb, true}, c, ldc, true, false})) return;
+    if (tile_in_bf16(
+            kr, &(vq_bf16_product){n, k, m, {a, lda, true}, {b, ldb, true}, c, ldc, true, false}))
+        return;
     if (kr->strict) {
         strict_tn(m, n, k, a, lda, b, ldb, c, ldc);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)n, (blasint)k, (blasint)m, 1.0F, a, (blasint)lda, b, (blasint)ldb, 1.0F,
-                c, (blasint)ldc);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)n, (blasint)k, (blasint)m, 1.0F,
+                a, (blasint)lda, b, (blasint)ldb, 1.0F, c, (blasint)ldc);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -116,40 +128,47 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
-                int64_t ldc)
+void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                const float *b, int64_t ldb, float *c, int64_t ldc)
 {
-    if (in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, false}, c, ldc, false, false})) return;
+    if (in_bf16(kr, &(vq_bf16_product){
+                        m, n, k, {a, lda, false}, {b, ldb, false}, c, ldc, false, false}))
+        return;
     const int64_t cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_FLAT;
     const int64_t across = (n + cols - 1) / cols, tiles = (m + TILE_ROWS - 1) / TILE_ROWS * across;
 #pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t i = t / across * TILE_ROWS, j = t % across * cols;
-        vq_gemm_tile_nt(kr, least(TILE_ROWS, m - i), least(cols, n - j), k, 1.0F, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
+        vq_gemm_tile_nt(kr, least(TILE_ROWS, m - i), least(cols, n - j), k, 1.0F, a + i * lda, lda,
+                        b + j * ldb, ldb, c + i * ldc + j, ldc);
     }
 }
 
-static void all_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
-                   int64_t ldb, float *c, int64_t ldc)
+static void all_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k,
+                   const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
-    if (in_bf16(kr, &(vq_bf16_product){m, n, k, {a, lda, false}, {b, ldb, true}, c, ldc, keep != 0, false})) return;
-    const int64_t rows = m > TILE_ROWS ? TILE_ROWS : TILE_ROWS_DEEP, cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_DEEP;
+    if (in_bf16(kr, &(vq_bf16_product){
+                        m, n, k, {a, lda, false}, {b, ldb, true}, c, ldc, keep != 0, false}))
+        return;
+    const int64_t rows = m > TILE_ROWS ? TILE_ROWS : TILE_ROWS_DEEP,
+                  cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_DEEP;
     const int64_t across = (n + cols - 1) / cols, tiles = (m + rows - 1) / rows * across;
 #pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t i = t / across * rows, j = t % across * cols;
-        tile_nn(kr, keep, least(rows, m - i), least(cols, n - j), k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
+        tile_nn(kr, keep, least(rows, m - i), least(cols, n - j), k, a + i * lda, lda, b + j, ldb,
+                c + i * ldc + j, ldc);
     }
 }
 
-void vq_gemm_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
-                int64_t ldc)
+void vq_gemm_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     all_nn(kr, 0, m, n, k, a, lda, b, ldb, c, ldc);
 }
 
-void vq_gemm_nn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
-                    float *c, int64_t ldc)
+void vq_gemm_nn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a,
+                    int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     all_nn(kr, 1, m, n, k, a, lda, b, ldb, c, ldc);
 }
@@ -161,24 +180,30 @@ static int64_t outer_tile(int64_t n)
     return ((n + count - 1) / count + 15) / 16 * 16;
 }
 
-void vq_gemm_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
-                    float *c, int64_t ldc)
+void vq_gemm_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a,
+                    int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     if (n == 0 || k == 0) return;
-    if (in_bf16(kr, &(vq_bf16_product){n, k, m, {a, lda, true}, {b, ldb, true}, c, ldc, true, false})) return;
-    const int64_t rows = outer_tile(n), cols = outer_tile(k), across = (k + cols - 1) / cols, tiles = (n + rows - 1) / rows * across;
+    if (in_bf16(kr,
+                &(vq_bf16_product){n, k, m, {a, lda, true}, {b, ldb, true}, c, ldc, true, false}))
+        return;
+    const int64_t rows = outer_tile(n), cols = outer_tile(k), across = (k + cols - 1) / cols,
+                  tiles = (n + rows - 1) / rows * across;
 #pragma omp parallel for schedule(dynamic) if (m * n * k > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t i = t / across * rows, j = t % across * cols;
-        vq_gemm_tile_tn_add(kr, m, least(rows, n - i), least(cols, k - j), a + i, lda, b + j, ldb, c + i * ldc + j, ldc);
+        vq_gemm_tile_tn_add(kr, m, least(rows, n - i), least(cols, k - j), a + i, lda, b + j, ldb,
+                            c + i * ldc + j, ldc);
     }
 }
 
 /* A tile on the diagonal: its lower triangle. */
-static void tile_diagonal(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda, float *c, int64_t ldc)
+static void tile_diagonal(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda,
+                          float *c, int64_t ldc)
 {
     if (!kr->strict) {
-        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (blasint)n, (blasint)m, 1.0F, a, (blasint)lda, 1.0F, c, (blasint)ldc);
+        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (blasint)n, (blasint)m, 1.0F, a,
+                    (blasint)lda, 1.0F, c, (blasint)ldc);
         return;
     }
     for (int64_t p = 0; p < m; p++)
@@ -193,10 +218,13 @@ static void lower_tile(int64_t side, int64_t t, int64_t *row, int64_t *col)
     *col = t;
 }
 
-void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda, float *c, int64_t ldc)
+void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const float *a, int64_t lda,
+                          float *c, int64_t ldc)
 {
     if (n == 0) return;
-    if (in_bf16(kr, &(vq_bf16_product){n, n, m, {a, lda, true}, {a, lda, true}, c, ldc, true, true})) return;
+    if (in_bf16(kr,
+                &(vq_bf16_product){n, n, m, {a, lda, true}, {a, lda, true}, c, ldc, true, true}))
+        return;
     const int64_t tile = outer_tile(n), side = (n + tile - 1) / tile;
 #pragma omp parallel for schedule(dynamic) if (m * n * n / 2 > VQ_PARALLEL_MIN_MACS)
     for (int64_t t = 0; t < side * (side + 1) / 2; t++) {
@@ -210,7 +238,8 @@ void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const floa
     }
 }
 
-/* By squares that stay in the cache: whole columns of a large matrix would miss it at every element. */
+/* By squares that stay in the cache: whole columns of a large matrix would miss it at every
+ * element. */
 void vq_mirror_lower(float *c, int64_t n)
 {
     enum { SQUARE = 64 };
@@ -218,5 +247,6 @@ void vq_mirror_lower(float *c, int64_t n)
     for (int64_t top = 0; top < n; top += SQUARE)
         for (int64_t left = top; left < n; left += SQUARE)
             for (int64_t i = top; i < least(n, top + SQUARE); i++)
-                for (int64_t j = left > i ? left : i + 1; j < least(n, left + SQUARE); j++) c[i * n + j] = c[j * n + i];
+                for (int64_t j = left > i ? left : i + 1; j < least(n, left + SQUARE); j++)
+                    c[i * n + j] = c[j * n + i];
 }

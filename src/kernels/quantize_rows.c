@@ -1,4 +1,5 @@
-/* quantize_rows.c -- vq_quantize_ref at speed: bands of rows in parallel, a few groups at a time so that everything stays in the cache. */
+/* quantize_rows.c -- vq_quantize_ref at speed: bands of rows in parallel, a few groups at a time so
+ * that everything stays in the cache. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -11,7 +12,7 @@ typedef struct job {
     const vq_kernels *kr;
     vq_qtensor *q;
     const float *w;
-    vq_super super;
+    vq_global_scale global_scale;
     vq_dtype arith;
     int64_t group_rows, group_cols;
     bool scaled;   /* per tensor: the one scale is known already */
@@ -22,7 +23,8 @@ typedef struct sums {
     double signal, noise;
 } sums;
 
-/* Columns [k0, k0 + n) of one row, `groups` groups from g on (index into q->scale), with their effective scales. */
+/* Columns [k0, k0 + n) of one row, `groups` groups from g on (index into q->scale), with their
+ * effective scales. */
 typedef struct span {
     int64_t row, k0, n, g, groups;
     const float *effective;
@@ -38,7 +40,8 @@ static const int16_t *zeros_at(const vq_qtensor *q, int64_t group)
     return q->zero ? q->zero + group : NULL;
 }
 
-/* What the codes of a span mean, against the original, in pieces that hold whole groups or lie inside one. */
+/* What the codes of a span mean, against the original, in pieces that hold whole groups or lie
+ * inside one. */
 static void measure(const job *j, const span *s, sums *to)
 {
     float y[PIECE];
@@ -50,7 +53,8 @@ static void measure(const job *j, const span *s, sums *to)
         if (width > PIECE) n = least(n, width - i % width);
         double xx, dd;
         const int64_t g = i / width;
-        j->kr->decode_row(&j->q->num, codes + i, (size_t)n, (size_t)width, s->effective + g, zeros_at(j->q, s->g + g), y);
+        j->kr->decode_row(&j->q->num, codes + i, (size_t)n, (size_t)width, s->effective + g,
+                          zeros_at(j->q, s->g + g), y);
         j->kr->error_sums(x + i, y, (size_t)n, &xx, &dd);
         to->signal += xx;
         to->noise += dd;
@@ -60,11 +64,13 @@ static void measure(const job *j, const span *s, sums *to)
 static void encode_span(const job *j, const span *s, sums *to)
 {
     const int64_t at = s->row * j->q->cols + s->k0;
-    j->kr->encode_row(&j->q->num, j->w + at, (size_t)s->n, (size_t)j->group_cols, s->effective, zeros_at(j->q, s->g), j->q->codes + at);
+    j->kr->encode_row(&j->q->num, j->w + at, (size_t)s->n, (size_t)j->group_cols, s->effective,
+                      zeros_at(j->q, s->g), j->q->codes + at);
     if (j->measured) measure(j, s, to);
 }
 
-/* Ranges of up to GROUPS groups over the rows [r0, r1) of a band. Returns the first row that is not finite, or r1. */
+/* Ranges of up to GROUPS groups over the rows [r0, r1) of a band. Returns the first row that is not
+ * finite, or r1. */
 static int64_t ranges(const job *j, int64_t r0, int64_t r1, const span *s, float *lo, float *hi)
 {
     float low[GROUPS], high[GROUPS];
@@ -87,15 +93,19 @@ static int64_t do_band(const job *j, int64_t band, sums *to)
     const int64_t r0 = band * j->group_rows, r1 = least(r0 + j->group_rows, q->rows);
     for (int64_t g = 0; g < q->per_row; g += GROUPS) {
         float lo[GROUPS], hi[GROUPS], effective[GROUPS];
-        span s = {.row = r0, .k0 = g * j->group_cols, .groups = least(GROUPS, q->per_row - g), .effective = effective};
+        span s = {.row = r0,
+                  .k0 = g * j->group_cols,
+                  .groups = least(GROUPS, q->per_row - g),
+                  .effective = effective};
         s.g = j->scaled ? 0 : band * q->per_row + g;
         s.n = least(s.groups * j->group_cols, q->cols - s.k0);
         if (!j->scaled) {
             const int64_t bad = ranges(j, r0, r1, &s, lo, hi);
             if (bad < r1) return bad;
-            j->kr->scale_row(&q->num, lo, hi, (size_t)s.groups, j->super, j->arith, q->scale + s.g, q->zero ? q->zero + s.g : NULL);
+            j->kr->scale_row(&q->num, lo, hi, (size_t)s.groups, j->global_scale, j->arith,
+                             q->scale + s.g, q->zero ? q->zero + s.g : NULL);
         }
-        j->kr->effective_row(&q->num, q->scale + s.g, (size_t)s.groups, j->super, effective);
+        j->kr->effective_row(&q->num, q->scale + s.g, (size_t)s.groups, j->global_scale, effective);
         for (; s.row < r1; s.row++) encode_span(j, &s, to);
     }
     return INT64_MAX;
@@ -106,13 +116,16 @@ static vq_status refuse(const job *j, int64_t row, vq_err *e)
     const float *x = j->w + row * j->q->cols;
     int64_t k = 0;
     while (k + 1 < j->q->cols && isfinite(x[k])) k++;
-    return vq_fail(e, VQ_E_NUMERIC, "element [%lld][%lld] is %s", (long long)row, (long long)k, x[k] != x[k] ? "NaN" : "infinite");
+    return vq_fail(e, VQ_E_NUMERIC, "element [%lld][%lld] is %s", (long long)row, (long long)k,
+                   x[k] != x[k] ? "NaN" : "infinite");
 }
 
-/* All bands, in slots whose limits do not depend on the number of threads; their sums are added in order. */
+/* All bands, in slots whose limits do not depend on the number of threads; their sums are added in
+ * order. */
 static vq_status do_bands(const job *j, sums *total, vq_err *e)
 {
-    const int64_t bands = (j->q->rows + j->group_rows - 1) / j->group_rows, slots = least(SLOTS, bands);
+    const int64_t bands = (j->q->rows + j->group_rows - 1) / j->group_rows,
+                  slots = least(SLOTS, bands);
     sums part[SLOTS];
     int64_t bad = INT64_MAX;
 #pragma omp parallel for schedule(dynamic) reduction(min : bad)
@@ -147,22 +160,25 @@ static vq_status scale_tensor(job *j, vq_err *e)
         hi = high > hi ? high : hi;
     }
     if (bad < INT64_MAX) return refuse(j, bad, e);
-    vq_group_scale(&q->num, lo, hi, j->super, j->arith, q->scale, q->zero);
+    vq_group_scale(&q->num, lo, hi, j->global_scale, j->arith, q->scale, q->zero);
     j->group_rows = 1;
     j->scaled = true;
     return VQ_OK;
 }
 
-/* Grids of more than 8 bits have no vector path: the definition, then the sums element by element. */
+/* Grids of more than 8 bits have no vector path: the definition, then the sums element by element.
+ */
 static vq_status quantize_wide(const job *j, sums *total, vq_err *e)
 {
     const vq_qtensor *q = j->q;
-    VQ_TRY(vq_quantize_ref(j->q, j->w, j->super, j->arith, e));
+    VQ_TRY(vq_quantize_ref(j->q, j->w, j->global_scale, j->arith, e));
     for (int64_t r = 0; j->measured && r < q->rows; r++) {
         for (int64_t k = 0; k < q->cols; k++) {
-            const int64_t g = r / j->group_rows * q->per_row + k / j->group_cols, i = r * q->cols + k;
-            const float scale = vq_effective_scale(&q->num, q->scale[g], j->super);
-            const float d = j->w[i] - vq_decode_at(&q->num, q->codes16[i], scale, q->zero ? q->zero[g] : 0);
+            const int64_t g = r / j->group_rows * q->per_row + k / j->group_cols,
+                          i = r * q->cols + k;
+            const float scale = vq_effective_scale(&q->num, q->scale[g], j->global_scale);
+            const float d =
+                j->w[i] - vq_decode_at(&q->num, q->codes16[i], scale, q->zero ? q->zero[g] : 0);
             total->signal += (double)j->w[i] * (double)j->w[i];
             total->noise += (double)d * (double)d;
         }
@@ -170,15 +186,21 @@ static vq_status quantize_wide(const job *j, sums *total, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, vq_super super, vq_dtype arith, double *signal,
+vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w,
+                           vq_global_scale global_scale, vq_dtype arith, double *signal,
                            double *noise, vq_err *e)
 {
-    job j = {.kr = kr, .q = q, .w = w, .super = super, .arith = arith, .measured = signal || noise};
+    job j = {.kr = kr,
+             .q = q,
+             .w = w,
+             .global_scale = global_scale,
+             .arith = arith,
+             .measured = signal || noise};
     sums total = {0, 0};
     vq_group_size(&q->num, q->rows, q->cols, &j.group_rows, &j.group_cols);
     if (q->rows > 0 && q->cols > 0) {
-        q->super = q->num.super ? super.value : 1.0F;
-        q->super_divides = q->num.super && super.divides;
+        q->global_scale = q->num.global_scale ? global_scale.value : 1.0F;
+        q->global_scale_divides = q->num.global_scale && global_scale.divides;
         if (q->codes16) {
             VQ_TRY(quantize_wide(&j, &total, e));
         } else {
@@ -193,7 +215,7 @@ vq_status vq_quantize_rows(const vq_kernels *kr, vq_qtensor *q, const float *w, 
 
 void vq_decode_rows(const vq_kernels *kr, const vq_qtensor *q, float *out, int64_t ld)
 {
-    const vq_super super = {q->super, q->super_divides};
+    const vq_global_scale global_scale = {q->global_scale, q->global_scale_divides};
     int64_t group_rows, group_cols;
     vq_group_size(&q->num, q->rows, q->cols, &group_rows, &group_cols);
 #pragma omp parallel for
@@ -204,11 +226,12 @@ void vq_decode_rows(const vq_kernels *kr, const vq_qtensor *q, float *out, int64
         }
         for (int64_t g = 0; g < q->per_row; g += GROUPS) {
             float effective[GROUPS];
-            const int64_t groups = least(GROUPS, q->per_row - g), k0 = g * group_cols, n = least(groups * group_cols, q->cols - k0);
+            const int64_t groups = least(GROUPS, q->per_row - g), k0 = g * group_cols,
+                          n = least(groups * group_cols, q->cols - k0);
             const int64_t at = r / group_rows * q->per_row + g;
-            kr->effective_row(&q->num, q->scale + at, (size_t)groups, super, effective);
-            kr->decode_row(&q->num, q->codes + r * q->cols + k0, (size_t)n, (size_t)group_cols, effective, zeros_at(q, at),
-                           out + r * ld + k0);
+            kr->effective_row(&q->num, q->scale + at, (size_t)groups, global_scale, effective);
+            kr->decode_row(&q->num, q->codes + r * q->cols + k0, (size_t)n, (size_t)group_cols,
+                           effective, zeros_at(q, at), out + r * ld + k0);
         }
     }
 }

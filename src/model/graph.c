@@ -5,12 +5,14 @@
 
 const char *vq_role_name(vq_role r)
 {
-    static const char *const names[] = {"embed",  "lm_head",  "norm",   "attn.q",   "attn.k", "attn.v",
-                                        "attn.o", "mlp.gate", "mlp.up", "mlp.down", "other"};
+    static const char *const names[] = {"embed",  "lm_head",  "norm",   "attn.q",
+                                        "attn.k", "attn.v",   "attn.o", "mlp.gate",
+                                        "mlp.up", "mlp.down", "other"};
     return names[r];
 }
 
-vq_status vq_graph_start(vq_graph *g, const char *arch, int layers, int max_nodes, vq_arena *a, vq_err *e)
+vq_status vq_graph_start(vq_graph *g, const char *arch, int layers, int max_nodes, vq_arena *a,
+                         vq_err *e)
 {
     *g = (vq_graph){.arch = arch, .layers = layers, .rope_scale = 1};
     g->first = VQ_NEW(a, int, layers + 2, "graph parts", e);

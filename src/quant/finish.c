@@ -21,16 +21,20 @@ const vq_finish *vq_finish_find(const char *name)
 
 static const vq_option tune_options[] = {
     {"what", VQ_OPT_CHOICE, "both", 0, 0, "norms|scales|both",
-     "norms: norm weights, and biases where there are any; scales: the second-level scale of every linear that has one"},
+     "norms: norm weights, and biases where there are any; scales: the second-level scale of every "
+     "linear that has one"},
     {"steps", VQ_OPT_INT, "80", 1, 100000, NULL, "training steps"},
-    {"tokens", VQ_OPT_INT, "512", 1, 1 << 20, NULL, "tokens of a step, in whole samples, at least one"},
-    {"rate", VQ_OPT_REAL, "0.001", 1e-6, 0.5, NULL, "first step of Adam, in parts of a vector's root mean square; falls linearly to 0"},
+    {"tokens", VQ_OPT_INT, "512", 1, 1 << 20, NULL,
+     "tokens of a step, in whole samples, at least one"},
+    {"rate", VQ_OPT_REAL, "0.001", 1e-6, 0.5, NULL,
+     "first step of Adam, in parts of a vector's root mean square; falls linearly to 0"},
     {.name = NULL},
 };
 
 const vq_finish vq_finish_tune = {
     .name = "tune",
-    .doc = "distills the original model into what costs no bits: norm weights, biases, second-level scales; codes stay",
+    .doc = "distills the original model into what costs no bits: norm weights, biases, "
+           "second-level scales; codes stay",
     .source = "arXiv 1412.6980 (Adam); KL(original || quantized) over the calibration samples",
     .options = tune_options,
 };

@@ -1,5 +1,6 @@
-/* finish.h -- finishing passes: what is done to the quantized model as a whole, after all rounding. They stand after `round` in a recipe;
- * run carries them out (run/tune.h), because they see the whole model. test tests/unit/test_finish.c */
+/* finish.h -- finishing passes: what is done to the quantized model as a whole, after all rounding.
+ * They stand after `round` in a recipe; run carries them out (run/tune.h), because they see the
+ * whole model. test tests/unit/test_finish.c */
 #ifndef VQ_QUANT_FINISH_H
 #define VQ_QUANT_FINISH_H
 
@@ -18,9 +19,11 @@ const vq_finish *vq_finish_at(int i); /* NULL past the end */
 /* How `tune` trains. */
 typedef struct vq_tune_options {
     int64_t steps, tokens; /* steps; tokens of a step, in whole samples */
-    double rate;           /* of the first step, in parts of a vector's root mean square or of a scale; it falls linearly to 0 */
-    bool vectors;          /* norm weights, and biases where there are any */
-    bool scales;           /* one factor on the second-level scale of every linear that has one */
+    double
+        rate; /* of the first step, in parts of a vector's root mean square or of a scale; it falls
+               * linearly to 0 */
+    bool vectors; /* norm weights, and biases where there are any */
+    bool scales;  /* one factor on the second-level scale of every linear that has one */
 } vq_tune_options;
 vq_tune_options vq_tune_options_of(const vq_option_set *s);
 

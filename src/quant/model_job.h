@@ -1,32 +1,35 @@
-/* model_job.h -- what a transform of scope MODEL works on: names of everything along the residual stream and around the heads, as the graph
- * walk found them (run fills them in, quant never sees the graph), and the edits that it makes of them.
- * test tests/unit/test_model_edits.c, tests/golden/test_golden_ksort.c */
+/* model_job.h -- what a transform of scope MODEL works on: names of everything along the residual
+ * stream and around the heads, as the graph walk found them (run fills them in, quant never sees
+ * the graph), and the edits that it makes of them. test tests/unit/test_model_edits.c,
+ * tests/golden/test_golden_ksort.c */
 #ifndef VQ_QUANT_MODEL_JOB_H
 #define VQ_QUANT_MODEL_JOB_H
 
 #include <stdbool.h>
 
-#include "base/edit.h"
+#include "base/exchange/edit.h"
 #include "base/option.h"
 #include "quant/transform.h"
 
 /* A linear (module) or norm (tensor). Names borrowed. */
-typedef struct vq_stream_linear {
+typedef struct vq_residual_linear {
     const char *module;
     const char *norm; /* readers: tensor of the norm before it, NULL none */
     int64_t n;        /* output channels */
     bool tied;        /* it is the embedding's matrix read once more */
-} vq_stream_linear;
+} vq_residual_linear;
 
-typedef struct vq_stream_site {
+typedef struct vq_residual_site {
     int64_t width;
     const char *embedding; /* tensor [vocab][width] */
     const char *const *norms;
     int nnorms;
-    const vq_stream_linear *writers, *readers;
+    const vq_residual_linear *writers, *readers;
     int nwriters, nreaders;
-    const double *absmax, *square; /* [width] over the readers' inputs: sum of largest magnitudes, sum of squares; NULL: not asked for */
-} vq_stream_site;
+    const double *absmax,
+        *square; /* [width] over the readers' inputs: sum of largest magnitudes, sum of squares;
+                  * NULL: not asked for */
+} vq_residual_site;
 
 typedef struct vq_heads_site {
     int layer;
@@ -38,36 +41,45 @@ typedef struct vq_heads_site {
     bool rope;
 } vq_heads_site;
 
-/* vq_load -- a tensor as it stands: [rows][cols] f32 (a vector: cols 1) in the job's scratch. VQ_E_INPUT: no such tensor. */
-typedef vq_status (*vq_load)(void *ctx, const char *tensor, float **w, int64_t *rows, int64_t *cols, vq_err *e);
+/* vq_load -- a tensor as it stands: [rows][cols] f32 (a vector: cols 1) in the job's scratch.
+ * VQ_E_INPUT: no such tensor. */
+typedef vq_status (*vq_load)(void *ctx, const char *tensor, float **w, int64_t *rows, int64_t *cols,
+                             vq_err *e);
 
 struct vq_model_job {
     const vq_option_set *options;
-    const vq_stream_site *stream;
+    const vq_residual_site *stream;
     const vq_heads_site *heads; /* one per attention that can be changed, in order of layers */
     int nheads;
     vq_load load;
     bool (*has)(void *ctx, const char *tensor);
     void *ctx;
     vq_arena *scratch;
-    vq_edits *edits;  /* out: appended; what they point to is in its arena */
-    bool untie;       /* out: the tied readers get a matrix of their own, MODULE.weight, a copy of the embedding before these edits */
-    int32_t **orders; /* out, [nheads]: channel order of the keys of each kv head, [kv_heads][head_dim] with the rope turned by the original
-                       * channel, NULL as it was; itself NULL: this transform orders no heads */
+    vq_edits *edits; /* out: appended; what they point to is in its arena */
+    bool untie; /* out: the tied readers get a matrix of their own, MODULE.weight, a copy of the
+                * embedding before these edits */
+    int32_t *
+        *orders; /* out, [nheads]: channel order of the keys of each kv head, [kv_heads][head_dim]
+                 * with the rope turned by the original channel, NULL as it was; itself NULL: this
+                 * transform orders no heads */
 };
 
-/* vq_add_edit -- one edit of tensor "MODULE.SUFFIX" (suffix NULL: of tensor `name` itself), the name made in the edits' arena. */
+/* vq_add_edit -- one edit of tensor "MODULE.SUFFIX" (suffix NULL: of tensor `name` itself), the
+ * name made in the edits' arena. */
 vq_status vq_add_edit(vq_edits *s, const char *name, const char *suffix, vq_edit d, vq_err *e);
 /* vq_add_row_edit -- the same for the rows of a linear: weight and bias. */
 vq_status vq_add_row_edit(vq_edits *s, const char *module, vq_edit d, vq_err *e);
 
-/* K-sort orders of the channels of one head. norms [d]: of the rows of W_k, or the k-norm's weights.
+/* K-sort orders of the channels of one head. norms [d]: of the rows of W_k, or the k-norm's
+ * weights.
  *   free         ascending, stable
- *   pairs        pairs (i, i + d/2) by joint norm, written (p, p + d/2): half-split rope with the frequencies in the same order
+ *   pairs        pairs (i, i + d/2) by joint norm, written (p, p + d/2): half-split rope with
+ *                the frequencies in the same order
  *   interleaved  pairs by joint norm, adjacent
  * source arXiv 2403.20137; spec 4; test tests/golden/test_golden_ksort.c */
 typedef enum vq_ksort_mode { VQ_KSORT_FREE, VQ_KSORT_PAIRS, VQ_KSORT_INTERLEAVED } vq_ksort_mode;
-vq_status vq_ksort_order(vq_ksort_mode mode, const float *norms, int64_t d, int32_t *order, vq_arena *scratch, vq_err *e);
+vq_status vq_ksort_order(vq_ksort_mode mode, const float *norms, int64_t d, int32_t *order,
+                         vq_arena *scratch, vq_err *e);
 /* vq_row_norms -- Euclidean norms of rows of w [n][k], the bias (NULL: none) as one more column. */
 void vq_row_norms(const float *w, const float *bias, int64_t n, int64_t k, float *norms);
 

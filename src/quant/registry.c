@@ -4,10 +4,12 @@
 #include "quant/rounder.h"
 #include "quant/transform.h"
 
-static const vq_rounder *const rounders[] = {&vq_round_rtn, &vq_round_mse, &vq_round_gptq, &vq_round_learned, NULL};
-static const vq_transform *const transforms[] = {&vq_transform_smooth, &vq_transform_awq,          &vq_transform_hadamard,
-                                                 &vq_transform_order,  &vq_transform_arc,          &vq_transform_rotate,
-                                                 &vq_transform_ksort,  &vq_transform_stream_order, NULL};
+static const vq_rounder *const rounders[] = {&vq_round_rtn, &vq_round_mse, &vq_round_gptq,
+                                             &vq_round_learned, NULL};
+static const vq_transform *const transforms[] = {
+    &vq_transform_smooth, &vq_transform_awq,          &vq_transform_hadamard,
+    &vq_transform_order,  &vq_transform_arc,          &vq_transform_rotate,
+    &vq_transform_ksort,  &vq_transform_stream_order, NULL};
 
 const vq_rounder *vq_rounder_at(int i)
 {

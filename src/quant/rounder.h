@@ -1,14 +1,15 @@
-/* rounder.h -- rounders: a weight matrix and its input's statistics in, a vq_qtensor out. One file and one line in the table each.
- * docs/adding-a-quantizer.md has the steps. */
+/* rounder.h -- rounders: a weight matrix and its input's statistics in, a vq_qtensor out. One file
+ * and one line in the table each. docs/adding-a-quantizer.md has the steps. */
 #ifndef VQ_QUANT_ROUNDER_H
 #define VQ_QUANT_ROUNDER_H
 
+#include "base/exchange/stats.h"
+#include "base/num/qtensor.h"
 #include "base/option.h"
-#include "base/qtensor.h"
-#include "base/stats.h"
 #include "kernels/kernels.h"
 
-/* What depends on the input alone: a rounder may keep it from one weight that reads the input to the next. */
+/* What depends on the input alone: a rounder may keep it from one weight that reads the input to
+ * the next. */
 typedef struct vq_round_kept {
     vq_arena arena; /* emptied, and made NULL, before the weights of another input come */
     void *made;     /* the rounder's */
@@ -16,21 +17,24 @@ typedef struct vq_round_kept {
 
 typedef struct vq_round_job {
     const vq_kernels *kernels;
-    const vq_option_set *options;  /* of the recipe's round pass */
-    const vq_stats *stats;         /* of the input, in the order of w's columns; NULL when none were gathered */
+    const vq_option_set *options; /* of the recipe's round pass */
+    const vq_stats
+        *stats; /* of the input, in the order of w's columns; NULL when none were gathered */
     const vq_curvature *curvature; /* of this linear; NULL when no gradient was asked for */
-    vq_super super;                /* second-level scale, shared by the fused group */
+    vq_global_scale global_scale;  /* second-level scale, shared by the fused group */
     vq_dtype arith;                /* type in which compat modes compute scales */
-    bool negative_scales;          /* the format can store scales below zero where vq_num_takes_negative */
-    vq_arena *scratch;             /* rewound by the caller */
-    vq_round_kept *kept;           /* NULL: nothing is kept */
-    double signal, noise;          /* out: sum w^2, sum (w - w^)^2 */
-    const char *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping x10", ...); static or in scratch's
-                             owner */
+    bool negative_scales; /* the format can store scales below zero where vq_num_takes_negative */
+    vq_arena *scratch;    /* rewound by the caller */
+    vq_round_kept *kept;  /* NULL: nothing is kept */
+    double signal, noise; /* out: sum w^2, sum (w - w^)^2 */
+    const char
+        *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping
+                   * x10", ...); static or in scratch's owner */
 } vq_round_job;
 
-/* Multiply-adds of a rounder that do not grow with the matrix alone: of f32 products, and of factors in f64 (vq_tiles_macs); shared: of
- * factors that the first weight of a group leaves to the others. */
+/* Multiply-adds of a rounder that do not grow with the matrix alone: of f32 products, and of
+ * factors in f64 (vq_tiles_macs); shared: of factors that the first weight of a group leaves to the
+ * others. */
 typedef struct vq_round_work {
     double products, factors, shared;
 } vq_round_work;
@@ -40,14 +44,18 @@ typedef struct vq_rounder {
     const vq_option *options; /* ends with name NULL */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
-    /* scratch_bytes -- what run takes of scratch for [n][k], at most, with what is kept when the input is shared; NULL: next to nothing. */
-    uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k, bool shared);
-    /* work -- the multiply-adds of run for [n][k], so that a plan can tell the time; NULL: none, all it does is proportional to n * k. */
+    /* scratch_bytes -- what run takes of scratch for [n][k], at most, with what is kept when the
+     * input is shared; NULL: next to nothing. */
+    uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k,
+                              bool shared);
+    /* work -- the multiply-adds of run for [n][k], so that a plan can tell the time; NULL: none,
+     * all it does is proportional to n * k. */
     vq_round_work (*work)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k);
-    /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every thread count. */
+    /* run -- w [q->rows][q->cols] f32, finite; q was made by vq_qtensor_new. Same bytes for every
+     * thread count. */
     vq_status (*run)(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
-    /* block -- run only makes a start: when all linears of a block have one, run/block_train.h trains them together, with the same options
-     * (vq_learn_options_of), before they are packed. */
+    /* block -- run only makes a start: when all linears of a block have one, run/block_train.h
+     * trains them together, with the same options (vq_learn_options_of), before they are packed. */
     bool block;
 } vq_rounder;
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <omp.h>
 
-#include "base/hadamard_matrix.h"
+#include "base/num/hadamard_matrix.h"
 #include "base/parallel.h"
 #include "quant/transform.h"
 
@@ -35,11 +35,13 @@ typedef struct factor {
 /* Tile (i0, j0) with j0 >= i0, and its mirror image. */
 static void map_tile(const factor *f, int64_t i0, int64_t j0, double *x)
 {
-    const int64_t k = f->k, n = f->size, rows = k - i0 < n ? k - i0 : n, cols = k - j0 < n ? k - j0 : n;
+    const int64_t k = f->k, n = f->size, rows = k - i0 < n ? k - i0 : n,
+                  cols = k - j0 < n ? k - j0 : n;
     for (int64_t i = 0; i < rows; i++) {
         const float *line = f->in + from(f->map, i0 + i) * k;
         const double scale = divisor(f->map, i0 + i);
-        for (int64_t j = 0; j < cols; j++) x[i * n + j] = (double)line[from(f->map, j0 + j)] / (scale * divisor(f->map, j0 + j));
+        for (int64_t j = 0; j < cols; j++)
+            x[i * n + j] = (double)line[from(f->map, j0 + j)] / (scale * divisor(f->map, j0 + j));
     }
     if (f->map->hadamard) rotate_tile(x, n);
     for (int64_t i = 0; i < rows; i++)
@@ -48,7 +50,8 @@ static void map_tile(const factor *f, int64_t i0, int64_t j0, double *x)
 }
 
 /* A symmetric factor of the input: T F T^T. Each tile is computed by one thread in f64. */
-static vq_status map_factor(const vq_input_map *map, const float *in, int64_t k, float **out, vq_arena *a, vq_err *e)
+static vq_status map_factor(const vq_input_map *map, const float *in, int64_t k, float **out,
+                            vq_arena *a, vq_err *e)
 {
     enum { PLAIN = 64 };
     factor f = {map, in, NULL, k, map->hadamard ? map->hadamard : PLAIN};
@@ -62,7 +65,9 @@ static vq_status map_factor(const vq_input_map *map, const float *in, int64_t k,
     if (!rooms) return VQ_E_LIMIT;
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (k * k > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < side * side; t++)
-        if (t % side >= t / side) map_tile(&f, t / side * f.size, t % side * f.size, rooms + omp_get_thread_num() * f.size * f.size);
+        if (t % side >= t / side)
+            map_tile(&f, t / side * f.size, t % side * f.size,
+                     rooms + omp_get_thread_num() * f.size * f.size);
     vq_arena_rewind(a, mark);
     return VQ_OK;
 }
@@ -87,11 +92,14 @@ static vq_status map_sums(const vq_input_map *m, double **x, int64_t k, vq_arena
     return VQ_OK;
 }
 
-/* A rotation mixes channels: no range survives it. A scale keeps ranges, but not what compares channels with each other. */
+/* A rotation mixes channels: no range survives it. A scale keeps ranges, but not what compares
+ * channels with each other. */
 static void drop_lost(const vq_input_map *map, vq_stats *s, unsigned *lost)
 {
     const unsigned compared = VQ_NEED_TAIL | VQ_NEED_HISTOGRAM;
-    *lost = s->gathered & (map->hadamard ? VQ_NEED_RANGE | VQ_NEED_MEAN | compared : map->scale ? compared : 0);
+    *lost = s->gathered & (map->hadamard ? VQ_NEED_RANGE | VQ_NEED_MEAN | compared
+                           : map->scale  ? compared
+                                         : 0);
     s->gathered &= ~*lost;
     if (map->hadamard) {
         s->min = s->max = s->absmax = NULL;
@@ -109,17 +117,20 @@ static vq_status map_vectors(const vq_input_map *map, vq_stats *s, vq_arena *a, 
     return map_sums(map, &s->abs_sum, s->k, a, e);
 }
 
-vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *out, unsigned *lost, vq_arena *a, vq_err *e)
+vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *out, unsigned *lost,
+                       vq_arena *a, vq_err *e)
 {
     *out = *in;
     *lost = 0;
     if (!map->scale && !map->order && !map->hadamard) return VQ_OK;
     if (map->hadamard && (vq_hadamard_core(map->hadamard) == 0 || in->k % map->hadamard))
-        return vq_fail(e, VQ_E_BUG, "statistics of %lld channels rotated by %lld", (long long)in->k, (long long)map->hadamard);
+        return vq_fail(e, VQ_E_BUG, "statistics of %lld channels rotated by %lld", (long long)in->k,
+                       (long long)map->hadamard);
     drop_lost(map, out, lost);
     if (map->scale || map->order) VQ_TRY(map_vectors(map, out, a, e));
     if (in->hessian) VQ_TRY(map_factor(map, in->hessian, in->k, &out->hessian, a, e));
     for (int i = 0; i < in->nlinears; i++)
-        if (in->linears[i].input) VQ_TRY(map_factor(map, in->linears[i].input, in->k, &out->linears[i].input, a, e));
+        if (in->linears[i].input)
+            VQ_TRY(map_factor(map, in->linears[i].input, in->k, &out->linears[i].input, a, e));
     return VQ_OK;
 }

@@ -1,4 +1,5 @@
-/* load.c -- where a recipe comes from: a file, the current folder, or the shipped ones; then what it extends, then overrides. */
+/* load.c -- where a recipe comes from: a file, the current folder, or the shipped ones; then what
+ * it extends, then overrides. */
 #include <assert.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ static vq_status no_recipe(const char *name, vq_err *e)
     for (; n < 64 && vq_shipped_recipes[n].name; n++) names[n] = vq_shipped_recipes[n].name;
     const char *near = vq_nearest(name, names, n);
     if (near) return vq_fail(e, VQ_E_RECIPE, "no recipe \"%s\"; did you mean \"%s\"?", name, near);
-    return vq_fail(e, VQ_E_RECIPE, "no recipe \"%s\": neither a file nor a shipped recipe (vq recipe list)", name);
+    return vq_fail(e, VQ_E_RECIPE,
+                   "no recipe \"%s\": neither a file nor a shipped recipe (vq recipe list)", name);
 }
 
 static vq_status parse_file(const char *path, vq_arena *a, vq_yaml **root, vq_err *e)
@@ -41,7 +43,8 @@ static vq_status find_recipe(const char *name, vq_arena *a, vq_yaml **root, vq_e
     if (vq_exists(name) && !vq_is_dir(name)) return parse_file(name, a, root, e);
     const char *with_suffix = vq_arena_text(a, e, "%s.yaml", name);
     if (!with_suffix) return VQ_E_LIMIT;
-    if (vq_exists(with_suffix) && !vq_is_dir(with_suffix)) return parse_file(with_suffix, a, root, e);
+    if (vq_exists(with_suffix) && !vq_is_dir(with_suffix))
+        return parse_file(with_suffix, a, root, e);
     const vq_shipped *s = find_shipped(name);
     if (!s) return no_recipe(name, e);
     return vq_yaml_parse(s->name, s->text, strlen(s->text), a, root, e);
@@ -69,18 +72,22 @@ static vq_status extend(vq_yaml *root, vq_arena *a, vq_err *e)
     const vq_yaml *n = take_extends(root);
     vq_yaml *base = NULL;
     if (!n) return VQ_OK;
-    if (n->kind != VQ_YAML_SCALAR || !n->text[0]) return vq_yaml_fail(e, n, "extends: the name or path of one recipe");
+    if (n->kind != VQ_YAML_SCALAR || !n->text[0])
+        return vq_yaml_fail(e, n, "extends: the name or path of one recipe");
     vq_err cause;
     const vq_status s = find_recipe(n->text, a, &base, &cause);
     if (s != VQ_OK)
-        return s == VQ_E_RECIPE ? vq_yaml_fail(e, n, "extends: %s", cause.text) : vq_fail(e, s, "%s: extends: %s", n->file, cause.text);
+        return s == VQ_E_RECIPE ? vq_yaml_fail(e, n, "extends: %s", cause.text)
+                                : vq_fail(e, s, "%s: extends: %s", n->file, cause.text);
     const vq_yaml *again = vq_yaml_child(base, "extends");
-    if (again) return vq_yaml_fail_key(e, again, "a recipe that is extended cannot extend another one");
+    if (again)
+        return vq_yaml_fail_key(e, again, "a recipe that is extended cannot extend another one");
     vq_recipe_extend(root, base);
     return VQ_OK;
 }
 
-static vq_status finish(vq_recipe *r, vq_yaml *root, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e)
+static vq_status finish(vq_recipe *r, vq_yaml *root, const char *const *sets, int nsets,
+                        const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
     assert(root); /* found and parsed */
     VQ_TRY(extend(root, a, e));
@@ -88,15 +95,17 @@ static vq_status finish(vq_recipe *r, vq_yaml *root, const char *const *sets, in
     return vq_recipe_read(r, root, t, a, e);
 }
 
-vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets,
-                          const vq_pass_table *t, vq_arena *a, vq_err *e)
+vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n,
+                          const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
+                          vq_err *e)
 {
     vq_yaml *root = NULL;
     VQ_TRY(vq_yaml_parse(file, text, n, a, &root, e));
     return finish(r, root, sets, nsets, t, a, e);
 }
 
-vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a, vq_err *e)
+vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets,
+                         const vq_pass_table *t, vq_arena *a, vq_err *e)
 {
     vq_yaml *root = NULL;
     VQ_TRY(find_recipe(path, a, &root, e));

@@ -32,7 +32,8 @@ bool vq_glob_match(const char *glob, const char *name)
 
 static pcre2_code *compile(const char *regex, int *error, size_t *offset)
 {
-    return pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF, error, offset, NULL);
+    return pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED,
+                         PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF, error, offset, NULL);
 }
 
 vq_status vq_pattern_check(const char *pattern, vq_err *e)
@@ -40,12 +41,14 @@ vq_status vq_pattern_check(const char *pattern, vq_err *e)
     int error;
     size_t offset;
     if (strncmp(pattern, "re:", 3) != 0) return VQ_OK;
-    if (strlen(pattern) > MAX_REGEX) return vq_fail(e, VQ_E_RECIPE, "a regular expression of more than %d bytes", MAX_REGEX);
+    if (strlen(pattern) > MAX_REGEX)
+        return vq_fail(e, VQ_E_RECIPE, "a regular expression of more than %d bytes", MAX_REGEX);
     pcre2_code *code = compile(pattern + 3, &error, &offset);
     if (!code) {
         unsigned char what[128];
         pcre2_get_error_message(error, what, sizeof what);
-        return vq_fail(e, VQ_E_RECIPE, "regular expression \"%s\", byte %zu: %s", pattern + 3, offset, (const char *)what);
+        return vq_fail(e, VQ_E_RECIPE, "regular expression \"%s\", byte %zu: %s", pattern + 3,
+                       offset, (const char *)what);
     }
     pcre2_code_free(code);
     return VQ_OK;
@@ -87,7 +90,8 @@ static bool any_match(const char *const *patterns, int n, const char *text)
 static bool rule_matches(const vq_rule_recipe *r, const char *role, const char *name, int layer)
 {
     if (r->layer_first >= 0 && (layer < r->layer_first || layer > r->layer_last)) return false;
-    return any_match((const char *const *)r->roles, r->nroles, role) && any_match((const char *const *)r->names, r->nnames, name);
+    return any_match((const char *const *)r->roles, r->nroles, role) &&
+           any_match((const char *const *)r->names, r->nnames, name);
 }
 
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer)

@@ -1,5 +1,5 @@
-/* override.c -- values from the command line, and the joining of a recipe with the one that it extends: both change the tree
- * before it is read, so that one reading checks everything. */
+/* override.c -- values from the command line, and the joining of a recipe with the one that it
+ * extends: both change the tree before it is read, so that one reading checks everything. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,9 @@ static vq_status find_item(const override *o, vq_yaml *list, const char *segment
         *out = c;
         return VQ_OK;
     }
-    if (index >= 0) return vq_fail(o->e, VQ_E_RECIPE, "%s: no item %d; there are %d, counted from 0", o->label, index, list->count);
+    if (index >= 0)
+        return vq_fail(o->e, VQ_E_RECIPE, "%s: no item %d; there are %d, counted from 0", o->label,
+                       index, list->count);
     return vq_fail(o->e, VQ_E_RECIPE, "%s: no item \"%s\" in the list", o->label, segment);
 }
 
@@ -52,14 +54,16 @@ static vq_status find_key(const override *o, vq_yaml *map, const char *segment, 
 {
     *out = vq_yaml_child(map, segment);
     if (*out) return VQ_OK;
-    if (map->count == VQ_YAML_KEYS) return vq_fail(o->e, VQ_E_RECIPE, "%s: a map of more than %d keys", o->label, VQ_YAML_KEYS);
+    if (map->count == VQ_YAML_KEYS)
+        return vq_fail(o->e, VQ_E_RECIPE, "%s: a map of more than %d keys", o->label, VQ_YAML_KEYS);
     *out = new_node(o, VQ_YAML_MAP, segment);
     if (!*out) return VQ_E_LIMIT;
     vq_yaml_append(map, *out);
     return VQ_OK;
 }
 
-/* The node of a path; keys that are not there yet become empty maps, which the caller fills and the reading checks. */
+/* The node of a path; keys that are not there yet become empty maps, which the caller fills and the
+ * reading checks. */
 static vq_status walk(const override *o, vq_yaml *root, char *path, vq_yaml **out)
 {
     int depth = 0;
@@ -68,9 +72,12 @@ static vq_status walk(const override *o, vq_yaml *root, char *path, vq_yaml **ou
         char *dot = strchr(segment, '.');
         if (dot) *dot = '\0';
         if (!*segment) return vq_fail(o->e, VQ_E_RECIPE, "%s: an empty name in the path", o->label);
-        if (depth == VQ_YAML_DEPTH) return vq_fail(o->e, VQ_E_RECIPE, "%s: nested more than %d deep", o->label, VQ_YAML_DEPTH);
+        if (depth == VQ_YAML_DEPTH)
+            return vq_fail(o->e, VQ_E_RECIPE, "%s: nested more than %d deep", o->label,
+                           VQ_YAML_DEPTH);
         if ((*out)->kind == VQ_YAML_SCALAR)
-            return vq_fail(o->e, VQ_E_RECIPE, "%s: \"%s\" lies below the single value \"%s\"", o->label, segment, (*out)->text);
+            return vq_fail(o->e, VQ_E_RECIPE, "%s: \"%s\" lies below the single value \"%s\"",
+                           o->label, segment, (*out)->text);
         if ((*out)->kind == VQ_YAML_LIST)
             VQ_TRY(find_item(o, *out, segment, out));
         else
@@ -88,7 +95,8 @@ static vq_status parse_value(const override *o, const char *text, vq_yaml *value
     const char *wrapped = vq_arena_text(o->a, o->e, "v: %s", text);
     if (!wrapped) return VQ_E_LIMIT;
     VQ_TRY(vq_yaml_parse(o->label, wrapped, strlen(wrapped), o->a, &root, o->e));
-    if (root->count != 1) return vq_fail(o->e, VQ_E_RECIPE, "%s: the value is not one value", o->label);
+    if (root->count != 1)
+        return vq_fail(o->e, VQ_E_RECIPE, "%s: the value is not one value", o->label);
     *value = *root->first;
     return VQ_OK;
 }
@@ -99,7 +107,8 @@ vq_status vq_recipe_override(vq_yaml *root, const char *set, vq_arena *a, vq_err
     char *path = vq_arena_text(a, e, "%s", set);
     if (!o.label || !path) return VQ_E_LIMIT;
     char *equals = strchr(path, '=');
-    if (!equals) return vq_fail(e, VQ_E_RECIPE, "%s: expected PATH=VALUE, as in calib.samples=64", o.label);
+    if (!equals)
+        return vq_fail(e, VQ_E_RECIPE, "%s: expected PATH=VALUE, as in calib.samples=64", o.label);
     *equals = '\0';
     vq_yaml *node, value = {.kind = VQ_YAML_SCALAR, .file = o.label, .text = equals + 1};
     if (equals[1] == '[' || equals[1] == '{') VQ_TRY(parse_value(&o, equals + 1, &value));
@@ -132,7 +141,8 @@ void vq_recipe_extend(vq_yaml *child, vq_yaml *base)
             vq_yaml_append(child, b);
         } else if (c->kind == VQ_YAML_MAP && b->kind == VQ_YAML_MAP) {
             vq_recipe_extend(c, b);
-        } else if (c->kind == VQ_YAML_LIST && b->kind == VQ_YAML_LIST && strcmp(c->key, "rules") == 0) {
+        } else if (c->kind == VQ_YAML_LIST && b->kind == VQ_YAML_LIST &&
+                   strcmp(c->key, "rules") == 0) {
             prepend(c, b);
         }
     }

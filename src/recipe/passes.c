@@ -1,4 +1,5 @@
-/* passes.c -- the passes of a recipe: names and options checked against the registries that the caller hands in. */
+/* passes.c -- the passes of a recipe: names and options checked against the registries that the
+ * caller hands in. */
 #include <string.h>
 
 #include "recipe/recipe_read.h"
@@ -10,16 +11,21 @@ static vq_status pass_option(vq_reader *rd, const vq_yaml *c, vq_option_set *set
     for (; n < VQ_MAX_OPTIONS && set->table[n].name; n++) known[n] = set->table[n].name;
     if (!vq_option_get(set, c->key)) {
         const char *near = vq_nearest(c->key, known, n);
-        if (near) return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; did you mean \"%s\"?", c->key, near);
-        return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; this pass has no such option", c->key);
+        if (near)
+            return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; did you mean \"%s\"?", c->key,
+                                    near);
+        return vq_yaml_fail_key(rd->e, c, "unknown key \"%s\"; this pass has no such option",
+                                c->key);
     }
     vq_err cause;
     VQ_TRY(vq_read_scalar(rd, c, &text));
-    if (vq_option_parse(set, c->key, text, &cause) != VQ_OK) return vq_yaml_fail(rd->e, c, "%s", cause.text);
+    if (vq_option_parse(set, c->key, text, &cause) != VQ_OK)
+        return vq_yaml_fail(rd->e, c, "%s", cause.text);
     return VQ_OK;
 }
 
-static vq_status pass_options(vq_reader *rd, const vq_yaml *n, const vq_option *table, vq_pass_recipe *p)
+static vq_status pass_options(vq_reader *rd, const vq_yaml *n, const vq_option *table,
+                              vq_pass_recipe *p)
 {
     vq_option_defaults(&p->options, table);
     for (const vq_yaml *c = n->first; c; c = c->next) {
@@ -46,7 +52,8 @@ static vq_status read_pass(vq_reader *rd, const vq_yaml *n, vq_pass_recipe *p)
     const vq_option *table = p->round ? t->rounder(p->name) : t->transform(p->name);
     p->finish = !p->round && !table && t->finish(p->name);
     if (p->finish) table = t->finish(p->name);
-    if (!table) return vq_unknown(rd, name, p->round ? "rounding method" : "pass", t->names, t->nnames);
+    if (!table)
+        return vq_unknown(rd, name, p->round ? "rounding method" : "pass", t->names, t->nnames);
     return pass_options(rd, n, table, p);
 }
 
@@ -63,8 +70,10 @@ static vq_status check_new(vq_reader *rd, const vq_yaml *n, const vq_recipe *r)
 static vq_status check_order(vq_reader *rd, const vq_yaml *n, const vq_pass_recipe *p, bool rounded)
 {
     if (p->round && rounded) return vq_yaml_fail(rd->e, n, "the pass \"round\" comes only once");
-    if (p->finish && !rounded) return vq_yaml_fail(rd->e, n, "the pass \"%s\" comes after the pass \"round\"", p->name);
-    if (!p->round && !p->finish && rounded) return vq_yaml_fail(rd->e, n, "the pass \"%s\" comes before the pass \"round\"", p->name);
+    if (p->finish && !rounded)
+        return vq_yaml_fail(rd->e, n, "the pass \"%s\" comes after the pass \"round\"", p->name);
+    if (!p->round && !p->finish && rounded)
+        return vq_yaml_fail(rd->e, n, "the pass \"%s\" comes before the pass \"round\"", p->name);
     return VQ_OK;
 }
 
@@ -72,7 +81,8 @@ vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field 
 {
     vq_recipe *r = at;
     (void)f;
-    if (n->kind != VQ_YAML_LIST || n->count == 0) return vq_yaml_fail(rd->e, n, "passes must be a list with {do: round, method: ...}");
+    if (n->kind != VQ_YAML_LIST || n->count == 0)
+        return vq_yaml_fail(rd->e, n, "passes must be a list with {do: round, method: ...}");
     r->passes = VQ_NEW(rd->a, vq_pass_recipe, n->count, "passes", rd->e);
     if (!r->passes) return VQ_E_LIMIT;
     bool rounded = false;
@@ -85,5 +95,6 @@ vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field 
         rounded = rounded || p->round;
         last = c;
     }
-    return rounded ? VQ_OK : vq_yaml_fail(rd->e, last, "the passes end without {do: round, method: ...}");
+    return rounded ? VQ_OK
+                   : vq_yaml_fail(rd->e, last, "the passes end without {do: round, method: ...}");
 }

@@ -14,7 +14,8 @@ static const char *const kind_later[] = {"classes", NULL};
 static vq_status read_version(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     (void)f, (void)at;
-    if (strcmp(n->text, "1") != 0) return vq_yaml_fail(rd->e, n, "vq: this version reads recipes of grammar 1");
+    if (strcmp(n->text, "1") != 0)
+        return vq_yaml_fail(rd->e, n, "vq: this version reads recipes of grammar 1");
     return VQ_OK;
 }
 
@@ -25,7 +26,8 @@ static vq_status read_name(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     VQ_TRY(vq_read_text(rd, n, f, at));
     const size_t len = strlen(n->text);
     if (len > 64 || strspn(n->text, legal) != len || n->text[0] == '.')
-        return vq_yaml_fail(rd->e, n, "name: at most 64 of A-Z a-z 0-9 . _ -, not beginning with a dot");
+        return vq_yaml_fail(rd->e, n,
+                            "name: at most 64 of A-Z a-z 0-9 . _ -, not beginning with a dot");
     return VQ_OK;
 }
 
@@ -53,17 +55,46 @@ static vq_status read_second(vq_reader *rd, const vq_yaml *n, const vq_field *f,
     return VQ_OK;
 }
 
-static const char *const select_texts[] = {"first", "random", NULL}, *const select_later[] = {"entropy", NULL};
-static const char *const template_texts[] = {"chat", "none", NULL}, *const propagate_texts[] = {"original", "quantized", NULL};
+static const char *const select_texts[] = {"first", "random", NULL}, *const select_later[] = {
+                                                                         "entropy", NULL};
+static const char *const template_texts[] = {"chat", "none", NULL}, *const propagate_texts[] = {
+                                                                        "original", "quantized",
+                                                                        NULL};
 static const vq_field calib_fields[] = {
     {.key = "data", .read = read_data},
-    {.key = "kind", .read = vq_read_choice, .offset = offsetof(vq_calib_recipe, kind), .choices = vq_kind_texts, .later = kind_later},
-    {.key = "template", .read = read_second, .offset = offsetof(vq_calib_recipe, plain_chat), .choices = template_texts},
-    {.key = "samples", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, samples), .min = 1, .max = 1e6},
-    {.key = "seqlen", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, seqlen), .min = 2, .max = 1e6},
-    {.key = "seed", .read = vq_read_int, .offset = offsetof(vq_calib_recipe, seed), .min = 0, .max = 9e15},
-    {.key = "select", .read = read_second, .offset = offsetof(vq_calib_recipe, random), .choices = select_texts, .later = select_later},
-    {.key = "propagate", .read = read_second, .offset = offsetof(vq_calib_recipe, propagate_quantized), .choices = propagate_texts},
+    {.key = "kind",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_calib_recipe, kind),
+     .choices = vq_kind_texts,
+     .later = kind_later},
+    {.key = "template",
+     .read = read_second,
+     .offset = offsetof(vq_calib_recipe, plain_chat),
+     .choices = template_texts},
+    {.key = "samples",
+     .read = vq_read_int,
+     .offset = offsetof(vq_calib_recipe, samples),
+     .min = 1,
+     .max = 1e6},
+    {.key = "seqlen",
+     .read = vq_read_int,
+     .offset = offsetof(vq_calib_recipe, seqlen),
+     .min = 2,
+     .max = 1e6},
+    {.key = "seed",
+     .read = vq_read_int,
+     .offset = offsetof(vq_calib_recipe, seed),
+     .min = 0,
+     .max = 9e15},
+    {.key = "select",
+     .read = read_second,
+     .offset = offsetof(vq_calib_recipe, random),
+     .choices = select_texts,
+     .later = select_later},
+    {.key = "propagate",
+     .read = read_second,
+     .offset = offsetof(vq_calib_recipe, propagate_quantized),
+     .choices = propagate_texts},
     {.key = NULL},
 };
 
@@ -79,7 +110,8 @@ static vq_status read_size(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     static const struct {
         const char *unit;
         double bytes;
-    } units[] = {{"", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+    } units[] = {{"", 1},       {"kB", 1e3},      {"MB", 1e6},        {"GB", 1e9},
+                 {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
     const char *text;
     char *end;
     VQ_TRY(vq_read_text(rd, n, f, &text));
@@ -87,7 +119,8 @@ static vq_status read_size(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     if (strcmp(text, "none") == 0) return VQ_OK;
     const double x = strtod(text, &end);
     for (size_t i = 0; end != text && x > 0 && i < sizeof units / sizeof *units; i++) {
-        if (strcmp(end, units[i].unit) != 0 || x * units[i].bytes < 1 || x * units[i].bytes > 1e18) continue;
+        if (strcmp(end, units[i].unit) != 0 || x * units[i].bytes < 1 || x * units[i].bytes > 1e18)
+            continue;
         *(uint64_t *)at = (uint64_t)(x * units[i].bytes);
         return VQ_OK;
     }
@@ -99,9 +132,11 @@ typedef struct output_recipe {
     uint64_t shard;
 } output_recipe;
 
-static const char *const format_texts[] = {"compressed-tensors", "vq", NULL}, *const format_later[] = {"modelopt", "gguf", "gptq", "awq",
-                                                                                                       NULL};
-static const char *const runtime_texts[] = {"vllm", "sglang", NULL}, *const runtime_later[] = {"trtllm", "llama.cpp", NULL};
+static const char *const format_texts[] = {"compressed-tensors", "vq", NULL},
+                         *const format_later[] = {"modelopt", "gguf", "gptq", "awq", NULL};
+static const char *const runtime_texts[] = {"vllm", "sglang", NULL}, *const runtime_later[] = {
+                                                                         "trtllm", "llama.cpp",
+                                                                         NULL};
 static const vq_field output_fields[] = {
     {.key = "format",
      .read = vq_read_choice,
@@ -127,13 +162,16 @@ static vq_status read_output(vq_reader *rd, const vq_yaml *n, const vq_field *f,
     r->format = format_texts[o.format];
     const vq_yaml *runtime = vq_yaml_child(n, "runtime");
     if (runtime && strcmp(r->format, "compressed-tensors") != 0)
-        return vq_yaml_fail(rd->e, runtime, "runtime: %s reads the format compressed-tensors, not %s", runtime_texts[o.runtime], r->format);
+        return vq_yaml_fail(rd->e, runtime,
+                            "runtime: %s reads the format compressed-tensors, not %s",
+                            runtime_texts[o.runtime], r->format);
     r->runtime = runtime ? runtime_texts[o.runtime] : NULL;
     r->shard = o.shard;
     return VQ_OK;
 }
 
-/* Both checks always end the run; the grammar's "warn" waits for a format in which going on makes sense. */
+/* Both checks always end the run; the grammar's "warn" waits for a format in which going on makes
+ * sense. */
 static vq_status read_severity(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     static const char *const texts[] = {"error", NULL}, *const later[] = {"warn", NULL};
@@ -145,14 +183,25 @@ static vq_status read_severity(vq_reader *rd, const vq_yaml *n, const vq_field *
 
 static const char *const severity_texts[] = {"error", "warn", NULL};
 static const vq_field check_fields[] = {
-    {.key = "min_sqnr_db", .read = vq_read_real, .offset = offsetof(vq_recipe, min_sqnr_db), .min = -1000, .max = 1000},
+    {.key = "min_sqnr_db",
+     .read = vq_read_real,
+     .offset = offsetof(vq_recipe, min_sqnr_db),
+     .min = -1000,
+     .max = 1000},
     {.key = "finite", .read = read_severity},
     {.key = "fused", .read = read_severity},
-    {.key = "function", .read = vq_read_choice, .offset = offsetof(vq_recipe, function), .choices = severity_texts},
+    {.key = "function",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_recipe, function),
+     .choices = severity_texts},
     {.key = "permutation", .read = NULL},
     {.key = "positions_covered", .read = NULL},
     {.key = "min_tokens_per_expert", .read = NULL},
-    {.key = "max_singular_frac", .read = vq_read_real, .offset = offsetof(vq_recipe, max_singular), .min = 0, .max = 1},
+    {.key = "max_singular_frac",
+     .read = vq_read_real,
+     .offset = offsetof(vq_recipe, max_singular),
+     .min = 0,
+     .max = 1},
     {.key = "tp", .read = NULL},
     {.key = NULL},
 };
@@ -199,15 +248,24 @@ static vq_status list_schemes(vq_reader *rd, vq_recipe *r)
             if (strcmp(r->schemes[j]->id, s->id) == 0) r->rules[i].scheme = r->schemes[j];
     }
     for (int i = 0; i < rd->nnamed; i++)
-        if (!rd->named[i].used) return vq_yaml_fail_key(rd->e, rd->named[i].at, "scheme \"%s\" is used by no rule", rd->named[i].scheme.id);
+        if (!rd->named[i].used)
+            return vq_yaml_fail_key(rd->e, rd->named[i].at, "scheme \"%s\" is used by no rule",
+                                    rd->named[i].scheme.id);
     return VQ_OK;
 }
 
-vq_status vq_recipe_read(vq_recipe *r, const vq_yaml *root, const vq_pass_table *t, vq_arena *a, vq_err *e)
+vq_status vq_recipe_read(vq_recipe *r, const vq_yaml *root, const vq_pass_table *t, vq_arena *a,
+                         vq_err *e)
 {
     vq_reader rd = {.recipe = r, .passes = t, .a = a, .e = e};
-    *r = (vq_recipe){.about = "", .source = "", .path = root->file, .min_sqnr_db = -INFINITY, .max_singular = 1, .shard = 5000000000u};
-    r->calib = (vq_calib_recipe){.data = VQ_DATA_NONE, .kind = VQ_KIND_TEXT, .samples = 32, .seqlen = 512};
+    *r = (vq_recipe){.about = "",
+                     .source = "",
+                     .path = root->file,
+                     .min_sqnr_db = -INFINITY,
+                     .max_singular = 1,
+                     .shard = 5000000000u};
+    r->calib =
+        (vq_calib_recipe){.data = VQ_DATA_NONE, .kind = VQ_KIND_TEXT, .samples = 32, .seqlen = 512};
     VQ_TRY(vq_read_map(&rd, root, "a recipe", recipe_fields, r));
     VQ_TRY(list_schemes(&rd, r));
     return vq_recipe_resolve(r, a, e);

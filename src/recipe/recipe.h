@@ -1,12 +1,12 @@
-/* recipe.h -- YAML -> recipe: typed, checked, with the place of every mistake. Computes no tensor. Grammar: docs/recipes.md.
- * test tests/unit/test_recipe.c, tests/plans */
+/* recipe.h -- YAML -> recipe: typed, checked, with the place of every mistake. Computes no tensor.
+ * Grammar: docs/recipes.md. test tests/unit/test_recipe.c, tests/plans */
 #ifndef VQ_RECIPE_RECIPE_H
 #define VQ_RECIPE_RECIPE_H
 
 #include <stdbool.h>
 
 #include "base/arena.h"
-#include "base/num.h"
+#include "base/num/num.h"
 #include "base/option.h"
 
 typedef enum vq_data { VQ_DATA_NONE, VQ_DATA_SELF, VQ_DATA_REQUIRED, VQ_DATA_PATH } vq_data;
@@ -17,11 +17,13 @@ typedef struct vq_calib_recipe {
     vq_data data;
     const char *path; /* VQ_DATA_PATH */
     vq_data_kind kind;
-    bool plain_chat; /* template: none, messages without their roles; else chat, through the model's own template */
+    bool plain_chat; /* template: none, messages without their roles; else chat, through the model's
+                     * own template */
     int64_t samples, seqlen;
     uint64_t seed;
     bool random;              /* select: random; else first */
-    bool propagate_quantized; /* propagate: quantized, blocks see what the quantized blocks before them give; else original */
+    bool propagate_quantized; /* propagate: quantized, blocks see what the quantized blocks before
+                              * them give; else original */
 } vq_calib_recipe;
 
 typedef struct vq_rule_recipe {
@@ -55,15 +57,17 @@ typedef struct vq_recipe {
     vq_rule_recipe *rules;
     int nrules;
     vq_pass_recipe *passes;
-    int npasses;          /* transforms in order, the rounder, finishing passes */
-    const char *format;   /* "compressed-tensors" | "vq" */
-    const char *runtime;  /* NULL */
-    uint64_t shard;       /* bytes, 0: one file */
-    double min_sqnr_db;   /* check, -inf when absent */
-    double max_singular;  /* check: part of the linears whose rounder may fall back; 1 when absent */
+    int npasses;         /* transforms in order, the rounder, finishing passes */
+    const char *format;  /* "compressed-tensors" | "vq" */
+    const char *runtime; /* NULL */
+    uint64_t shard;      /* bytes, 0: one file */
+    double min_sqnr_db;  /* check, -inf when absent */
+    double max_singular; /* check: part of the linears whose rounder may fall back; 1 when absent */
     vq_severity function; /* check: transforms keep what the model computes */
     const char *path;     /* file it came from */
-    const char *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into vq.json */
+    const char
+        *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into
+                   * vq.json */
 } vq_recipe;
 
 /* What recipe may know of passes without including quant: run hands it the tables. */
@@ -71,26 +75,32 @@ typedef struct vq_pass_table {
     const vq_option *(*transform)(const char *name); /* options of a transform, NULL when unknown */
     const vq_option *(*rounder)(const char *name);
     const char *const *names;
-    int nnames;                                   /* for "did you mean" */
-    const vq_option *(*finish)(const char *name); /* options of a finishing pass, NULL when unknown */
+    int nnames; /* for "did you mean" */
+    const vq_option *(*finish)(
+        const char *name); /* options of a finishing pass, NULL when unknown */
 } vq_pass_table;
 
-/* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the current folder, then among `shipped`).
- *   sets: "calib.samples=64" overrides. VQ_E_RECIPE with file:line:column and the nearest known key. */
+/* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the
+ * current folder, then among `shipped`).
+ *   sets: "calib.samples=64" overrides. VQ_E_RECIPE with file:line:column and the nearest known
+ *   key. */
 typedef struct vq_shipped {
     const char *name;
     const char *text;
 } vq_shipped;
 /* n bytes of YAML instead of a file; `file` names them in messages. */
-vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n, const char *const *sets, int nsets,
-                          const vq_pass_table *t, vq_arena *a, vq_err *e);
-vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
-                         vq_err *e);
-extern const vq_shipped vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
+vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size_t n,
+                          const char *const *sets, int nsets, const vq_pass_table *t, vq_arena *a,
+                          vq_err *e);
+vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets,
+                         const vq_pass_table *t, vq_arena *a, vq_err *e);
+extern const vq_shipped
+    vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
 
-/* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. role, name: as in the graph ("attn.q",
- *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that names layers).  test tests/unit/test_match.c
- */
+/* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. role, name:
+ * as in the graph ("attn.q",
+ *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that
+ *                    names layers).  test tests/unit/test_match.c */
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
 
 #endif

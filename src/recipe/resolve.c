@@ -1,4 +1,5 @@
-/* resolve.c -- a recipe as canonical YAML: every default spelled out, every preset written as numbers. Reading it gives the same recipe. */
+/* resolve.c -- a recipe as canonical YAML: every default spelled out, every preset written as
+ * numbers. Reading it gives the same recipe. */
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -100,10 +101,11 @@ static void put_num(writer *w, const char *key, const vq_num *n)
     char grid[32];
     putf(w, "    %s: {grid: %s, group: ", key, vq_grid_name(&n->grid, grid));
     put_group(w, &n->group);
-    putf(w, ", scale: %s, super: %s, zero: %s, when: %s, observer: ", vq_scale_texts[n->scale], n->super ? "f32" : "none",
-         vq_zero_texts[n->zero], vq_when_texts[n->when]);
+    putf(w, ", scale: %s, super: %s, zero: %s, when: %s, observer: ", vq_scale_texts[n->scale],
+         n->global_scale ? "f32" : "none", vq_zero_texts[n->zero], vq_when_texts[n->when]);
     put_observer(w, n);
-    putf(w, ", rule: %s, range: %s, compat: %s}\n", vq_rule_texts[n->rule], vq_range_texts[n->range], vq_compat_texts[n->compat]);
+    putf(w, ", rule: %s, range: %s, compat: %s}\n", vq_rule_texts[n->rule],
+         vq_range_texts[n->range], vq_compat_texts[n->compat]);
 }
 
 static void put_schemes(writer *w, const vq_recipe *r)
@@ -126,13 +128,16 @@ static void put_calib(writer *w, const vq_calib_recipe *c)
         put_quoted(w, c->path);
     else
         put(w, words[c->data]);
-    putf(w, ", kind: %s, template: %s, samples: %lld, seqlen: %lld, seed: %llu", vq_kind_texts[c->kind], c->plain_chat ? "none" : "chat",
-         (long long)c->samples, (long long)c->seqlen, (unsigned long long)c->seed);
-    putf(w, ", select: %s, propagate: %s}\n", c->random ? "random" : "first", c->propagate_quantized ? "quantized" : "original");
+    putf(w, ", kind: %s, template: %s, samples: %lld, seqlen: %lld, seed: %llu",
+         vq_kind_texts[c->kind], c->plain_chat ? "none" : "chat", (long long)c->samples,
+         (long long)c->seqlen, (unsigned long long)c->seed);
+    putf(w, ", select: %s, propagate: %s}\n", c->random ? "random" : "first",
+         c->propagate_quantized ? "quantized" : "original");
 }
 
 /* "role: [...]" with the separator that its neighbours need. */
-static void put_patterns(writer *w, const char *key, const char **items, int n, const char **separator)
+static void put_patterns(writer *w, const char *key, const char **items, int n,
+                         const char **separator)
 {
     for (int i = 0; i < n; i++) {
         if (i)
@@ -178,7 +183,8 @@ static void put_pass(writer *w, const vq_pass_recipe *p)
 {
     put(w, p->round ? "  - {do: round, method: " : "  - {do: ");
     put_quoted(w, p->name);
-    for (int i = 0; i < VQ_MAX_OPTIONS && p->options.table[i].name; i++) put_option(w, &p->options.table[i], &p->options.value[i]);
+    for (int i = 0; i < VQ_MAX_OPTIONS && p->options.table[i].name; i++)
+        put_option(w, &p->options.table[i], &p->options.value[i]);
     put(w, "}\n");
 }
 
@@ -193,7 +199,8 @@ static void put_output(writer *w, const vq_recipe *r)
     put(w, "checks: {");
     if (isfinite(r->min_sqnr_db)) putf(w, "min_sqnr_db: %.17g, ", r->min_sqnr_db);
     if (r->max_singular < 1) putf(w, "max_singular_frac: %.17g, ", r->max_singular);
-    putf(w, "finite: error, fused: error, function: %s}\n", r->function == VQ_SEVERITY_WARN ? "warn" : "error");
+    putf(w, "finite: error, fused: error, function: %s}\n",
+         r->function == VQ_SEVERITY_WARN ? "warn" : "error");
 }
 
 vq_status vq_recipe_resolve(vq_recipe *r, vq_arena *a, vq_err *e)

@@ -25,7 +25,8 @@ static vq_status read_pattern(vq_reader *rd, const vq_yaml *n, bool regex, const
 {
     vq_err cause;
     VQ_TRY(vq_read_scalar(rd, n, out));
-    if (!regex && strncmp(*out, "re:", 3) == 0) return vq_yaml_fail(rd->e, n, "a role takes globs, not regular expressions");
+    if (!regex && strncmp(*out, "re:", 3) == 0)
+        return vq_yaml_fail(rd->e, n, "a role takes globs, not regular expressions");
     if (vq_pattern_check(*out, &cause) != VQ_OK) return vq_yaml_fail(rd->e, n, "%s", cause.text);
     return VQ_OK;
 }
@@ -33,11 +34,13 @@ static vq_status read_pattern(vq_reader *rd, const vq_yaml *n, bool regex, const
 static vq_status read_patterns(vq_reader *rd, const vq_yaml *n, bool regex, text_list *out)
 {
     const int count = n->kind == VQ_YAML_LIST ? n->count : 1;
-    if (n->kind == VQ_YAML_MAP || count == 0) return vq_yaml_fail(rd->e, n, "%s must be a list of patterns", n->key);
+    if (n->kind == VQ_YAML_MAP || count == 0)
+        return vq_yaml_fail(rd->e, n, "%s must be a list of patterns", n->key);
     out->items = VQ_NEW(rd->a, const char *, count, "patterns", rd->e);
     if (!out->items) return VQ_E_LIMIT;
     if (n->kind == VQ_YAML_SCALAR) VQ_TRY(read_pattern(rd, n, regex, &out->items[out->n++]));
-    for (const vq_yaml *c = n->first; c; c = c->next) VQ_TRY(read_pattern(rd, c, regex, &out->items[out->n++]));
+    for (const vq_yaml *c = n->first; c; c = c->next)
+        VQ_TRY(read_pattern(rd, c, regex, &out->items[out->n++]));
     return VQ_OK;
 }
 
@@ -76,7 +79,8 @@ static vq_status read_layers(vq_reader *rd, const vq_yaml *n, const vq_field *f,
         s++;
         r->last = *s ? block_number(&s) : INT_MAX;
     }
-    if (*s || r->first < 0 || r->last < r->first) return vq_yaml_fail(rd->e, n, "layers: \"%s\" is not N, A-B or A- (blocks from 0)", text);
+    if (*s || r->first < 0 || r->last < r->first)
+        return vq_yaml_fail(rd->e, n, "layers: \"%s\" is not N, A-B or A- (blocks from 0)", text);
     return VQ_OK;
 }
 
@@ -125,7 +129,8 @@ vq_status vq_recipe_read_rules(vq_reader *rd, const vq_yaml *n, const vq_field *
 {
     vq_recipe *r = at;
     (void)f;
-    if (n->kind != VQ_YAML_LIST || n->count == 0) return vq_yaml_fail(rd->e, n, "rules must be a list with at least one rule");
+    if (n->kind != VQ_YAML_LIST || n->count == 0)
+        return vq_yaml_fail(rd->e, n, "rules must be a list with at least one rule");
     r->rules = VQ_NEW(rd->a, vq_rule_recipe, n->count, "rules", rd->e);
     if (!r->rules) return VQ_E_LIMIT;
     for (const vq_yaml *c = n->first; c; c = c->next) {

@@ -12,15 +12,18 @@ const char *const vq_rule_texts[] = {"floor", "bump", "ceil", "four-thirds", NUL
 const char *const vq_range_texts[] = {"full", "narrow", NULL};
 const char *const vq_compat_texts[] = {"none", "compressed-tensors", "modelopt", NULL};
 static const char *const compat_later[] = {"ggml", NULL};
-static const char *const super_texts[] = {"none", "f32", NULL};
-static const char *const super_later[] = {"f16", NULL};
+static const char *const global_scale_texts[] = {"none", "f32", NULL};
+static const char *const global_scale_later[] = {"f16", NULL};
 static const char *const scale_later[] = {"pow2", NULL};
 static const char *const zero_later[] = {"f16", NULL};
-static const char *const group_texts[] = {"tensor", "channel", "token", NULL}; /* vq_group_kind; blocks have sizes */
-static const char *const observer_texts[] = {"absmax", "minmax", NULL};        /* vq_observer; percentile has a number */
+static const char *const group_texts[] = {"tensor", "channel", "token",
+                                          NULL}; /* vq_group_kind; blocks have sizes */
+static const char *const observer_texts[] = {"absmax", "minmax",
+                                             NULL}; /* vq_observer; percentile has a number */
 static const char *const observer_later[] = {"mse", NULL};
 
-_Static_assert(sizeof(vq_scale_type) == sizeof(int) && sizeof(vq_group_kind) == sizeof(int), "vq_read_choice writes enums as int");
+_Static_assert(sizeof(vq_scale_type) == sizeof(int) && sizeof(vq_group_kind) == sizeof(int),
+               "vq_read_choice writes enums as int");
 
 static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
@@ -31,9 +34,12 @@ static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
         return vq_yaml_fail(rd->e, n, "grid: %s is not supported by this version", text);
     vq_grid g;
     if (!vq_grid_parse(text, &g))
-        return vq_yaml_fail(rd->e, n, "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, eXmY, bfp2 ... bfp9, iq4nl)",
+        return vq_yaml_fail(rd->e, n,
+                            "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, "
+                            "eXmY, bfp2 ... bfp9, iq4nl)",
                             text);
-    if (!g.is_signed && g.kind == VQ_GRID_FLOAT) return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);
+    if (!g.is_signed && g.kind == VQ_GRID_FLOAT)
+        return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);
     *(vq_grid *)at = g;
     return VQ_OK;
 }
@@ -58,13 +64,14 @@ static vq_status read_group(vq_reader *rd, const vq_yaml *n, const vq_field *f, 
     VQ_TRY(vq_read_scalar(rd, n, &text));
     if (strncmp(text, "block:", 6) == 0) {
         if (parse_block(text + 6, g)) return VQ_OK;
-        return vq_yaml_fail(rd->e, n, "group: \"%s\" is not block:N or block:RxC with sizes of 1 ... 65536", text);
+        return vq_yaml_fail(
+            rd->e, n, "group: \"%s\" is not block:N or block:RxC with sizes of 1 ... 65536", text);
     }
     *g = (vq_group_shape){.rows = 0};
     return vq_read_choice(rd, n, f, &g->kind);
 }
 
-static vq_status read_super(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+static vq_status read_global_scale(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     int i = 0;
     VQ_TRY(vq_read_choice(rd, n, f, &i));
@@ -88,15 +95,48 @@ static vq_status read_observer(vq_reader *rd, const vq_yaml *n, const vq_field *
 static const char *const position_later[] = {"position", NULL};
 static const vq_field num_fields[] = {
     {.key = "grid", .read = read_grid, .offset = offsetof(vq_num, grid), .required = true},
-    {.key = "group", .read = read_group, .offset = offsetof(vq_num, group), .choices = group_texts, .later = position_later},
-    {.key = "scale", .read = vq_read_choice, .offset = offsetof(vq_num, scale), .choices = vq_scale_texts, .later = scale_later},
-    {.key = "super", .read = read_super, .offset = offsetof(vq_num, super), .choices = super_texts, .later = super_later},
-    {.key = "zero", .read = vq_read_choice, .offset = offsetof(vq_num, zero), .choices = vq_zero_texts, .later = zero_later},
-    {.key = "when", .read = vq_read_choice, .offset = offsetof(vq_num, when), .choices = vq_when_texts},
-    {.key = "observer", .read = read_observer, .offset = 0, .choices = observer_texts, .later = observer_later},
-    {.key = "rule", .read = vq_read_choice, .offset = offsetof(vq_num, rule), .choices = vq_rule_texts},
-    {.key = "range", .read = vq_read_choice, .offset = offsetof(vq_num, range), .choices = vq_range_texts},
-    {.key = "compat", .read = vq_read_choice, .offset = offsetof(vq_num, compat), .choices = vq_compat_texts, .later = compat_later},
+    {.key = "group",
+     .read = read_group,
+     .offset = offsetof(vq_num, group),
+     .choices = group_texts,
+     .later = position_later},
+    {.key = "scale",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_num, scale),
+     .choices = vq_scale_texts,
+     .later = scale_later},
+    {.key = "super",
+     .read = read_global_scale,
+     .offset = offsetof(vq_num, global_scale),
+     .choices = global_scale_texts,
+     .later = global_scale_later},
+    {.key = "zero",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_num, zero),
+     .choices = vq_zero_texts,
+     .later = zero_later},
+    {.key = "when",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_num, when),
+     .choices = vq_when_texts},
+    {.key = "observer",
+     .read = read_observer,
+     .offset = 0,
+     .choices = observer_texts,
+     .later = observer_later},
+    {.key = "rule",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_num, rule),
+     .choices = vq_rule_texts},
+    {.key = "range",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_num, range),
+     .choices = vq_range_texts},
+    {.key = "compat",
+     .read = vq_read_choice,
+     .offset = offsetof(vq_num, compat),
+     .choices = vq_compat_texts,
+     .later = compat_later},
     {.key = "tail", .read = NULL},
     {.key = NULL},
 };
@@ -105,14 +145,18 @@ static const vq_field num_fields[] = {
 static const char *without_effect(const vq_num *num, bool is_weight)
 {
     const vq_grid *g = &num->grid;
-    const bool power = num->scale == VQ_SCALE_E8M0, is_int = g->kind == VQ_GRID_INT && g->is_signed && !g->bfp;
-    if (num->observer != VQ_OBS_ABSMAX && (is_weight || (num->when == VQ_DYNAMIC && !num->super)))
+    const bool power = num->scale == VQ_SCALE_E8M0,
+               is_int = g->kind == VQ_GRID_INT && g->is_signed && !g->bfp;
+    if (num->observer != VQ_OBS_ABSMAX &&
+        (is_weight || (num->when == VQ_DYNAMIC && !num->global_scale)))
         return "observer: for inputs with a static scale; the round pass decides those of weights";
     if (num->rule != VQ_RULE_FLOOR && !power) return "rule: for e8m0 scales";
     if (num->range == VQ_RANGE_NARROW && (!is_int || num->zero == VQ_ZERO_INT))
         return "range: narrow is for the grids i2 ... i8 without zero points";
-    if (num->compat == VQ_COMPAT_CT && power) return "compat: e8m0 scales are those of compressed-tensors without it";
-    if (num->compat == VQ_COMPAT_MODELOPT && (!power || g->kind != VQ_GRID_FLOAT || g->ebits != 2 || g->mbits != 1))
+    if (num->compat == VQ_COMPAT_CT && power)
+        return "compat: e8m0 scales are those of compressed-tensors without it";
+    if (num->compat == VQ_COMPAT_MODELOPT &&
+        (!power || g->kind != VQ_GRID_FLOAT || g->ebits != 2 || g->mbits != 1))
         return "compat: modelopt differs for the grid e2m1 with e8m0 scales alone";
     return NULL;
 }
@@ -126,7 +170,7 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
         why = "zero: int is for the grids i2 ... i8 and u2 ... u8";
     else if (num->zero == VQ_ZERO_INT && num->scale > VQ_SCALE_BF16)
         why = "zero: int needs a scale of f32, f16 or bf16";
-    else if (num->super && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
+    else if (num->global_scale && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
         why = "super: f32 is for the scales e4m3 and ue5m3";
     else if (num->grid.kind == VQ_GRID_TABLE && num->compat != VQ_COMPAT_NONE)
         why = "grid: no writer has edge cases of iq4nl: compat must be none";
@@ -141,18 +185,22 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
     else if (!is_weight && num->group.kind == VQ_PER_BLOCK && num->group.rows != 1)
         why = "group: block:RxC is for weights";
     else if (!is_weight && (num->group.kind == VQ_PER_TENSOR) != (num->when == VQ_STATIC))
-        why = "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block";
+        why = "an input has one static scale (group: tensor, when: static) or dynamic ones per "
+              "token or block";
     if (!why) why = without_effect(num, is_weight);
     return why ? vq_yaml_fail(rd->e, n, "%s", why) : VQ_OK;
 }
 
 static vq_status read_num(vq_reader *rd, const vq_yaml *n, vq_num *num, bool is_weight)
 {
-    *num = (vq_num){.group.kind = is_weight ? VQ_PER_CHANNEL : VQ_PER_TOKEN, .when = is_weight ? VQ_STATIC : VQ_DYNAMIC};
+    *num = (vq_num){.group.kind = is_weight ? VQ_PER_CHANNEL : VQ_PER_TOKEN,
+                    .when = is_weight ? VQ_STATIC : VQ_DYNAMIC};
     VQ_TRY(vq_read_map(rd, n, is_weight ? "weight" : "act", num_fields, num));
-    if (!is_weight && num->group.kind == VQ_PER_TENSOR && !vq_yaml_child(n, "when")) num->when = VQ_STATIC;
+    if (!is_weight && num->group.kind == VQ_PER_TENSOR && !vq_yaml_child(n, "when"))
+        num->when = VQ_STATIC;
     if (num->grid.bfp && !vq_yaml_child(n, "scale")) num->scale = VQ_SCALE_E8M0;
-    if (num->scale == VQ_SCALE_E8M0 && !num->grid.bfp && !vq_yaml_child(n, "rule")) num->rule = VQ_RULE_BUMP;
+    if (num->scale == VQ_SCALE_E8M0 && !num->grid.bfp && !vq_yaml_child(n, "rule"))
+        num->rule = VQ_RULE_BUMP;
     return check_num(rd, n, num, is_weight);
 }
 
@@ -212,20 +260,25 @@ static vq_status read_scheme(vq_reader *rd, const vq_yaml *n, const char *id, vq
 
 static bool same_scheme(const vq_scheme *a, const vq_scheme *b)
 {
-    return a->has_weight == b->has_weight && a->has_act == b->has_act && (!a->has_weight || vq_num_equal(&a->weight, &b->weight)) &&
+    return a->has_weight == b->has_weight && a->has_act == b->has_act &&
+           (!a->has_weight || vq_num_equal(&a->weight, &b->weight)) &&
            (!a->has_act || vq_num_equal(&a->act, &b->act));
 }
 
-/* A resolved recipe spells presets out; an id that means something else than the preset would mislead. */
+/* A resolved recipe spells presets out; an id that means something else than the preset would
+ * mislead. */
 static vq_status check_id(vq_reader *rd, const vq_yaml *n, const vq_scheme *s)
 {
     vq_scheme buf;
-    if (strlen(n->key) >= sizeof s->id) return vq_yaml_fail_key(rd->e, n, "a scheme's name has at most %zu letters", sizeof s->id - 1);
+    if (strlen(n->key) >= sizeof s->id)
+        return vq_yaml_fail_key(rd->e, n, "a scheme's name has at most %zu letters",
+                                sizeof s->id - 1);
     if (strcmp(n->key, "keep") == 0 || strcmp(n->key, "auto") == 0)
         return vq_yaml_fail_key(rd->e, n, "\"%s\" is not free as a name", n->key);
     const vq_scheme *preset = vq_scheme_find(n->key, &buf);
     if (preset && !same_scheme(preset, s))
-        return vq_yaml_fail_key(rd->e, n, "\"%s\" is a preset with another meaning; choose another name", n->key);
+        return vq_yaml_fail_key(
+            rd->e, n, "\"%s\" is a preset with another meaning; choose another name", n->key);
     return VQ_OK;
 }
 
@@ -261,7 +314,8 @@ vq_status vq_read_use(vq_reader *rd, const vq_yaml *n, const char *id, const vq_
 {
     *out = n->kind == VQ_YAML_SCALAR ? find_named(rd, n->text) : NULL;
     if (*out) return VQ_OK;
-    if (n->kind == VQ_YAML_MAP && find_named(rd, id)) return vq_yaml_fail(rd->e, n, "a scheme is called \"%s\" already; name this one", id);
+    if (n->kind == VQ_YAML_MAP && find_named(rd, id))
+        return vq_yaml_fail(rd->e, n, "a scheme is called \"%s\" already; name this one", id);
     vq_scheme *s = VQ_NEW(rd->a, vq_scheme, 1, "scheme", rd->e);
     if (!s) return VQ_E_LIMIT;
     VQ_TRY(read_scheme(rd, n, n->kind == VQ_YAML_SCALAR ? n->text : id, s));

@@ -1,4 +1,5 @@
-/* yaml.c -- libyaml's events to a tree with lines and columns; everything outside the subset is refused where it stands. */
+/* yaml.c -- libyaml's events to a tree with lines and columns; everything outside the subset is
+ * refused where it stands. */
 #include "recipe/yaml.h"
 
 #include <stdarg.h>
@@ -17,7 +18,8 @@ typedef struct builder {
     yaml_mark_t key_mark;
 } builder;
 
-static vq_status fail_at(vq_err *e, const char *file, int line, int column, const char *fmt, va_list args)
+static vq_status fail_at(vq_err *e, const char *file, int line, int column, const char *fmt,
+                         va_list args)
 {
     char cause[sizeof((vq_err *)0)->text];
     vsnprintf(cause, sizeof cause, fmt, args);
@@ -79,7 +81,8 @@ static vq_status attach(builder *b, vq_yaml *n, yaml_mark_t m)
         return VQ_OK;
     }
     vq_yaml *parent = b->open[b->depth - 1];
-    if (parent->kind == VQ_YAML_LIST && parent->count == VQ_YAML_ITEMS) return refuse(b, m, "a list of more than %d items", VQ_YAML_ITEMS);
+    if (parent->kind == VQ_YAML_LIST && parent->count == VQ_YAML_ITEMS)
+        return refuse(b, m, "a list of more than %d items", VQ_YAML_ITEMS);
     if (parent->kind == VQ_YAML_MAP) {
         n->key = b->key;
         n->key_line = (int)b->key_mark.line + 1;
@@ -94,7 +97,11 @@ static vq_status add_node(builder *b, vq_yaml_kind kind, const char *text, yaml_
 {
     vq_yaml *n = VQ_NEW(b->a, vq_yaml, 1, "recipe", b->e);
     if (!n) return VQ_E_LIMIT;
-    *n = (vq_yaml){.kind = kind, .file = b->file, .line = (int)m.line + 1, .column = (int)m.column + 1, .text = text};
+    *n = (vq_yaml){.kind = kind,
+                   .file = b->file,
+                   .line = (int)m.line + 1,
+                   .column = (int)m.column + 1,
+                   .text = text};
     VQ_TRY(attach(b, n, m));
     if (kind == VQ_YAML_SCALAR) return VQ_OK;
     if (b->depth == VQ_YAML_DEPTH) return refuse(b, m, "nested more than %d deep", VQ_YAML_DEPTH);
@@ -120,16 +127,20 @@ static bool wants_key(const builder *b)
 static vq_status on_scalar(builder *b, const yaml_event_t *ev)
 {
     const char *value = (const char *)ev->data.scalar.value;
-    if (ev->data.scalar.anchor) return refuse(b, ev->start_mark, "anchors are not part of the grammar");
+    if (ev->data.scalar.anchor)
+        return refuse(b, ev->start_mark, "anchors are not part of the grammar");
     if (ev->data.scalar.tag) return refuse(b, ev->start_mark, "tags are not part of the grammar");
-    if (strlen(value) != ev->data.scalar.length) return refuse(b, ev->start_mark, "a NUL character");
+    if (strlen(value) != ev->data.scalar.length)
+        return refuse(b, ev->start_mark, "a NUL character");
     char *text = VQ_ALLOC(b->a, char, ev->data.scalar.length + 1, "recipe", b->e);
     if (!text) return VQ_E_LIMIT;
     memcpy(text, value, ev->data.scalar.length + 1);
-    return wants_key(b) ? add_key(b, text, ev->start_mark) : add_node(b, VQ_YAML_SCALAR, text, ev->start_mark);
+    return wants_key(b) ? add_key(b, text, ev->start_mark)
+                        : add_node(b, VQ_YAML_SCALAR, text, ev->start_mark);
 }
 
-static vq_status on_open(builder *b, vq_yaml_kind kind, const yaml_char_t *anchor, const yaml_char_t *tag, yaml_mark_t m)
+static vq_status on_open(builder *b, vq_yaml_kind kind, const yaml_char_t *anchor,
+                         const yaml_char_t *tag, yaml_mark_t m)
 {
     if (anchor) return refuse(b, m, "anchors are not part of the grammar");
     if (tag) return refuse(b, m, "tags are not part of the grammar");
@@ -142,7 +153,8 @@ static vq_status on_event(builder *b, const yaml_event_t *ev)
     switch (ev->type) {
     case YAML_DOCUMENT_START_EVENT:
         if (b->root) return refuse(b, ev->start_mark, "a second document");
-        if (ev->data.document_start.tag_directives.start != ev->data.document_start.tag_directives.end)
+        if (ev->data.document_start.tag_directives.start !=
+            ev->data.document_start.tag_directives.end)
             return refuse(b, ev->start_mark, "tags are not part of the grammar");
         return VQ_OK;
     case YAML_ALIAS_EVENT:
@@ -150,9 +162,11 @@ static vq_status on_event(builder *b, const yaml_event_t *ev)
     case YAML_SCALAR_EVENT:
         return on_scalar(b, ev);
     case YAML_SEQUENCE_START_EVENT:
-        return on_open(b, VQ_YAML_LIST, ev->data.sequence_start.anchor, ev->data.sequence_start.tag, ev->start_mark);
+        return on_open(b, VQ_YAML_LIST, ev->data.sequence_start.anchor, ev->data.sequence_start.tag,
+                       ev->start_mark);
     case YAML_MAPPING_START_EVENT:
-        return on_open(b, VQ_YAML_MAP, ev->data.mapping_start.anchor, ev->data.mapping_start.tag, ev->start_mark);
+        return on_open(b, VQ_YAML_MAP, ev->data.mapping_start.anchor, ev->data.mapping_start.tag,
+                       ev->start_mark);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
         b->depth--;
@@ -164,9 +178,11 @@ static vq_status on_event(builder *b, const yaml_event_t *ev)
 
 static vq_status syntax_error(const builder *b, const yaml_parser_t *p)
 {
-    if (p->error == YAML_MEMORY_ERROR) return vq_fail(b->e, VQ_E_LIMIT, "%s: no memory to parse it", b->file);
+    if (p->error == YAML_MEMORY_ERROR)
+        return vq_fail(b->e, VQ_E_LIMIT, "%s: no memory to parse it", b->file);
     const char *what = p->problem ? p->problem : "not YAML";
-    if (p->error == YAML_READER_ERROR) return vq_fail(b->e, VQ_E_RECIPE, "%s: byte %zu: %s", b->file, p->problem_offset, what);
+    if (p->error == YAML_READER_ERROR)
+        return vq_fail(b->e, VQ_E_RECIPE, "%s: byte %zu: %s", b->file, p->problem_offset, what);
     return refuse(b, p->problem_mark, "%s", what);
 }
 
@@ -183,18 +199,23 @@ static vq_status build(builder *b, yaml_parser_t *p)
     return VQ_OK;
 }
 
-vq_status vq_yaml_parse(const char *file, const char *text, size_t n, vq_arena *a, vq_yaml **root, vq_err *e)
+vq_status vq_yaml_parse(const char *file, const char *text, size_t n, vq_arena *a, vq_yaml **root,
+                        vq_err *e)
 {
     builder b = {.file = file, .a = a, .e = e};
     yaml_parser_t p;
-    if (n > VQ_YAML_BYTES) return vq_fail(e, VQ_E_RECIPE, "%s: %zu bytes; a recipe has at most %d", file, n, VQ_YAML_BYTES);
-    if (!yaml_parser_initialize(&p)) return vq_fail(e, VQ_E_LIMIT, "%s: no memory to parse it", file);
+    if (n > VQ_YAML_BYTES)
+        return vq_fail(e, VQ_E_RECIPE, "%s: %zu bytes; a recipe has at most %d", file, n,
+                       VQ_YAML_BYTES);
+    if (!yaml_parser_initialize(&p))
+        return vq_fail(e, VQ_E_LIMIT, "%s: no memory to parse it", file);
     yaml_parser_set_input_string(&p, (const unsigned char *)text, n);
     const vq_status s = build(&b, &p);
     yaml_parser_delete(&p);
     if (s != VQ_OK) return s;
     if (!b.root) return vq_fail(e, VQ_E_RECIPE, "%s: empty", file);
-    if (b.root->kind != VQ_YAML_MAP) return vq_yaml_fail(e, b.root, "the top must be a map of keys");
+    if (b.root->kind != VQ_YAML_MAP)
+        return vq_yaml_fail(e, b.root, "the top must be a map of keys");
     *root = b.root;
     return VQ_OK;
 }

@@ -1,7 +1,8 @@
 /* yaml.h -- a small subset of YAML as a tree that knows where every value stands.
  *
- * No anchors, aliases, tags or second documents; at most VQ_YAML_DEPTH deep and VQ_YAML_BYTES long; a key only once per map. Scalars are
- * text: their type is the business of whoever reads the tree. test tests/unit/test_yaml.c */
+ * No anchors, aliases, tags or second documents; at most VQ_YAML_DEPTH deep and VQ_YAML_BYTES long;
+ * a key only once per map. Scalars are text: their type is the business of whoever reads the tree.
+ * test tests/unit/test_yaml.c */
 #ifndef VQ_RECIPE_YAML_H
 #define VQ_RECIPE_YAML_H
 
@@ -28,9 +29,11 @@ struct vq_yaml {
     int count;             /* children */
 };
 
-/* vq_yaml_parse -- n bytes of UTF-8 YAML whose top is a map. file names it in messages and must outlive the tree; the tree is the arena's.
+/* vq_yaml_parse -- n bytes of UTF-8 YAML whose top is a map. file names it in messages and must
+ * outlive the tree; the tree is the arena's.
  *   VQ_E_RECIPE "FILE:LINE:COL: cause". */
-vq_status vq_yaml_parse(const char *file, const char *text, size_t n, vq_arena *a, vq_yaml **root, vq_err *e);
+vq_status vq_yaml_parse(const char *file, const char *text, size_t n, vq_arena *a, vq_yaml **root,
+                        vq_err *e);
 
 /* vq_yaml_child -- value of a key, NULL when absent or when n is no map. */
 vq_yaml *vq_yaml_child(const vq_yaml *n, const char *key);

@@ -11,5 +11,6 @@ void vq_finding(vq_findings *f, const char *tensor, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    (void)json_array_append_new(f->failures, json_pack("{s:s, s:s}", "tensor", tensor, "what", text));
+    (void)json_array_append_new(f->failures,
+                                json_pack("{s:s, s:s}", "tensor", tensor, "what", text));
 }

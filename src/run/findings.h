@@ -1,4 +1,5 @@
-/* findings.h -- what a check of an artifact found: failures are collected, one look shows them all. */
+/* findings.h -- what a check of an artifact found: failures are collected, one look shows them all.
+ */
 #ifndef VQ_RUN_FINDINGS_H
 #define VQ_RUN_FINDINGS_H
 
@@ -11,9 +12,12 @@
 typedef struct vq_findings {
     json_t *failures;    /* array of {"tensor", "what"}; owned */
     size_t tensors;      /* modules checked */
-    size_t not_compared; /* of them: transforms changed the weight before it was rounded, so the original does not tell its error */
-    double worst_error;  /* decoded by kernels against the reference, relative to the largest magnitude */
-    const char *worst;   /* its module */
+    size_t not_compared; /* of them: transforms changed the weight before it was rounded, so the
+                       * original does not tell its error */
+    double
+        worst_error; /* decoded by kernels against the reference, relative to the largest magnitude
+                      */
+    const char *worst; /* its module */
     bool written_now;
 } vq_findings;
 

@@ -8,9 +8,11 @@ static void *hash_files(void *arg)
     return NULL;
 }
 
-vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a, vq_err *e)
+vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a,
+                              vq_err *e)
 {
-    *h = (vq_input_hash){.set = set, .sha = vq_arena_zero(a, set->nfiles, sizeof *h->sha, "digests", e)};
+    *h = (vq_input_hash){.set = set,
+                         .sha = vq_arena_zero(a, set->nfiles, sizeof *h->sha, "digests", e)};
     if (!h->sha) return e->status;
     h->running = threads > 1 && pthread_create(&h->thread, NULL, hash_files, h) == 0;
     return VQ_OK;
@@ -28,6 +30,8 @@ json_t *vq_input_hash_json(vq_input_hash *h)
     vq_input_hash_end(h);
     json_t *list = json_array();
     for (size_t i = 0; i < h->set->nfiles; i++)
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", vq_base_name(h->set->files[i].path), "sha256", h->sha[i]));
+        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name",
+                                                    vq_base_name(h->set->files[i].path), "sha256",
+                                                    h->sha[i]));
     return list;
 }

@@ -1,4 +1,5 @@
-/* input_hash.h -- digests of the input files, made beside the main work when there is a second thread. */
+/* input_hash.h -- digests of the input files, made beside the main work when there is a second
+ * thread. */
 #ifndef VQ_RUN_INPUT_HASH_H
 #define VQ_RUN_INPUT_HASH_H
 
@@ -6,7 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "formats/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 
 typedef struct vq_input_hash {
     const vq_st_set *set;        /* borrowed; must stay open until the hash is ended */
@@ -15,8 +16,10 @@ typedef struct vq_input_hash {
     bool running;
 } vq_input_hash;
 
-/* vq_input_hash_begin -- start on the files of a checkpoint; with one thread nothing happens before the end. */
-vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a, vq_err *e);
+/* vq_input_hash_begin -- start on the files of a checkpoint; with one thread nothing happens before
+ * the end. */
+vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a,
+                              vq_err *e);
 /* vq_input_hash_end -- wait; idempotent. Every begin needs one before the set is closed. */
 void vq_input_hash_end(vq_input_hash *h);
 /* vq_input_hash_json -- [{"name", "sha256"}], ends the hash. */

@@ -8,7 +8,8 @@
 #define SELF "self_sha256"
 #define DUMP (JSON_INDENT(1) | JSON_SORT_KEYS)
 
-/* Digest of the manifest's text with an empty self_sha256; the JSON library gives one text for one value. */
+/* Digest of the manifest's text with an empty self_sha256; the JSON library gives one text for one
+ * value. */
 static vq_status digest_of(json_t *root, char sha[VQ_SHA256_TEXT], vq_err *e)
 {
     json_t *blank = json_copy(root);
@@ -54,7 +55,9 @@ static vq_status read_map(const vq_map *m, const char *path, json_t **root, bool
     char sha[VQ_SHA256_TEXT] = "";
     vq_status s = VQ_OK;
     if (!schema || strcmp(schema, "vq.artifact/1") != 0)
-        s = vq_fail(e, VQ_E_INPUT, "%s: schema is not vq.artifact/1; this file is not an artifact's manifest", path);
+        s = vq_fail(e, VQ_E_INPUT,
+                    "%s: schema is not vq.artifact/1; this file is not an artifact's manifest",
+                    path);
     if (s == VQ_OK) s = digest_of(*root, sha, e);
     *intact = s == VQ_OK && self && strcmp(self, sha) == 0 && same_text(m, *root);
     if (s != VQ_OK) json_decref(*root);

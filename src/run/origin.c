@@ -24,7 +24,8 @@ void vq_origin_samples(const vq_samples *s, char sha[VQ_SHA256_TEXT])
 
 vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha)
 {
-    vq_stats_origin o = {.needs = p->needs, .seed = p->needs & VQ_NEED_GRADIENT ? p->recipe->calib.seed : 0};
+    vq_stats_origin o = {.needs = p->needs,
+                         .seed = p->needs & VQ_NEED_GRADIENT ? p->recipe->calib.seed : 0};
     (void)snprintf(o.model, sizeof o.model, "%s", model_sha);
     (void)snprintf(o.version, sizeof o.version, "%s", VQ_VERSION);
     if (!s) return o;

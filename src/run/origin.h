@@ -1,17 +1,20 @@
-/* origin.h -- what statistics and runs were made from, as digests. test tests/unit/test_stats_file.c, tests/cli/resume.sh */
+/* origin.h -- what statistics and runs were made from, as digests. test
+ * tests/unit/test_stats_file.c, tests/cli/resume.sh */
 #ifndef VQ_RUN_ORIGIN_H
 #define VQ_RUN_ORIGIN_H
 
-#include "calib/stats_file.h"
+#include "calib/stats/stats_file.h"
+#include "plan/plan.h"
+#include "plan/samples.h"
 #include "run/input_hash.h"
-#include "run/plan.h"
-#include "run/samples.h"
 
-/* vq_origin_model -- digest over the digests of the weight files, in order, and the config. Ends the hash. */
+/* vq_origin_model -- digest over the digests of the weight files, in order, and the config. Ends
+ * the hash. */
 vq_status vq_origin_model(vq_input_hash *h, const vq_model *m, char sha[VQ_SHA256_TEXT], vq_err *e);
 /* vq_origin_samples -- digest over the token ids. */
 void vq_origin_samples(const vq_samples *s, char sha[VQ_SHA256_TEXT]);
-/* vq_origin_of -- origin of the statistics that a plan gathers on samples (NULL: none yet) of the model with this digest. */
+/* vq_origin_of -- origin of the statistics that a plan gathers on samples (NULL: none yet) of the
+ * model with this digest. */
 vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha);
 
 #endif

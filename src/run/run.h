@@ -1,24 +1,13 @@
-/* run.h -- the pipelines behind the commands. They own lifetimes; they print nothing and read no environment. */
+/* run.h -- the pipelines behind the commands. They own lifetimes; they print nothing and read no
+ * environment. */
 #ifndef VQ_RUN_RUN_H
 #define VQ_RUN_RUN_H
 
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "base/arena.h"
-#include "base/watch.h"
-#include "kernels/kernels.h"
+#include "load/job.h"
 #include "recipe/recipe.h"
-
-/* What every long command shares. */
-typedef struct vq_job {
-    vq_watch watch;
-    vq_budget budget;
-    vq_kernels kernels;
-    int threads;
-} vq_job;
-
-typedef struct vq_model vq_model; /* opened checkpoint + graph, model.h */
 
 typedef struct vq_quantize_options {
     const char *model, *recipe, *data, *out; /* data, out may be NULL */
@@ -28,10 +17,12 @@ typedef struct vq_quantize_options {
     bool force, tokens /* data holds int32 ids */;
     bool resume; /* continue the stopped run in OUT.run */
 } vq_quantize_options;
-/* vq_run_plan -- headers only. result: the `plan` object of docs/cli. *fits: within the memory limit. */
-vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits, vq_err *e);
-/* vq_run_quantize -- calibrate, transform, round, pack block by block, verify what was written, write vq.json, rename. result: sizes, bits
- * per weight, worst SQNR, files. */
+/* vq_run_plan -- headers only. result: the `plan` object of docs/cli. *fits: within the memory
+ * limit. */
+vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits,
+                      vq_err *e);
+/* vq_run_quantize -- calibrate, transform, round, pack block by block, verify what was written,
+ * write vq.json, rename. result: sizes, bits per weight, worst SQNR, files. */
 vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e);
 
 typedef struct vq_calibrate_options {
@@ -40,15 +31,19 @@ typedef struct vq_calibrate_options {
     int nsets;
     bool force, tokens /* data holds int32 ids */;
 } vq_calibrate_options;
-/* vq_run_calibrate -- statistics of the original model that the recipe's passes need, into the file `out`. VQ_E_RECIPE: the recipe needs
- * none, or out exists. After a failure or a stop nothing is left. */
+/* vq_run_calibrate -- statistics of the original model that the recipe's passes need, into the file
+ * `out`. VQ_E_RECIPE: the recipe needs none, or out exists. After a failure or a stop nothing is
+ * left. */
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e);
-/* vq_run_merge_stats -- the sums of n statistics files of one model and different data into `out`. */
-vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out, bool force, json_t **result, vq_err *e);
+/* vq_run_merge_stats -- the sums of n statistics files of one model and different data into `out`.
+ */
+vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
+                             bool force, json_t **result, vq_err *e);
 
-/* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups, kernels against the reference. *ok false:
- * it says no. */
-vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, json_t **result, bool *ok, vq_err *e);
+/* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups,
+ * kernels against the reference. *ok false: it says no. */
+vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, json_t **result,
+                        bool *ok, vq_err *e);
 
 typedef struct vq_eval_options {
     const char *model, *ref;   /* ref may be NULL */
@@ -58,10 +53,8 @@ typedef struct vq_eval_options {
 } vq_eval_options;
 vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, json_t **result, vq_err *e);
 
-/* vq_run_inspect -- what a path is. result: {"kind", "files", ...}; keys beyond that are free, the command line prints any of them. */
+/* vq_run_inspect -- what a path is. result: {"kind", "files", ...}; keys beyond that are free, the
+ * command line prints any of them. */
 vq_status vq_run_inspect(vq_job *job, const char *path, json_t **result, vq_err *e);
-
-/* vq_run_passes -- the transforms and rounders of this build, as the recipe reader wants them. */
-const vq_pass_table *vq_run_passes(void);
 
 #endif

@@ -1,5 +1,6 @@
-/* test_fault_calibrate.c -- statistics whose n-th request for memory fails, for n = 1, 2, 3 ... until the command passes: each failure says
- * that memory ran out, nothing leaks (sanitizers look), and no file is left. */
+/* test_fault_calibrate.c -- statistics whose n-th request for memory fails, for n = 1, 2, 3 ...
+ * until the command passes: each failure says that memory ran out, nothing leaks (sanitizers look),
+ * and no file is left. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +12,12 @@
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 
-static const char recipe_text[] =
-    "vq: 1\nname: k\nabout: \"test\"\nsource: \"test\"\ncalib: {data: required, samples: 1, seqlen: 32}\n"
-    "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {role: [embed, lm_head, norm]}, use: keep}\n"
-    "passes:\n  - {do: round, method: gptq, curvature: kronecker}\noutput: {format: compressed-tensors}\n";
+static const char recipe_text[] = "vq: 1\nname: k\nabout: \"test\"\nsource: \"test\"\ncalib: "
+                                  "{data: required, samples: 1, seqlen: 32}\n"
+                                  "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - "
+                                  "{match: {role: [embed, lm_head, norm]}, use: keep}\n"
+                                  "passes:\n  - {do: round, method: gptq, curvature: "
+                                  "kronecker}\noutput: {format: compressed-tensors}\n";
 
 /* Paths of the folder, beside scratch_path's one. */
 typedef struct paths {
@@ -23,10 +26,16 @@ typedef struct paths {
 
 typedef vq_status (*command)(vq_job *job, const paths *p, json_t **result, vq_err *e);
 
-static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, const char *out, json_t **result, vq_err *e)
+static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, const char *out,
+                              json_t **result, vq_err *e)
 {
     const char *const sets[] = {seqlen};
-    const vq_calibrate_options o = {.model = TINY, .recipe = p->recipe, .data = TINY "/test.txt", .out = out, .sets = sets, .nsets = 1};
+    const vq_calibrate_options o = {.model = TINY,
+                                    .recipe = p->recipe,
+                                    .data = TINY "/test.txt",
+                                    .out = out,
+                                    .sets = sets,
+                                    .nsets = 1};
     return vq_run_calibrate(job, &o, result, e);
 }
 
@@ -63,7 +72,8 @@ static paths paths_in(const scratch *s)
     return p;
 }
 
-/* Every request of the first hundred, then ever larger steps: the later ones repeat what was done for other tensors. */
+/* Every request of the first hundred, then ever larger steps: the later ones repeat what was done
+ * for other tensors. */
 static void fail_each(scratch *s, command run)
 {
     const paths p = paths_in(s);
@@ -75,8 +85,10 @@ static void fail_each(scratch *s, command run)
         json_t *result = NULL;
         status = run(&job, &p, &result, &e);
         json_decref(result);
-        if (status != VQ_OK && status != VQ_E_LIMIT) fail_msg("request %zu: status %d: %s", n, (int)status, e.text);
-        if (status != VQ_OK && (vq_exists(p.out) || vq_exists(scratch_path(s, "out.vqs.part")))) fail_msg("request %zu: a file is left", n);
+        if (status != VQ_OK && status != VQ_E_LIMIT)
+            fail_msg("request %zu: status %d: %s", n, (int)status, e.text);
+        if (status != VQ_OK && (vq_exists(p.out) || vq_exists(scratch_path(s, "out.vqs.part"))))
+            fail_msg("request %zu: a file is left", n);
         if (job.budget.used) fail_msg("request %zu: %zu bytes are still held", n, job.budget.used);
     }
     assert_true(runs > 10);
@@ -116,6 +128,8 @@ static void test_inspect(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calibrate), cmocka_unit_test(test_merge), cmocka_unit_test(test_inspect)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calibrate),
+                                       cmocka_unit_test(test_merge),
+                                       cmocka_unit_test(test_inspect)};
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

@@ -1,6 +1,7 @@
-/* test_fault_run.c -- whole commands whose n-th request for memory fails, for n = 1, 2, 3 ... until the command passes: each failure says
- * that memory ran out, nothing leaks (sanitizers look), no output stands under its final name, and a working folder
- * only with finished parts that a run can be resumed from. */
+/* test_fault_run.c -- whole commands whose n-th request for memory fails, for n = 1, 2, 3 ... until
+ * the command passes: each failure says that memory ran out, nothing leaks (sanitizers look), no
+ * output stands under its final name, and a working folder only with finished parts that a run can
+ * be resumed from. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,9 +15,11 @@
 
 typedef vq_status (*command)(vq_job *job, scratch *s, vq_err *e);
 
-static vq_status quantize(vq_job *job, const char *recipe, const char *const *sets, int nsets, const char *out, vq_err *e)
+static vq_status quantize(vq_job *job, const char *recipe, const char *const *sets, int nsets,
+                          const char *out, vq_err *e)
 {
-    const vq_quantize_options o = {.model = TINY, .recipe = recipe, .sets = sets, .nsets = nsets, .out = out};
+    const vq_quantize_options o = {
+        .model = TINY, .recipe = recipe, .sets = sets, .nsets = nsets, .out = out};
     json_t *result = NULL;
     const vq_status s = vq_run_quantize(job, &o, &result, e);
     if (s == VQ_OK) json_decref(result);
@@ -58,7 +61,11 @@ static vq_status verify(vq_job *job, scratch *s, vq_err *e)
 
 static vq_status eval(vq_job *job, scratch *s, vq_err *e)
 {
-    const vq_eval_options o = {.model = scratch_path(s, "made"), .ref = TINY, .text = TINY "/test.txt", .window = 64, .max_windows = 1};
+    const vq_eval_options o = {.model = scratch_path(s, "made"),
+                               .ref = TINY,
+                               .text = TINY "/test.txt",
+                               .window = 64,
+                               .max_windows = 1};
     json_t *result = NULL;
     const vq_status status = vq_run_eval_ppl(job, &o, &result, e);
     if (status == VQ_OK) json_decref(result);
@@ -85,11 +92,13 @@ static void nothing_left(scratch *s, size_t n)
     if (vq_exists(scratch_path(s, "out"))) fail_msg("request %zu: an output is left", n);
     const char *work = scratch_path(s, "out.run");
     if (!vq_exists(work)) return;
-    if (!vq_exists(scratch_path(s, "out.run/state.json"))) fail_msg("request %zu: a working folder without a state is left", n);
+    if (!vq_exists(scratch_path(s, "out.run/state.json")))
+        fail_msg("request %zu: a working folder without a state is left", n);
     assert_int_equal(vq_remove_tree(work, NULL), VQ_OK);
 }
 
-/* Every request of the first hundred, then ever larger steps: the later ones repeat what was done for other tensors. */
+/* Every request of the first hundred, then ever larger steps: the later ones repeat what was done
+ * for other tensors. */
 static void fail_each(scratch *s, command run)
 {
     vq_status status = VQ_E_LIMIT;
@@ -148,8 +157,12 @@ static void test_inspect(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plan),   cmocka_unit_test(test_quantize), cmocka_unit_test(test_quantize_calibrated),
-        cmocka_unit_test(test_verify), cmocka_unit_test(test_eval),     cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_quantize_calibrated),
+        cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_eval),
+        cmocka_unit_test(test_inspect),
     };
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

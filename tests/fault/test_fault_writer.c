@@ -1,5 +1,6 @@
-/* test_fault_writer.c -- the n-th request for memory fails, for n = 1, 2, 3 ... until the run passes: each failure is a clean error,
- * nothing leaks, and no file stands under its final name. Once for the arena's requests and once for those of the JSON library. */
+/* test_fault_writer.c -- the n-th request for memory fails, for n = 1, 2, 3 ... until the run
+ * passes: each failure is a clean error, nothing leaks, and no file stands under its final name.
+ * Once for the arena's requests and once for those of the JSON library. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +8,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "formats/hf_config.h"
-#include "formats/safetensors.h"
+#include "formats/folder/hf_config.h"
+#include "formats/safetensors/safetensors.h"
 #include "scratch.h"
 
 static size_t json_fail_in; /* 0: off */
@@ -82,14 +83,15 @@ static size_t files_in(const scratch *s)
     return n;
 }
 
-/* jansson sometimes takes a token that it cannot store for a broken one (VQ_E_INPUT), or goes on without a byte of it (VQ_OK). */
+/* jansson sometimes takes a token that it cannot store for a broken one (VQ_E_INPUT), or goes on
+ * without a byte of it (VQ_OK). */
 static bool is_clean(vq_status s, bool in_json)
 {
     return s == VQ_E_LIMIT || (in_json && (s == VQ_E_INPUT || s == VQ_OK));
 }
 
-/* Fails the n-th request of one kind until there is no n-th; `left` says how many files a failed run may leave. Returns the number of
- * requests. */
+/* Fails the n-th request of one kind until there is no n-th; `left` says how many files a failed
+ * run may leave. Returns the number of requests. */
 static size_t fail_each(scratch *s, attempt run, bool in_json, size_t left)
 {
     for (size_t nth = 1;; nth++) {
@@ -142,7 +144,8 @@ static void test_read(void **state)
 
 static void test_read_metadata(void **state)
 {
-    scratch_safetensors(*state, "x.safetensors", "{\"__metadata__\":{\"format\":\"pt\",\"b\":\"c\"}}", -1, 0);
+    scratch_safetensors(*state, "x.safetensors",
+                        "{\"__metadata__\":{\"format\":\"pt\",\"b\":\"c\"}}", -1, 0);
     assert_true(fail_each(*state, read_file, false, 1) > 3);
     json_set_alloc_funcs(json_malloc_failing, free);
     assert_true(fail_each(*state, read_file, true, 1) > 3);
@@ -150,9 +153,11 @@ static void test_read_metadata(void **state)
 
 static void test_read_config(void **state)
 {
-    scratch_text(*state, "config.json",
-                 "{\"model_type\":\"llama\",\"hidden_size\":8,\"intermediate_size\":8,\"num_hidden_layers\":1,"
-                 "\"num_attention_heads\":1,\"vocab_size\":8,\"eos_token_id\":[1,2],\"rope_theta\":5.5}");
+    scratch_text(
+        *state, "config.json",
+        "{\"model_type\":\"llama\",\"hidden_size\":8,\"intermediate_size\":8,\"num_hidden_layers\":"
+        "1,"
+        "\"num_attention_heads\":1,\"vocab_size\":8,\"eos_token_id\":[1,2],\"rope_theta\":5.5}");
     scratch_text(*state, "generation_config.json", "{\"eos_token_id\":3}");
     json_set_alloc_funcs(json_malloc_failing, free);
     assert_true(fail_each(*state, read_config, true, 2) > 10);
@@ -161,7 +166,7 @@ static void test_read_config(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_write), TEST(test_write_json), TEST(test_read), TEST(test_read_metadata),
-                                       TEST(test_read_config)};
+    const struct CMUnitTest tests[] = {TEST(test_write), TEST(test_write_json), TEST(test_read),
+                                       TEST(test_read_metadata), TEST(test_read_config)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

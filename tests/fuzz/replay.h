@@ -1,5 +1,6 @@
-/* replay.h -- one source, two programs: a libFuzzer target (VQ_FUZZ), or a test that feeds every file of tests/fuzz/corpus/NAME and seeded
- * mutations of it to the target. REPLAY("name", rounds, dictionary...) stands at the end of the target's file. */
+/* replay.h -- one source, two programs: a libFuzzer target (VQ_FUZZ), or a test that feeds every
+ * file of tests/fuzz/corpus/NAME and seeded mutations of it to the target. REPLAY("name", rounds,
+ * dictionary...) stands at the end of the target's file. */
 #ifndef VQ_TESTS_REPLAY_H
 #define VQ_TESTS_REPLAY_H
 
@@ -15,7 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* replay_file -- the bytes as a file without a place on disk; path gets its name. Close the descriptor after use. */
+/* replay_file -- the bytes as a file without a place on disk; path gets its name. Close the
+ * descriptor after use. */
 static inline int replay_file(const uint8_t *data, size_t n, char path[32])
 {
     const int fd = memfd_create("input", MFD_CLOEXEC);
@@ -85,7 +87,8 @@ static inline void replay_mutate(replay_buf *b, const char *const *words, size_t
     }
 }
 
-static inline void replay_one(const char *path, size_t seed, size_t rounds, const char *const *words, size_t nwords)
+static inline void replay_one(const char *path, size_t seed, size_t rounds,
+                              const char *const *words, size_t nwords)
 {
     vq_map m;
     if (vq_map_open(&m, path, NULL) != VQ_OK) abort();
@@ -94,7 +97,8 @@ static inline void replay_one(const char *path, size_t seed, size_t rounds, cons
     if (!b.data) abort();
     for (size_t i = 0; i <= rounds; i++) { /* round 0 is the file itself */
         memcpy(b.data, m.data, b.n = m.size);
-        for (size_t k = i ? 1 + replay_below(&b, 4) : 0; k > 0; k--) replay_mutate(&b, words, nwords);
+        for (size_t k = i ? 1 + replay_below(&b, 4) : 0; k > 0; k--)
+            replay_mutate(&b, words, nwords);
         uint8_t *exact = malloc(b.n + 1); /* so that reading past the end is seen */
         if (!exact) abort();
         memcpy(exact, b.data, b.n);
@@ -105,24 +109,27 @@ static inline void replay_one(const char *path, size_t seed, size_t rounds, cons
     vq_map_close(&m);
 }
 
-static inline int replay_corpus(const char *name, size_t rounds, const char *const *words, size_t nwords)
+static inline int replay_corpus(const char *name, size_t rounds, const char *const *words,
+                                size_t nwords)
 {
     vq_arena a;
     vq_arena_init(&a, NULL);
-    const char *const *files, *dir = vq_arena_text(&a, NULL, VQ_SOURCE_DIR "/tests/fuzz/corpus/%s", name);
+    const char *const *files,
+        *dir = vq_arena_text(&a, NULL, VQ_SOURCE_DIR "/tests/fuzz/corpus/%s", name);
     size_t n = 0;
     if (!dir || vq_list_dir(dir, &a, &files, &n, NULL) != VQ_OK || n == 0) abort();
-    for (size_t i = 0; i < n; i++) replay_one(vq_join(&a, dir, files[i], NULL), i, rounds, words, nwords);
+    for (size_t i = 0; i < n; i++)
+        replay_one(vq_join(&a, dir, files[i], NULL), i, rounds, words, nwords);
     printf("%zu files of %s, %zu mutations of each\n", n, name, rounds);
     vq_arena_done(&a);
     return 0;
 }
 
-#define REPLAY(name, rounds, ...)                                                                                                          \
-    int main(void)                                                                                                                         \
-    {                                                                                                                                      \
-        static const char *const words[] = {__VA_ARGS__};                                                                                  \
-        return replay_corpus((name), (rounds), words, sizeof words / sizeof *words);                                                       \
+#define REPLAY(name, rounds, ...)                                                                  \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        static const char *const words[] = {__VA_ARGS__};                                          \
+        return replay_corpus((name), (rounds), words, sizeof words / sizeof *words);               \
     }
 #endif
 

@@ -1,10 +1,13 @@
-/* test_fuzz_chat_template.c -- whatever a template says: one line of refusal, or valid UTF-8 with a NUL behind it; within its bounds. */
-#include "formats/chat_template.h"
-#include "formats/utf8.h"
+/* test_fuzz_chat_template.c -- whatever a template says: one line of refusal, or valid UTF-8 with a
+ * NUL behind it; within its bounds. */
 #include "replay.h"
+#include "text/chat_template.h"
+#include "text/utf8.h"
 
-static const char messages[] = "[{\"role\":\"system\",\"content\":\" a\xc3\xa9 \"},{\"role\":\"user\",\"content\":\"b\\nc\"},"
-                               "{\"role\":\"assistant\",\"content\":null,\"calls\":[{\"name\":\"f\",\"arguments\":{\"x\":1.5}}]}]";
+static const char messages[] =
+    "[{\"role\":\"system\",\"content\":\" a\xc3\xa9 \"},{\"role\":\"user\",\"content\":\"b\\nc\"},"
+    "{\"role\":\"assistant\",\"content\":null,\"calls\":[{\"name\":\"f\",\"arguments\":{\"x\":1.5}}"
+    "]}]";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -28,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     return 0;
 }
 
-REPLAY("chat_template", 6000, "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "~", "|", "(", ")", "[", "]", "{", "}", "'", "\"", "\\", ".",
-       ",", ":", "=", "==", "//", "%", "*", " if ", " else ", " for ", " in ", " not ", " is ", " and ", "set ", "endfor", "endif", "elif",
-       "macro f()", "endmacro", "loop", "messages", "namespace()", "range(9)", "none", "1", "9223372036854775807", "1e308", "0", "trim",
-       "tojson", "length", "map('upper')", "split()", "items()", "\xff", "\xc3\xa9", "\\u00e9", "[::-1]")
+REPLAY("chat_template", 6000, "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "~", "|", "(", ")", "[",
+       "]", "{", "}", "'", "\"", "\\", ".", ",", ":", "=", "==", "//", "%", "*", " if ", " else ",
+       " for ", " in ", " not ", " is ", " and ", "set ", "endfor", "endif", "elif", "macro f()",
+       "endmacro", "loop", "messages", "namespace()", "range(9)", "none", "1",
+       "9223372036854775807", "1e308", "0", "trim", "tojson", "length", "map('upper')", "split()",
+       "items()", "\xff", "\xc3\xa9", "\\u00e9", "[::-1]")

@@ -1,6 +1,6 @@
-/* test_fuzz_checkpoint.c -- whatever config.json and the tensors of an artifact say, the folder is refused or every row can be read.
- * Input: config.json, a zero byte, model.safetensors. */
-#include "formats/checkpoint.h"
+/* test_fuzz_checkpoint.c -- whatever config.json and the tensors of an artifact say, the folder is
+ * refused or every row can be read. Input: config.json, a zero byte, model.safetensors. */
+#include "formats/folder/checkpoint.h"
 #include "replay.h"
 
 static char dir[64];
@@ -20,7 +20,8 @@ static void put(const char *name, const uint8_t *data, size_t n)
 
 static void make_dir(void)
 {
-    snprintf(dir, sizeof dir, "%s/vq-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of small files */
+    snprintf(dir, sizeof dir, "%s/vq-fuzz-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of small files */
     if (!mkdtemp(dir)) abort();
     atexit(remove_dir);
 }
@@ -70,8 +71,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     return 0;
 }
 
-REPLAY("checkpoint", 1500, "{", "}", "[", "]", ",", ":", "\"", "0", "-1", "1", "16", "32", "64", "null", "true", "false", "{}", "[]",
-       "2147483647", "9223372036854775807", "1e308", "\"re:.*\"", "\"Linear\"", "\"re:(a*)*b\"", "\"group_size\":0", "\"num_bits\":3",
-       "\"float\"", "\"int\"", "\"block\"", "\"block_structure\":[1,1]", "\"tensor\"", "\"channel\"", "\"dynamic\":\"local\"",
-       "\"symmetric\":false", "\"bfp9\"", "\"block:1\"", "\"block:16777216x16777216\"", "\"e8m0\"", "\"arc\":{\"s\":64}", "\"hadamard\":32",
+REPLAY("checkpoint", 1500, "{", "}", "[", "]", ",", ":", "\"", "0", "-1", "1", "16", "32", "64",
+       "null", "true", "false", "{}", "[]", "2147483647", "9223372036854775807", "1e308",
+       "\"re:.*\"", "\"Linear\"", "\"re:(a*)*b\"", "\"group_size\":0", "\"num_bits\":3",
+       "\"float\"", "\"int\"", "\"block\"", "\"block_structure\":[1,1]", "\"tensor\"",
+       "\"channel\"", "\"dynamic\":\"local\"", "\"symmetric\":false", "\"bfp9\"", "\"block:1\"",
+       "\"block:16777216x16777216\"", "\"e8m0\"", "\"arc\":{\"s\":64}", "\"hadamard\":32",
        "\"shape\":[1,1]", "\"U8\"", "\"I32\"", "\"BF16\"")

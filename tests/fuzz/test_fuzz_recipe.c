@@ -1,5 +1,5 @@
-/* test_fuzz_recipe.c -- shipped recipes, cut, spliced and mutated from a fixed seed: an error in one line or a recipe that resolves to
- * itself, never a crash. */
+/* test_fuzz_recipe.c -- shipped recipes, cut, spliced and mutated from a fixed seed: an error in
+ * one line or a recipe that resolves to itself, never a crash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,11 +12,12 @@
 
 enum { ROUNDS = 4000, ROOM = 8192 };
 
-static const char *const pieces[] = {"{",           "}",  "[",     "]",    ": ",   "- ",           "\n",
-                                     "\"",          "'",  "&a ",   "*a",   "!!x ", "---\n",        "%TAG ! x\n",
-                                     "\t",          "#",  "|\n ",  ">\n ", "? ",   "re:(a+)+$",    "block:99999999999x1",
-                                     "percentile:", "-1", "1e999", "nan",  "\xff", "\xe2\x80\xa8", "0x10",
-                                     "vq: 1\n"};
+static const char *const pieces[] = {
+    "{",           "}",  "[",     "]",    ": ",   "- ",           "\n",
+    "\"",          "'",  "&a ",   "*a",   "!!x ", "---\n",        "%TAG ! x\n",
+    "\t",          "#",  "|\n ",  ">\n ", "? ",   "re:(a+)+$",    "block:99999999999x1",
+    "percentile:", "-1", "1e999", "nan",  "\xff", "\xe2\x80\xa8", "0x10",
+    "vq: 1\n"};
 
 typedef struct dice {
     uint64_t seed, thrown;
@@ -58,7 +59,8 @@ static size_t mutate(dice *g, char *text, size_t len)
     }
 }
 
-static vq_status read_text(const char *text, size_t len, const char *set, vq_recipe *r, vq_arena *a, vq_err *e)
+static vq_status read_text(const char *text, size_t len, const char *set, vq_recipe *r, vq_arena *a,
+                           vq_err *e)
 {
     return vq_recipe_parse(r, "fuzz", text, len, &set, set ? 1 : 0, made_up_passes(), a, e);
 }
@@ -101,8 +103,10 @@ static void mutations(void **state)
 
 static void overrides(void **state)
 {
-    static const char *const words[] = {"calib",  "samples", "rules", "0", "use", "passes", "arc", "round",     "count", "schemes", "x",
-                                        "weight", "grid",    ".",     "=", "[1]", "{a: 1}", "[",   "999999999", "",      "keep",    "e2m1"};
+    static const char *const words[] = {
+        "calib",  "samples", "rules",     "0",      "use",  "passes", "arc", "round",
+        "count",  "schemes", "x",         "weight", "grid", ".",      "=",   "[1]",
+        "{a: 1}", "[",       "999999999", "",       "keep", "e2m1"};
     dice g = {2, 0};
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {

@@ -1,5 +1,6 @@
-/* test_fuzz_safetensors.c -- whatever the file says, opening it and reading every byte that it offers stays inside the file. */
-#include "formats/safetensors.h"
+/* test_fuzz_safetensors.c -- whatever the file says, opening it and reading every byte that it
+ * offers stays inside the file. */
+#include "formats/safetensors/safetensors.h"
 #include "replay.h"
 
 static void open_and_touch(const uint8_t *data, size_t n)
@@ -14,17 +15,20 @@ static void open_and_touch(const uint8_t *data, size_t n)
         unsigned sum = 0;
         size_t bytes = f.header_bytes;
         for (size_t i = 0; i < f.count; i++) {
-            for (size_t k = 0; k < f.tensors[i].bytes; k++) sum += ((const uint8_t *)f.tensors[i].data)[k];
+            for (size_t k = 0; k < f.tensors[i].bytes; k++)
+                sum += ((const uint8_t *)f.tensors[i].data)[k];
             bytes += f.tensors[i].bytes;
         }
-        if (bytes != n || sum > 255 * n) abort(); /* every byte belongs to the header or to one tensor */
+        if (bytes != n || sum > 255 * n)
+            abort(); /* every byte belongs to the header or to one tensor */
         vq_st_close(&f);
     }
     vq_arena_done(&a);
     (void)close(fd);
 }
 
-/* As it is, and once more with the length set to where the header seems to end: else most changes would only break the length. */
+/* As it is, and once more with the length set to where the header seems to end: else most changes
+ * would only break the length. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     open_and_touch(data, n);
@@ -40,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     return 0;
 }
 
-REPLAY("safetensors", 1500, "{", "}", "[", "]", ",", ":", "\"", "\\", " ", "0", "1", "-1", "4", "1e9", "null", "{}", "[0,4]", "\xff",
-       "\\u0000", "\\ud800", "\"U8\"", "\"F4\"", "\"F64\"", "\"__metadata__\"", "9223372036854775807", "18446744073709551615", "4294967296",
+REPLAY("safetensors", 1500, "{", "}", "[", "]", ",", ":", "\"", "\\", " ", "0", "1", "-1", "4",
+       "1e9", "null", "{}", "[0,4]", "\xff", "\\u0000", "\\ud800", "\"U8\"", "\"F4\"", "\"F64\"",
+       "\"__metadata__\"", "9223372036854775807", "18446744073709551615", "4294967296",
        "\"shape\":[]")

@@ -1,5 +1,6 @@
-/* test_fuzz_tokenizer.c -- the embedded tokenizer.json and a small one with every feature, cut and changed at random places: an error or
- * ids, never anything else. The seed is fixed, so every run is the same; VQ_FUZZ_ROUNDS asks for more. */
+/* test_fuzz_tokenizer.c -- the embedded tokenizer.json and a small one with every feature, cut and
+ * changed at random places: an error or ids, never anything else. The seed is fixed, so every run
+ * is the same; VQ_FUZZ_ROUNDS asks for more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,22 +13,28 @@
 
 #include "base/file.h"
 #include "base/rng.h"
-#include "formats/tokenizer.h"
+#include "text/tokenizer.h"
 
 static const char features[] =
-    "{\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":[{\"id\":9,\"content\":\"<s>\",\"special\":true,\"lstrip\":true,\"rstrip\":true},"
+    "{\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":[{\"id\":9,\"content\":\"<s>\","
+    "\"special\":true,\"lstrip\":true,\"rstrip\":true},"
     "{\"id\":10,\"content\":\"<s>x\",\"single_word\":true,\"normalized\":true}],"
-    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:'s|'t)|[^\\\\r\\\\n\\\\p{"
+    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
+    "\"Regex\":\"(?i:'s|'t)|[^\\\\r\\\\n\\\\p{"
     "L}]?\\\\p{L}+|\\\\p{N}{1,3}|"
-    "\\\\s+(?!\\\\S)|(?:a|b)*c\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true},"
+    "\\\\s+(?!\\\\S)|(?:a|b)*c\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"Digits\","
+    "\"individual_digits\":true},"
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"use_regex\":true}]},"
-    "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{"
+    "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<"
+    "s>\",\"type_id\":0}},{\"Sequence\":{"
     "\"id\":\"A\",\"type_id\":0}}],"
     "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[9],\"tokens\":[\"<s>\"]}}},"
-    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"a\",\"fuse_unk\":true,\"byte_fallback\":false,\"ignore_merges\":true,"
-    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0120\":3,\"\\u0120a\":4,\"abab\":5},\"merges\":[\"a b\",[\"\\u0120\",\"a\"],\"ab ab\"]}}";
-static const char text[] =
-    "ab<s> it's  1234 \u00e9e\u0301\u4e2d <s>x\r\n abababab \U0001F600 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
+    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"a\",\"fuse_unk\":true,\"byte_"
+    "fallback\":false,\"ignore_merges\":true,"
+    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0120\":3,\"\\u0120a\":4,\"abab\":5},\"merges\":[\"a "
+    "b\",[\"\\u0120\",\"a\"],\"ab ab\"]}}";
+static const char text[] = "ab<s> it's  1234 \u00e9e\u0301\u4e2d <s>x\r\n abababab \U0001F600 "
+                           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
 
 static void try_file(const char *path, const uint8_t *data, size_t n)
 {
@@ -47,13 +54,16 @@ static void try_file(const char *path, const uint8_t *data, size_t n)
     char *back;
     const vq_status s = vq_tokenizer_encode(t, text, sizeof text - 1, true, &a, &ids, &count, &e);
     assert_true(s == VQ_OK || s == VQ_E_INPUT);
-    for (size_t i = 0; s == VQ_OK && i < count; i++) assert_true(ids[i] >= 0 && ids[i] < vq_tokenizer_size(t));
-    if (s == VQ_OK) assert_int_equal(vq_tokenizer_decode(t, ids, count, &a, &back, &len, &e), VQ_OK);
+    for (size_t i = 0; s == VQ_OK && i < count; i++)
+        assert_true(ids[i] >= 0 && ids[i] < vq_tokenizer_size(t));
+    if (s == VQ_OK)
+        assert_int_equal(vq_tokenizer_decode(t, ids, count, &a, &back, &len, &e), VQ_OK);
     vq_tokenizer_free(t);
     vq_arena_done(&a);
 }
 
-/* One change at a random place: another byte, a piece cut out, a piece doubled, or the file cut off. */
+/* One change at a random place: another byte, a piece cut out, a piece doubled, or the file cut
+ * off. */
 static size_t mutate(uint8_t *d, size_t n, uint64_t seed)
 {
     static const char interesting[] = "\"{}[],:0123456789-\\()*+?^$|.ptrue \xff\xc3";
@@ -113,13 +123,15 @@ static void test_embedded_file(void **state)
     (void)state;
     vq_map m;
     vq_err e;
-    assert_int_equal(vq_map_open(&m, VQ_SOURCE_DIR "/examples/models/tiny-llama/tokenizer.json", &e), VQ_OK);
+    assert_int_equal(
+        vq_map_open(&m, VQ_SOURCE_DIR "/examples/models/tiny-llama/tokenizer.json", &e), VQ_OK);
     replay(m.data, m.size, rounds_of(300));
     vq_map_close(&m);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_small_file), cmocka_unit_test(test_embedded_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_small_file),
+                                       cmocka_unit_test(test_embedded_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

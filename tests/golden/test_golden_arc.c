@@ -1,6 +1,7 @@
-/* test_golden_arc.c -- the quantized operands of ARC against arc.safetensors: codes and scales of both sides bit for bit, the product in
- * f64. Our definition is the variant exact_fp32. arc_kernel and trtllm round the scaled input and the residual to bf16; here the test does
- * that, around the same row quantizer. */
+/* test_golden_arc.c -- the quantized operands of ARC against arc.safetensors: codes and scales of
+ * both sides bit for bit, the product in f64. Our definition is the variant exact_fp32. arc_kernel
+ * and trtllm round the scaled input and the residual to bf16; here the test does that, around the
+ * same row quantizer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "formats/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 #include "golden.h"
 #include "kernels/kernels.h"
 
@@ -68,7 +69,9 @@ static const struct variant {
     const char *name;
     float (*scaled)(float x, float s);
     vq_dtype residual;
-} variants[] = {{"exact_fp32", exact_scaled, VQ_F32}, {"arc_kernel", arc_scaled, VQ_BF16}, {"trtllm", trt_scaled, VQ_BF16}};
+} variants[] = {{"exact_fp32", exact_scaled, VQ_F32},
+                {"arc_kernel", arc_scaled, VQ_BF16},
+                {"trtllm", trt_scaled, VQ_BF16}};
 
 /* An operand in canonical order. */
 typedef struct operand {
@@ -89,24 +92,29 @@ static void put_group(const operand *a, int64_t r, int64_t from, operand *b, int
     b->scale[r * b->k / W16 + to] = a->scale[r * a->k / W16 + from];
 }
 
-/* Groups of p, the last of them each followed by a group of r (one row at a time): P P ... P R P R. */
+/* Groups of p, the last of them each followed by a group of r (one row at a time): P P ... P R P R.
+ */
 static void interleave(const operand *p, const operand *r, operand *out)
 {
     const int64_t n = p->k / W16, s = out->k / W16 - n;
     for (int64_t row = 0; row < p->rows; row++) {
-        for (int64_t g = 0; g < n; g++) put_group(p, row, g, out, g + (g > n - s ? g - (n - s) : 0));
-        for (int64_t g = 0; g < s; g++) put_group(r, row, r == p ? n - s + g : g, out, n - s + 2 * g + 1);
+        for (int64_t g = 0; g < n; g++)
+            put_group(p, row, g, out, g + (g > n - s ? g - (n - s) : 0));
+        for (int64_t g = 0; g < s; g++)
+            put_group(r, row, r == p ? n - s + g : g, out, n - s + 2 * g + 1);
     }
 }
 
-/* Rows x[rows][k], already over their second scale, in the given order; what the codes mean into out when not NULL. */
+/* Rows x[rows][k], already over their second scale, in the given order; what the codes mean into
+ * out when not NULL. */
 static operand quantize(const float *x, int64_t rows, int64_t k, const int32_t *order, float *out)
 {
     const operand q = operand_new(rows, k);
-    const vq_act_spec spec = {.num = &nvfp4, .super = {1.0F, false}, .order = order};
+    const vq_act_spec spec = {.num = &nvfp4, .global_scale = {1.0F, false}, .order = order};
     for (int64_t r = 0; r < rows; r++)
         (void)vq_act_encode(&kernels, &spec, x + r * k, k,
-                            &(vq_act_codes){q.codes + r * k, q.scale + r * k / W16, NULL, out ? out + r * k : NULL});
+                            &(vq_act_codes){q.codes + r * k, q.scale + r * k / W16, NULL,
+                                            out ? out + r * k : NULL});
     return q;
 }
 
@@ -118,14 +126,17 @@ static const float *scaled_by(const struct variant *v, const float *x, int64_t n
 }
 
 /* The left operand in two steps, so that the residual can be rounded as the variant does. */
-static operand left_in_steps(const struct variant *v, const float *x, int64_t m, int64_t k, const int32_t *order, int64_t s)
+static operand left_in_steps(const struct variant *v, const float *x, int64_t m, int64_t k,
+                             const int32_t *order, int64_t s)
 {
     float *means = room(m * k, sizeof *means), *rest = room(m * s, sizeof *rest);
     int32_t *same = room(s, sizeof *same);
     const operand p = quantize(x, m, k, order, means);
     for (int64_t i = 0; i < s; i++) same[i] = (int32_t)i;
     for (int64_t r = 0; r < m; r++)
-        for (int64_t i = 0; i < s; i++) rest[r * s + i] = vq_round_to(v->residual, x[r * k + order[k - s + i]] - means[r * k + k - s + i]);
+        for (int64_t i = 0; i < s; i++)
+            rest[r * s + i] =
+                vq_round_to(v->residual, x[r * k + order[k - s + i]] - means[r * k + k - s + i]);
     const operand q = quantize(rest, m, s, same, NULL);
     operand out = operand_new(m, k + s);
     interleave(&p, &q, &out);
@@ -133,27 +144,34 @@ static operand left_in_steps(const struct variant *v, const float *x, int64_t m,
 }
 
 /* The left operand by the activation quantizer itself, its floats checked against its codes. */
-static operand left_at_once(const float *x, int64_t m, int64_t k, float sx, const int32_t *order, int64_t s)
+static operand left_at_once(const float *x, int64_t m, int64_t k, float sx, const int32_t *order,
+                            int64_t s)
 {
     const operand q = operand_new(m, k + s);
-    const vq_act_spec spec = {.num = &nvfp4, .super = {sx, false}, .order = order, .s = s};
+    const vq_act_spec spec = {.num = &nvfp4, .global_scale = {sx, false}, .order = order, .s = s};
     float *out = room(m * (k + s), sizeof *out);
     vq_err e;
     for (int64_t r = 0; r < m; r++)
-        (void)vq_act_encode(&kernels, &spec, x + r * k, k, &(vq_act_codes){.codes = q.codes + r * q.k, .scale = q.scale + r * q.k / W16});
+        (void)vq_act_encode(
+            &kernels, &spec, x + r * k, k,
+            &(vq_act_codes){.codes = q.codes + r * q.k, .scale = q.scale + r * q.k / W16});
     assert_int_equal(vq_fake_quant(&kernels, &spec, x, m, k, out, &e), VQ_OK);
-    for (int64_t i = 0; i < m * q.k; i++) assert_true(out[i] == vq_decode(&nvfp4.grid, q.codes[i]) * (q.scale[i / W16] * sx));
+    for (int64_t i = 0; i < m * q.k; i++)
+        assert_true(out[i] == vq_decode(&nvfp4.grid, q.codes[i]) * (q.scale[i / W16] * sx));
     return q;
 }
 
 static void assert_operand(const operand *q, const char *prefix, const char *side)
 {
-    const vq_tensor *packed = find("%s.%s_packed", prefix, side), *scale = find("%s.%s_scale_e4m3", prefix, side);
+    const vq_tensor *packed = find("%s.%s_packed", prefix, side),
+                    *scale = find("%s.%s_scale_e4m3", prefix, side);
     assert_int_equal(packed->bytes, q->rows * q->k / 2);
     assert_int_equal(scale->bytes, q->rows * q->k / W16);
     const uint8_t *p = packed->data, *s = scale->data;
-    for (int64_t i = 0; i < q->rows * q->k / 2; i++) assert_int_equal(p[i], q->codes[2 * i] | q->codes[2 * i + 1] << 4);
-    for (int64_t i = 0; i < q->rows * q->k / W16; i++) assert_int_equal(s[i], vq_encode(vq_scale_grid(VQ_SCALE_E4M3), q->scale[i]));
+    for (int64_t i = 0; i < q->rows * q->k / 2; i++)
+        assert_int_equal(p[i], q->codes[2 * i] | q->codes[2 * i + 1] << 4);
+    for (int64_t i = 0; i < q->rows * q->k / W16; i++)
+        assert_int_equal(s[i], vq_encode(vq_scale_grid(VQ_SCALE_E4M3), q->scale[i]));
 }
 
 static double value(const operand *q, int64_t i)
@@ -166,9 +184,12 @@ static void assert_product(const operand *a, const operand *b, const float *ts, 
     for (int64_t i = 0; i < a->rows; i++) {
         for (int64_t j = 0; j < b->rows; j++) {
             double sum = 0;
-            for (int64_t k = 0; k < a->k; k++) sum += value(a, i * a->k + k) * value(b, j * b->k + k);
-            const double got = sum * (double)ts[0] * (double)ts[1], want = (double)y[i * b->rows + j];
-            if (!(got - want < 1e-5 && want - got < 1e-5)) fail_msg("Y[%d][%d] is %g, not %g", (int)i, (int)j, got, want);
+            for (int64_t k = 0; k < a->k; k++)
+                sum += value(a, i * a->k + k) * value(b, j * b->k + k);
+            const double got = sum * (double)ts[0] * (double)ts[1],
+                         want = (double)y[i * b->rows + j];
+            if (!(got - want < 1e-5 && want - got < 1e-5))
+                fail_msg("Y[%d][%d] is %g, not %g", (int)i, (int)j, got, want);
         }
     }
 }
@@ -177,12 +198,15 @@ static void compare(const struct variant *v, int64_t s)
 {
     char prefix[64];
     (void)snprintf(prefix, sizeof prefix, "q_proj.KE%d.%s", (int)s, v->name);
-    const vq_tensor *tx = find("X"), *tw = find("W"), *to = find("layers.0.self_attn.q_proj.input.reorder_index");
+    const vq_tensor *tx = find("X"), *tw = find("W"),
+                    *to = find("layers.0.self_attn.q_proj.input.reorder_index");
     const int64_t m = tx->shape[0], n = tw->shape[0], k = tx->shape[1];
     const float *x = floats(tx), *w = floats(tw), *ts = floats(find("%s.tensor_scales", prefix));
     int32_t *order = room(k, sizeof *order);
     memcpy(order, to->data, (size_t)k * sizeof *order);
-    assert_true(vq_super_from_amax(&nvfp4, kernels.absmax(x, (size_t)(m * k)), VQ_F32).value == ts[0]);
+    assert_true(
+        vq_global_scale_from_amax(&nvfp4, kernels.absmax(x, (size_t)(m * k)), VQ_F32).value ==
+        ts[0]);
 
     const operand a = left_in_steps(v, scaled_by(v, x, m * k, ts[0]), m, k, order, s);
     assert_operand(&a, prefix, "A");

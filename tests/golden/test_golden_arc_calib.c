@@ -1,4 +1,5 @@
-/* test_golden_arc_calib.c -- ARC offline: order and count of channels, and the augmented weight as the kernels read it. */
+/* test_golden_arc_calib.c -- ARC offline: order and count of channels, and the augmented weight as
+ * the kernels read it. */
 #include "golden_tensors.h"
 
 #include <math.h>
@@ -10,10 +11,12 @@
 #include "quant/transform.h"
 
 static vq_kernels kernels;
-static const char *const linears[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                                      "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
+static const char *const linears[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                                      "self_attn.o_proj", "mlp.gate_proj",    "mlp.up_proj",
+                                      "mlp.down_proj"};
 
-/* The peer's sort is not stable: among equal maxima any order is its order. Where they differ, the channels must be the same. */
+/* The peer's sort is not stable: among equal maxima any order is its order. Where they differ, the
+ * channels must be the same. */
 static void order(void **state)
 {
     golden_file *f = *state;
@@ -27,7 +30,8 @@ static void order(void **state)
         bool *seen = VQ_NEW(&f->arena, bool, k, "seen", &e);
         assert_int_equal(vq_arc_order(m, k, got, &f->arena, &e), VQ_OK);
         for (int64_t j = 0; j < k; j++) {
-            const bool tied = (j > 0 && m[got[j - 1]] == m[got[j]]) || (j + 1 < k && m[got[j + 1]] == m[got[j]]);
+            const bool tied =
+                (j > 0 && m[got[j - 1]] == m[got[j]]) || (j + 1 < k && m[got[j + 1]] == m[got[j]]);
             assert_true(tied ? m[got[j]] == m[want[j]] : got[j] == want[j]);
             assert_true(j == 0 || m[got[j - 1]] < m[got[j]] || got[j - 1] < got[j]);
             assert_false(seen[got[j]]);
@@ -42,7 +46,9 @@ static void count(void **state)
     golden_file *f = *state;
     const vq_tensor *te = golden_find(f, "embedding"), *ti = golden_find(f, "token_ids");
     const int64_t k = te->shape[1], tokens = vq_tensor_numel(ti);
-    const float *x = golden_f32(f, te), *absmax = golden_f32(f, golden_find(f, "layers.0.self_attn.q_proj.input.act_absmax"));
+    const float *x = golden_f32(f, te),
+                *absmax =
+                    golden_f32(f, golden_find(f, "layers.0.self_attn.q_proj.input.act_absmax"));
     const int64_t *id = ti->data;
     vq_stats s = {.k = k, .tokens = tokens};
     for (int64_t c = 0; c < k; c++) {
@@ -55,34 +61,36 @@ static void count(void **state)
         for (int64_t c = 0; c < k; c++) most = fmaxf(most, x[id[t] * k + c]);
         for (int64_t c = 0; c < k; c++) s.tail_count += x[id[t] * k + c] > most / 8;
     }
-    const int64_t want = *(const int64_t *)golden_find(f, "layers.0.self_attn.q_proj.input.select_num")->data;
+    const int64_t want =
+        *(const int64_t *)golden_find(f, "layers.0.self_attn.q_proj.input.select_num")->data;
     assert_int_equal(vq_arc_count_official(&s), want);
     const float bits = *golden_f32(f, golden_find(f, "layers.0.self_attn.q_proj.input.avg_bits"));
     assert_true(bits == 4.5F * (float)(k + want) / (float)k);
 }
 
 /* The reordered weight over its second scale, as each source rounds it. */
-static float *prepared_weight(golden_file *f, const char *who, float super)
+static float *prepared_weight(golden_file *f, const char *who, float global_scale)
 {
     vq_err e = {0};
     const vq_tensor *t = golden_find(f, "W");
     const int64_t k = t->shape[1], n = vq_tensor_numel(t);
     const int32_t *from = golden_find(f, "layers.0.self_attn.q_proj.input.reorder_index")->data;
-    const float *w = golden_f32(f, t), inverse = vq_round_to(VQ_BF16, 1.0F / super);
+    const float *w = golden_f32(f, t), inverse = vq_round_to(VQ_BF16, 1.0F / global_scale);
     float *out = VQ_ALLOC(&f->arena, float, n, "weight", &e);
     for (int64_t i = 0; i < n; i++) {
         const float x = w[i / k * k + from[i % k]];
         if (strcmp(who, "exact_fp32") == 0)
-            out[i] = x / super;
+            out[i] = x / global_scale;
         else if (strcmp(who, "trtllm") == 0)
             out[i] = vq_round_to(VQ_BF16, x * inverse);
         else
-            out[i] = vq_round_to(VQ_BF16, x / super);
+            out[i] = vq_round_to(VQ_BF16, x / global_scale);
     }
     return out;
 }
 
-/* The kernels multiply with the rounded reciprocal of a scale where vq divides: only a quotient on a decision point may differ. */
+/* The kernels multiply with the rounded reciprocal of a scale where vq divides: only a quotient on
+ * a decision point may differ. */
 static void only_ties_differ(const vq_qtensor *q, const float *w, const uint8_t *codes)
 {
     static const float points[] = {0.25F, 0.75F, 1.25F, 1.75F, 2.5F, 3.5F, 5.0F};
@@ -104,7 +112,7 @@ static void encode_as_the_kernels(const vq_qtensor *q, const float *w, uint8_t *
     int32_t same[4096];
     assert_true(q->cols <= 4096);
     for (int32_t i = 0; i < (int32_t)q->cols; i++) same[i] = i;
-    const vq_act_spec spec = {.num = &num, .super = {1.0F, false}, .order = same};
+    const vq_act_spec spec = {.num = &num, .global_scale = {1.0F, false}, .order = same};
     for (int64_t r = 0; r < q->rows; r++) {
         const vq_act_codes to = {.codes = codes + r * q->cols, .scale = q->scale + r * q->per_row};
         (void)vq_act_encode(&kernels, &spec, w + r * q->cols, q->cols, &to);
@@ -120,8 +128,12 @@ static void check_augmented(golden_file *f, const vq_qtensor *q, int s, const ch
     const uint8_t *want = golden_nibbles(f, golden_find(f, "q_proj.KE%d.%s.B_packed", s, who));
     assert_int_equal(differing_bytes(out.codes, want, out.rows * out.cols, who), 0);
     uint8_t *scale = VQ_ALLOC(&f->arena, uint8_t, out.groups, "scales", &e);
-    for (int64_t g = 0; g < out.groups; g++) scale[g] = (uint8_t)vq_encode(vq_scale_grid(VQ_SCALE_E4M3), out.scale[g]);
-    assert_int_equal(differing_bytes(scale, golden_find(f, "q_proj.KE%d.%s.B_scale_e4m3", s, who)->data, out.groups, who), 0);
+    for (int64_t g = 0; g < out.groups; g++)
+        scale[g] = (uint8_t)vq_encode(vq_scale_grid(VQ_SCALE_E4M3), out.scale[g]);
+    assert_int_equal(differing_bytes(scale,
+                                     golden_find(f, "q_proj.KE%d.%s.B_scale_e4m3", s, who)->data,
+                                     out.groups, who),
+                     0);
 }
 
 static void weight(void **state)
@@ -135,11 +147,14 @@ static void weight(void **state)
     const vq_tensor *t = golden_find(f, "W");
     for (int i = 0; i < 9; i++) {
         const char *who = sources[i / 3];
-        const float *scales = golden_f32(f, golden_find(f, "q_proj.KE%d.%s.tensor_scales", counts[i % 3], who));
+        const float *scales =
+            golden_f32(f, golden_find(f, "q_proj.KE%d.%s.tensor_scales", counts[i % 3], who));
         const float *w = prepared_weight(f, who, scales[1]);
         vq_qtensor q;
         assert_int_equal(vq_qtensor_new(&q, &num, t->shape[0], t->shape[1], &f->arena, &e), VQ_OK);
-        assert_int_equal(vq_quantize_rows(&kernels, &q, w, (vq_super){1.0F, false}, VQ_F32, NULL, NULL, &e), VQ_OK);
+        assert_int_equal(vq_quantize_rows(&kernels, &q, w, (vq_global_scale){1.0F, false}, VQ_F32,
+                                          NULL, NULL, &e),
+                         VQ_OK);
         uint8_t *codes = VQ_ALLOC(&f->arena, uint8_t, q.rows * q.cols, "codes", &e);
         encode_as_the_kernels(&q, w, codes);
         only_ties_differ(&q, w, codes);

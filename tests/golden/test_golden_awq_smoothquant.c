@@ -1,5 +1,5 @@
-/* test_golden_awq_smoothquant.c -- channel scales of SmoothQuant, and AWQ's grid search over a parent silu(a(x)) * b(x), against
- * llm-compressor: the same point of the grid, the same errors. */
+/* test_golden_awq_smoothquant.c -- channel scales of SmoothQuant, and AWQ's grid search over a
+ * parent silu(a(x)) * b(x), against llm-compressor: the same point of the grid, the same errors. */
 #include "golden_tensors.h"
 
 #include <math.h>
@@ -38,7 +38,8 @@ static vq_status trial(void *ctx, const float *const *weights, double *mse, vq_e
     (void)e;
     parent(w, weights, out);
     *mse = 0;
-    for (int i = 0; i < TOKENS * N; i++) *mse += pow((double)out[i] - (double)w->want[i], 2) / (TOKENS * N);
+    for (int i = 0; i < TOKENS * N; i++)
+        *mse += pow((double)out[i] - (double)w->want[i], 2) / (TOKENS * N);
     if (w->trials++ == 0) w->first = *mse;
     w->least = w->trials == 1 ? *mse : fmin(w->least, *mse);
     return VQ_OK;
@@ -83,7 +84,8 @@ static void close_scales(const float *got, const vq_tensor *t, double tolerance)
             memcpy(&want, (const char *)t->data + 8 * i, 8);
         else
             want = (double)((const float *)t->data)[i];
-        if (!(fabs((double)got[i] - want) <= tolerance * want)) fail_msg("%s[%d]: %.9g, reference %.9g", t->name, i, (double)got[i], want);
+        if (!(fabs((double)got[i] - want) <= tolerance * want))
+            fail_msg("%s[%d]: %.9g, reference %.9g", t->name, i, (double)got[i], want);
     }
 }
 
@@ -92,11 +94,13 @@ static void use_scheme(world *w, const char *scheme)
     vq_scheme buf;
     w->scheme = *vq_scheme_find(scheme, &buf);
     w->scheme.weight.compat = VQ_COMPAT_CT;
-    if (w->scheme.weight.scale == VQ_SCALE_BF16) w->scheme.weight.scale = VQ_SCALE_F32; /* the peer's model was in f32 */
+    if (w->scheme.weight.scale == VQ_SCALE_BF16)
+        w->scheme.weight.scale = VQ_SCALE_F32; /* the peer's model was in f32 */
     for (int c = 0; c < 2; c++) {
         const float peak = w->kernels.absmax(w->weights[c], (size_t)N * K);
-        w->consumers[c] = (vq_consumer){.name = c ? "b" : "a", .w = w->weights[c], .n = N, .scheme = &w->scheme};
-        w->consumers[c].super = vq_super_from_amax(&w->scheme.weight, peak, VQ_F32);
+        w->consumers[c] =
+            (vq_consumer){.name = c ? "b" : "a", .w = w->weights[c], .n = N, .scheme = &w->scheme};
+        w->consumers[c].global_scale = vq_global_scale_from_amax(&w->scheme.weight, peak, VQ_F32);
     }
 }
 
@@ -153,17 +157,21 @@ static void search(world *w, const char *name, const char *scheme, bool duo)
     assert_int_equal(w->trials, 20);
     assert_non_null(job.map.scale);
     close_scales(job.map.scale, golden_find(w->file, "%s.duo_%s.best_scales", name, mode), 1e-5);
-    /* A group's largest weight lies between two codes (its scale is amax / 7.5): the last bit of a scale decides which one it gets. */
+    /* A group's largest weight lies between two codes (its scale is amax / 7.5): the last bit of a
+     * scale decides which one it gets. */
     double errors[2];
     memcpy(errors, golden_find(w->file, "%s.duo_%s.errors", name, mode)->data, sizeof errors);
-    if (fabs(w->first - errors[0]) > 1e-3 * errors[0] || fabs(w->least - errors[1]) > 0.05 * errors[1])
-        fail_msg("%s duo %s: errors %.6g and %.6g, reference %.6g and %.6g", name, mode, w->first, w->least, errors[0], errors[1]);
+    if (fabs(w->first - errors[0]) > 1e-3 * errors[0] ||
+        fabs(w->least - errors[1]) > 0.05 * errors[1])
+        fail_msg("%s duo %s: errors %.6g and %.6g, reference %.6g and %.6g", name, mode, w->first,
+                 w->least, errors[0], errors[1]);
     vq_arena_done(&scratch);
 }
 
 static void awq(void **state)
 {
-    static const char *const schemes[][2] = {{"W4A16", "int4-g128"}, {"W4A16_ASYM", "int4-g128-asym"}, {"NVFP4", "nvfp4a16"}};
+    static const char *const schemes[][2] = {
+        {"W4A16", "int4-g128"}, {"W4A16_ASYM", "int4-g128-asym"}, {"NVFP4", "nvfp4a16"}};
     world w = open_world(*state);
     for (size_t i = 0; i < 3; i++)
         for (int duo = 0; duo < 2; duo++) search(&w, schemes[i][0], schemes[i][1], duo);

@@ -1,6 +1,7 @@
-/* test_golden_bfp.c -- block floating point against dmx-compressor. The reference adds and takes away 6 times the shared power of two in
- * f32 and so rounds twice, which moves elements beside a tie by one step; it has no shared exponents for subnormal blocks and overflows
- * from 2^126. Every other difference fails. */
+/* test_golden_bfp.c -- block floating point against dmx-compressor. The reference adds and takes
+ * away 6 times the shared power of two in f32 and so rounds twice, which moves elements beside a
+ * tie by one step; it has no shared exponents for subnormal blocks and overflows from 2^126. Every
+ * other difference fails. */
 #include "golden_tensors.h"
 
 #include <setjmp.h>
@@ -9,13 +10,14 @@
 #include <float.h>
 #include <math.h>
 
-#include "base/qtensor.h"
+#include "base/num/qtensor.h"
 
 static const int lengths[] = {12, 14, 16, 24}; /* mantissa + 8 */
 static const int blocks[] = {16, 32, 64, 128};
 static const char *const cases[] = {"norm_outlier", "edge"};
 
-/* Is x, in steps, so near to the middle between two steps that the reference's first rounding can put it there? */
+/* Is x, in steps, so near to the middle between two steps that the reference's first rounding can
+ * put it there? */
 static bool beside_a_tie(double x, double step, int mantissa)
 {
     const double part = fabs(x) / step - floor(fabs(x) / step);
@@ -36,19 +38,23 @@ static void check(golden_file *f, const char *name, int n, int block)
     vq_scheme buf;
     char id[32];
     (void)snprintf(id, sizeof id, "bfp%d-%d", n, block);
-    const vq_tensor *t = golden_find(f, "%s.x", name), *want = golden_find(f, "%s.BFP%d_%d.dequant", name, n, block);
+    const vq_tensor *t = golden_find(f, "%s.x", name),
+                    *want = golden_find(f, "%s.BFP%d_%d.dequant", name, n, block);
     assert_non_null(want);
     const float *x = golden_f32(f, t), *reference = golden_f32(f, want);
     vq_qtensor q;
-    assert_int_equal(vq_qtensor_new(&q, &vq_scheme_find(id, &buf)->weight, t->shape[0], t->shape[1], &f->arena, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&q, x, (vq_super){1, false}, VQ_F32, &e), VQ_OK);
+    assert_int_equal(vq_qtensor_new(&q, &vq_scheme_find(id, &buf)->weight, t->shape[0], t->shape[1],
+                                    &f->arena, &e),
+                     VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, x, (vq_global_scale){1, false}, VQ_F32, &e), VQ_OK);
     float *out = VQ_ALLOC(&f->arena, float, q.rows *q.cols, "values", &e);
     vq_dequantize_ref(&q, 0, q.rows, out);
     int64_t moved = 0;
     for (int64_t i = 0; i < q.rows * q.cols; i++) {
         moved += out[i] != reference[i];
         if (!explained(x[i], out[i], reference[i], q.scale[i / block], n - 8))
-            fail_msg("%s %s: %a became %a, in the reference %a", name, id, (double)x[i], (double)out[i], (double)reference[i]);
+            fail_msg("%s %s: %a became %a, in the reference %a", name, id, (double)x[i],
+                     (double)out[i], (double)reference[i]);
     }
     assert_true(moved <= q.rows * q.cols / 50);
 }

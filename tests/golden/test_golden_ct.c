@@ -1,5 +1,6 @@
-/* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's own values, and the base model quantized
- * here with the same scheme gives the peer's stored bytes. Walks whatever folders the golden root has. */
+/* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's
+ * own values, and the base model quantized here with the same scheme gives the peer's stored bytes.
+ * Walks whatever folders the golden root has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,21 +10,22 @@
 
 #include <math.h>
 
-#include "formats/checkpoint.h"
-#include "formats/layout.h"
-#include "formats/module_map.h"
+#include "formats/folder/checkpoint.h"
+#include "formats/layouts/layout.h"
+#include "formats/layouts/module_map.h"
 #include "golden.h"
 
 static char root[2048];
 static vq_err err;
 
-#define OK(call)                                                                                                                           \
-    do {                                                                                                                                   \
-        if ((call) != VQ_OK) fail_msg("%s: %s", where, err.text);                                                                          \
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        if ((call) != VQ_OK) fail_msg("%s: %s", where, err.text);                                  \
     } while (0)
 
 /* Calls fn for every FAMILY/ct-* below the root; fails when there is none. */
-static void each_folder(void (*fn)(const char *where, const char *family, const char *folder, vq_arena *a))
+static void each_folder(void (*fn)(const char *where, const char *family, const char *folder,
+                                   vq_arena *a))
 {
     vq_arena a, b;
     const char *const *families, *const *folders;
@@ -58,7 +60,8 @@ static uint16_t bf16_at(const vq_tensor *t, int64_t i)
 }
 
 /* Decoded in slices of rows, as a runtime would read them. */
-static void compare_module(const char *where, vq_checkpoint *c, const char *name, const vq_st_set *want, vq_arena *a)
+static void compare_module(const char *where, vq_checkpoint *c, const char *name,
+                           const vq_st_set *want, vq_arena *a)
 {
     vq_linear l;
     OK(c->source.linear(c, name, 0, 0, &l, &err));
@@ -70,7 +73,10 @@ static void compare_module(const char *where, vq_checkpoint *c, const char *name
     assert_int_equal(t->dtype, VQ_BF16);
     assert_int_equal(t->shape[0], l.n);
     assert_int_equal(t->shape[1], l.k);
-    const int64_t step = l.scheme.weight.group.kind == VQ_PER_BLOCK && l.scheme.weight.group.rows > 1 ? l.scheme.weight.group.rows : 7;
+    const int64_t step =
+        l.scheme.weight.group.kind == VQ_PER_BLOCK && l.scheme.weight.group.rows > 1
+            ? l.scheme.weight.group.rows
+            : 7;
     for (int64_t r = 0; r < l.n; r += step) {
         const int64_t n = l.n - r < step ? l.n - r : step;
         vq_qtensor q;
@@ -81,7 +87,8 @@ static void compare_module(const char *where, vq_checkpoint *c, const char *name
         for (int64_t i = 0; i < n * l.k; i++) {
             const uint16_t got = vq_f32_to_bf16(x[i]), exp = bf16_at(t, r * l.k + i);
             if (got != exp && !(((got | exp) & 0x7FFF) == 0))
-                fail_msg("%s: %s row %lld column %lld: %g, expected %g", where, name, (long long)(r + i / l.k), (long long)(i % l.k),
+                fail_msg("%s: %s row %lld column %lld: %g, expected %g", where, name,
+                         (long long)(r + i / l.k), (long long)(i % l.k),
                          (double)vq_bf16_to_f32(got), (double)vq_bf16_to_f32(exp));
         }
     }
@@ -95,7 +102,8 @@ static void decode_folder(const char *where, const char *family, const char *fol
     OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
     OK(vq_st_set_open(&want, vq_join(a, folder, "dequant.safetensors", &err), a, &err));
     size_t n = 0;
-    for (; n < c.modules->count; n++) compare_module(where, &c, c.modules->modules[n].linear.name, &want, a);
+    for (; n < c.modules->count; n++)
+        compare_module(where, &c, c.modules->modules[n].linear.name, &want, a);
     printf("%s: %zu modules of scheme %s\n", where, n, c.modules->modules[0].linear.scheme.id);
     assert_int_equal(n, want.count);
     vq_st_set_close(&want);
@@ -116,7 +124,8 @@ static float absmax(const float *x, int64_t n)
 }
 
 /* The weight of a module of the base model as f32; NULL when it has none. */
-static float *base_weight(const char *where, const vq_st_set *base, const char *module, int64_t *numel, vq_arena *a)
+static float *base_weight(const char *where, const vq_st_set *base, const char *module,
+                          int64_t *numel, vq_arena *a)
 {
     char key[512];
     snprintf(key, sizeof key, "%s.weight", module);
@@ -132,7 +141,8 @@ static float *base_weight(const char *where, const vq_st_set *base, const char *
 /* Maximum over the weights that a runtime fuses with this one. */
 static float fused_absmax(const char *where, const vq_st_set *base, const char *module, vq_arena *a)
 {
-    static const char *const fused[][3] = {{"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj", NULL}};
+    static const char *const fused[][3] = {{"q_proj", "k_proj", "v_proj"},
+                                           {"gate_proj", "up_proj", NULL}};
     const char *dot = strrchr(module, '.');
     const char *last = dot ? dot + 1 : module;
     int64_t numel;
@@ -151,7 +161,8 @@ static float fused_absmax(const char *where, const vq_st_set *base, const char *
 }
 
 /* Bytes of one tensor of the peer and of ours. */
-static void same_bytes(const char *where, const char *name, const void *got, const vq_tensor *want, size_t bytes)
+static void same_bytes(const char *where, const char *name, const void *got, const vq_tensor *want,
+                       size_t bytes)
 {
     const uint8_t *a = got, *b = want->data;
     size_t bad = 0, first = 0;
@@ -159,18 +170,25 @@ static void same_bytes(const char *where, const char *name, const void *got, con
     for (size_t i = bytes; i-- > 0;)
         if (a[i] != b[i]) bad++, first = i;
     if (bad)
-        fail_msg("%s: %s: %zu of %zu bytes differ, the first at %zu: %02x, expected %02x", where, name, bad, bytes, first, a[first],
-                 b[first]);
+        fail_msg("%s: %s: %zu of %zu bytes differ, the first at %zu: %02x, expected %02x", where,
+                 name, bad, bytes, first, a[first], b[first]);
 }
 
-static void write_module(const char *where, const vq_stored_module *s, const vq_qtensor *q, const char *dir, vq_st_set *out, vq_arena *a)
+static void write_module(const char *where, const vq_stored_module *s, const vq_qtensor *q,
+                         const char *dir, vq_st_set *out, vq_arena *a)
 {
     vq_st_writer *w;
     const char *const *names;
     size_t n;
     char sha[VQ_SHA256_TEXT], again[VQ_SHA256_TEXT];
-    vq_module m = {.name = s->linear.name, .n = s->linear.n, .k = s->linear.k, .scheme = &s->linear.scheme, .model_dtype = VQ_BF16};
-    const vq_module_extra x = {.act_super = s->linear.act_super, .act_scale = s->linear.act_scale, .act_zero = s->linear.act_zero};
+    vq_module m = {.name = s->linear.name,
+                   .n = s->linear.n,
+                   .k = s->linear.k,
+                   .scheme = &s->linear.scheme,
+                   .model_dtype = VQ_BF16};
+    const vq_module_extra x = {.act_global_scale = s->linear.act_global_scale,
+                               .act_scale = s->linear.act_scale,
+                               .act_zero = s->linear.act_zero};
     OK(vq_st_writer_new(&w, a, &err));
     OK(vq_format_takes(VQ_FORMAT_CT, &m, &err));
     OK(vq_module_declare(VQ_FORMAT_CT, &m, w, &err));
@@ -182,17 +200,20 @@ static void write_module(const char *where, const vq_stored_module *s, const vq_
     assert_string_equal(sha, again);
 }
 
-static void requantize_module(const char *where, const vq_stored_module *s, const vq_st_set *base, const char *dir, vq_arena *a)
+static void requantize_module(const char *where, const vq_stored_module *s, const vq_st_set *base,
+                              const char *dir, vq_arena *a)
 {
     const vq_linear *l = &s->linear;
     int64_t numel;
     const float *w = base_weight(where, base, l->name, &numel, a);
     assert_non_null(w);
     vq_qtensor q;
-    vq_super super = {.value = 1};
-    if (l->scheme.weight.super) super = vq_super_from_amax(&l->scheme.weight, fused_absmax(where, base, l->name, a), VQ_BF16);
+    vq_global_scale global_scale = {.value = 1};
+    if (l->scheme.weight.global_scale)
+        global_scale = vq_global_scale_from_amax(&l->scheme.weight,
+                                                 fused_absmax(where, base, l->name, a), VQ_BF16);
     OK(vq_qtensor_new(&q, &l->scheme.weight, l->n, l->k, a, &err));
-    OK(vq_quantize_ref(&q, w, super, VQ_BF16, &err));
+    OK(vq_quantize_ref(&q, w, global_scale, VQ_BF16, &err));
     vq_st_set out;
     write_module(where, s, &q, dir, &out, a);
     for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
@@ -208,7 +229,8 @@ static void requantize_module(const char *where, const vq_stored_module *s, cons
     vq_st_set_close(&out);
 }
 
-static void requantize_folder(const char *where, const char *family, const char *folder, vq_arena *a)
+static void requantize_folder(const char *where, const char *family, const char *folder,
+                              vq_arena *a)
 {
     vq_checkpoint c;
     vq_st_set base;

@@ -1,18 +1,21 @@
-/* test_golden_gptq.c -- GPTQ of llm-compressor 0.14: weights after rounding, for int4, NVFP4 and MXFP4, in both orders, with both scale
- * observers; and the factor of the curvature. */
+/* test_golden_gptq.c -- GPTQ of llm-compressor 0.14: weights after rounding, for int4, NVFP4 and
+ * MXFP4, in both orders, with both scale observers; and the factor of the curvature. */
 #include "gptq_reference.h"
 
-#include "quant/factor.h"
+#include "quant/round/factor.h"
 
 static vq_kernels kernels;
 
 static gptq_case new_case(golden_file *f, const char *preset)
 {
     vq_scheme buf;
-    gptq_case c = {.f = f, .kernels = &kernels, .num = vq_scheme_find(preset, &buf)->weight, .super = {1.0F, true}};
+    gptq_case c = {.f = f,
+                   .kernels = &kernels,
+                   .num = vq_scheme_find(preset, &buf)->weight,
+                   .global_scale = {1.0F, true}};
     const vq_tensor *w = golden_find(f, "W"), *x = golden_find(f, "X");
     c.num.compat = VQ_COMPAT_CT;
-    if (!c.num.super && c.num.grid.kind == VQ_GRID_INT) c.num.scale = VQ_SCALE_F32;
+    if (!c.num.global_scale && c.num.grid.kind == VQ_GRID_INT) c.num.scale = VQ_SCALE_F32;
     c.n = w->shape[0];
     c.k = w->shape[1];
     c.w = golden_f32(f, w);
@@ -47,18 +50,23 @@ static void rounded(void **state)
         vq_qtensor q;
         snprintf(name, sizeof name, "%s.%s", variants[i].peer, variants[i].actorder);
         gptq_case c = new_case(f, variants[i].preset);
-        const char *const options[][2] = {{"order", variants[i].order}, {"scales", variants[i].scales}, {"dead", "zero"}};
+        const char *const options[][2] = {
+            {"order", variants[i].order}, {"scales", variants[i].scales}, {"dead", "zero"}};
         memcpy(c.options, options, sizeof options);
-        if (c.num.super) c.super.value = golden_f32(f, golden_find(f, "%s.global_scale", name))[0];
+        if (c.num.global_scale)
+            c.global_scale.value = golden_f32(f, golden_find(f, "%s.global_scale", name))[0];
         gptq_round(&c, &q);
-        assert_int_equal(differing_floats(q.scale, golden_f32(f, golden_find(f, "%s.scale", name)), q.groups, name), 0);
+        assert_int_equal(differing_floats(q.scale, golden_f32(f, golden_find(f, "%s.scale", name)),
+                                          q.groups, name),
+                         0);
         const float *zero = golden_f32(f, golden_find(f, "%s.zero_point", name));
         for (int64_t g = 0; q.zero && g < q.groups; g++) assert_true((float)q.zero[g] == zero[g]);
         gptq_compare(&c, &q, golden_f32(f, golden_find(f, "%s.dequant", name)), -1, name);
     }
 }
 
-/* Their C is the upper Cholesky factor of the inverse: C^T C (H + damp I) = I, so C (U + I) sqrt(D) is the identity. */
+/* Their C is the upper Cholesky factor of the inverse: C^T C (H + damp I) = I, so C (U + I) sqrt(D)
+ * is the identity. */
 static void factor(void **state)
 {
     golden_file *f = *state;
@@ -74,7 +82,8 @@ static void factor(void **state)
         for (int64_t j = 0; j < c.k; j++) {
             double sum = 0;
             for (int64_t p = 0; p < c.k; p++)
-                sum += (double)peer[i * c.k + p] * (p == j ? 1.0 : (double)vq_factor_panel(&u, 0)[p * c.k + j]);
+                sum += (double)peer[i * c.k + p] *
+                       (p == j ? 1.0 : (double)vq_factor_panel(&u, 0)[p * c.k + j]);
             const double x = sum * sqrt(u.d[j]);
             assert_true(fabs(x - (i == j)) < 2e-3);
         }

@@ -1,4 +1,5 @@
-/* test_golden_hadamard.c -- rotations by blocks against compressed-tensors' matrices (f64 products there, f32 butterflies here). */
+/* test_golden_hadamard.c -- rotations by blocks against compressed-tensors' matrices (f64 products
+ * there, f32 butterflies here). */
 #include "golden_tensors.h"
 
 #include <math.h>
@@ -6,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/edit.h"
+#include "base/exchange/edit.h"
 #include "kernels/kernels.h"
 
 enum { ROWS = 8, K = 256 };
@@ -17,7 +18,8 @@ static void near(const float *got, const float *want, int64_t block, double tole
     for (int64_t at = 0; at < ROWS * K; at += block) {
         double size = 0;
         for (int64_t i = at; i < at + block; i++) size += (double)want[i] * (double)want[i];
-        for (int64_t i = at; i < at + block; i++) assert_true(fabs((double)got[i] - (double)want[i]) <= tolerance * sqrt(size));
+        for (int64_t i = at; i < at + block; i++)
+            assert_true(fabs((double)got[i] - (double)want[i]) <= tolerance * sqrt(size));
     }
 }
 
@@ -48,7 +50,8 @@ static void columns(void **state)
     const float *x = golden_f32(f, golden_find(f, "x"));
     for (int64_t block = 16; block <= 256; block *= 2) {
         memcpy(y, x, sizeof y);
-        const vq_edit d = {.tensor = "x", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = block, .n = K};
+        const vq_edit d = {
+            .tensor = "x", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = block, .n = K};
         assert_int_equal(vq_edit_apply(&d, y, ROWS, K, &f->arena, &e), VQ_OK);
         near(y, golden_f32(f, golden_find(f, "y%d", (int)block)), block, 6e-8);
     }

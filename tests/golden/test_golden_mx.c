@@ -1,11 +1,12 @@
-/* test_golden_mx.c -- MX formats under every scale rule, against microxcaling, gfloat, compressed-tensors and ModelOpt. */
+/* test_golden_mx.c -- MX formats under every scale rule, against microxcaling, gfloat,
+ * compressed-tensors and ModelOpt. */
 #include "golden_tensors.h"
 
 #include <setjmp.h>
 
 #include <cmocka.h>
 
-#include "base/qtensor.h"
+#include "base/num/qtensor.h"
 
 static const char *const cases[] = {"norm_outlier", "edge", "edge_mild", "small"};
 #define CASES (sizeof cases / sizeof cases[0])
@@ -28,7 +29,8 @@ static vq_qtensor quantize(golden_file *f, const char *name, const vq_num *num)
     const vq_tensor *t = golden_find(f, "%s.x", name);
     vq_qtensor q;
     assert_int_equal(vq_qtensor_new(&q, num, t->shape[0], t->shape[1], &f->arena, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&q, golden_f32(f, t), (vq_super){1, false}, VQ_F32, &e), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, golden_f32(f, t), (vq_global_scale){1, false}, VQ_F32, &e),
+                     VQ_OK);
     return q;
 }
 
@@ -36,7 +38,8 @@ static void check_scales(golden_file *f, const vq_qtensor *q, const vq_tensor *w
 {
     vq_err e = {0};
     uint8_t *scales = VQ_ALLOC(&f->arena, uint8_t, q->groups, "scales", &e);
-    for (int64_t g = 0; g < q->groups; g++) scales[g] = (uint8_t)vq_encode(vq_scale_grid(VQ_SCALE_E8M0), q->scale[g]);
+    for (int64_t g = 0; g < q->groups; g++)
+        scales[g] = (uint8_t)vq_encode(vq_scale_grid(VQ_SCALE_E8M0), q->scale[g]);
     assert_int_equal(differing_bytes(scales, want->data, q->groups, want->name), 0);
 }
 
@@ -58,7 +61,8 @@ static void floor_rule_as_microxcaling(void **state)
             num.range = VQ_RANGE_NARROW;
             const vq_qtensor q = quantize(f, cases[c], &num);
             check_scales(f, &q, golden_find(f, "%s.mxc.%s.scale_e8m0", cases[c], formats[i].name));
-            check_values(f, &q, golden_find(f, "%s.mxc.%s.even.dequant", cases[c], formats[i].name));
+            check_values(f, &q,
+                         golden_find(f, "%s.mxc.%s.even.dequant", cases[c], formats[i].name));
         }
     }
 }
@@ -68,12 +72,15 @@ static void floor_rule_as_gfloat(void **state)
     golden_file *f = (golden_file *)*state;
     for (size_t c = 0; c < CASES; c++) {
         for (size_t i = 0; i < FORMATS; i++) {
-            const vq_tensor *codes = golden_find(f, "%s.gfloat.%s.codes", cases[c], formats[i].name);
+            const vq_tensor *codes =
+                golden_find(f, "%s.gfloat.%s.codes", cases[c], formats[i].name);
             if (!codes) continue;
             const vq_num num = mx(formats[i].grid, VQ_RULE_FLOOR);
             const vq_qtensor q = quantize(f, cases[c], &num);
-            check_scales(f, &q, golden_find(f, "%s.gfloat.%s.scale_e8m0", cases[c], formats[i].name));
-            assert_int_equal(differing_bytes(q.codes, codes->data, q.rows * q.cols, codes->name), 0);
+            check_scales(f, &q,
+                         golden_find(f, "%s.gfloat.%s.scale_e8m0", cases[c], formats[i].name));
+            assert_int_equal(differing_bytes(q.codes, codes->data, q.rows * q.cols, codes->name),
+                             0);
         }
     }
 }
@@ -87,7 +94,8 @@ static void bump_rule_as_compressed_tensors(void **state)
         vq_qtensor q = quantize(f, cases[c], &num);
         check_scales(f, &q, golden_find(f, "%s.ct.MXFP4.scale_e8m0", cases[c]));
         const vq_tensor *packed = golden_find(f, "%s.ct.MXFP4.packed", cases[c]);
-        assert_int_equal(differing_bytes(q.codes, golden_nibbles(f, packed), q.rows * q.cols, packed->name), 0);
+        assert_int_equal(
+            differing_bytes(q.codes, golden_nibbles(f, packed), q.rows * q.cols, packed->name), 0);
         check_values(f, &q, golden_find(f, "%s.ct.MXFP4.dequant", cases[c]));
         num.grid = mx("e4m3", VQ_RULE_BUMP).grid;
         q = quantize(f, cases[c], &num);
@@ -107,7 +115,8 @@ static void ceil_rule_as_modelopt(void **state)
         num.compat = VQ_COMPAT_MODELOPT;
         vq_qtensor q = quantize(f, cases[c], &num);
         check_scales(f, &q, golden_find(f, "%s.modelopt.MXFP4.scale_e8m0", cases[c]));
-        assert_int_equal(differing_bytes(q.codes, golden_nibbles(f, packed), q.rows * q.cols, packed->name), 0);
+        assert_int_equal(
+            differing_bytes(q.codes, golden_nibbles(f, packed), q.rows * q.cols, packed->name), 0);
         check_values(f, &q, golden_find(f, "%s.modelopt.MXFP4.dequant", cases[c]));
         num.grid = mx("e4m3", VQ_RULE_CEIL).grid;
         q = quantize(f, cases[c], &num);

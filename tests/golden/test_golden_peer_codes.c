@@ -1,12 +1,13 @@
-/* test_golden_peer_codes.c -- the bf16 base models quantized in the peer's arithmetic: every code, scale, zero point and second scale of
- * the compressed-tensors folders, from canonical tensors (the packers have their own test). */
+/* test_golden_peer_codes.c -- the bf16 base models quantized in the peer's arithmetic: every code,
+ * scale, zero point and second scale of the compressed-tensors folders, from canonical tensors (the
+ * packers have their own test). */
 #include "golden_tensors.h"
 
 #include <setjmp.h>
 
 #include <cmocka.h>
 
-#include "base/qtensor.h"
+#include "base/num/qtensor.h"
 
 static const struct {
     const char *folder, *scheme, *only; /* only: modules whose name holds this text; NULL all */
@@ -32,7 +33,8 @@ static const struct {
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
-static const char *const siblings[][3] = {{"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj", NULL}};
+static const char *const siblings[][3] = {{"q_proj", "k_proj", "v_proj"},
+                                          {"gate_proj", "up_proj", NULL}};
 
 static float tensor_absmax(golden_file *base, const vq_tensor *t)
 {
@@ -64,7 +66,8 @@ static float fused_absmax(golden_file *base, const char *module)
 static int32_t bits_at(const uint8_t *stream, int64_t bit, int bits)
 {
     uint32_t v = 0;
-    for (int i = 0; i < bits; i++) v |= (uint32_t)((stream[(bit + i) / 8] >> ((bit + i) % 8)) & 1) << i;
+    for (int i = 0; i < bits; i++)
+        v |= (uint32_t)((stream[(bit + i) / 8] >> ((bit + i) % 8)) & 1) << i;
     return (int32_t)v;
 }
 
@@ -91,15 +94,18 @@ static int stored_zero(const vq_qtensor *q, const vq_tensor *t, int64_t r, int64
 
 static void check_scales(golden_file *peer, const vq_qtensor *q, const char *module)
 {
-    const vq_tensor *t = golden_find(peer, "%s.weight_scale", module), *z = golden_find(peer, "%s.weight_zero_point", module);
+    const vq_tensor *t = golden_find(peer, "%s.weight_scale", module),
+                    *z = golden_find(peer, "%s.weight_zero_point", module);
     assert_int_equal(vq_tensor_numel(t), q->groups);
     if (t->dtype == VQ_U8) {
         for (int64_t g = 0; g < q->groups; g++)
-            assert_int_equal(vq_encode(vq_scale_grid(VQ_SCALE_E8M0), q->scale[g]), ((const uint8_t *)t->data)[g]);
+            assert_int_equal(vq_encode(vq_scale_grid(VQ_SCALE_E8M0), q->scale[g]),
+                             ((const uint8_t *)t->data)[g]);
     } else {
         assert_int_equal(differing_floats(q->scale, golden_f32(peer, t), q->groups, t->name), 0);
     }
-    for (int64_t g = 0; q->zero && g < q->groups; g++) assert_int_equal(q->zero[g], stored_zero(q, z, g / q->per_row, g % q->per_row));
+    for (int64_t g = 0; q->zero && g < q->groups; g++)
+        assert_int_equal(q->zero[g], stored_zero(q, z, g / q->per_row, g % q->per_row));
 }
 
 static void check_codes(golden_file *peer, const vq_qtensor *q, const char *module)
@@ -109,21 +115,25 @@ static void check_codes(golden_file *peer, const vq_qtensor *q, const char *modu
     int64_t bad = 0;
     for (int64_t i = 0; i < q->rows * q->cols; i++) {
         const uint32_t want = stored_code(q, t, i / q->cols, i % q->cols);
-        if (q->codes[i] != want && bad++ == 0) print_message("%s: element %lld: %u, stored %u\n", t->name, (long long)i, q->codes[i], want);
+        if (q->codes[i] != want && bad++ == 0)
+            print_message("%s: element %lld: %u, stored %u\n", t->name, (long long)i, q->codes[i],
+                          want);
     }
     assert_int_equal(bad, 0);
 }
 
-static void check_module(golden_file *base, golden_file *peer, const vq_num *num, const char *module)
+static void check_module(golden_file *base, golden_file *peer, const vq_num *num,
+                         const char *module)
 {
     vq_err e = {0};
     vq_qtensor q;
     const vq_tensor *t = golden_find(base, "%s.weight", module);
-    const vq_super super = vq_super_from_amax(num, num->super ? fused_absmax(base, module) : 0, t->dtype);
+    const vq_global_scale global_scale = vq_global_scale_from_amax(
+        num, num->global_scale ? fused_absmax(base, module) : 0, t->dtype);
     assert_int_equal(vq_qtensor_new(&q, num, t->shape[0], t->shape[1], &base->arena, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&q, golden_f32(base, t), super, t->dtype, &e), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, golden_f32(base, t), global_scale, t->dtype, &e), VQ_OK);
     const vq_tensor *second = golden_find(peer, "%s.weight_global_scale", module);
-    if (second) assert_memory_equal(&q.super, second->data, 4);
+    if (second) assert_memory_equal(&q.global_scale, second->data, 4);
     check_scales(peer, &q, module);
     check_codes(peer, &q, module);
 }
@@ -133,7 +143,8 @@ static void check_folder(const char *folder, const char *scheme, const char *onl
     char path[256];
     golden_file base, peer;
     vq_scheme buf;
-    (void)snprintf(path, sizeof path, "file-formats/%.*s/base/model.safetensors", (int)(strchr(folder, '/') - folder), folder);
+    (void)snprintf(path, sizeof path, "file-formats/%.*s/base/model.safetensors",
+                   (int)(strchr(folder, '/') - folder), folder);
     golden_open(&base, path);
     (void)snprintf(path, sizeof path, "file-formats/%s/model/model.safetensors", folder);
     golden_open(&peer, path);

@@ -1,4 +1,5 @@
-/* test_golden_scalar.c -- every code decoded, thousands of floats encoded, against gfloat and ml_dtypes. */
+/* test_golden_scalar.c -- every code decoded, thousands of floats encoded, against gfloat and
+ * ml_dtypes. */
 #include "golden_tensors.h"
 
 #include <setjmp.h>
@@ -6,7 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "base/num.h"
+#include "base/num/num.h"
 
 #define SCALAR "formats-and-quantizers/formats_scalar.safetensors"
 
@@ -14,8 +15,10 @@ static const struct {
     const char *grid, *encoded;
     bool absolute;
 } rows[] = {
-    {"e2m1", "encode_sat", false}, {"e4m3", "encode_sat", false},           {"e5m2", "encode_sat", false}, {"e3m2", "encode_sat", false},
-    {"e2m3", "encode_sat", false}, {"e8m0", "encode_abs_rne_gfloat", true}, {"ue5m3", "encode_abs", true}, {"mxint8", NULL, false},
+    {"e2m1", "encode_sat", false}, {"e4m3", "encode_sat", false},
+    {"e5m2", "encode_sat", false}, {"e3m2", "encode_sat", false},
+    {"e2m3", "encode_sat", false}, {"e8m0", "encode_abs_rne_gfloat", true},
+    {"ue5m3", "encode_abs", true}, {"mxint8", NULL, false},
 };
 
 static void decodes_every_code(void **state)
@@ -55,7 +58,9 @@ static void encodes_every_input(void **state)
             if (g.ebits == 8 && x[k] != 0 && fabsf(x[k]) < 0x1p-128F) continue;
             const uint32_t got = vq_encode(&g, rows[i].absolute ? fabsf(x[k]) : x[k]);
             const uint32_t want = ((const uint8_t *)t->data)[k];
-            if (got != want && bad++ < 3) print_message("%s: %a gives %u, reference %u\n", rows[i].grid, (double)x[k], got, want);
+            if (got != want && bad++ < 3)
+                print_message("%s: %a gives %u, reference %u\n", rows[i].grid, (double)x[k], got,
+                              want);
         }
         assert_int_equal(bad, 0);
     }

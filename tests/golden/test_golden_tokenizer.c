@@ -1,4 +1,5 @@
-/* test_golden_tokenizer.c -- ids of the tokenizers library: stored cases, two long texts, the texts of the embedded model. */
+/* test_golden_tokenizer.c -- ids of the tokenizers library: stored cases, two long texts, the texts
+ * of the embedded model. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,10 +11,11 @@
 #include <jansson.h>
 
 #include "base/file.h"
-#include "formats/tokenizer.h"
 #include "golden.h"
+#include "text/tokenizer.h"
 
-static void expect_ids(const char *what, const int32_t *ids, size_t n, const int32_t *want, size_t nwant)
+static void expect_ids(const char *what, const int32_t *ids, size_t n, const int32_t *want,
+                       size_t nwant)
 {
     for (size_t i = 0; i < n && i < nwant; i++)
         if (ids[i] != want[i]) fail_msg("%s: id %zu is %d, not %d", what, i, ids[i], want[i]);
@@ -31,8 +33,10 @@ static void one_case(const vq_tokenizer *t, const json_t *c)
     size_t n;
     const size_t nwant = json_array_size(ids);
     assert_true(text && nwant <= sizeof want / sizeof *want);
-    for (size_t i = 0; i < nwant; i++) want[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-    if (vq_tokenizer_encode(t, text, strlen(text), true, &a, &got, &n, &e) != VQ_OK) fail_msg("%s", e.text);
+    for (size_t i = 0; i < nwant; i++)
+        want[i] = (int32_t)json_integer_value(json_array_get(ids, i));
+    if (vq_tokenizer_encode(t, text, strlen(text), true, &a, &got, &n, &e) != VQ_OK)
+        fail_msg("%s", e.text);
     expect_ids(text, got, n, want, nwant);
     vq_arena_done(&a);
 }
@@ -76,8 +80,11 @@ static void same_ids(const char *tokenizer, const char *text_path, const char *i
     size_t n;
     vq_arena_init(&a, NULL);
     if (vq_tokenizer_open(&t, tokenizer, &e) != VQ_OK) fail_msg("%s", e.text);
-    if (vq_map_open(&text, text_path, &e) != VQ_OK || vq_map_open(&want, ids_path, &e) != VQ_OK) fail_msg("%s", e.text);
-    if (vq_tokenizer_encode(t, (const char *)text.data, text.size, false, &a, &ids, &n, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_map_open(&text, text_path, &e) != VQ_OK || vq_map_open(&want, ids_path, &e) != VQ_OK)
+        fail_msg("%s", e.text);
+    if (vq_tokenizer_encode(t, (const char *)text.data, text.size, false, &a, &ids, &n, &e) !=
+        VQ_OK)
+        fail_msg("%s", e.text);
     expect_ids(text_path, ids, n, (const int32_t *)(const void *)want.data, want.size / 4);
     char *back;
     size_t len;
@@ -116,7 +123,8 @@ static void test_embedded_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stored_cases), cmocka_unit_test(test_wikitext),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stored_cases),
+                                       cmocka_unit_test(test_wikitext),
                                        cmocka_unit_test(test_embedded_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_bf16_product.c -- products of inputs rounded to bf16 against f64 loops over edge shapes, at every level; exact data; thread counts.
- */
+/* test_bf16_product.c -- products of inputs rounded to bf16 against f64 loops over edge shapes, at
+ * every level; exact data; thread counts. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,8 +58,8 @@ static double value_at(const vq_bf16_side *s, int64_t lane, int64_t p)
 
 static const float margin = -77.0F;
 
-/* Every element within what roundings of f32 sums of k terms add up to, everything outside of C untouched.
- * Of large products some rows. */
+/* Every element within what roundings of f32 sums of k terms add up to, everything outside of C
+ * untouched. Of large products some rows. */
 static void assert_product(const vq_bf16_product *q, const float *before)
 {
     const int64_t some = 1 + q->m * q->n * q->k / (1 << 25);
@@ -111,8 +111,9 @@ static void check(const vq_kernels *kr, vq_bf16_product q)
 }
 
 /* Around one tile of the kernels, blocks of a thread's tile, the depth of a packed block. */
-static const int64_t shapes[][3] = {{1, 1, 1},    {8, 48, 2},      {7, 47, 33},  {9, 49, 31},   {16, 96, 64}, {97, 50, 65},
-                                    {33, 385, 5}, {101, 150, 700}, {515, 60, 3}, {20, 30, 641}, {8, 48, 1300}};
+static const int64_t shapes[][3] = {{1, 1, 1},    {8, 48, 2},    {7, 47, 33},  {9, 49, 31},
+                                    {16, 96, 64}, {97, 50, 65},  {33, 385, 5}, {101, 150, 700},
+                                    {515, 60, 3}, {20, 30, 641}, {8, 48, 1300}};
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
 static void all_shapes(const vq_kernels *kr)
@@ -122,7 +123,9 @@ static void all_shapes(const vq_kernels *kr)
         const int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
         const vq_arena_mark mark = vq_arena_here(&arena);
         for (int way = 0; way < 4; way++) {
-            const vq_bf16_product q = {m, n, k, side(m, k, ways[way][0], 1), side(n, k, ways[way][1], 2), NULL, 0, false, false};
+            const vq_bf16_product q = {
+                m, n,     k,    side(m, k, ways[way][0], 1), side(n, k, ways[way][1], 2), NULL,
+                0, false, false};
             vq_bf16_product sum = q;
             sum.add = true;
             check(kr, q);
@@ -136,13 +139,15 @@ static void all_shapes(const vq_kernels *kr)
     }
 }
 
-/* More columns, and more of them than the room takes at once; more rows of a lower triangle, too. */
+/* More columns, and more of them than the room takes at once; more rows of a lower triangle, too.
+ */
 static void test_room(void **state)
 {
     (void)state;
     vq_kernels kr;
     assert_true(open_kernels(&kr, NULL));
-    const vq_bf16_side a = side(9, 4101, false, 1), b = side(1100, 4101, false, 2), c = side(1100, 4101, true, 3);
+    const vq_bf16_side a = side(9, 4101, false, 1), b = side(1100, 4101, false, 2),
+                       c = side(1100, 4101, true, 3);
     check(&kr, (vq_bf16_product){9, 1100, 4101, a, b, NULL, 0, false, false});
     check(&kr, (vq_bf16_product){9, 1100, 4101, a, c, NULL, 0, true, false});
     const vq_bf16_side wide = side(1104, 2000, true, 4);
@@ -175,9 +180,11 @@ static void test_empty(void **state)
     vq_kernels kr;
     float c[6] = {1, 2, 3, 4, 5, 6};
     assert_true(open_kernels(&kr, NULL));
-    vq_bf16_multiply(&kr, &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, true, false});
+    vq_bf16_multiply(&kr,
+                     &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, true, false});
     assert_true(c[0] == 1 && c[4] == 5);
-    vq_bf16_multiply(&kr, &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, false, false});
+    vq_bf16_multiply(&kr,
+                     &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, false, false});
     assert_true(c[0] == 0 && c[1] == 0 && c[2] == 3 && c[3] == 0 && c[4] == 0 && c[5] == 6);
 }
 
@@ -192,9 +199,13 @@ static void test_not_finite(void **state)
     uint32_t low = 0x7F800001; /* rounding alone would make an infinity of it */
     memcpy(&a[3 * K + 36], &low, sizeof low);
     a[11 * K + 5] = INFINITY;
-    vq_bf16_multiply(&kr, &(vq_bf16_product){M, N, K, {a, K, false}, {b, K, false}, c, N, false, false});
+    vq_bf16_multiply(&kr,
+                     &(vq_bf16_product){M, N, K, {a, K, false}, {b, K, false}, c, N, false, false});
     for (int i = 0; i < M; i++)
-        for (int j = 0; j < N; j++) assert_true(i == 3 ? isnan(c[i * N + j]) : i == 11 ? isinf(c[i * N + j]) : isfinite(c[i * N + j]));
+        for (int j = 0; j < N; j++)
+            assert_true(i == 3    ? isnan(c[i * N + j])
+                        : i == 11 ? isinf(c[i * N + j])
+                                  : isfinite(c[i * N + j]));
 }
 
 /* The products of kernels.h go this way when the table says so; strict mode does not. */
@@ -202,7 +213,8 @@ static void test_table(void **state)
 {
     (void)state;
     enum { M = 70, N = 100, K = 50 };
-    const float *a = values(M * K, 6), *b = values(N * K, 7), *bn = values(K * N, 8), *bt = values(M * N, 10);
+    const float *a = values(M * K, 6), *b = values(N * K, 7), *bn = values(K * N, 8),
+                *bt = values(M * N, 10);
     float *c = room(M * N), *d = room(M * N);
     vq_kernels kr;
     vq_err e;
@@ -282,7 +294,9 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_levels),     cmocka_unit_test(test_room),  cmocka_unit_test(test_empty),
-                                       cmocka_unit_test(test_not_finite), cmocka_unit_test(test_table), cmocka_unit_test(test_threads)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_levels), cmocka_unit_test(test_room),
+        cmocka_unit_test(test_empty),  cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_table),  cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

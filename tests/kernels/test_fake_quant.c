@@ -1,5 +1,6 @@
-/* test_fake_quant.c -- quantized inputs of linears against the scalar definitions, for every preset that quantizes inputs and at every
- * level; residual channels (ARC) by their layout and error bound (their codes: tests/golden/test_golden_arc.c). */
+/* test_fake_quant.c -- quantized inputs of linears against the scalar definitions, for every preset
+ * that quantizes inputs and at every level; residual channels (ARC) by their layout and error bound
+ * (their codes: tests/golden/test_golden_arc.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,17 +33,20 @@ static void define_row(const vq_act_spec *s, const float *row, int64_t k, float 
 {
     const vq_num *num = s->num;
     const int64_t width = num->group.kind == VQ_PER_BLOCK ? num->group.cols : k;
-    vq_super super = s->super;
+    vq_global_scale global_scale = s->global_scale;
     float amax = 0;
     for (int64_t i = 0; i < k; i++) amax = fmaxf(amax, fabsf(row[i]));
-    if (num->super && super.value == 0) super = vq_super_from_amax(num, amax, VQ_F32);
+    if (num->global_scale && global_scale.value == 0)
+        global_scale = vq_global_scale_from_amax(num, amax, VQ_F32);
     for (int64_t g = 0; g < k; g += width) {
         float lo = 0, hi = 0, scale = s->scale;
         int16_t zero = s->zero;
         for (int64_t i = g; i < g + width; i++) lo = fminf(lo, row[i]), hi = fmaxf(hi, row[i]);
-        if (scale == 0) vq_group_scale(num, lo, hi, super, VQ_F32, &scale, &zero);
-        const float effective = s->scale != 0 ? scale : vq_effective_scale(num, scale, super);
-        for (int64_t i = g; i < g + width; i++) out[i] = vq_decode_at(num, vq_encode_at(num, row[i], effective, zero), effective, zero);
+        if (scale == 0) vq_group_scale(num, lo, hi, global_scale, VQ_F32, &scale, &zero);
+        const float effective =
+            s->scale != 0 ? scale : vq_effective_scale(num, scale, global_scale);
+        for (int64_t i = g; i < g + width; i++)
+            out[i] = vq_decode_at(num, vq_encode_at(num, row[i], effective, zero), effective, zero);
     }
 }
 
@@ -64,9 +68,9 @@ static void dynamic_inputs(const vq_kernels *kr)
         if (!s->has_act || s->act.when != VQ_DYNAMIC) continue;
         assert_defined(kr, &(vq_act_spec){.num = &s->act}, K);
         assert_defined(kr, &(vq_act_spec){.num = &s->act}, 384);
-        if (s->act.super) {
-            assert_defined(kr, &(vq_act_spec){.num = &s->act, .super = {0.013F, false}}, K);
-            assert_defined(kr, &(vq_act_spec){.num = &s->act, .super = {77.0F, true}}, K);
+        if (s->act.global_scale) {
+            assert_defined(kr, &(vq_act_spec){.num = &s->act, .global_scale = {0.013F, false}}, K);
+            assert_defined(kr, &(vq_act_spec){.num = &s->act, .global_scale = {77.0F, true}}, K);
         }
     }
     vq_scheme buf;
@@ -111,11 +115,14 @@ static void residual_inputs(const vq_kernels *kr)
     vq_err e;
     const vq_num num = vq_scheme_find("nvfp4", &buf)->act;
     for (int64_t i = 0; i < k; i++) order[i] = (int32_t)(k - 1 - i);
-    assert_int_equal(vq_fake_quant(kr, &(vq_act_spec){.num = &num, .order = order, .s = s}, x, M, k, got, &e), VQ_OK);
+    assert_int_equal(
+        vq_fake_quant(kr, &(vq_act_spec){.num = &num, .order = order, .s = s}, x, M, k, got, &e),
+        VQ_OK);
     for (int64_t r = 0; r < M; r++) {
         for (int64_t g = 0; g < k / 16; g++) {
             const int64_t twice = g - (k - s) / 16;
-            const float *p = got + r * (k + s) + 16 * (g + (twice > 0 ? twice : 0)), *source = x + r * k;
+            const float *p = got + r * (k + s) + 16 * (g + (twice > 0 ? twice : 0)),
+                        *source = x + r * k;
             float top = 0;
             for (int i = 0; i < 16; i++) top = fmaxf(top, fabsf(source[order[16 * g + i]]));
             for (int i = 0; i < 16; i++) {
@@ -133,7 +140,8 @@ static void test_residuals(void **state)
     each_level(residual_inputs);
 }
 
-/* Formats without a second scale: the ordered row quantized as ever, and what it left over quantized once more. */
+/* Formats without a second scale: the ordered row quantized as ever, and what it left over
+ * quantized once more. */
 static void assert_residuals_defined(const vq_kernels *kr, const vq_num *num, const int32_t *order)
 {
     enum { S = 128 };
@@ -148,7 +156,8 @@ static void assert_residuals_defined(const vq_kernels *kr, const vq_num *num, co
         for (int64_t i = 0; i < K; i++) rest[i] = ordered[i] - first[i];
         define_row(&plain, rest, K, second);
         for (int64_t i = 0; i < K; i++) {
-            const int64_t past = i / width - (K - S) / width, at = r * (K + S) + i + (past > 0 ? past * width : 0);
+            const int64_t past = i / width - (K - S) / width,
+                          at = r * (K + S) + i + (past > 0 ? past * width : 0);
             assert_true(got[at] == first[i]);
             if (past >= 0) assert_true(got[at + width] == second[i]);
         }
@@ -160,11 +169,14 @@ static void residuals_of_other_formats(const vq_kernels *kr)
     static const char *const schemes[] = {"mxfp4", "mxfp8", "mxfp6-e2m3", "mxint8"};
     static int32_t order[K];
     vq_scheme buf;
-    for (int64_t i = 0; i < K; i++) order[i] = (int32_t)((i * 5 + 3) % K); /* 5 and K have no common divisor */
-    for (int i = 0; i < 4; i++) assert_residuals_defined(kr, &vq_scheme_find(schemes[i], &buf)->act, order);
+    for (int64_t i = 0; i < K; i++)
+        order[i] = (int32_t)((i * 5 + 3) % K); /* 5 and K have no common divisor */
+    for (int i = 0; i < 4; i++)
+        assert_residuals_defined(kr, &vq_scheme_find(schemes[i], &buf)->act, order);
     vq_num num = vq_scheme_find("int4-g128", &buf)->weight;
     num.when = VQ_DYNAMIC;
-    for (num.scale = VQ_SCALE_F32; num.scale <= VQ_SCALE_BF16; num.scale++) assert_residuals_defined(kr, &num, order);
+    for (num.scale = VQ_SCALE_F32; num.scale <= VQ_SCALE_BF16; num.scale++)
+        assert_residuals_defined(kr, &num, order);
     num.group.cols = 64;
     assert_residuals_defined(kr, &num, order);
 }
@@ -175,7 +187,8 @@ static void test_residuals_of_other_formats(void **state)
     each_level(residuals_of_other_formats);
 }
 
-/* Codes and scales are what the floats were made of; a row of zeros keeps the smallest scale with ARC. */
+/* Codes and scales are what the floats were made of; a row of zeros keeps the smallest scale with
+ * ARC. */
 static void test_codes(void **state)
 {
     (void)state;
@@ -187,11 +200,16 @@ static void test_codes(void **state)
     static float scale[K / 16], out[K], zeros[K];
     static int32_t order[K];
     assert_int_equal(vq_kernels_select(&kr, NULL, false, &e), VQ_OK);
-    const vq_super super = vq_act_encode(&kr, &(vq_act_spec){.num = &num}, x, K, &(vq_act_codes){codes, scale, NULL, out});
-    for (int i = 0; i < K; i++) assert_true(out[i] == vq_decode(&num.grid, codes[i]) * (scale[i / 16] * super.value));
+    const vq_global_scale global_scale = vq_act_encode(&kr, &(vq_act_spec){.num = &num}, x, K,
+                                                       &(vq_act_codes){codes, scale, NULL, out});
+    for (int i = 0; i < K; i++)
+        assert_true(out[i] ==
+                    vq_decode(&num.grid, codes[i]) * (scale[i / 16] * global_scale.value));
     for (int i = 0; i < K; i++) order[i] = i;
-    (void)vq_act_encode(&kr, &(vq_act_spec){.num = &num, .order = order}, zeros, K, &(vq_act_codes){codes, scale, NULL, out});
-    for (int i = 0; i < K; i++) assert_true(codes[i] == 0 && scale[i / 16] == 0x1p-9F && out[i] == 0);
+    (void)vq_act_encode(&kr, &(vq_act_spec){.num = &num, .order = order}, zeros, K,
+                        &(vq_act_codes){codes, scale, NULL, out});
+    for (int i = 0; i < K; i++)
+        assert_true(codes[i] == 0 && scale[i / 16] == 0x1p-9F && out[i] == 0);
 }
 
 static void test_refuses(void **state)
@@ -206,7 +224,8 @@ static void test_refuses(void **state)
     memcpy(bad, x, sizeof bad);
     bad[4 * K + 17] = NAN;
     bad[7 * K] = INFINITY;
-    assert_int_equal(vq_fake_quant(&kr, &(vq_act_spec){.num = &num}, bad, M, K, out, &e), VQ_E_NUMERIC);
+    assert_int_equal(vq_fake_quant(&kr, &(vq_act_spec){.num = &num}, bad, M, K, out, &e),
+                     VQ_E_NUMERIC);
     assert_non_null(strstr(e.text, "row 4 "));
 }
 

@@ -1,4 +1,5 @@
-/* test_gemm.c -- products of small powers of two, so that every sum is exact and the compare is bit for bit; thread counts; strict mode. */
+/* test_gemm.c -- products of small powers of two, so that every sum is exact and the compare is bit
+ * for bit; thread counts; strict mode. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,20 +46,24 @@ static float *open_c(int64_t m, int64_t n)
 }
 
 /* b_t: B is [n][k] and transposed, else [k][n]. */
-static void assert_product(const float *c, const float *a, const float *b, int64_t m, int64_t n, int64_t k, bool b_t, double alpha)
+static void assert_product(const float *c, const float *a, const float *b, int64_t m, int64_t n,
+                           int64_t k, bool b_t, double alpha)
 {
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < n; j++) {
             double s = 0;
-            for (int64_t p = 0; p < k; p++) s += (double)a[i * (k + 1) + p] * (double)(b_t ? b[j * (k + 2) + p] : b[p * (n + 2) + j]);
+            for (int64_t p = 0; p < k; p++)
+                s += (double)a[i * (k + 1) + p] *
+                     (double)(b_t ? b[j * (k + 2) + p] : b[p * (n + 2) + j]);
             assert_true((double)c[i * (n + 3) + j] == alpha * s);
         }
         for (int64_t j = n; j < n + 3; j++) assert_true(c[i * (n + 3) + j] == margin);
     }
 }
 
-static const int64_t shapes[][3] = {{1, 1, 1},    {3, 5, 7},      {16, 16, 16},   {17, 33, 65}, {1, 900, 40},
-                                    {600, 3, 31}, {515, 771, 20}, {513, 3073, 5}, {64, 64, 0},  {0, 4, 4}};
+static const int64_t shapes[][3] = {{1, 1, 1},    {3, 5, 7},    {16, 16, 16},   {17, 33, 65},
+                                    {1, 900, 40}, {600, 3, 31}, {515, 771, 20}, {513, 3073, 5},
+                                    {64, 64, 0},  {0, 4, 4}};
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
 static void products(const vq_kernels *kr)
@@ -66,7 +71,8 @@ static void products(const vq_kernels *kr)
     for (size_t s = 0; s < SHAPES; s++) {
         const int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
         const vq_arena_mark mark = vq_arena_here(&arena);
-        const float *a = powers(m * (k + 1), 1), *b = powers(n * (k + 2), 2), *bn = powers(k * (n + 2), 3);
+        const float *a = powers(m * (k + 1), 1), *b = powers(n * (k + 2), 2),
+                    *bn = powers(k * (n + 2), 3);
         float *c = open_c(m, n);
         vq_gemm_nt(kr, m, n, k, a, k + 1, b, k + 2, c, n + 3);
         assert_product(c, a, b, m, n, k, true, 1);
@@ -81,13 +87,14 @@ static void products(const vq_kernels *kr)
 }
 
 /* C += A^T B of [m][n] and [m][k]; lower: only where column <= row, the rest stays. */
-static void assert_outer(const float *c, const float *before, const float *a, int64_t lda, const float *b, int64_t ldb, int64_t m,
-                         int64_t n, int64_t k, bool lower)
+static void assert_outer(const float *c, const float *before, const float *a, int64_t lda,
+                         const float *b, int64_t ldb, int64_t m, int64_t n, int64_t k, bool lower)
 {
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < k + 3; j++) {
             double s = (double)before[i * (k + 3) + j];
-            for (int64_t p = 0; p < m && j < k && (!lower || j <= i); p++) s += (double)a[p * lda + i] * (double)b[p * ldb + j];
+            for (int64_t p = 0; p < m && j < k && (!lower || j <= i); p++)
+                s += (double)a[p * lda + i] * (double)b[p * ldb + j];
             assert_true((double)c[i * (k + 3) + j] == s);
         }
     }
@@ -103,12 +110,14 @@ static float *copy_of(const float *x, int64_t n)
 /* C += A B over the long side, and sums of outer products, on top of what C holds. */
 static void sums(const vq_kernels *kr)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1},    {7, 5, 3},     {64, 17, 33},  {20, 515, 771}, {33, 800, 3},
-                                       {3, 1200, 4}, {600, 130, 9}, {200, 140, 2}, {0, 4, 4},      {4, 0, 4}};
+    static const int64_t sizes[][3] = {{1, 1, 1},    {7, 5, 3},    {64, 17, 33},  {20, 515, 771},
+                                       {33, 800, 3}, {3, 1200, 4}, {600, 130, 9}, {200, 140, 2},
+                                       {0, 4, 4},    {4, 0, 4}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
         const vq_arena_mark mark = vq_arena_here(&arena);
-        const float *a = powers(m * (n + 1), 1), *b = powers(m * (k + 2), 2), *before = powers(n * (k + 3), 3);
+        const float *a = powers(m * (n + 1), 1), *b = powers(m * (k + 2), 2),
+                    *before = powers(n * (k + 3), 3);
         float *c = copy_of(before, n * (k + 3));
         vq_gemm_tn_add(kr, m, n, k, a, n + 1, b, k + 2, c, k + 3);
         assert_outer(c, before, a, n + 1, b, k + 2, m, n, k, false);
@@ -146,7 +155,9 @@ static void test_mirror(void **state)
     for (int i = 0; i < SIDE * SIDE; i++) c[i] = i % SIDE > i / SIDE ? NAN : (float)i;
     vq_mirror_lower(c, SIDE);
     for (int i = 0; i < SIDE; i++)
-        for (int j = 0; j <= i; j++) assert_true(c[i * SIDE + j] == (float)(i * SIDE + j) && c[j * SIDE + i] == c[i * SIDE + j]);
+        for (int j = 0; j <= i; j++)
+            assert_true(c[i * SIDE + j] == (float)(i * SIDE + j) &&
+                        c[j * SIDE + i] == c[i * SIDE + j]);
 }
 
 static void test_fast(void **state)
@@ -161,7 +172,8 @@ static void test_strict(void **state)
     products(&strict);
 }
 
-/* Every product that uses threads, on one pair of matrices with ordinary values, where the order of the sums shows. */
+/* Every product that uses threads, on one pair of matrices with ordinary values, where the order of
+ * the sums shows. */
 static void all_products(const vq_kernels *kr, const float *a, const float *b, float *c)
 {
     const int64_t m = 700, n = 900, k = 130;
@@ -215,7 +227,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fast), cmocka_unit_test(test_strict), cmocka_unit_test(test_sums),
-                                       cmocka_unit_test(test_mirror), cmocka_unit_test(test_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fast), cmocka_unit_test(test_strict),
+                                       cmocka_unit_test(test_sums), cmocka_unit_test(test_mirror),
+                                       cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

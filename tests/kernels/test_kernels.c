@@ -1,5 +1,6 @@
-/* test_kernels.c -- every kernel of kernels.inc at every level that this machine has: the same bits as ref over edge lengths and unaligned
- * pointers, and no write outside the output. What ref itself computes is compared with the scalar definitions in test_kernels_ref.c. */
+/* test_kernels.c -- every kernel of kernels.inc at every level that this machine has: the same bits
+ * as ref over edge lengths and unaligned pointers, and no write outside the output. What ref itself
+ * computes is compared with the scalar definitions in test_kernels_ref.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,22 +34,23 @@ static float *open_guarded(guarded *g)
 
 static void assert_same(const guarded *a, const guarded *b, size_t used)
 {
-    const uint8_t *from = (const uint8_t *)(a->raw + MARGIN + 1), *end = (const uint8_t *)a->raw + sizeof a->raw;
+    const uint8_t *from = (const uint8_t *)(a->raw + MARGIN + 1),
+                  *end = (const uint8_t *)a->raw + sizeof a->raw;
     assert_memory_equal(a->raw, b->raw, sizeof a->raw);
     for (const uint8_t *p = (const uint8_t *)a->raw; p < from; p++) assert_int_equal(*p, 0xFF);
     for (const uint8_t *p = from + used; p < end; p++) assert_int_equal(*p, 0xFF);
 }
 
 /* Run `...` with k = the level and then ref; it writes `used` bytes to out. */
-#define BOTH(used, ...)                                                                                                                    \
-    do {                                                                                                                                   \
-        static guarded g[2];                                                                                                               \
-        for (int which = 0; which < 2; which++) {                                                                                          \
-            const vq_kernels *k = which ? v->ref : v->level;                                                                               \
-            float *out = open_guarded(&g[which]);                                                                                          \
-            __VA_ARGS__;                                                                                                                   \
-        }                                                                                                                                  \
-        assert_same(&g[0], &g[1], (used));                                                                                                 \
+#define BOTH(used, ...)                                                                            \
+    do {                                                                                           \
+        static guarded g[2];                                                                       \
+        for (int which = 0; which < 2; which++) {                                                  \
+            const vq_kernels *k = which ? v->ref : v->level;                                       \
+            float *out = open_guarded(&g[which]);                                                  \
+            __VA_ARGS__;                                                                           \
+        }                                                                                          \
+        assert_same(&g[0], &g[1], (used));                                                         \
     } while (0)
 
 /* A number that a kernel returns, where margins are checked. */
@@ -107,8 +109,10 @@ static void check_range_columns(const levels *v)
     float other[MOST];
     for (size_t rows = 0; rows < 4; rows++) {
         memcpy(other, in_b, sizeof other);
-        BOTH(4 * n, memcpy(out, in_b + 1, 4 * n); k->range_columns(out, other, in_a + 1, n, rows, n));
-        BOTH(4 * n, memcpy(out, in_b + 1, 4 * n); k->range_columns(other, out, in_a + 1, n, rows, n));
+        BOTH(4 * n, memcpy(out, in_b + 1, 4 * n);
+             k->range_columns(out, other, in_a + 1, n, rows, n));
+        BOTH(4 * n, memcpy(out, in_b + 1, 4 * n);
+             k->range_columns(other, out, in_a + 1, n, rows, n));
     }
 }
 
@@ -131,24 +135,29 @@ static const int16_t *zeros_of(const vq_num *num)
 static void encode_num(void *ctx, const vq_num *num)
 {
     const levels *v = ctx;
-    for (size_t w = 0; w < WIDTHS; w++) BOTH(v->n, k->encode_row(num, in_a + 1, v->n, widths[w], scales, zeros_of(num), (uint8_t *)out));
+    for (size_t w = 0; w < WIDTHS; w++)
+        BOTH(v->n,
+             k->encode_row(num, in_a + 1, v->n, widths[w], scales, zeros_of(num), (uint8_t *)out));
 }
 
 static void decode_num(void *ctx, const vq_num *num)
 {
     const levels *v = ctx;
     uint8_t codes[MOST + 1];
-    for (size_t i = 0; i <= MOST; i++) codes[i] = (uint8_t)((i * 37) & ((1U << num->grid.bits) - 1));
-    for (size_t w = 0; w < WIDTHS; w++) BOTH(4 * v->n, k->decode_row(num, codes + 1, v->n, widths[w], scales, zeros_of(num), out));
+    for (size_t i = 0; i <= MOST; i++)
+        codes[i] = (uint8_t)((i * 37) & ((1U << num->grid.bits) - 1));
+    for (size_t w = 0; w < WIDTHS; w++)
+        BOTH(4 * v->n, k->decode_row(num, codes + 1, v->n, widths[w], scales, zeros_of(num), out));
 }
 
 static void scale_num(void *ctx, const vq_num *num)
 {
     const levels *v = ctx;
-    const vq_super super[] = {{0.01F, false}, {37.0F, true}};
+    const vq_global_scale global_scale[] = {{0.01F, false}, {37.0F, true}};
     for (int s = 0; s < 4; s++) {
         int16_t zero[2][MOST] = {{0}};
-        BOTH(4 * v->n, k->scale_row(num, in_b + 1, in_c + 1, v->n, super[s / 2], s % 2 ? VQ_BF16 : VQ_F32, out, zero[which]));
+        BOTH(4 * v->n, k->scale_row(num, in_b + 1, in_c + 1, v->n, global_scale[s / 2],
+                                    s % 2 ? VQ_BF16 : VQ_F32, out, zero[which]));
         assert_memory_equal(zero[0], zero[1], sizeof zero[0]);
     }
 }
@@ -156,8 +165,8 @@ static void scale_num(void *ctx, const vq_num *num)
 static void effective_num(void *ctx, const vq_num *num)
 {
     const levels *v = ctx;
-    BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_super){37.0F, true}, out));
-    BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_super){0.1F, false}, out));
+    BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_global_scale){37.0F, true}, out));
+    BOTH(4 * v->n, k->effective_row(num, in_c + 1, v->n, (vq_global_scale){0.1F, false}, out));
 }
 
 static void nudge_num(void *ctx, const vq_num *num)
@@ -165,8 +174,8 @@ static void nudge_num(void *ctx, const vq_num *num)
     const levels *v = ctx;
     for (size_t w = 0; w < WIDTHS; w++) {
         float slope[2][MOST] = {{0}};
-        BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n);
-             k->nudge_row(num, out, in_b + 1, in_b + 3, v->n, widths[w], scales, 0.02F, slope[which]));
+        BOTH(4 * v->n, memcpy(out, in_a + 1, 4 * v->n); k->nudge_row(
+            num, out, in_b + 1, in_b + 3, v->n, widths[w], scales, 0.02F, slope[which]));
         assert_memory_equal(slope[0], slope[1], sizeof slope[0]);
     }
 }
@@ -218,7 +227,8 @@ static void chain_of_num(void *ctx, const vq_num *num)
     memset(y, 0, sizeof y);
     fill_row(triangle, 40 * 40, 5, 3);
     for (int w = 0; w < 2; w++) memcpy(x[w], in_b + 3, sizeof x[w]);
-    BOTH(n, k->round_chain(num, x[which], n, in_b + 1, scales, zeros_of(num), triangle, 40, (uint8_t *)out, y[which]));
+    BOTH(n, k->round_chain(num, x[which], n, in_b + 1, scales, zeros_of(num), triangle, 40,
+                           (uint8_t *)out, y[which]));
     assert_memory_equal(x[0], x[1], sizeof x[0]);
     assert_memory_equal(y[0], y[1], sizeof y[0]);
 }
@@ -235,7 +245,8 @@ static void errors_of_num(void *ctx, const vq_num *num)
         double error[2][MOST] = {{0}};
         const size_t groups = (v->n + widths[w] - 1) / widths[w];
         for (int d = 0; d < 2; d++)
-            BOTH(8 * groups, k->rounding_errors(num, in_a + 1, d ? in_b + 2 : NULL, v->n, widths[w], scales, zeros_of(num), error[which]);
+            BOTH(8 * groups, k->rounding_errors(num, in_a + 1, d ? in_b + 2 : NULL, v->n, widths[w],
+                                                scales, zeros_of(num), error[which]);
                  memcpy(out, error[which], 8 * groups));
     }
 }
@@ -245,7 +256,8 @@ static void check_rounding_errors(const levels *v)
     each_num(errors_of_num, (void *)v);
 }
 
-/* Codes as a search over e4m3 scales has them, near the largest |x| of each group and far from it. */
+/* Codes as a search over e4m3 scales has them, near the largest |x| of each group and far from it.
+ */
 static void fill_codes(vq_scale_codes *c, const vq_num *num)
 {
     const vq_grid *grid = vq_scale_grid(VQ_SCALE_E4M3);
@@ -256,7 +268,7 @@ static void fill_codes(vq_scale_codes *c, const vq_num *num)
         c->first[i] = (uint8_t)(i < 5 ? i > 0 : i - 4);
         c->last[i] = (uint8_t)(i + 2 < grid->max_code ? i + 2 : grid->max_code);
     }
-    c->reach = num->grid.max + 1;
+    c->qmax = num->grid.max + 1;
 }
 
 static void codes_of_num(void *ctx, const vq_num *num)
@@ -270,7 +282,8 @@ static void codes_of_num(void *ctx, const vq_num *num)
         negative[i] = i % 3 == 0;
     }
     for (size_t w = 2; w < WIDTHS; w++) {
-        vq_code_search s = {.codes = &codes, .x = in_a + 1, .n = v->n, .block = widths[w], .plain = plain};
+        vq_code_search s = {
+            .codes = &codes, .x = in_a + 1, .n = v->n, .block = widths[w], .plain = plain};
         const size_t groups = (v->n + widths[w] - 1) / widths[w];
         for (int d = 0; d < 4; d++) {
             s.d = d % 2 ? in_c + 2 : NULL;
@@ -290,7 +303,9 @@ static void check_search_codes(const levels *v)
 static void check_add_rows(const levels *v)
 {
     const size_t n = v->n / 4;
-    for (size_t rows = 0; rows < 4; rows++) BOTH(4 * n, memcpy(out, in_a + 1, 4 * n); k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
+    for (size_t rows = 0; rows < 4; rows++)
+        BOTH(4 * n, memcpy(out, in_a + 1, 4 * n);
+             k->add_rows(out, in_b + 1, n, in_b + 7, 3, rows, n));
 }
 
 static void check_add_squares(const levels *v)
@@ -298,7 +313,8 @@ static void check_add_squares(const levels *v)
     const size_t n = v->n / 2;
     double sum[2][MOST];
     for (size_t i = 0; i < n; i++) sum[0][i] = sum[1][i] = (double)in_c[i];
-    BOTH(8 * n, k->add_squares(sum[which], in_a + 1, in_b + 2, 0.3, n); memcpy(out, sum[which], 8 * n));
+    BOTH(8 * n, k->add_squares(sum[which], in_a + 1, in_b + 2, 0.3, n);
+         memcpy(out, sum[which], 8 * n));
 }
 
 static void check_nudge_row(const levels *v)
@@ -358,7 +374,8 @@ static void check_add(const levels *v)
 static void check_rms_norm_back(const levels *v)
 {
     BOTH(4 * v->n, k->rms_norm_back(in_a + 1, in_b + 2, in_b + 3, 1e-5F, v->n, out));
-    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n); k->rms_norm_back(in_a + 1, in_b + 2, out, 1e-5F, v->n, out));
+    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n);
+         k->rms_norm_back(in_a + 1, in_b + 2, out, 1e-5F, v->n, out));
 }
 
 static void check_silu_mul_back(const levels *v)
@@ -366,7 +383,8 @@ static void check_silu_mul_back(const levels *v)
     float other[MOST];
     BOTH(4 * v->n, k->silu_mul_back(in_a + 1, in_b + 2, in_b + 3, v->n, out, other));
     BOTH(4 * v->n, k->silu_mul_back(in_a + 1, in_b + 2, in_b + 3, v->n, other, out));
-    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n); k->silu_mul_back(in_a + 1, in_b + 2, out, v->n, out, other));
+    BOTH(4 * v->n, memcpy(out, in_a + 2, 4 * v->n);
+         k->silu_mul_back(in_a + 1, in_b + 2, out, v->n, out, other));
 }
 
 static void check_softmax_back(const levels *v)
@@ -408,7 +426,8 @@ static void compare(const char *isa)
     }
     assert_int_equal(s, VQ_OK);
     fill_scales();
-    const size_t sizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129, 320, 391};
+    const size_t sizes[] = {0,  1,  2,  3,  7,  8,  9,   15,  16,  17,
+                            31, 32, 33, 63, 64, 65, 127, 129, 320, 391};
     for (size_t c = 0; c < sizeof checks / sizeof checks[0]; c++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             fill_row(in_a, MOST + 8, 1 + (uint32_t)i, 6);

@@ -1,5 +1,6 @@
-/* test_kernels_ref.c -- the ref level against the scalar definitions of base, the whole row quantizer against vq_quantize_ref at every
- * level, and the functions of the network against libm in double. */
+/* test_kernels_ref.c -- the ref level against the scalar definitions of base, the whole row
+ * quantizer against vq_quantize_ref at every level, and the functions of the network against libm
+ * in double. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "base/hadamard_matrix.h"
+#include "base/num/hadamard_matrix.h"
 #include "kernels/variants.h"
 
 #define N 333
@@ -68,7 +69,8 @@ static void codes_of_num(void *ctx, const vq_num *num)
     }
     ref.decode_row(num, codes, N, width, scale, zeros_of(num, zero), y);
     for (size_t i = 0; i < N; i++)
-        assert_true(same_float(y[i], vq_decode_at(num, codes[i], scale[i / width], num->zero == VQ_ZERO_INT ? zero[i / width] : 0)));
+        assert_true(same_float(y[i], vq_decode_at(num, codes[i], scale[i / width],
+                                                  num->zero == VQ_ZERO_INT ? zero[i / width] : 0)));
     ref.round_each(num, x, N, scale, zeros_of(num, zero), codes, y);
     for (size_t i = 0; i < N; i++) {
         const int z = num->zero == VQ_ZERO_INT ? zero[i] : 0;
@@ -83,8 +85,8 @@ static void test_codes(void **state)
     each_num(codes_of_num, NULL);
 }
 
-/* Every place where a table goes from one value to the next, and the floats beside it, under scales of both signs: each level by
- * definition. */
+/* Every place where a table goes from one value to the next, and the floats beside it, under scales
+ * of both signs: each level by definition. */
 static void test_table_borders(void **state)
 {
     (void)state;
@@ -92,10 +94,12 @@ static void test_table_borders(void **state)
     static const float scale[] = {1, -1, 0x1p-9F, -0x1p-140F, 0.37F};
     vq_num num = {.group = {VQ_PER_BLOCK, 1, PLACES}};
     assert_true(vq_grid_parse("iq4nl", &num.grid));
-    float at[PLACES] = {INFINITY, -INFINITY, NAN, 0.0F, -0.0F, 0x1p-149F}, x[PLACES], y[PLACES], every[PLACES];
+    float at[PLACES] = {INFINITY, -INFINITY, NAN, 0.0F, -0.0F, 0x1p-149F}, x[PLACES], y[PLACES],
+          every[PLACES];
     for (uint32_t c = 0; c < 15; c++) {
         const float middle = 0.5F * (vq_decode(&num.grid, c) + vq_decode(&num.grid, c + 1));
-        at[6 + 3 * c] = middle, at[7 + 3 * c] = nextafterf(middle, 1000), at[8 + 3 * c] = nextafterf(middle, -1000);
+        at[6 + 3 * c] = middle, at[7 + 3 * c] = nextafterf(middle, 1000),
+                   at[8 + 3 * c] = nextafterf(middle, -1000);
     }
     const char *const levels[] = {"ref", "avx2", "avx512"};
     for (size_t l = 0; l < 3 * 5; l++) {
@@ -109,7 +113,8 @@ static void test_table_borders(void **state)
         kr.round_each(&num, x, PLACES, every, NULL, each, y);
         for (size_t i = 0; i < PLACES; i++) {
             const uint32_t code = vq_encode_at(&num, x[i], s, 0);
-            assert_true(codes[i] == code && each[i] == code && y[i] == vq_decode_at(&num, code, s, 0));
+            assert_true(codes[i] == code && each[i] == code &&
+                        y[i] == vq_decode_at(&num, code, s, 0));
         }
     }
 }
@@ -128,16 +133,19 @@ static void scales_of_num(void *ctx, const vq_num *num)
     }
     lo[3] = 0, hi[3] = 0, lo[5] = -1e-45F, hi[5] = 0, lo[4] = -3e38F, hi[4] = 3e38F;
     for (int c = 0; c < 6; c++) {
-        const vq_super super = {c % 3 == 0 ? 1.0F : c % 3 == 1 ? 0x1p-9F / 3 : 2688.0F / 5, c % 3 == 2};
+        const vq_global_scale global_scale = {c % 3 == 0   ? 1.0F
+                                              : c % 3 == 1 ? 0x1p-9F / 3
+                                                           : 2688.0F / 5,
+                                              c % 3 == 2};
         const vq_dtype arith = c / 3 ? VQ_BF16 : VQ_F32;
-        ref.scale_row(num, lo, hi, N, super, arith, scale, zero);
-        ref.effective_row(num, scale, N, super, effective);
+        ref.scale_row(num, lo, hi, N, global_scale, arith, scale, zero);
+        ref.effective_row(num, scale, N, global_scale, effective);
         for (size_t i = 0; i < N; i++) {
             float s;
             int16_t z = 0;
-            vq_group_scale(num, lo[i], hi[i], super, arith, &s, &z);
+            vq_group_scale(num, lo[i], hi[i], global_scale, arith, &s, &z);
             assert_true(same_float(scale[i], s));
-            assert_true(same_float(effective[i], vq_effective_scale(num, s, super)));
+            assert_true(same_float(effective[i], vq_effective_scale(num, s, global_scale)));
             if (num->zero == VQ_ZERO_INT) assert_int_equal(zero[i], z);
         }
     }
@@ -152,8 +160,8 @@ static void test_scales(void **state)
 #define ROWS 37
 #define COLS 1280
 
-/* The whole quantizer at one level against the definition: codes, scales, zero points, what they decode to, and sums that do not depend on
- * the number of threads. */
+/* The whole quantizer at one level against the definition: codes, scales, zero points, what they
+ * decode to, and sums that do not depend on the number of threads. */
 static void rows_of_num(void *ctx, const vq_num *num)
 {
     const vq_kernels *kr = ctx;
@@ -164,19 +172,21 @@ static void rows_of_num(void *ctx, const vq_num *num)
     vq_arena_init(&a, NULL);
     fill_row(w, ROWS * COLS, 21, 4);
     memset(w + 3 * COLS, 0, 64 * sizeof *w);
-    const vq_super super = vq_super_from_amax(num, 16.0F, VQ_F32);
+    const vq_global_scale global_scale = vq_global_scale_from_amax(num, 16.0F, VQ_F32);
     assert_int_equal(vq_qtensor_new(&p, num, ROWS, COLS, &a, &e), VQ_OK);
     assert_int_equal(vq_qtensor_new(&q, num, ROWS, COLS, &a, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&p, w, super, VQ_BF16, &e), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&p, w, global_scale, VQ_BF16, &e), VQ_OK);
     double signal[2], noise[2];
     for (int t = 0; t < 2; t++) {
         omp_set_num_threads(t ? 3 : 1);
         memset(q.codes, 0xEE, ROWS * COLS);
-        assert_int_equal(vq_quantize_rows(kr, &q, w, super, VQ_BF16, &signal[t], &noise[t], &e), VQ_OK);
+        assert_int_equal(
+            vq_quantize_rows(kr, &q, w, global_scale, VQ_BF16, &signal[t], &noise[t], &e), VQ_OK);
         assert_memory_equal(q.codes, p.codes, ROWS * COLS);
         assert_memory_equal(q.scale, p.scale, (size_t)p.groups * sizeof *p.scale);
         if (p.zero) assert_memory_equal(q.zero, p.zero, (size_t)p.groups * sizeof *p.zero);
-        assert_true(q.super == p.super && q.super_divides == p.super_divides);
+        assert_true(q.global_scale == p.global_scale &&
+                    q.global_scale_divides == p.global_scale_divides);
     }
     vq_decode_rows(kr, &q, x, COLS);
     vq_dequantize_ref(&p, 0, ROWS, y);
@@ -186,7 +196,8 @@ static void rows_of_num(void *ctx, const vq_num *num)
         xx += (double)w[i] * (double)w[i];
         dd += ((double)w[i] - (double)y[i]) * ((double)w[i] - (double)y[i]);
     }
-    assert_true(memcmp(&signal[0], &signal[1], sizeof xx) == 0 && memcmp(&noise[0], &noise[1], sizeof dd) == 0);
+    assert_true(memcmp(&signal[0], &signal[1], sizeof xx) == 0 &&
+                memcmp(&noise[0], &noise[1], sizeof dd) == 0);
     assert_true(fabs(signal[0] - xx) <= 1e-9 * xx && fabs(noise[0] - dd) <= 1e-5 * dd);
     vq_arena_done(&a);
 }
@@ -218,8 +229,10 @@ static void test_quantize_wide(void **state)
     fill_row(w, 4 * 64, 2, 4);
     assert_int_equal(vq_qtensor_new(&p, &s->weight, 4, 64, &a, &e), VQ_OK);
     assert_int_equal(vq_qtensor_new(&q, &s->weight, 4, 64, &a, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&p, w, (vq_super){1.0F, false}, VQ_F32, &e), VQ_OK);
-    assert_int_equal(vq_quantize_rows(&ref, &q, w, (vq_super){1.0F, false}, VQ_F32, &signal, &noise, &e), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&p, w, (vq_global_scale){1.0F, false}, VQ_F32, &e), VQ_OK);
+    assert_int_equal(
+        vq_quantize_rows(&ref, &q, w, (vq_global_scale){1.0F, false}, VQ_F32, &signal, &noise, &e),
+        VQ_OK);
     assert_memory_equal(p.codes16, q.codes16, 4 * 64 * 2);
     vq_decode_rows(&ref, &q, x, 64);
     vq_dequantize_ref(&p, 0, 4, y);
@@ -241,7 +254,9 @@ static void refuses(const char *scheme, int64_t row, int64_t col, float value, c
     w[row * COLS + col] = value;
     w[(ROWS - 1) * COLS + COLS - 1] = value;
     assert_int_equal(vq_qtensor_new(&q, &s->weight, ROWS, COLS, &a, &e), VQ_OK);
-    assert_int_equal(vq_quantize_rows(&ref, &q, w, (vq_super){1.0F, false}, VQ_F32, NULL, NULL, &e), VQ_E_NUMERIC);
+    assert_int_equal(
+        vq_quantize_rows(&ref, &q, w, (vq_global_scale){1.0F, false}, VQ_F32, NULL, NULL, &e),
+        VQ_E_NUMERIC);
     assert_non_null(strstr(e.text, text));
     vq_arena_done(&a);
 }
@@ -257,7 +272,8 @@ static void test_refuses(void **state)
 
 static void close_to(double got, double want, double relative)
 {
-    if (!(fabs(got - want) <= relative * fabs(want) + 2e-36)) fail_msg("%.17g is not near %.17g", got, want);
+    if (!(fabs(got - want) <= relative * fabs(want) + 2e-36))
+        fail_msg("%.17g is not near %.17g", got, want);
 }
 
 static void test_network(void **state)
@@ -272,13 +288,16 @@ static void test_network(void **state)
         top = fmax(top, (double)x[i] * 0.25);
     }
     ref.rms_norm(x, g, 1e-5F, N, y);
-    for (int i = 0; i < N; i++) close_to((double)y[i], (double)x[i] / sqrt(squares / N + 1e-5) * (double)g[i], 3e-7);
+    for (int i = 0; i < N; i++)
+        close_to((double)y[i], (double)x[i] / sqrt(squares / N + 1e-5) * (double)g[i], 3e-7);
     ref.silu_mul(x, g, N, y);
-    for (int i = 0; i < N; i++) close_to((double)y[i], (double)x[i] / (1 + exp(-(double)x[i])) * (double)g[i], 1e-6);
+    for (int i = 0; i < N; i++)
+        close_to((double)y[i], (double)x[i] / (1 + exp(-(double)x[i])) * (double)g[i], 1e-6);
     memcpy(p, x, sizeof p);
     ref.softmax(p, N - 5, N, 0.25F);
     for (int i = 0; i < N - 5; i++) sum += exp((double)x[i] * 0.25 - top);
-    for (int i = 0; i < N; i++) close_to((double)p[i], i < N - 5 ? exp((double)x[i] * 0.25 - top) / sum : 0, 5e-6);
+    for (int i = 0; i < N; i++)
+        close_to((double)p[i], i < N - 5 ? exp((double)x[i] * 0.25 - top) / sum : 0, 5e-6);
     for (int i = 0; i < N; i++) {
         lse += exp((double)x[i]);
         lq += exp((double)g[i]);
@@ -286,7 +305,8 @@ static void test_network(void **state)
     lse = log(lse), lq = log(lq);
     close_to(ref.log_sum_exp(x, N), lse, 1e-7);
     close_to(ref.log_sum_exp(g, N), lq, 1e-7);
-    for (int i = 0; i < N; i++) kl += exp((double)x[i] - lse) * ((double)x[i] - lse - (double)g[i] + lq);
+    for (int i = 0; i < N; i++)
+        kl += exp((double)x[i] - lse) * ((double)x[i] - lse - (double)g[i] + lq);
     close_to(ref.kl_row(x, lse, g, lq, N), kl, 5e-6);
 }
 
@@ -318,8 +338,8 @@ static void plain_softmax(const double *x, const float *w, double *y)
     for (int i = 0; i < N; i++) y[i] = exp(0.25 * x[i]) / sum;
 }
 
-static void assert_derivative(void (*f)(const double *x, const float *w, double *y), const float *x, const float *w, const float *g,
-                              const float *dx, double tolerance)
+static void assert_derivative(void (*f)(const double *x, const float *w, double *y), const float *x,
+                              const float *w, const float *g, const float *dx, double tolerance)
 {
     const double step = 1e-5;
     double at[N], y[N];
@@ -348,7 +368,8 @@ static void test_derivatives(void **state)
     assert_derivative(plain_rms, x, w, g, dx, 1e-6);
     ref.silu_mul_back(x, w, g, N, dx, dw);
     assert_derivative(plain_silu, x, w, g, dx, 2e-6);
-    for (int i = 0; i < N; i++) close_to((double)dw[i], (double)x[i] / (1 + exp(-(double)x[i])) * (double)g[i], 1e-6);
+    for (int i = 0; i < N; i++)
+        close_to((double)dw[i], (double)x[i] / (1 + exp(-(double)x[i])) * (double)g[i], 1e-6);
     memcpy(p, x, sizeof p);
     ref.softmax(p, N, N, 0.25F);
     memcpy(dx, g, sizeof dx);
@@ -356,7 +377,9 @@ static void test_derivatives(void **state)
     assert_derivative(plain_softmax, x, w, g, dx, 1e-8);
     x[0] = -200, x[1] = 200, x[2] = -88.5F;
     ref.silu_mul_back(x, w, g, 3, dx, dw);
-    for (int i = 0; i < 3; i++) assert_float_equal(dx[i], i == 1 ? g[i] * w[i] : 0, 1e-6); /* flat below, straight above, never NaN */
+    for (int i = 0; i < 3; i++)
+        assert_float_equal(dx[i], i == 1 ? g[i] * w[i] : 0,
+                           1e-6); /* flat below, straight above, never NaN */
 }
 
 /* The rotation is orthogonal: turning back what was turned gives it again. */
@@ -384,7 +407,8 @@ static void test_rope_and_sums(void **state)
     ref.rope(y, c, s, 64);
     for (int i = 0; i < 32; i++) assert_true(y[i] == -x[32 + i] && y[32 + i] == x[i]);
     ref.add(y, x, 64);
-    for (int i = 0; i < 32; i++) assert_true(y[i] == x[i] - x[32 + i] && y[32 + i] == x[i] + x[32 + i]);
+    for (int i = 0; i < 32; i++)
+        assert_true(y[i] == x[i] - x[32 + i] && y[32 + i] == x[i] + x[32 + i]);
     for (int i = 0; i < 64; i++) y[i] = x[i] - 1;
     ref.error_sums(x, y, 64, &xx, &dd);
     assert_true(xx == 8 * 21845.0 && dd == 64);
@@ -392,7 +416,8 @@ static void test_rope_and_sums(void **state)
     assert_true(ref.absmax(y, 64) == 127 && ref.absmax(y, 0) == 0);
 }
 
-/* Against the dense product in f64: entry (i, j) of the Sylvester matrix is -1 to the number of bits that i and j share. */
+/* Against the dense product in f64: entry (i, j) of the Sylvester matrix is -1 to the number of
+ * bits that i and j share. */
 static void test_hadamard(void **state)
 {
     (void)state;
@@ -415,7 +440,8 @@ static void test_hadamard(void **state)
     }
 }
 
-/* Sizes with a Paley factor: the product in f64 of base/hadamard_matrix.c, which test_hadamard_matrix.c holds to the definition. */
+/* Sizes with a Paley factor: the product in f64 of base/hadamard_matrix.c, which
+ * test_hadamard_matrix.c holds to the definition. */
 static void test_hadamard_paley(void **state)
 {
     static const size_t blocks[] = {192, 320, 576, 896, 1536};
@@ -432,7 +458,8 @@ static void test_hadamard_paley(void **state)
         }
         vq_hadamard_times(want, (int64_t)n, 1);
         ref.hadamard_row(y, n, n);
-        for (size_t i = 0; i < n; i++) assert_true(fabs((double)y[i] - want[i] / sqrt((double)n)) <= 1e-6 * sqrt(size));
+        for (size_t i = 0; i < n; i++)
+            assert_true(fabs((double)y[i] - want[i] / sqrt((double)n)) <= 1e-6 * sqrt(size));
     }
 }
 
@@ -446,10 +473,12 @@ static int pick_ref(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_floats),    cmocka_unit_test(test_codes),         cmocka_unit_test(test_table_borders),
-        cmocka_unit_test(test_scales),         cmocka_unit_test(test_quantize_rows), cmocka_unit_test(test_quantize_wide),
-        cmocka_unit_test(test_refuses),        cmocka_unit_test(test_network),       cmocka_unit_test(test_rope_and_sums),
-        cmocka_unit_test(test_derivatives),    cmocka_unit_test(test_rope_back),     cmocka_unit_test(test_hadamard),
+        cmocka_unit_test(test_half_floats),    cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_table_borders),  cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_quantize_rows),  cmocka_unit_test(test_quantize_wide),
+        cmocka_unit_test(test_refuses),        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_rope_and_sums),  cmocka_unit_test(test_derivatives),
+        cmocka_unit_test(test_rope_back),      cmocka_unit_test(test_hadamard),
         cmocka_unit_test(test_hadamard_paley),
     };
     return cmocka_run_group_tests(tests, pick_ref, NULL);

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "golden.h"
-#include "run/model.h"
+#include "load/model.h"
 
 typedef struct opened {
     vq_arena arena;
@@ -36,7 +36,8 @@ static void close_model(opened *o)
 }
 
 /* Largest difference to want [length][vocab]. */
-static float worst_difference(const opened *o, const int32_t *ids, int64_t length, const float *want)
+static float worst_difference(const opened *o, const int32_t *ids, int64_t length,
+                              const float *want)
 {
     const vq_batch b = {.sequences = 1, .length = length};
     vq_err e = {0};
@@ -47,8 +48,10 @@ static float worst_difference(const opened *o, const int32_t *ids, int64_t lengt
     for (int layer = 0; layer < o->model.graph.layers; layer++)
         if (vq_exec_block(&o->exec, &b, layer, h, &e) != VQ_OK) fail_msg("%s", e.text);
     if (vq_exec_norm(&o->exec, h, length, h, &e) != VQ_OK) fail_msg("%s", e.text);
-    if (vq_exec_logits(&o->exec, h, length, 0, o->model.graph.vocab, logits, &e) != VQ_OK) fail_msg("%s", e.text);
-    for (int64_t i = 0; i < length * o->model.graph.vocab; i++) worst = fmaxf(worst, fabsf(logits[i] - want[i]));
+    if (vq_exec_logits(&o->exec, h, length, 0, o->model.graph.vocab, logits, &e) != VQ_OK)
+        fail_msg("%s", e.text);
+    for (int64_t i = 0; i < length * o->model.graph.vocab; i++)
+        worst = fmaxf(worst, fabsf(logits[i] - want[i]));
     free(logits);
     free(h);
     return worst;
@@ -68,15 +71,19 @@ static int64_t read_tokens(const char *path, int32_t *ids, int64_t max)
     return n;
 }
 
-/* The stored logits of the base models come from a model that was turned to bf16 and back to f32 as a whole, inverse frequencies of rope
- * included; a checkpoint that is loaded keeps them in f32. Same frequencies, same logits. */
+/* The stored logits of the base models come from a model that was turned to bf16 and back to f32 as
+ * a whole, inverse frequencies of rope included; a checkpoint that is loaded keeps them in f32.
+ * Same frequencies, same logits. */
 static void round_frequencies(vq_graph *g)
 {
-    for (int64_t i = 0; i < g->rope_half; i++) g->rope_inv_freq[i] = vq_round_to(VQ_BF16, g->rope_inv_freq[i]);
+    for (int64_t i = 0; i < g->rope_half; i++)
+        g->rope_inv_freq[i] = vq_round_to(VQ_BF16, g->rope_inv_freq[i]);
 }
 
-/* Largest difference of the model in FOLDER to the tensor `name` of FILE, both below the family's golden folder. */
-static float golden_difference(const char *family, const char *folder, const char *file, const char *name, bool rounded)
+/* Largest difference of the model in FOLDER to the tensor `name` of FILE, both below the family's
+ * golden folder. */
+static float golden_difference(const char *family, const char *folder, const char *file,
+                               const char *name, bool rounded)
 {
     char rest[256], path[4096];
     int32_t ids[4096];
@@ -89,7 +96,8 @@ static float golden_difference(const char *family, const char *folder, const cha
     open_model(&o, golden_path(path, sizeof path, rest));
     if (rounded) round_frequencies(&o.model.graph);
     snprintf(rest, sizeof rest, "file-formats/%s/%s", family, file);
-    assert_int_equal(vq_st_open(&stored, golden_path(path, sizeof path, rest), &o.arena, &e), VQ_OK);
+    assert_int_equal(vq_st_open(&stored, golden_path(path, sizeof path, rest), &o.arena, &e),
+                     VQ_OK);
     const vq_tensor *want = NULL;
     for (size_t i = 0; i < stored.count; i++)
         if (strcmp(stored.tensors[i].name, name) == 0) want = &stored.tensors[i];
@@ -108,17 +116,23 @@ static float golden_difference(const char *family, const char *folder, const cha
 static void test_base_models(void **state)
 {
     (void)state;
-    assert_true(golden_difference("llama", "base", "logits_base_f32.safetensors", "logits", true) <= 1e-4f);
-    assert_true(golden_difference("qwen3", "base", "logits_base_f32.safetensors", "logits", true) <= 1e-4f);
+    assert_true(golden_difference("llama", "base", "logits_base_f32.safetensors", "logits", true) <=
+                1e-4f);
+    assert_true(golden_difference("qwen3", "base", "logits_base_f32.safetensors", "logits", true) <=
+                1e-4f);
 }
 
-/* Quantized models whose dequantized weights fit bf16, the type in which the peer holds them: exactly the same matrices. */
+/* Quantized models whose dequantized weights fit bf16, the type in which the peer holds them:
+ * exactly the same matrices. */
 static void test_quantized_models(void **state)
 {
     (void)state;
-    assert_true(golden_difference("llama", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors", "logits_f32_forward", false) <= 1e-4f);
-    assert_true(golden_difference("llama", "ct-mxfp8/model", "ct-mxfp8/logits.safetensors", "logits_f32_forward", false) <= 1e-4f);
-    assert_true(golden_difference("qwen3", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors", "logits_f32_forward", false) <= 1e-4f);
+    assert_true(golden_difference("llama", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors",
+                                  "logits_f32_forward", false) <= 1e-4f);
+    assert_true(golden_difference("llama", "ct-mxfp8/model", "ct-mxfp8/logits.safetensors",
+                                  "logits_f32_forward", false) <= 1e-4f);
+    assert_true(golden_difference("qwen3", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors",
+                                  "logits_f32_forward", false) <= 1e-4f);
 }
 
 /* The shipped tiny model; reference: a .npy of f32 [256][512] behind a header of 128 bytes. */
@@ -130,13 +144,16 @@ static void test_tiny_llama(void **state)
     vq_err e = {0};
     opened o;
     vq_map ids, npy;
-    assert_int_equal(vq_map_open(&ids, shared_path(path, sizeof path, "models/tiny-llama-reference/tiny_test.i32"), &e), VQ_OK);
+    assert_int_equal(
+        vq_map_open(
+            &ids, shared_path(path, sizeof path, "models/tiny-llama-reference/tiny_test.i32"), &e),
+        VQ_OK);
     shared_path(path, sizeof path, "models/tiny-llama-reference/tiny_ref_logits_first256_f32.npy");
     assert_int_equal(vq_map_open(&npy, path, &e), VQ_OK);
     assert_int_equal(npy.size, HEADER + LENGTH * VOCAB * sizeof(float));
     open_model(&o, VQ_SOURCE_DIR "/examples/models/tiny-llama");
-    const float worst =
-        worst_difference(&o, (const int32_t *)(const void *)ids.data, LENGTH, (const float *)(const void *)(npy.data + HEADER));
+    const float worst = worst_difference(&o, (const int32_t *)(const void *)ids.data, LENGTH,
+                                         (const float *)(const void *)(npy.data + HEADER));
     print_message("tiny-llama: largest difference %g\n", (double)worst);
     assert_true(worst <= 2e-4f);
     close_model(&o);
@@ -146,7 +163,8 @@ static void test_tiny_llama(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base_models), cmocka_unit_test(test_quantized_models),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base_models),
+                                       cmocka_unit_test(test_quantized_models),
                                        cmocka_unit_test(test_tiny_llama)};
     return cmocka_run_group_tests_name("logits", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* gptq_world.h -- made-up weights and curvatures for the tests of rounders, and what their objective is by definition. */
+/* gptq_world.h -- made-up weights and curvatures for the tests of rounders, and what their
+ * objective is by definition. */
 #ifndef VQ_TESTS_GPTQ_WORLD_H
 #define VQ_TESTS_GPTQ_WORLD_H
 
@@ -33,10 +34,12 @@ static inline float world_random(world *o)
     return (float)((int32_t)o->seed >> 8) * 0x1p-23F;
 }
 
-/* world_moments -- sum of x x^T over made-up x [k] whose entries follow each other and differ in size. */
+/* world_moments -- sum of x x^T over made-up x [k] whose entries follow each other and differ in
+ * size. */
 static inline float *world_moments(world *o, int64_t k, int tokens)
 {
-    float *h = VQ_NEW(&o->arena, float, k *k, "h", &o->err), *x = VQ_ALLOC(&o->arena, float, k, "x", &o->err);
+    float *h = VQ_NEW(&o->arena, float, k *k, "h", &o->err),
+          *x = VQ_ALLOC(&o->arena, float, k, "x", &o->err);
     for (int t = 0; t < tokens; t++) {
         float shared = 0;
         for (int64_t i = 0; i < k; i++) {
@@ -49,7 +52,8 @@ static inline float *world_moments(world *o, int64_t k, int tokens)
     return h;
 }
 
-static inline void world_init(world *o, const vq_rounder *rounder, int64_t n, int64_t k, uint32_t seed)
+static inline void world_init(world *o, const vq_rounder *rounder, int64_t n, int64_t k,
+                              uint32_t seed)
 {
     *o = (world){.n = n, .k = k, .seed = seed};
     vq_arena_init(&o->arena, NULL);
@@ -58,13 +62,15 @@ static inline void world_init(world *o, const vq_rounder *rounder, int64_t n, in
     o->w = VQ_ALLOC(&o->arena, float, n *k, "w", &o->err);
     for (int64_t i = 0; i < n * k; i++) o->w[i] = world_random(o) + 0.3F * world_random(o);
     o->stats = (vq_stats){.k = k, .hessian = world_moments(o, k, 2 * (int)k)};
-    o->curvature = (vq_curvature){.n = n, .input = world_moments(o, k, 2 * (int)k), .output = world_moments(o, n, 2 * (int)n)};
+    o->curvature = (vq_curvature){.n = n,
+                                  .input = world_moments(o, k, 2 * (int)k),
+                                  .output = world_moments(o, n, 2 * (int)n)};
     vq_option_defaults(&o->options, rounder->options);
     o->job = (vq_round_job){.kernels = &o->kernels,
                             .options = &o->options,
                             .stats = &o->stats,
                             .curvature = &o->curvature,
-                            .super = {1.0F, false},
+                            .global_scale = {1.0F, false},
                             .arith = VQ_F32,
                             .scratch = &o->scratch};
 }
@@ -87,11 +93,12 @@ static inline vq_num world_num(world *o, const char *preset)
     const vq_num num = vq_scheme_find(preset, &buf)->weight;
     float most = 0;
     for (int64_t i = 0; i < o->n * o->k; i++) most = fmaxf(most, fabsf(o->w[i]));
-    o->job.super = vq_super_from_amax(&num, most, VQ_F32);
+    o->job.global_scale = vq_global_scale_from_amax(&num, most, VQ_F32);
     return num;
 }
 
-static inline vq_status world_try(world *o, const vq_rounder *rounder, const vq_num *num, vq_qtensor *q)
+static inline vq_status world_try(world *o, const vq_rounder *rounder, const vq_num *num,
+                                  vq_qtensor *q)
 {
     const vq_arena_mark mark = vq_arena_here(&o->scratch);
     assert_int_equal(vq_qtensor_new(q, num, o->n, o->k, &o->arena, &o->err), VQ_OK);
@@ -113,7 +120,8 @@ static inline vq_qtensor world_round(world *o, const vq_rounder *rounder, const 
         signal += w * w;
         noise += d * d;
     }
-    assert_true(fabs(o->job.signal - signal) <= 1e-6 * signal && fabs(o->job.noise - noise) <= 1e-5 * noise);
+    assert_true(fabs(o->job.signal - signal) <= 1e-6 * signal &&
+                fabs(o->job.noise - noise) <= 1e-5 * noise);
     return q;
 }
 
@@ -134,7 +142,8 @@ static inline double world_error(world *o, const vq_qtensor *q, const float *a, 
     for (int64_t i = 0; i < n; i++) {
         for (int64_t p = 0; p < n; p++) {
             if (!a && p != i) continue;
-            for (int64_t j = 0; j < k; j++) sum += (a ? (double)a[i * n + p] : 1) * eb[i * k + j] * e[p * k + j];
+            for (int64_t j = 0; j < k; j++)
+                sum += (a ? (double)a[i * n + p] : 1) * eb[i * k + j] * e[p * k + j];
         }
     }
     return sum;

@@ -1,8 +1,9 @@
-/* made_artifact.h -- a small artifact in a scratch folder: made-up modules, written by the packers, with a config.json around them. */
+/* made_artifact.h -- a small artifact in a scratch folder: made-up modules, written by the packers,
+ * with a config.json around them. */
 #ifndef VQ_TESTS_MADE_ARTIFACT_H
 #define VQ_TESTS_MADE_ARTIFACT_H
 
-#include "formats/artifact.h"
+#include "formats/layouts/artifact.h"
 #include "scratch.h"
 
 enum { MADE_MAX = 8 };
@@ -43,30 +44,42 @@ static inline void made_fill(made *m, vq_qtensor *q)
     for (int64_t i = 0; i < q->groups; i++) {
         const vq_grid *g = vq_scale_grid(q->num.scale);
         const float x = (float)(1 + made_next(m) % 5000) / 7000.0f;
-        q->scale[i] = g ? vq_decode(g, made_next(m) % (g->max_code + 1u)) : vq_round_to(types[q->num.scale], x);
-        if (q->zero) q->zero[i] = (int16_t)((int)(made_next(m) % (1u << q->num.grid.bits)) - (1 << (q->num.grid.bits - 1)));
+        q->scale[i] = g ? vq_decode(g, made_next(m) % (g->max_code + 1u))
+                        : vq_round_to(types[q->num.scale], x);
+        if (q->zero)
+            q->zero[i] = (int16_t)((int)(made_next(m) % (1u << q->num.grid.bits)) -
+                                   (1 << (q->num.grid.bits - 1)));
     }
-    q->super_divides = q->num.super && m->format == VQ_FORMAT_CT;
-    if (q->num.super) q->super = q->super_divides ? 18816.0f : 0x1.5p-14f;
+    q->global_scale_divides = q->num.global_scale && m->format == VQ_FORMAT_CT;
+    if (q->num.global_scale) q->global_scale = q->global_scale_divides ? 18816.0f : 0x1.5p-14f;
 }
 
 /* made_module -- add a module; s columns of ARC. */
-static inline vq_status made_module(made *m, const char *name, const vq_scheme *scheme, int64_t n, int64_t k, int64_t s)
+static inline vq_status made_module(made *m, const char *name, const vq_scheme *scheme, int64_t n,
+                                    int64_t k, int64_t s)
 {
     const size_t i = m->count;
     m->schemes[i] = *scheme;
     vq_format_adapt(m->format, VQ_BF16, &m->schemes[i]);
-    m->modules[i] =
-        (vq_module){.name = name, .n = n, .k = k, .arc_s = s, .hadamard = m->hadamard, .scheme = &m->schemes[i], .model_dtype = VQ_BF16};
+    m->modules[i] = (vq_module){.name = name,
+                                .n = n,
+                                .k = k,
+                                .arc_s = s,
+                                .hadamard = m->hadamard,
+                                .scheme = &m->schemes[i],
+                                .model_dtype = VQ_BF16};
     VQ_TRY(vq_format_takes(m->format, &m->modules[i], &m->err));
     VQ_TRY(vq_qtensor_new(&m->q[i], &m->schemes[i].weight, n, k + s, &m->arena, &m->err));
     made_fill(m, &m->q[i]);
     m->extra[i] =
-        (vq_module_extra){.act_super = {.value = 0.5f, .divides = m->format == VQ_FORMAT_CT}, .act_scale = 0.375f, .act_zero = -3};
+        (vq_module_extra){.act_global_scale = {.value = 0.5f, .divides = m->format == VQ_FORMAT_CT},
+                          .act_scale = 0.375f,
+                          .act_zero = -3};
     if (s > 0) {
         int32_t *order = VQ_ALLOC(&m->arena, int32_t, k, "order", &m->err);
         if (!order) return VQ_E_LIMIT;
-        for (int64_t c = 0; c < k; c++) order[c] = (int32_t)((c * 5 + 3) % k); /* 5 and k have no common divisor */
+        for (int64_t c = 0; c < k; c++)
+            order[c] = (int32_t)((c * 5 + 3) % k); /* 5 and k have no common divisor */
         m->extra[i].arc_order = order;
     }
     m->count++;
@@ -82,15 +95,19 @@ static inline vq_status made_tensors(made *m, const char *dir)
     char name[128];
     const uint8_t zeros[64] = {0};
     VQ_TRY(vq_st_writer_new(&w, &m->arena, &m->err));
-    for (size_t i = 0; i < m->count; i++) VQ_TRY(vq_module_declare(m->format, &m->modules[i], w, &m->err));
+    for (size_t i = 0; i < m->count; i++)
+        VQ_TRY(vq_module_declare(m->format, &m->modules[i], w, &m->err));
     for (size_t i = 0; i < m->ndense; i++) {
         snprintf(name, sizeof name, "%s.weight", m->dense[i]);
-        VQ_TRY(vq_st_writer_declare(w, name, VQ_BF16, (const int64_t[]){4, 8}, 2, &ids[i], &m->err));
+        VQ_TRY(
+            vq_st_writer_declare(w, name, VQ_BF16, (const int64_t[]){4, 8}, 2, &ids[i], &m->err));
     }
     VQ_TRY(vq_st_writer_open(w, dir, 0, &m->err));
     for (size_t i = 0; i < m->count; i++)
-        VQ_TRY(vq_module_write(m->format, &m->modules[i], &m->q[i], &m->extra[i], w, m->sha[i], &m->arena, &m->err));
-    for (size_t i = 0; i < m->ndense; i++) VQ_TRY(vq_st_writer_write(w, ids[i], 0, zeros, sizeof zeros, &m->err));
+        VQ_TRY(vq_module_write(m->format, &m->modules[i], &m->q[i], &m->extra[i], w, m->sha[i],
+                               &m->arena, &m->err));
+    for (size_t i = 0; i < m->ndense; i++)
+        VQ_TRY(vq_st_writer_write(w, ids[i], 0, zeros, sizeof zeros, &m->err));
     return vq_st_writer_commit(w, &names, &n, &m->err);
 }
 
@@ -100,9 +117,11 @@ static inline vq_status made_write(made *m, const char *dir)
     json_t *q;
     VQ_TRY(made_tensors(m, dir));
     VQ_TRY(vq_format_config(m->format, m->modules, m->count, m->dense, m->ndense, &q, &m->err));
-    json_t *config = json_pack("{s:s, s:b, s:o}", "model_type", "llama", "tie_word_embeddings", 1, "quantization_config", q);
+    json_t *config = json_pack("{s:s, s:b, s:o}", "model_type", "llama", "tie_word_embeddings", 1,
+                               "quantization_config", q);
     char *text = json_dumps(config, JSON_INDENT(1));
-    const vq_status status = vq_write_file(vq_join(&m->arena, dir, "config.json", &m->err), text, strlen(text), &m->err);
+    const vq_status status =
+        vq_write_file(vq_join(&m->arena, dir, "config.json", &m->err), text, strlen(text), &m->err);
     free(text);
     json_decref(config);
     return status;

@@ -1,13 +1,16 @@
-/* plan_world.h -- a recipe's text over a model's folder, planned and ready to run, or refused. Include after <cmocka.h>. */
+/* plan_world.h -- a recipe's text over a model's folder, planned and ready to run, or refused.
+ * Include after <cmocka.h>. */
 #ifndef VQ_TEST_PLAN_WORLD_H
 #define VQ_TEST_PLAN_WORLD_H
 
-#include "run/budget.h"
+#include "plan/budget.h"
+#include "plan/pass_table.h"
 #include "scratch.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
-#define INT4_NEAREST                                                                                                                       \
-    "vq: 1\nname: t\nrules:\n  - {match: {}, use: int4-g64}\n  - {match: {role: embed}, use: keep}\n"                                      \
+#define INT4_NEAREST                                                                               \
+    "vq: 1\nname: t\nrules:\n  - {match: {}, use: int4-g64}\n  - {match: {role: embed}, use: "     \
+    "keep}\n"                                                                                      \
     "passes:\n  - {do: round, method: rtn}\noutput: {format: vq}\n"
 
 typedef struct plan_world {
@@ -35,7 +38,8 @@ static inline void plan_world_start(plan_world *w, scratch *files)
 
 static inline vq_status plan_world_make(plan_world *w, const char *model, const char *recipe)
 {
-    VQ_TRY(vq_recipe_parse(&w->recipe, "t.yaml", recipe, strlen(recipe), NULL, 0, vq_run_passes(), &w->arena, &w->err));
+    VQ_TRY(vq_recipe_parse(&w->recipe, "t.yaml", recipe, strlen(recipe), NULL, 0, vq_pass_names(),
+                           &w->arena, &w->err));
     VQ_TRY(vq_model_open(&w->model, model, &w->arena, &w->err));
     w->opened = true;
     VQ_TRY(vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));

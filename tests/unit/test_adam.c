@@ -1,4 +1,5 @@
-/* test_adam.c -- Adam: its first step in closed form, a second one from the formulas in f64, and the bottom of a bowl. */
+/* test_adam.c -- Adam: its first step in closed form, a second one from the formulas in f64, and
+ * the bottom of a bowl. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "run/adam.h"
+#include "train/adam.h"
 
 /* The first step is rate times the unit, against the sign, whatever the size of the gradient. */
 static void test_steps(void **state)
@@ -23,7 +24,8 @@ static void test_steps(void **state)
     vq_adam_step(&adam, p, g, unit, 0.01);
     assert_true(fabsf(p[0] - 0.99F) < 1e-6F && fabsf(p[1] - 2.1F) < 1e-6F && p[2] == 3);
     vq_adam_step(&adam, p, then, unit, 0.01);
-    const double mean = (0.9 * 0.4 - 0.4) / (1 - 0.81), square = 16; /* equal squares: no trace of the decay */
+    const double mean = (0.9 * 0.4 - 0.4) / (1 - 0.81),
+                 square = 16; /* equal squares: no trace of the decay */
     assert_true(fabs((double)p[0] - (0.99 - 0.01 * mean / sqrt(square))) < 1e-6);
     assert_true(fabsf(p[1] - 2.2F) < 1e-6F && p[2] == 3);
     vq_arena_done(&a);

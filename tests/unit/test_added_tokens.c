@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "formats/added_tokens.h"
+#include "text/added_tokens.h"
 
 static vq_status make(vq_added_set *s, const char *json, vq_arena *a, vq_err *e)
 {
@@ -47,8 +47,10 @@ static void expect(const char *json, const char *text, const char *want)
 static void test_leftmost_longest(void **state)
 {
     (void)state;
-    static const char set[] = "[{\"id\":1,\"content\":\"ab\",\"special\":true},{\"id\":2,\"content\":\"abcd\",\"special\":true},"
-                              "{\"id\":3,\"content\":\"bc\",\"special\":true},{\"id\":4,\"content\":\"\",\"special\":true}]";
+    static const char set[] = "[{\"id\":1,\"content\":\"ab\",\"special\":true},{\"id\":2,"
+                              "\"content\":\"abcd\",\"special\":true},"
+                              "{\"id\":3,\"content\":\"bc\",\"special\":true},{\"id\":4,"
+                              "\"content\":\"\",\"special\":true}]";
     expect(set, "", "");
     expect(set, "xyz", "xyz|");
     expect(set, "abcd", "<2>|");
@@ -59,14 +61,16 @@ static void test_leftmost_longest(void **state)
 static void test_strip_and_words(void **state)
 {
     (void)state;
-    static const char set[] =
-        "[{\"id\":1,\"content\":\"L\",\"lstrip\":true,\"special\":true},{\"id\":2,\"content\":\"R\",\"rstrip\":true,\"special\":true},"
-        "{\"id\":3,\"content\":\"W\",\"single_word\":true,\"special\":true},{\"id\":4,\"content\":\"N\",\"special\":false}]";
+    static const char set[] = "[{\"id\":1,\"content\":\"L\",\"lstrip\":true,\"special\":true},{"
+                              "\"id\":2,\"content\":\"R\",\"rstrip\":true,\"special\":true},"
+                              "{\"id\":3,\"content\":\"W\",\"single_word\":true,\"special\":true},{"
+                              "\"id\":4,\"content\":\"N\",\"special\":false}]";
     expect(set, "a \u3000 L b", "a|<1>| b|");
     expect(set, "a R \t\n b", "a |<2>|b|");
     expect(set, "R  L", "<2>|<1>|");
     expect(set, " L L", "<1>|<1>|");
-    expect(set, "W aW Wa W.\u00e9W W\u0301 _W \u24b6W -W", "<3>| aW Wa |<3>|.\u00e9W W\u0301 _W \u24b6W -|<3>|");
+    expect(set, "W aW Wa W.\u00e9W W\u0301 _W \u24b6W -W",
+           "<3>| aW Wa |<3>|.\u00e9W W\u0301 _W \u24b6W -|<3>|");
     expect(set, "aNb", "aNb|"); /* not special: looked for after normalization */
 }
 
@@ -80,7 +84,8 @@ static void test_broken(void **state)
                                       "[7]",
                                       "{}",
                                       "[{\"id\":4294967296,\"content\":\"a\"}]",
-                                      "[{\"id\":1,\"content\":\"a\",\"special\":true},{\"id\":2,\"content\":\"a\",\"special\":true}]"};
+                                      "[{\"id\":1,\"content\":\"a\",\"special\":true},{\"id\":2,"
+                                      "\"content\":\"a\",\"special\":true}]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_arena a;
         vq_arena_init(&a, NULL);
@@ -93,7 +98,8 @@ static void test_broken(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_leftmost_longest), cmocka_unit_test(test_strip_and_words),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_leftmost_longest),
+                                       cmocka_unit_test(test_strip_and_words),
                                        cmocka_unit_test(test_broken)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

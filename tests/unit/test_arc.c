@@ -1,4 +1,5 @@
-/* test_arc.c -- order, counts, augmented layout, and the transform's options, on made-up statistics. */
+/* test_arc.c -- order, counts, augmented layout, and the transform's options, on made-up
+ * statistics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,12 +68,13 @@ static void test_augment(void **state)
     vq_qtensor q, out;
     (void)state;
     assert_int_equal(vq_qtensor_new(&q, num, 3, 64, &arena, &err), VQ_OK);
-    for (int64_t i = 0; i < 3 * 64; i++) q.codes[i] = (uint8_t)((i / 64 * 5 + i % 64 / 16 * 3 + i) % 16);
+    for (int64_t i = 0; i < 3 * 64; i++)
+        q.codes[i] = (uint8_t)((i / 64 * 5 + i % 64 / 16 * 3 + i) % 16);
     for (int64_t g = 0; g < q.groups; g++) q.scale[g] = (float)(g + 1);
-    q.super = 0.5F;
+    q.global_scale = 0.5F;
     assert_int_equal(vq_arc_augment(&q, 32, &out, &arena, &err), VQ_OK);
     assert_int_equal(out.cols, 96);
-    assert_true(out.super == 0.5F);
+    assert_true(out.global_scale == 0.5F);
     static const int from[] = {0, 1, 2, 2, 3, 3};
     for (int r = 0; r < 3; r++) {
         for (int b = 0; b < 6; b++) {
@@ -91,13 +93,16 @@ static void test_augment(void **state)
 /* Any format in 1 x n blocks: wider blocks, zero points, codes of two bytes. */
 static void test_augment_formats(void **state)
 {
-    static const char *const schemes[] = {"mxfp4", "mxfp8", "int4-g32-asym", "bfp12-32", "bfp20-32"};
+    static const char *const schemes[] = {"mxfp4", "mxfp8", "int4-g32-asym", "bfp12-32",
+                                          "bfp20-32"};
     static const int from[] = {0, 1, 2, 2};
     (void)state;
     for (int i = 0; i < 5; i++) {
         vq_scheme buf;
         vq_qtensor q, out;
-        assert_int_equal(vq_qtensor_new(&q, &vq_scheme_find(schemes[i], &buf)->weight, 3, 96, &arena, &err), VQ_OK);
+        assert_int_equal(
+            vq_qtensor_new(&q, &vq_scheme_find(schemes[i], &buf)->weight, 3, 96, &arena, &err),
+            VQ_OK);
         const size_t size = q.codes16 ? 2 : 1;
         uint8_t *codes = q.codes16 ? (uint8_t *)q.codes16 : q.codes;
         for (size_t j = 0; j < 3 * 96 * size; j++) codes[j] = (uint8_t)(j * 7 % 11);
@@ -107,7 +112,8 @@ static void test_augment_formats(void **state)
         const uint8_t *got = out.codes16 ? (const uint8_t *)out.codes16 : out.codes;
         for (int r = 0; r < 3; r++)
             for (int b = 0; b < 4; b++) {
-                const size_t at = (size_t)(r * 128 + b * 32) * size, source = (size_t)(r * 96 + from[b] * 32) * size;
+                const size_t at = (size_t)(r * 128 + b * 32) * size,
+                             source = (size_t)(r * 96 + from[b] * 32) * size;
                 assert_memory_equal(got + at, codes + source, 32 * size);
                 assert_true(out.scale[r * 4 + b] == q.scale[r * 3 + from[b]]);
                 if (q.zero) assert_int_equal(out.zero[r * 4 + b], q.zero[r * 3 + from[b]]);
@@ -139,7 +145,8 @@ static void test_applies(void **state)
     assert_int_equal(arc->applies(NULL, &mixed, 64, &err), VQ_E_RECIPE);
 }
 
-static int64_t count_of(const char *scheme, const char *count, const char *granularity, const char *fraction, const vq_stats *s)
+static int64_t count_of(const char *scheme, const char *count, const char *granularity,
+                        const char *fraction, const vq_stats *s)
 {
     const vq_transform *arc = vq_transform_find("arc");
     vq_option_set options;
@@ -148,7 +155,8 @@ static int64_t count_of(const char *scheme, const char *count, const char *granu
     assert_int_equal(vq_option_parse(&options, "granularity", granularity, &err), VQ_OK);
     assert_int_equal(vq_option_parse(&options, "max_fraction", fraction, &err), VQ_OK);
     vq_scheme buf;
-    vq_transform_job job = {.options = &options, .stats = s, .scheme = vq_scheme_find(scheme, &buf), .arena = &arena};
+    vq_transform_job job = {
+        .options = &options, .stats = s, .scheme = vq_scheme_find(scheme, &buf), .arena = &arena};
     assert_int_equal(arc->run(&job, &err), VQ_OK);
     if (job.map.s)
         assert_int_equal(job.map.order[s->k - 1], 0);
@@ -157,7 +165,8 @@ static int64_t count_of(const char *scheme, const char *count, const char *granu
     return job.map.s;
 }
 
-static int64_t count_with(const char *count, const char *granularity, const char *fraction, const vq_stats *s)
+static int64_t count_with(const char *count, const char *granularity, const char *fraction,
+                          const vq_stats *s)
 {
     return count_of("nvfp4", count, granularity, fraction, s);
 }
@@ -184,7 +193,8 @@ static void test_options(void **state)
 static void test_registry(void **state)
 {
     (void)state;
-    for (int i = 0; vq_transform_at(i); i++) assert_ptr_equal(vq_transform_find(vq_transform_at(i)->name), vq_transform_at(i));
+    for (int i = 0; vq_transform_at(i); i++)
+        assert_ptr_equal(vq_transform_find(vq_transform_at(i)->name), vq_transform_at(i));
     assert_null(vq_transform_find("gps"));
     assert_null(vq_transform_at(-1));
 }

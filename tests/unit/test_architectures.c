@@ -1,4 +1,5 @@
-/* test_architectures.c -- every family against logits of transformers (architecture_logits.h, made by tests/model/make_reference.py). */
+/* test_architectures.c -- every family against logits of transformers (architecture_logits.h, made
+ * by tests/model/make_reference.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +8,8 @@
 
 #include "architecture_logits.h"
 #include "memory_source.h"
-#include "model/arch.h"
-#include "model/exec.h"
+#include "model/arch/arch.h"
+#include "model/exec/exec.h"
 
 enum { LENGTH = 24, VOCAB = 61, HIDDEN = 48 };
 
@@ -36,7 +37,8 @@ static void forward(const vq_exec *x, float *logits)
     vq_err e = {0};
     for (int i = 0; i < LENGTH; i++) ids[i] = (i * i * 7 + 3 * i) % VOCAB;
     assert_int_equal(vq_exec_embed(x, &b, ids, h, &e), VQ_OK);
-    for (int layer = 0; layer < x->graph->layers; layer++) assert_int_equal(vq_exec_block(x, &b, layer, h, &e), VQ_OK);
+    for (int layer = 0; layer < x->graph->layers; layer++)
+        assert_int_equal(vq_exec_block(x, &b, layer, h, &e), VQ_OK);
     assert_int_equal(vq_exec_norm(x, h, LENGTH, h, &e), VQ_OK);
     assert_int_equal(vq_exec_logits(x, h, LENGTH, 0, VOCAB, logits, &e), VQ_OK);
 }
@@ -60,7 +62,8 @@ static void check(const char *name, const vq_arch_config *c)
     double sum = 0;
     for (int i = 0; i < LENGTH * VOCAB; i++) sum += (double)logits[i] * (double)logits[i];
     assert_float_equal((float)(sum / logits_of[row].sum_of_squares), 1, 1e-5);
-    for (int i = 0; i < 6; i++) assert_float_equal(logits[(LENGTH - 1) * VOCAB + picked[i]], logits_of[row].last[i], 1e-4);
+    for (int i = 0; i < 6; i++)
+        assert_float_equal(logits[(LENGTH - 1) * VOCAB + picked[i]], logits_of[row].last[i], 1e-4);
     memory_close(&m);
     vq_arena_done(&a);
 }

@@ -1,4 +1,5 @@
-/* test_artifact.c -- what the packers write, the reader gives back: every preset in both formats, awkward shapes; what the config says. */
+/* test_artifact.c -- what the packers write, the reader gives back: every preset in both formats,
+ * awkward shapes; what the config says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -6,12 +7,12 @@
 
 #include <cmocka.h>
 
-#include "formats/checkpoint.h"
+#include "formats/folder/checkpoint.h"
 #include "made_artifact.h"
 
-#define OK(m, call)                                                                                                                        \
-    do {                                                                                                                                   \
-        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                                                                \
+#define OK(m, call)                                                                                \
+    do {                                                                                           \
+        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                        \
     } while (0)
 
 static void made_init(made *m, vq_format f)
@@ -37,14 +38,18 @@ static void same_qtensor(const vq_qtensor *got, const vq_qtensor *want, int64_t 
         assert_memory_equal(got->zero, want->zero + first, (size_t)got->groups * sizeof *got->zero);
     else
         assert_null(got->zero);
-    assert_true(!want->num.super || (got->super == want->super && got->super_divides == want->super_divides));
+    assert_true(!want->num.global_scale ||
+                (got->global_scale == want->global_scale &&
+                 got->global_scale_divides == want->global_scale_divides));
 }
 
 static void same_number(const vq_num *got, const vq_num *want)
 {
     assert_true(vq_grid_equal(&got->grid, &want->grid));
-    assert_true(got->group.kind == want->group.kind && got->scale == want->scale && got->zero == want->zero && got->super == want->super);
-    assert_true(got->group.kind != VQ_PER_BLOCK || (got->group.rows == want->group.rows && got->group.cols == want->group.cols));
+    assert_true(got->group.kind == want->group.kind && got->scale == want->scale &&
+                got->zero == want->zero && got->global_scale == want->global_scale);
+    assert_true(got->group.kind != VQ_PER_BLOCK ||
+                (got->group.rows == want->group.rows && got->group.cols == want->group.cols));
 }
 
 static void same_act(const vq_linear *l, const vq_module *m, const vq_module_extra *x)
@@ -54,8 +59,10 @@ static void same_act(const vq_linear *l, const vq_module *m, const vq_module_ext
     if (!m->scheme->has_act) return;
     assert_int_equal(l->scheme.act.when, a->when);
     assert_true(vq_grid_equal(&l->scheme.act.grid, &a->grid));
-    if (a->super) assert_true(l->act_super.value == x->act_super.value && l->act_super.divides == x->act_super.divides);
-    if (a->when == VQ_STATIC && !a->super) assert_true(l->act_scale == x->act_scale);
+    if (a->global_scale)
+        assert_true(l->act_global_scale.value == x->act_global_scale.value &&
+                    l->act_global_scale.divides == x->act_global_scale.divides);
+    if (a->when == VQ_STATIC && !a->global_scale) assert_true(l->act_scale == x->act_scale);
     if (a->zero != VQ_ZERO_NONE && a->when == VQ_STATIC) assert_int_equal(l->act_zero, x->act_zero);
 }
 
@@ -66,12 +73,15 @@ static void same_module(made *m, vq_checkpoint *c, size_t i)
     char sha[VQ_SHA256_TEXT];
     const vq_module *w = &m->modules[i];
     OK(m, c->source.linear(c, w->name, w->n, w->k, &l, &m->err));
-    assert_true(l.quantized && l.n == w->n && l.k == w->k && l.k_stored == w->k + w->arc_s && l.arc_s == w->arc_s);
+    assert_true(l.quantized && l.n == w->n && l.k == w->k && l.k_stored == w->k + w->arc_s &&
+                l.arc_s == w->arc_s);
     assert_int_equal(l.hadamard, w->hadamard);
     same_number(&l.scheme.weight, &w->scheme->weight);
     same_act(&l, w, &m->extra[i]);
-    if (w->arc_s > 0) assert_memory_equal(l.arc_order, m->extra[i].arc_order, (size_t)w->k * sizeof(int32_t));
-    const int64_t step = w->scheme->weight.group.kind == VQ_PER_BLOCK ? w->scheme->weight.group.rows : 3;
+    if (w->arc_s > 0)
+        assert_memory_equal(l.arc_order, m->extra[i].arc_order, (size_t)w->k * sizeof(int32_t));
+    const int64_t step =
+        w->scheme->weight.group.kind == VQ_PER_BLOCK ? w->scheme->weight.group.rows : 3;
     for (int64_t r = 0; r < w->n; r += step) {
         OK(m, c->source.rows(c, &l, r, w->n - r < step ? w->n - r : step, &q, &m->arena, &m->err));
         same_qtensor(&q, &m->q[i], r);
@@ -82,8 +92,10 @@ static void same_module(made *m, vq_checkpoint *c, size_t i)
     assert_string_equal(sha, m->sha[i]);
 }
 
-/* Writes the module into the scratch folder and reads it back; false when the format does not take it. */
-static bool round_trip(scratch *s, vq_format f, const vq_scheme *scheme, int64_t n, int64_t k, int64_t arc)
+/* Writes the module into the scratch folder and reads it back; false when the format does not take
+ * it. */
+static bool round_trip(scratch *s, vq_format f, const vq_scheme *scheme, int64_t n, int64_t k,
+                       int64_t arc)
 {
     made m;
     vq_checkpoint c;
@@ -99,7 +111,8 @@ static bool round_trip(scratch *s, vq_format f, const vq_scheme *scheme, int64_t
     return status == VQ_OK;
 }
 
-/* Integer groups may have negative scales in the vq format, in float and in coded types; nowhere else. */
+/* Integer groups may have negative scales in the vq format, in float and in coded types; nowhere
+ * else. */
 static void negative_scales(void **state)
 {
     scratch *s = *state;
@@ -134,8 +147,9 @@ static int64_t columns(const vq_scheme *s, int64_t k)
 
 static void presets(void **state)
 {
-    static const char *const made_by_name[] = {"int2-g16",       "int3-g32", "int5-g8-asym", "int6-g24", "int7-chan-asym",
-                                               "int8-chan-asym", "bfp12-64", "bfp10-16",     "bfp17-8",  "bfp24-32"};
+    static const char *const made_by_name[] = {
+        "int2-g16",       "int3-g32", "int5-g8-asym", "int6-g24", "int7-chan-asym",
+        "int8-chan-asym", "bfp12-64", "bfp10-16",     "bfp17-8",  "bfp24-32"};
     static const struct {
         int64_t n, k;
     } shapes[] = {{1, 1}, {5, 7}, {33, 96}, {130, 131}};
@@ -143,12 +157,15 @@ static void presets(void **state)
     while (vq_scheme_at(table)) table++;
     for (int i = 0; i < table + (int)(sizeof made_by_name / sizeof *made_by_name); i++) {
         vq_scheme buf;
-        const vq_scheme *p = i < table ? vq_scheme_at(i) : vq_scheme_find(made_by_name[i - table], &buf);
+        const vq_scheme *p =
+            i < table ? vq_scheme_at(i) : vq_scheme_find(made_by_name[i - table], &buf);
         assert_non_null(p);
         for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
             for (int f = VQ_FORMAT_CT; f <= VQ_FORMAT_VQ; f++)
-                taken[f] += round_trip(*state, (vq_format)f, p, shapes[j].n, columns(p, shapes[j].k), 0);
-        assert_true(round_trip(*state, VQ_FORMAT_VQ, p, 3, columns(p, 40), 0)); /* the own format takes every scheme */
+                taken[f] +=
+                    round_trip(*state, (vq_format)f, p, shapes[j].n, columns(p, shapes[j].k), 0);
+        assert_true(round_trip(*state, VQ_FORMAT_VQ, p, 3, columns(p, 40),
+                               0)); /* the own format takes every scheme */
     }
     assert_true(taken[VQ_FORMAT_CT] >= 80 && taken[VQ_FORMAT_CT] < taken[VQ_FORMAT_VQ]);
 }
@@ -157,7 +174,8 @@ static void augmented(void **state)
 {
     const vq_scheme *nvfp4 = vq_scheme_find("nvfp4", NULL);
     assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 96, 32));
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 64, 64)); /* packed rows as wide as the dense ones */
+    assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 64,
+                           64)); /* packed rows as wide as the dense ones */
     assert_false(round_trip(*state, VQ_FORMAT_CT, nvfp4, 9, 96, 32));
     vq_scheme s = *vq_scheme_find("mxfp8", NULL);
     assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 64));
@@ -165,7 +183,8 @@ static void augmented(void **state)
     assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 32));
 }
 
-/* Rotated inputs, alone and before the gather of ARC: the config holds the block, compressed-tensors has no place for it. */
+/* Rotated inputs, alone and before the gather of ARC: the config holds the block,
+ * compressed-tensors has no place for it. */
 static void rotated(void **state)
 {
     scratch *s = *state;
@@ -185,7 +204,9 @@ static void rotated(void **state)
     made_init(&m, VQ_FORMAT_CT);
     m.hadamard = 32;
     assert_int_equal(made_module(&m, "a.b", vq_scheme_find("nvfp4", NULL), 5, 96, 0), VQ_E_RECIPE);
-    assert_string_equal(m.err.text, "compressed-tensors has no place for the rotation of an input; use output.format: vq");
+    assert_string_equal(
+        m.err.text,
+        "compressed-tensors has no place for the rotation of an input; use output.format: vq");
     vq_arena_done(&m.arena);
 }
 
@@ -242,7 +263,8 @@ static void one_scheme(void **state)
     OK(&m, made_module(&m, "model.layers.1.mlp.up_proj", vq_scheme_find("nvfp4", NULL), 2, 16, 0));
     m.dense[m.ndense++] = "model.layers.0.mlp.down_proj";
     m.dense[m.ndense++] = "model.layers.1.mlp.down_proj";
-    json_t *q = config_of(&m), *groups = json_object_get(q, "config_groups"), *g = json_object_get(groups, "group_0");
+    json_t *q = config_of(&m), *groups = json_object_get(q, "config_groups"),
+           *g = json_object_get(groups, "group_0");
     json_t *ignore = json_object_get(q, "ignore"), *act = json_object_get(g, "input_activations");
     assert_int_equal(json_object_size(groups), 1);
     assert_string_equal(text_at(json_object_get(g, "targets"), 0), "Linear");
@@ -308,8 +330,10 @@ static void refusals(void **state)
     s = *vq_scheme_find("nvfp4a16", NULL);
     s.weight.scale = VQ_SCALE_UE5M3;
     expect_refusal(&m, &s, 32, 0, "ue5m3");
-    vq_module f32 = {.name = "a", .n = 4, .k = 32, .scheme = vq_scheme_find("fp8", NULL), .model_dtype = VQ_F32};
-    assert_int_equal(vq_format_takes(VQ_FORMAT_CT, &f32, &m.err), VQ_E_RECIPE); /* scales in bf16, model in f32 */
+    vq_module f32 = {
+        .name = "a", .n = 4, .k = 32, .scheme = vq_scheme_find("fp8", NULL), .model_dtype = VQ_F32};
+    assert_int_equal(vq_format_takes(VQ_FORMAT_CT, &f32, &m.err),
+                     VQ_E_RECIPE); /* scales in bf16, model in f32 */
     vq_arena_done(&m.arena);
 }
 
@@ -326,10 +350,10 @@ static void unwritable(void **state)
     assert_int_equal(made_tensors(&m, s->dir), VQ_E_NUMERIC);
     assert_non_null(strstr(m.err.text, "negative"));
     m.q[0].scale[1] = 1;
-    m.extra[0].act_super.value = 0;
+    m.extra[0].act_global_scale.value = 0;
     assert_int_equal(made_tensors(&m, s->dir), VQ_E_RECIPE);
-    m.extra[0].act_super.value = 1;
-    m.q[0].super_divides = false;
+    m.extra[0].act_global_scale.value = 1;
+    m.q[0].global_scale_divides = false;
     assert_int_equal(made_tensors(&m, s->dir), VQ_E_BUG);
     vq_arena_done(&m.arena);
 }
@@ -338,11 +362,12 @@ static void conventions(void **state)
 {
     (void)state;
     vq_format f;
-    assert_true(vq_format_find("vq", &f) && f == VQ_FORMAT_VQ && vq_format_find(vq_format_name(VQ_FORMAT_CT), &f) && f == VQ_FORMAT_CT);
+    assert_true(vq_format_find("vq", &f) && f == VQ_FORMAT_VQ &&
+                vq_format_find(vq_format_name(VQ_FORMAT_CT), &f) && f == VQ_FORMAT_CT);
     assert_false(vq_format_find("gguf", &f));
-    vq_super s = vq_format_super(VQ_FORMAT_CT, (vq_super){.value = 0x1p-10f});
+    vq_global_scale s = vq_format_global_scale(VQ_FORMAT_CT, (vq_global_scale){.value = 0x1p-10f});
     assert_true(s.divides && s.value == 1024);
-    s = vq_format_super(VQ_FORMAT_VQ, s);
+    s = vq_format_global_scale(VQ_FORMAT_VQ, s);
     assert_true(!s.divides && s.value == 0x1p-10f);
 }
 
@@ -350,8 +375,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-        T(presets),  T(augmented),  T(rotated),     T(single_numbers),  T(own_weights_do_not_look_dense), T(one_scheme), T(several_schemes),
-        T(refusals), T(unwritable), T(conventions), T(negative_scales),
+        T(presets),
+        T(augmented),
+        T(rotated),
+        T(single_numbers),
+        T(own_weights_do_not_look_dense),
+        T(one_scheme),
+        T(several_schemes),
+        T(refusals),
+        T(unwritable),
+        T(conventions),
+        T(negative_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

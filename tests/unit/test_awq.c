@@ -1,4 +1,5 @@
-/* test_awq.c -- which points of the grid are tried, with which weights, and which one is kept (the peer's own scales: tests/golden). */
+/* test_awq.c -- which points of the grid are tried, with which weights, and which one is kept (the
+ * peer's own scales: tests/golden). */
 #include "transform_world.h"
 
 enum { K = 64, N = 24, TOKENS = 20, MOST_TRIALS = 64 };
@@ -10,8 +11,9 @@ typedef struct group {
     float *weight[2], *seen[MOST_TRIALS][2];
     vq_stats stats;
     vq_consumer consumers[2];
-    int trials, best; /* the trial with the least error, and one after it that is as good; -1: all alike */
-    double error;     /* of the others */
+    int trials,
+        best; /* the trial with the least error, and one after it that is as good; -1: all alike */
+    double error; /* of the others */
 } group;
 
 static vq_status trial(void *ctx, const float *const *w, double *mse, vq_err *e)
@@ -37,12 +39,14 @@ static void open_group(group *g, const char *scheme)
     g->stats = world_stats(&g->w, world_inputs(&g->w, TOKENS, K, 1), TOKENS, K);
     for (int c = 0; c < 2; c++) {
         g->weight[c] = world_matrix(&g->w, N, K, 5 + (uint64_t)c);
-        g->consumers[c] = (vq_consumer){.name = c ? "b" : "a", .w = g->weight[c], .n = N, .scheme = &g->scheme};
-        g->consumers[c].super = vq_super_from_amax(&g->scheme.weight, 30, VQ_F32);
+        g->consumers[c] =
+            (vq_consumer){.name = c ? "b" : "a", .w = g->weight[c], .n = N, .scheme = &g->scheme};
+        g->consumers[c].global_scale = vq_global_scale_from_amax(&g->scheme.weight, 30, VQ_F32);
     }
 }
 
-static vq_status run(group *g, vq_producer producer, const char *option, const char *value, vq_input_map *map)
+static vq_status run(group *g, vq_producer producer, const char *option, const char *value,
+                     vq_input_map *map)
 {
     const vq_option_set o = world_options(&vq_transform_awq, option, value);
     vq_transform_job job = {
@@ -76,10 +80,13 @@ static void formula(const group *g, int64_t width, double ratio, bool duo, doubl
         for (int r = 0; r < 2 * N; r++) {
             const float *row = g->weight[r / N] + r % N * K;
             double peak = 0;
-            for (int64_t j = i / width * width; j < i / width * width + width; j++) peak = fmax(peak, fabs((double)row[j]));
+            for (int64_t j = i / width * width; j < i / width * width + width; j++)
+                peak = fmax(peak, fabs((double)row[j]));
             mean += fabs((double)row[i]) / (peak + 1e-6) / (2 * N);
         }
-        scale[i] = fmax(pow(g->stats.abs_sum[i] / TOKENS, ratio) / (duo ? pow(mean, 1 - ratio) + 1e-4 : 1), 1e-4);
+        scale[i] =
+            fmax(pow(g->stats.abs_sum[i] / TOKENS, ratio) / (duo ? pow(mean, 1 - ratio) + 1e-4 : 1),
+                 1e-4);
         most = fmax(most, scale[i]);
         least = fmin(least, scale[i]);
     }
@@ -94,7 +101,9 @@ static void check_point(group *g, const char *duo, int which, double ratio, bool
     assert_int_equal(run(g, norm, "duo", duo, &m), VQ_OK);
     assert_int_equal(g->trials, 20);
     formula(g, 32, ratio, with_weights, want);
-    for (int i = 0; i < K; i++) assert_true(fabs((double)m.scale[i] - want[i]) <= 1e-5 * want[i]); /* the first of two equals */
+    for (int i = 0; i < K; i++)
+        assert_true(fabs((double)m.scale[i] - want[i]) <=
+                    1e-5 * want[i]); /* the first of two equals */
 }
 
 static void test_grid(void **state)
@@ -116,7 +125,8 @@ static void test_grid(void **state)
     world_close(&g.w);
 }
 
-/* What a trial sees is the weight, scaled, rounded under a second-level scale that fits, and scaled back. */
+/* What a trial sees is the weight, scaled, rounded under a second-level scale that fits, and scaled
+ * back. */
 static void test_candidates(void **state)
 {
     (void)state;
@@ -137,10 +147,12 @@ static void test_candidates(void **state)
         vq_qtensor q;
         float back[N * K];
         assert_int_equal(vq_qtensor_new(&q, &g.scheme.weight, N, K, &g.w.arena, &g.w.err), VQ_OK);
-        const vq_super super = vq_super_from_amax(&g.scheme.weight, peak, VQ_F32); /* of both: they share it */
-        assert_int_equal(vq_quantize_ref(&q, scaled[c], super, VQ_F32, &g.w.err), VQ_OK);
+        const vq_global_scale global_scale =
+            vq_global_scale_from_amax(&g.scheme.weight, peak, VQ_F32); /* of both: they share it */
+        assert_int_equal(vq_quantize_ref(&q, scaled[c], global_scale, VQ_F32, &g.w.err), VQ_OK);
         vq_dequantize_ref(&q, 0, N, back);
-        for (int i = 0; i < N * K; i++) assert_float_equal(g.seen[13][c][i], back[i] / m.scale[i % K], 1e-6);
+        for (int i = 0; i < N * K; i++)
+            assert_float_equal(g.seen[13][c][i], back[i] / m.scale[i % K], 1e-6);
     }
     world_close(&g.w);
 }
@@ -153,7 +165,10 @@ static void test_shared_values(void **state)
     vq_input_map m;
     open_group(&g, "int4-g32");
     g.best = 15;
-    assert_int_equal(run(&g, (vq_producer){.kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8}, NULL, NULL, &m), VQ_OK);
+    assert_int_equal(
+        run(&g, (vq_producer){.kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8},
+            NULL, NULL, &m),
+        VQ_OK);
     for (int i = 0; i < K; i++) assert_true(m.scale[i] == m.scale[i / 32 * 32 + i % 8]);
     assert_true(m.scale[0] != m.scale[1] && m.scale[0] != m.scale[32]);
     world_close(&g.w);

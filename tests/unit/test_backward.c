@@ -1,4 +1,5 @@
-/* test_backward.c -- gradients of whole blocks against central differences of the f64 loops; hooks, threads, memory, errors. */
+/* test_backward.c -- gradients of whole blocks against central differences of the f64 loops; hooks,
+ * threads, memory, errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,16 @@
 
 #include "calib_world.h"
 #include "decoder_reference.h"
-#include "model/back_plan.h"
+#include "model/exec/back_plan.h"
 
-enum { SEQUENCES = 2, LENGTH = 75, TOKENS = SEQUENCES * LENGTH, HIDDEN = 32, SIZE = TOKENS * HIDDEN, LAYER = 1 };
+enum {
+    SEQUENCES = 2,
+    LENGTH = 75,
+    TOKENS = SEQUENCES * LENGTH,
+    HIDDEN = 32,
+    SIZE = TOKENS * HIDDEN,
+    LAYER = 1
+};
 
 static const vq_batch batch = {.sequences = SEQUENCES, .length = LENGTH};
 
@@ -36,7 +44,8 @@ static double loss_at(const decoder_world *w, const rows *r, int64_t place, doub
     double loss = 0;
     for (int s = 0; s < SEQUENCES; s++) {
         const int64_t from = (int64_t)s * LENGTH * HIDDEN;
-        for (int64_t i = 0; i < LENGTH * HIDDEN; i++) x[i] = (double)r->h[from + i] + (from + i == place ? step : 0);
+        for (int64_t i = 0; i < LENGTH * HIDDEN; i++)
+            x[i] = (double)r->h[from + i] + (from + i == place ? step : 0);
         ref_attention(&ref, LAYER, x, LENGTH);
         for (int t = 0; t < LENGTH; t++) ref_mlp(&ref, LAYER, x + t * HIDDEN);
         for (int64_t i = 0; i < LENGTH * HIDDEN; i++) loss += x[i] * (double)r->g[from + i];
@@ -63,14 +72,16 @@ typedef struct seen {
     int order[64], count;
 } seen;
 
-static vq_status see_linear(void *ctx, int node, const float *x, const float *g, int64_t tokens, vq_err *e)
+static vq_status see_linear(void *ctx, int node, const float *x, const float *g, int64_t tokens,
+                            vq_err *e)
 {
     (void)e;
     seen *s = ctx;
     const vq_node *n = &s->world->graph.nodes[node];
     assert_null(s->grad[node]);
     s->grad[node] = calloc((size_t)(n->width * n->in_width), sizeof(float));
-    vq_gemm_tn_add(&s->world->kernels, tokens, n->width, n->in_width, g, n->width, x, n->in_width, s->grad[node], n->in_width);
+    vq_gemm_tn_add(&s->world->kernels, tokens, n->width, n->in_width, g, n->width, x, n->in_width,
+                   s->grad[node], n->in_width);
     s->order[s->count++] = node;
     return VQ_OK;
 }
@@ -96,12 +107,14 @@ static void assert_near(double got, double want)
     fail_msg("%.9g, by differences %.9g", got, want);
 }
 
-static void check_weight(const decoder_world *w, const rows *r, const char *tensor, const float *grad, int64_t n)
+static void check_weight(const decoder_world *w, const rows *r, const char *tensor,
+                         const float *grad, int64_t n)
 {
     float *weight = memory_data(&w->weights, tensor);
     assert_non_null(weight);
     assert_non_null(grad);
-    for (int64_t i = 0; i < n; i += 1 + n / 5) assert_near((double)grad[i], weight_slope(w, r, weight + i));
+    for (int64_t i = 0; i < n; i += 1 + n / 5)
+        assert_near((double)grad[i], weight_slope(w, r, weight + i));
 }
 
 static void check_weights(const decoder_world *w, const rows *r, const seen *s)
@@ -131,7 +144,9 @@ static void against_differences(const char *type, int64_t window, bool strict)
     const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear, .norm = see_norm};
     assert_int_equal(vq_exec_block_backward(&w.exec, &batch, LAYER, r.h, g, &hooks, &e), VQ_OK);
     const double step = 1e-4;
-    for (int64_t i = 0; i < SIZE; i += 97) assert_near((double)g[i], (loss_at(&w, &r, i, step) - loss_at(&w, &r, i, -step)) / (2 * step));
+    for (int64_t i = 0; i < SIZE; i += 97)
+        assert_near((double)g[i],
+                    (loss_at(&w, &r, i, step) - loss_at(&w, &r, i, -step)) / (2 * step));
     check_weights(&w, &r, &s);
     assert_int_equal(w.budget.used, 0);
     forget(&s);
@@ -196,8 +211,11 @@ static void test_same_bits_for_every_thread_count(void **state)
         assert_memory_equal(g, first, sizeof g);
         for (int id = 0; id < w.graph.count; id++) {
             const vq_node *node = &w.graph.nodes[id];
-            const int64_t size = node->op == VQ_OP_LINEAR ? node->width * node->in_width : node->heads ? node->head_dim : node->width;
-            if (s[0].grad[id]) assert_memory_equal(s[n].grad[id], s[0].grad[id], (size_t)size * sizeof(float));
+            const int64_t size = node->op == VQ_OP_LINEAR ? node->width * node->in_width
+                                 : node->heads            ? node->head_dim
+                                                          : node->width;
+            if (s[0].grad[id])
+                assert_memory_equal(s[n].grad[id], s[0].grad[id], (size_t)size * sizeof(float));
         }
     }
     for (int n = 0; n < 4; n++) forget(&s[n]);
@@ -233,14 +251,16 @@ static void test_a_step_sees_the_output(void **state)
     static watched t;
     t = (watched){.rows = &r};
     for (int i = 0; i < SIZE; i++) g[i] = NAN;
-    assert_int_equal(vq_exec_block_step(&w.exec, &batch, LAYER, r.h, take_output, &t, g, NULL, &e), VQ_OK);
+    assert_int_equal(vq_exec_block_step(&w.exec, &batch, LAYER, r.h, take_output, &t, g, NULL, &e),
+                     VQ_OK);
     assert_memory_equal(r.h, given.h, sizeof r.h);
     assert_int_equal(vq_exec_block_backward(&w.exec, &batch, LAYER, r.h, given.g, NULL, &e), VQ_OK);
     assert_memory_equal(g, given.g, sizeof g);
     assert_int_equal(vq_exec_block(&w.exec, &batch, LAYER, given.h, &e), VQ_OK);
     assert_memory_equal(t.out, given.h, sizeof t.out);
     t.status = VQ_E_IO;
-    assert_int_equal(vq_exec_block_step(&w.exec, &batch, LAYER, r.h, take_output, &t, g, NULL, &e), VQ_E_IO);
+    assert_int_equal(vq_exec_block_step(&w.exec, &batch, LAYER, r.h, take_output, &t, g, NULL, &e),
+                     VQ_E_IO);
     assert_string_equal(e.text, "layer 1 > no target");
     assert_int_equal(w.budget.used, 0);
     world_close(&w);
@@ -267,8 +287,9 @@ static void test_scratch_is_predicted(void **state)
     world_close(&w);
 }
 
-/* Norm output and sum of the attention, q, k, v as attention reads them, mixed, norm output, gate, up, gated: no less can be kept of a
- * llama block; all gradients fit into what is free by then, but for two of the wide ones. */
+/* Norm output and sum of the attention, q, k, v as attention reads them, mixed, norm output, gate,
+ * up, gated: no less can be kept of a llama block; all gradients fit into what is free by then, but
+ * for two of the wide ones. */
 static void test_buffers_are_handed_on(void **state)
 {
     (void)state;
@@ -290,7 +311,8 @@ static vq_status run_backward(const decoder_world *w, const vq_batch *b, const r
     return vq_exec_block_backward(&w->exec, b, LAYER, r->h, g, NULL, e);
 }
 
-static vq_status refuse(void *ctx, int node, const float *x, const float *g, int64_t tokens, vq_err *e)
+static vq_status refuse(void *ctx, int node, const float *x, const float *g, int64_t tokens,
+                        vq_err *e)
 {
     (void)ctx, (void)node, (void)x, (void)g, (void)tokens;
     return vq_fail(e, VQ_E_STOPPED, "enough");
@@ -304,11 +326,14 @@ static void test_errors_name_the_place(void **state)
     vq_err e;
     calib_open(&w, "llama", 0);
     fill_rows(&r);
-    assert_int_equal(vq_exec_block_backward(&w.exec, &batch, 1, r.h, r.g, &(vq_grad_hooks){.linear = refuse}, &e), VQ_E_STOPPED);
+    assert_int_equal(vq_exec_block_backward(&w.exec, &batch, 1, r.h, r.g,
+                                            &(vq_grad_hooks){.linear = refuse}, &e),
+                     VQ_E_STOPPED);
     assert_string_equal(e.text, "layer 1 > backward of mlp.down > enough");
     vq_kv_cache *cache;
     assert_int_equal(vq_kv_cache_new(&cache, &w.graph, SEQUENCES, LENGTH, &w.arena, &e), VQ_OK);
-    assert_int_equal(run_backward(&w, &(vq_batch){SEQUENCES, LENGTH, 0, cache, 0}, &r, &e), VQ_E_BUG);
+    assert_int_equal(run_backward(&w, &(vq_batch){SEQUENCES, LENGTH, 0, cache, 0}, &r, &e),
+                     VQ_E_BUG);
     r.g[5 * HIDDEN + 1] = INFINITY;
     assert_int_equal(run_backward(&w, &batch, &r, &e), VQ_E_NUMERIC);
     assert_non_null(strstr(e.text, "layer 1 > gradient of position 0 of sample 0 is not finite"));
@@ -317,7 +342,8 @@ static void test_errors_name_the_place(void **state)
     assert_non_null(strstr(e.text, "layer 1 > output of position 0 of sample 0 is not finite"));
     w.weights.names[memory_find(&w.weights, "model.layers.1.self_attn.q_proj.weight")][0] = 'x';
     assert_int_equal(run_backward(&w, &batch, &r, &e), VQ_E_INPUT);
-    assert_string_equal(e.text, "layer 1 > attn.q > tensor model.layers.1.self_attn.q_proj.weight is missing");
+    assert_string_equal(
+        e.text, "layer 1 > attn.q > tensor model.layers.1.self_attn.q_proj.weight is missing");
     world_close(&w);
 }
 

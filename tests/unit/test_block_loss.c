@@ -1,4 +1,5 @@
-/* test_block_loss.c -- error of a block's output: the formula in f64, and its gradient by finite differences. */
+/* test_block_loss.c -- error of a block's output: the formula in f64, and its gradient by finite
+ * differences. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "run/block_loss.h"
+#include "train/block_loss.h"
 
 enum { TOKENS = 7, WIDTH = 12, ALL = TOKENS * WIDTH };
 
@@ -29,7 +30,8 @@ static void open_world(world *w)
         w->out[i] = w->target[i] + 0.2F * ((float)vq_rng_unit(2, (uint64_t)i) - 0.5F);
     }
     for (int i = 0; i < WIDTH; i++)
-        for (int j = 0; j < WIDTH; j++) w->metric[i * WIDTH + j] = (i == j ? 2.0F : 0.0F) + 0.3F / (float)(1 + i + j);
+        for (int j = 0; j < WIDTH; j++)
+            w->metric[i * WIDTH + j] = (i == j ? 2.0F : 0.0F) + 0.3F / (float)(1 + i + j);
 }
 
 /* Mean over tokens of e^T M e / |target|^2. */
@@ -58,7 +60,9 @@ static void check(bool with_metric)
     vq_block_error b;
     vq_err e;
     open_world(&w);
-    assert_int_equal(vq_block_error_init(&b, &w.kernels, WIDTH, with_metric ? w.metric : NULL, TOKENS, &w.arena, &e), VQ_OK);
+    assert_int_equal(vq_block_error_init(&b, &w.kernels, WIDTH, with_metric ? w.metric : NULL,
+                                         TOKENS, &w.arena, &e),
+                     VQ_OK);
     b.target = w.target;
     assert_int_equal(vq_block_error_add(&b, w.out, TOKENS, g, &e), VQ_OK);
     const double at = by_formula(&w, with_metric);
@@ -111,7 +115,8 @@ static void test_metric_of_curvature(void **state)
     const float curvature[4] = {30, 6, 6, 10}, none[4] = {0};
     float m[4];
     vq_block_metric(curvature, 2, m);
-    assert_true(fabsf(m[0] - 1.51F) < 1e-6F && fabsf(m[1] - 0.3F) < 1e-6F && m[2] == m[1] && fabsf(m[3] - 0.51F) < 1e-6F);
+    assert_true(fabsf(m[0] - 1.51F) < 1e-6F && fabsf(m[1] - 0.3F) < 1e-6F && m[2] == m[1] &&
+                fabsf(m[3] - 0.51F) < 1e-6F);
     vq_block_metric(none, 2, m);
     assert_true(m[0] == m[3] && m[0] > 0 && m[1] == 0);
 }

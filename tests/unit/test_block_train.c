@@ -1,5 +1,6 @@
-/* test_block_train.c -- learned rounding of a block of a small made-up decoder: the error on the held-out samples falls under every scheme,
- * never rises, every option changes what comes out, and one or two threads give the same bytes. */
+/* test_block_train.c -- learned rounding of a block of a small made-up decoder: the error on the
+ * held-out samples falls under every scheme, never rises, every option changes what comes out, and
+ * one or two threads give the same bytes. */
 #include <math.h>
 #include <omp.h>
 #include <setjmp.h>
@@ -13,10 +14,10 @@
 
 #include "base/rng.h"
 #include "calib_world.h"
+#include "edit/overlay.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
-#include "run/block_train.h"
-#include "run/overlay.h"
+#include "train/block_train.h"
 
 enum { SAMPLES = 24, LENGTH = 16, LINEARS = 7, LAYER = 1 };
 
@@ -49,14 +50,19 @@ static void open_model(world *w)
     assert_int_equal(vq_arch_find("llama")->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, true, &e), VQ_OK);
     memory_open(&w->weights, &w->graph, 11);
-    w->original = (vq_exec){.graph = &w->graph, .source = &w->weights.source, .kernels = &w->kernels, .arena = &w->scratch};
+    w->original = (vq_exec){.graph = &w->graph,
+                            .source = &w->weights.source,
+                            .kernels = &w->kernels,
+                            .arena = &w->scratch};
     assert_int_equal(vq_overlay_init(&w->overlay, &w->weights.source, 16, &w->arena, &e), VQ_OK);
     w->exec = w->original;
     w->exec.source = &w->overlay.source;
-    for (int i = 0; i < SAMPLES * LENGTH; i++) w->ids[i] = (int32_t)(vq_rng_at(4, (uint64_t)i) % (uint64_t)w->config.vocab);
+    for (int i = 0; i < SAMPLES * LENGTH; i++)
+        w->ids[i] = (int32_t)(vq_rng_at(4, (uint64_t)i) % (uint64_t)w->config.vocab);
 }
 
-static const vq_calib_options activation_options = {.spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 5 * LENGTH};
+static const vq_calib_options activation_options = {
+    .spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 5 * LENGTH};
 
 /* Inputs of LAYER on one side, what the original block makes of them on the other. */
 static void open_activations(world *w)
@@ -64,8 +70,10 @@ static void open_activations(world *w)
     vq_err e;
     const vq_calib_options o = activation_options;
     w->samples = (vq_samples){.ids = w->ids, .count = SAMPLES, .length = LENGTH};
-    assert_int_equal(vq_calib_begin(&w->inputs, &w->original, &w->samples, &o, NULL, &w->arena, &e), VQ_OK);
-    assert_int_equal(vq_calib_begin(&w->targets, &w->original, &w->samples, &o, NULL, &w->arena, &e), VQ_OK);
+    assert_int_equal(vq_calib_begin(&w->inputs, &w->original, &w->samples, &o, NULL, &w->arena, &e),
+                     VQ_OK);
+    assert_int_equal(
+        vq_calib_begin(&w->targets, &w->original, &w->samples, &o, NULL, &w->arena, &e), VQ_OK);
     for (int l = 0; l <= LAYER; l++) {
         if (l < LAYER) assert_int_equal(vq_calib_advance(w->inputs, l, &e), VQ_OK);
         assert_int_equal(vq_calib_advance(w->targets, l, &e), VQ_OK);
@@ -81,9 +89,15 @@ static void quantize_linear(world *w, const vq_node *n, const vq_scheme *s)
     snprintf(name, sizeof name, "%s.weight", n->name);
     const float *from = memory_data(&w->weights, name);
     assert_int_equal(vq_qtensor_new(q, &s->weight, n->width, n->in_width, &w->arena, &e), VQ_OK);
-    const vq_super super = vq_super_from_amax(&s->weight, 0.3F, VQ_F32);
-    assert_int_equal(vq_quantize_rows(&w->kernels, q, from, super, VQ_F32, NULL, NULL, &e), VQ_OK);
-    w->stored[i] = (vq_linear){.name = n->name, .n = n->width, .k = n->in_width, .k_stored = n->in_width, .quantized = true, .scheme = *s};
+    const vq_global_scale global_scale = vq_global_scale_from_amax(&s->weight, 0.3F, VQ_F32);
+    assert_int_equal(vq_quantize_rows(&w->kernels, q, from, global_scale, VQ_F32, NULL, NULL, &e),
+                     VQ_OK);
+    w->stored[i] = (vq_linear){.name = n->name,
+                               .n = n->width,
+                               .k = n->in_width,
+                               .k_stored = n->in_width,
+                               .quantized = true,
+                               .scheme = *s};
     w->linears[i] = (vq_train_linear){.name = n->name, .w = from, .q = q};
     assert_int_equal(vq_overlay_quantized(&w->overlay, &w->stored[i], q, &e), VQ_OK);
 }
@@ -98,7 +112,8 @@ static void open_world(world *w, const char *scheme)
         if (w->graph.nodes[id].op == VQ_OP_LINEAR) quantize_linear(w, &w->graph.nodes[id], s);
     assert_int_equal(w->count, LINEARS);
     w->exec.quantize_inputs = s->has_act;
-    w->options = (vq_learn_options){.steps = 20, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
+    w->options = (vq_learn_options){
+        .steps = 20, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
 }
 
 static void close_world(world *w)
@@ -173,13 +188,15 @@ static double error_over_all(world *w)
 static void test_falls(void **state)
 {
     (void)state;
-    const char *const schemes[] = {"nvfp4a16", "nvfp4", "mxfp4", "int4-g16", "int4-g16-asym", "int3-g8-asym", "fp8"};
+    const char *const schemes[] = {"nvfp4a16",      "nvfp4",        "mxfp4", "int4-g16",
+                                   "int4-g16-asym", "int3-g8-asym", "fp8"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         static world w;
         open_world(&w, schemes[i]);
         const double before = error_over_all(&w);
         const vq_block_train_job j = train(&w);
-        if (!(j.best < 0.99 * j.first)) fail_msg("%s: held out %g -> %g", schemes[i], j.first, j.best);
+        if (!(j.best < 0.99 * j.first))
+            fail_msg("%s: held out %g -> %g", schemes[i], j.first, j.best);
         const double after = error_over_all(&w);
         if (!(after < 0.99 * before)) fail_msg("%s: all %g -> %g", schemes[i], before, after);
         assert_true(fabs(j.first - before) < 0.5 * before); /* the held-out part is like the rest */
@@ -222,9 +239,11 @@ static void test_options(void **state)
 {
     (void)state;
     static float metric[32 * 32];
-    const vq_learn_options o = {.steps = 10, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
+    const vq_learn_options o = {
+        .steps = 10, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
     vq_learn_options steps = o, tokens = o, rate = o, clip = o, momentum = o;
-    steps.steps = 12, tokens.tokens = 2 * LENGTH, rate.rate = 0.02, clip.clip_rate = 0, momentum.momentum = 0;
+    steps.steps = 12, tokens.tokens = 2 * LENGTH, rate.rate = 0.02, clip.clip_rate = 0,
+    momentum.momentum = 0;
     for (int i = 0; i < 32; i++) metric[i * 32 + i] = (float)(1 + i);
     const uint64_t plain = trained_with(o, NULL, 1);
     assert_true(trained_with(o, NULL, 1) == plain);
@@ -240,7 +259,8 @@ static void test_options(void **state)
 static void test_threads(void **state)
 {
     (void)state;
-    const vq_learn_options o = {.steps = 8, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
+    const vq_learn_options o = {
+        .steps = 8, .tokens = 4 * LENGTH, .rate = 0.0125, .clip_rate = 0.002, .momentum = 0.9};
     const int before = omp_get_max_threads();
     omp_set_num_threads(1);
     const uint64_t one = trained_with(o, NULL, 1);
@@ -264,7 +284,8 @@ static void test_targets_ahead(void **state)
     vq_calib_end(w.inputs);
     vq_calib_options o = activation_options;
     o.ahead = true;
-    assert_int_equal(vq_calib_begin(&w.inputs, &w.original, &w.samples, &o, NULL, &w.arena, &e), VQ_OK);
+    assert_int_equal(vq_calib_begin(&w.inputs, &w.original, &w.samples, &o, NULL, &w.arena, &e),
+                     VQ_OK);
     for (int l = 0; l < LAYER; l++) assert_int_equal(vq_calib_advance(w.inputs, l, &e), VQ_OK);
     assert_int_equal(vq_calib_look_ahead(w.inputs, LAYER, &e), VQ_OK);
     vq_block_train_job j = job_of(&w);
@@ -275,7 +296,8 @@ static void test_targets_ahead(void **state)
     close_world(&w);
 }
 
-/* ARC: the down projection reads gathered inputs with residual copies; what is served stays the augmented form of what is trained. */
+/* ARC: the down projection reads gathered inputs with residual copies; what is served stays the
+ * augmented form of what is trained. */
 static void make_arc(world *w, int i, int64_t s)
 {
     static float ordered[32 * 64];
@@ -283,9 +305,13 @@ static void make_arc(world *w, int i, int64_t s)
     vq_linear *l = &w->stored[i];
     for (int64_t c = 0; c < l->k; c++) w->order[c] = (int32_t)((c * 13 + 5) % l->k);
     for (int64_t r = 0; r < l->n; r++)
-        for (int64_t c = 0; c < l->k; c++) ordered[r * l->k + c] = w->linears[i].w[r * l->k + w->order[c]];
+        for (int64_t c = 0; c < l->k; c++)
+            ordered[r * l->k + c] = w->linears[i].w[r * l->k + w->order[c]];
     assert_int_equal(
-        vq_quantize_rows(&w->kernels, &w->q[i], ordered, (vq_super){w->q[i].super, w->q[i].super_divides}, VQ_F32, NULL, NULL, &e), VQ_OK);
+        vq_quantize_rows(&w->kernels, &w->q[i], ordered,
+                         (vq_global_scale){w->q[i].global_scale, w->q[i].global_scale_divides},
+                         VQ_F32, NULL, NULL, &e),
+        VQ_OK);
     assert_int_equal(vq_arc_augment(&w->q[i], s, &w->augmented, &w->arena, &e), VQ_OK);
     l->arc_order = w->order;
     l->arc_s = s;
@@ -305,7 +331,8 @@ static void check_arc(bool quantize_inputs)
     int down = 0;
     while (w.stored[down].k != w.config.ffn) down++;
     make_arc(&w, down, 16);
-    w.linears[0] = w.linears[down]; /* nothing but this one is trained: all of the gain is its own */
+    w.linears[0] =
+        w.linears[down]; /* nothing but this one is trained: all of the gain is its own */
     w.count = 1;
     const double before = error_over_all(&w);
     const vq_block_train_job j = train(&w);
@@ -330,9 +357,9 @@ static void test_stops(void **state)
     vq_err e;
     volatile sig_atomic_t stop = 1;
     open_world(&w, "int4-g16");
-    const vq_watch watch = {.stop = &stop};
+    const vq_reporter reporter = {.stop = &stop};
     vq_block_train_job j = job_of(&w);
-    j.watch = &watch;
+    j.reporter = &reporter;
     assert_int_equal(vq_block_train(&j, &e), VQ_E_STOPPED);
     close_world(&w);
 }
@@ -344,7 +371,8 @@ static void test_memory(void **state)
     static world w;
     vq_err e;
     open_world(&w, "int4-g16");
-    vq_budget budget = {.limit = vq_block_train_bytes(&w.graph, LAYER, &w.stored[0].scheme.weight, &w.options, LENGTH)};
+    vq_budget budget = {.limit = vq_block_train_bytes(&w.graph, LAYER, &w.stored[0].scheme.weight,
+                                                      &w.options, LENGTH)};
     vq_arena tight;
     vq_arena_init(&tight, &budget);
     vq_block_train_job j = job_of(&w);
@@ -361,9 +389,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_falls),   cmocka_unit_test(test_never_worse),   cmocka_unit_test(test_options),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_targets_ahead), cmocka_unit_test(test_arc),
-        cmocka_unit_test(test_stops),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_falls),         cmocka_unit_test(test_never_worse),
+        cmocka_unit_test(test_options),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_targets_ahead), cmocka_unit_test(test_arc),
+        cmocka_unit_test(test_stops),         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

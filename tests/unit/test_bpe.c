@@ -1,4 +1,5 @@
-/* test_bpe.c -- merging against a plain quadratic search for the best pair, and models that must be refused. */
+/* test_bpe.c -- merging against a plain quadratic search for the best pair, and models that must be
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "formats/bpe.h"
+#include "text/bpe.h"
 
 static vq_status parse(vq_bpe *b, const char *json, vq_arena *a, vq_err *e)
 {
@@ -29,7 +30,8 @@ static size_t plain_merge(const vq_bpe *b, const char *text, int32_t *ids)
         uint32_t best = VQ_HASH_NONE;
         size_t at = 0;
         for (size_t i = 0; i + 1 < n; i++) {
-            const uint32_t rank = vq_hash_get(&b->merges, (uint64_t)(uint32_t)ids[i] << 32 | (uint32_t)ids[i + 1]);
+            const uint32_t rank =
+                vq_hash_get(&b->merges, (uint64_t)(uint32_t)ids[i] << 32 | (uint32_t)ids[i + 1]);
             if (rank < best) {
                 best = rank;
                 at = i;
@@ -42,8 +44,10 @@ static size_t plain_merge(const vq_bpe *b, const char *text, int32_t *ids)
     }
 }
 
-static const char small[] = "{\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,\"bc\":5,\"aa\":6,\"aaaa\":7,\"cab\":8},"
-                            "\"merges\":[\"a b\",[\"a\",\"a\"],\"b c\",\"aa aa\",\"ab c\",\"c ab\"]}";
+static const char small[] =
+    "{\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,\"bc\":5,\"aa\":6,\"aaaa\":7,\"cab\":8}"
+    ","
+    "\"merges\":[\"a b\",[\"a\",\"a\"],\"b c\",\"aa aa\",\"ab c\",\"c ab\"]}";
 
 static void test_like_definition(void **state)
 {
@@ -109,13 +113,18 @@ static void test_options(void **state)
 {
     (void)state;
     expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[]}", "ab", (int32_t[]){0, 1}, 2);
-    expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[],\"ignore_merges\":true}", "ab", (int32_t[]){2}, 1);
-    expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[],\"ignore_merges\":true}", "aba", (int32_t[]){0, 1, 0}, 3);
-    expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}", "axxb", (int32_t[]){2}, 1); /* bytes without a token fall out */
-    expect("{\"vocab\":{\"a\":0,\"?\":1},\"merges\":[],\"unk_token\":\"?\"}", "xxax", (int32_t[]){1, 1, 0, 1}, 4);
-    expect("{\"vocab\":{\"a\":0,\"?\":1},\"merges\":[],\"unk_token\":\"?\",\"fuse_unk\":true}", "xxax", (int32_t[]){1, 0, 1}, 3);
-    expect("{\"vocab\":{\"\\u0120\":9,\"\\u00e9\":3,\"\\u0143\":4},\"merges\":[]}", " \xe9\xad", (int32_t[]){9, 3, 4},
-           3); /* the byte alphabet */
+    expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[],\"ignore_merges\":true}", "ab",
+           (int32_t[]){2}, 1);
+    expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[],\"ignore_merges\":true}", "aba",
+           (int32_t[]){0, 1, 0}, 3);
+    expect("{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}", "axxb", (int32_t[]){2},
+           1); /* bytes without a token fall out */
+    expect("{\"vocab\":{\"a\":0,\"?\":1},\"merges\":[],\"unk_token\":\"?\"}", "xxax",
+           (int32_t[]){1, 1, 0, 1}, 4);
+    expect("{\"vocab\":{\"a\":0,\"?\":1},\"merges\":[],\"unk_token\":\"?\",\"fuse_unk\":true}",
+           "xxax", (int32_t[]){1, 0, 1}, 3);
+    expect("{\"vocab\":{\"\\u0120\":9,\"\\u00e9\":3,\"\\u0143\":4},\"merges\":[]}", " \xe9\xad",
+           (int32_t[]){9, 3, 4}, 3); /* the byte alphabet */
     expect("{\"vocab\":{},\"merges\":[]}", "abc", NULL, 0);
 }
 
@@ -142,7 +151,8 @@ static void test_refused(void **state)
         {"{\"vocab\":{},\"merges\":[],\"ignore_merges\":1}", "ignore_merges"},
         {"{\"vocab\":{},\"merges\":[],\"unk_token\":\"u\"}", "unk_token"},
         {"{\"vocab\":{},\"merges\":[],\"byte_fallback\":true}", "byte_fallback"},
-        {"{\"vocab\":{},\"merges\":[],\"continuing_subword_prefix\":\"##\"}", "continuing_subword_prefix"}};
+        {"{\"vocab\":{},\"merges\":[],\"continuing_subword_prefix\":\"##\"}",
+         "continuing_subword_prefix"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_arena a;
         vq_arena_init(&a, NULL);
@@ -156,7 +166,8 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_like_definition), cmocka_unit_test(test_long_word),
-                                       cmocka_unit_test(test_options), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_like_definition), cmocka_unit_test(test_long_word),
+        cmocka_unit_test(test_options), cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

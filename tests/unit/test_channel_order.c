@@ -1,13 +1,19 @@
-/* test_channel_order.c -- sorted channels, and that MLP and attention compute what they did before. */
-#include "base/edit.h"
+/* test_channel_order.c -- sorted channels, and that MLP and attention compute what they did before.
+ */
+#include "base/exchange/edit.h"
 #include "transform_world.h"
 
 enum { K = 96, N = 12, TOKENS = 7, HIDDEN = 20 };
 
-static vq_input_map map_of(transform_world *w, const vq_stats *s, vq_producer producer, const char *by)
+static vq_input_map map_of(transform_world *w, const vq_stats *s, vq_producer producer,
+                           const char *by)
 {
     const vq_option_set o = world_options(&vq_transform_order, "by", by);
-    vq_transform_job job = {.options = &o, .stats = s, .producer = producer, .arena = &w->arena, .scratch = &w->scratch};
+    vq_transform_job job = {.options = &o,
+                            .stats = s,
+                            .producer = producer,
+                            .arena = &w->arena,
+                            .scratch = &w->scratch};
     if (vq_transform_order.run(&job, &w->err) != VQ_OK) fail_msg("%s", w->err.text);
     return job.map;
 }
@@ -20,7 +26,8 @@ static void test_sorted(void **state)
     vq_stats s = world_stats(&w, world_inputs(&w, TOKENS, K, 8), TOKENS, K);
     s.absmax[50] = 99; /* the two statistics disagree here */
     for (int by = 0; by < 2; by++) {
-        const vq_input_map m = map_of(&w, &s, (vq_producer){.kind = VQ_PRODUCER_ROWS}, by ? "hessian" : "absmax");
+        const vq_input_map m =
+            map_of(&w, &s, (vq_producer){.kind = VQ_PRODUCER_ROWS}, by ? "hessian" : "absmax");
         assert_true(m.fold_order && !m.scale && !m.hadamard && !m.s);
         bool seen[K] = {false};
         float last = -1;
@@ -36,16 +43,22 @@ static void test_sorted(void **state)
     world_close(&w);
 }
 
-static void gather(transform_world *w, float *x, int64_t rows, int64_t cols, vq_edit_side side, const int32_t *order)
+static void gather(transform_world *w, float *x, int64_t rows, int64_t cols, vq_edit_side side,
+                   const int32_t *order)
 {
-    const vq_edit d = {.tensor = "t", .kind = VQ_EDIT_GATHER, .side = side, .order = order, .n = side == VQ_EDIT_ROWS ? rows : cols};
+    const vq_edit d = {.tensor = "t",
+                       .kind = VQ_EDIT_GATHER,
+                       .side = side,
+                       .order = order,
+                       .n = side == VQ_EDIT_ROWS ? rows : cols};
     assert_int_equal(vq_edit_apply(&d, x, rows, cols, &w->scratch, &w->err), VQ_OK);
 }
 
 /* silu(gate x) * (up x), exactly the same numbers in another order. */
 static float *middle(transform_world *w, const float *x, const float *gate, const float *up)
 {
-    float *g = VQ_ALLOC(&w->arena, float, TOKENS *K, "gate", &w->err), *u = VQ_ALLOC(&w->arena, float, TOKENS *K, "up", &w->err);
+    float *g = VQ_ALLOC(&w->arena, float, TOKENS *K, "gate", &w->err),
+          *u = VQ_ALLOC(&w->arena, float, TOKENS *K, "up", &w->err);
     for (int t = 0; t < TOKENS; t++)
         for (int r = 0; r < K; r++) {
             g[t * K + r] = (float)w->kernels.dot(x + t * HIDDEN, gate + r * HIDDEN, HIDDEN) / 60;
@@ -68,9 +81,11 @@ static void test_mlp_is_kept(void **state)
     transform_world w;
     world_open(&w);
     const float *x = world_matrix(&w, TOKENS, HIDDEN, 1);
-    float *gate = world_matrix(&w, K, HIDDEN, 2), *up = world_matrix(&w, K, HIDDEN, 3), *down = world_matrix(&w, N, K, 4);
+    float *gate = world_matrix(&w, K, HIDDEN, 2), *up = world_matrix(&w, K, HIDDEN, 3),
+          *down = world_matrix(&w, N, K, 4);
     const float *before = middle(&w, x, gate, up);
-    const double *in = as_doubles(&w, before, TOKENS * K), *want = world_product(&w, in, down, TOKENS, N, K);
+    const double *in = as_doubles(&w, before, TOKENS * K),
+                 *want = world_product(&w, in, down, TOKENS, N, K);
     const vq_stats s = world_stats(&w, in, TOKENS, K);
     const int32_t *order = map_of(&w, &s, (vq_producer){.kind = VQ_PRODUCER_ROWS}, "absmax").order;
     gather(&w, gate, K, HIDDEN, VQ_EDIT_ROWS, order);
@@ -82,11 +97,13 @@ static void test_mlp_is_kept(void **state)
     for (int i = 0; i < K; i++) moved += order[i] != i;
     assert_true(moved > K / 2);
     const double *got = world_product(&w, as_doubles(&w, after, TOKENS * K), down, TOKENS, N, K);
-    for (int i = 0; i < TOKENS * N; i++) assert_true(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])));
+    for (int i = 0; i < TOKENS * N; i++)
+        assert_true(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])));
     world_close(&w);
 }
 
-/* What attention makes of values [TOKENS][kv_heads * d]: each query head a mixture of its own of the tokens. */
+/* What attention makes of values [TOKENS][kv_heads * d]: each query head a mixture of its own of
+ * the tokens. */
 static double *attend(transform_world *w, const double *v, const vq_producer *p)
 {
     const int64_t k = p->heads * p->head_dim, kv = p->kv_heads * p->head_dim;
@@ -95,12 +112,15 @@ static double *attend(transform_world *w, const double *v, const vq_producer *p)
         for (int64_t i = 0; i < k; i++)
             for (int64_t u = 0; u <= t; u++) {
                 const double mix = 1.0 / (double)(1 + (i / p->head_dim + u) % 5);
-                out[t * k + i] += mix * v[u * kv + i / p->head_dim / (p->heads / p->kv_heads) * p->head_dim + i % p->head_dim];
+                out[t * k + i] +=
+                    mix * v[u * kv + i / p->head_dim / (p->heads / p->kv_heads) * p->head_dim +
+                            i % p->head_dim];
             }
     return out;
 }
 
-/* Six query heads over two heads of values: the rows of v move inside their head, the columns of o follow in every query head. */
+/* Six query heads over two heads of values: the rows of v move inside their head, the columns of o
+ * follow in every query head. */
 static void test_grouped_attention_is_kept(void **state)
 {
     (void)state;
@@ -110,7 +130,8 @@ static void test_grouped_attention_is_kept(void **state)
     world_open(&w);
     const double *x = world_inputs(&w, TOKENS, HIDDEN, 1);
     float *v = world_matrix(&w, KV, HIDDEN, 2), *o = world_matrix(&w, N, K, 3);
-    const double *in = attend(&w, world_product(&w, x, v, TOKENS, KV, HIDDEN), &p), *want = world_product(&w, in, o, TOKENS, N, K);
+    const double *in = attend(&w, world_product(&w, x, v, TOKENS, KV, HIDDEN), &p),
+                 *want = world_product(&w, in, o, TOKENS, N, K);
     const vq_stats s = world_stats(&w, in, TOKENS, K);
     for (int by = 0; by < 2; by++) {
         const int32_t *order = map_of(&w, &s, p, by ? "hessian" : "absmax").order;
@@ -119,12 +140,16 @@ static void test_grouped_attention_is_kept(void **state)
             const int64_t row = vq_producer_row(&p, i);
             assert_int_equal(order[i] / 16, i / 16); /* inside the head */
             if (i % 48 < 16) rows[row] = (int32_t)vq_producer_row(&p, order[i]);
-            assert_int_equal(rows[row], vq_producer_row(&p, order[i])); /* the same in all heads that share the row */
+            assert_int_equal(
+                rows[row],
+                vq_producer_row(&p, order[i])); /* the same in all heads that share the row */
         }
         gather(&w, v, KV, HIDDEN, VQ_EDIT_ROWS, rows);
         gather(&w, o, N, K, VQ_EDIT_COLS, order);
-        const double *got = world_product(&w, attend(&w, world_product(&w, x, v, TOKENS, KV, HIDDEN), &p), o, TOKENS, N, K);
-        for (int i = 0; i < TOKENS * N; i++) assert_true(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])));
+        const double *got = world_product(
+            &w, attend(&w, world_product(&w, x, v, TOKENS, KV, HIDDEN), &p), o, TOKENS, N, K);
+        for (int i = 0; i < TOKENS * N; i++)
+            assert_true(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])));
     }
     world_close(&w);
 }
@@ -140,7 +165,8 @@ static void test_left_alone(void **state)
     vq_option_set o = world_options(&vq_transform_order, NULL, NULL);
     assert_int_equal(vq_transform_order.needs(&o), VQ_NEED_RANGE);
     vq_transform_job job = {.options = &o, .stats = &s, .arena = &w.arena, .scratch = &w.scratch};
-    job.producer = (vq_producer){.kind = VQ_PRODUCER_VALUES, .heads = 5, .kv_heads = 2, .head_dim = 16};
+    job.producer =
+        (vq_producer){.kind = VQ_PRODUCER_VALUES, .heads = 5, .kv_heads = 2, .head_dim = 16};
     assert_int_equal(vq_transform_order.run(&job, &w.err), VQ_E_BUG);
     job.producer.kind = VQ_PRODUCER_ROWS;
     s.absmax = NULL;

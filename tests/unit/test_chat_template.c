@@ -1,5 +1,5 @@
-/* test_chat_template.c -- what chat templates print (expected texts by Jinja itself, see the cases), what they are refused for, and that no
- * template runs long, deep or large. */
+/* test_chat_template.c -- what chat templates print (expected texts by Jinja itself, see the
+ * cases), what they are refused for, and that no template runs long, deep or large. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,17 +8,20 @@
 #include <string.h>
 
 #include "chat_template_cases.h"
-#include "formats/chat_template.h"
 #include "scratch.h"
+#include "text/chat_template.h"
 
 static const char conversation[] =
-    "[{\"role\":\"system\",\"content\":\" Be brief. \"},{\"role\":\"user\",\"content\":\"Hi \\\"there\\\"\\n<b>\xc3\xa9\xe4\xb8\xad\"},"
+    "[{\"role\":\"system\",\"content\":\" Be brief. \"},{\"role\":\"user\",\"content\":\"Hi "
+    "\\\"there\\\"\\n<b>\xc3\xa9\xe4\xb8\xad\"},"
     "{\"role\":\"assistant\",\"content\":\"Yes.\"},"
     "{\"role\":\"user\",\"content\":\"x\",\"extra\":{\"a\":[1,2.5,null,true,\"q'\"],\"b\":{}}}]";
 
-static vq_status render(const char *text, const char *messages, char **out, size_t *len, vq_arena *a, vq_err *e)
+static vq_status render(const char *text, const char *messages, char **out, size_t *len,
+                        vq_arena *a, vq_err *e)
 {
-    json_t *names = json_pack("{s:s, s:{s:s}, s:s}", "bos_token", "<s>", "eos_token", "content", "</s>", "model_max_length", "no token");
+    json_t *names = json_pack("{s:s, s:{s:s}, s:s}", "bos_token", "<s>", "eos_token", "content",
+                              "</s>", "model_max_length", "no token");
     json_t *list = json_loads(messages, 0, NULL);
     const vq_chat_source source = {.text = text, .len = strlen(text), .names = names};
     vq_chat_template *t;
@@ -39,7 +42,8 @@ static void test_cases(void **state)
         char *out;
         size_t len;
         vq_arena_init(&a, NULL);
-        if (render(cases[i].text, conversation, &out, &len, &a, &e) != VQ_OK) fail_msg("case %zu: %s", i, e.text);
+        if (render(cases[i].text, conversation, &out, &len, &a, &e) != VQ_OK)
+            fail_msg("case %zu: %s", i, e.text);
         assert_string_equal(out, cases[i].expected);
         assert_int_equal(len, strlen(cases[i].expected));
         vq_arena_done(&a);
@@ -73,11 +77,13 @@ static void test_refusals(void **state)
         {"{% raw %}{{ x {% endraw %}", "line 1: {% raw %} is not supported"},
         {"{% for m in messages recursive %}{% endfor %}", "recursive loops are not supported"},
         {"{{ 2 ** 3 }}", "the operator ** is not supported"},
-        {"{{ raise_exception('no ' ~ messages[0].role) }}", "line 1: the template refuses: no system"},
+        {"{{ raise_exception('no ' ~ messages[0].role) }}",
+         "line 1: the template refuses: no system"},
         {"{{ nothing.role }}", "line 1: \"nothing\" is undefined"},
         {"{{ messages[9].role }}", "line 1: \"the item\" is undefined"},
         {"{{ 'a' + none }}", "line 1: a string + none"},
-        {"{{ messages[0].content.nothing() }}", "the method \"nothing\" of a string is not supported"},
+        {"{{ messages[0].content.nothing() }}",
+         "the method \"nothing\" of a string is not supported"},
         {"{% set x.y = 1 %}", "\"x.y\" is set, but \"x\" is no namespace"},
         {"{{ 9223372036854775807 + 1 }}", "a whole number beyond 64 bits"},
         {"{{ 99999999999999999999 }}", "is too large"},
@@ -99,14 +105,16 @@ static void test_refusals(void **state)
         {"\xff", "the template is not UTF-8 at byte 0"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) expect_refused(refused[i].text, refused[i].cause);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        expect_refused(refused[i].text, refused[i].cause);
 }
 
 /* head, n times middle, between, n times behind, tail */
-static void expect_bounded(const char *head, const char *middle, size_t n, const char *between, const char *behind, const char *tail,
-                           const char *cause)
+static void expect_bounded(const char *head, const char *middle, size_t n, const char *between,
+                           const char *behind, const char *tail, const char *cause)
 {
-    const size_t room = strlen(head) + n * (strlen(middle) + strlen(behind)) + strlen(between) + strlen(tail) + 1;
+    const size_t room =
+        strlen(head) + n * (strlen(middle) + strlen(behind)) + strlen(between) + strlen(tail) + 1;
     char *text = malloc(room), *at = text;
     assert_non_null(text);
     at = stpcpy(at, head);
@@ -121,14 +129,21 @@ static void expect_bounded(const char *head, const char *middle, size_t n, const
 static void test_bounds(void **state)
 {
     (void)state;
-    expect_refused("{% for a in range(2000000000) %}{% endfor %}", "too many steps or too much memory");
-    expect_refused("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "too many steps or too much memory");
-    expect_refused("{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}", "too many steps");
-    expect_refused("{% set n = namespace(l=[]) %}{% for i in range(99) %}{% set n.l = [n.l, n.l] %}{% endfor %}",
-                   "nested more than 64 deep");
-    expect_refused("{% set n = namespace(l=[1]) %}{% for i in range(50) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}",
+    expect_refused("{% for a in range(2000000000) %}{% endfor %}",
+                   "too many steps or too much memory");
+    expect_refused("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+                   "too many steps or too much memory");
+    expect_refused("{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s "
+                   "~ n.s %}{% endfor %}",
                    "too many steps");
-    expect_refused("{% set n = namespace(l=[1]) %}{% for i in range(50) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l == n.l }}",
+    expect_refused("{% set n = namespace(l=[]) %}{% for i in range(99) %}{% set n.l = [n.l, n.l] "
+                   "%}{% endfor %}",
+                   "nested more than 64 deep");
+    expect_refused("{% set n = namespace(l=[1]) %}{% for i in range(50) %}{% set n.l = [n.l, n.l] "
+                   "%}{% endfor %}{{ n.l }}",
+                   "too many steps");
+    expect_refused("{% set n = namespace(l=[1]) %}{% for i in range(50) %}{% set n.l = [n.l, n.l] "
+                   "%}{% endfor %}{{ n.l == n.l }}",
                    "too many steps");
     expect_refused("{{ 'a' * 99999999999 }}", "too many steps or too much memory");
     expect_refused("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested more than 300 deep");
@@ -137,7 +152,8 @@ static void test_bounds(void **state)
     expect_bounded("{{ 1", "+1", 9999, "", "", " }}", "nested more than 300 deep");
     expect_bounded("{{ ", "not ", 9999, "1", "", " }}", "repeated more than 60 times");
     expect_bounded("{{ ", "-", 9999, "1", "", " }}", "nested more than 60 deep");
-    expect_bounded("", "{% if 1 %}", 999, "", "{% endif %}", "", "signs are nested more than 60 deep");
+    expect_bounded("", "{% if 1 %}", 999, "", "{% endif %}", "",
+                   "signs are nested more than 60 deep");
     expect_bounded("", "x", (1 << 18) + 1, "", "", "", "bytes are too many");
 }
 
@@ -213,10 +229,12 @@ static void test_folder(void **state)
     expect_opened(s, NULL);
     scratch_text(s, "tokenizer_config.json", "{\"eos_token\":\"<e>\"}");
     expect_opened(s, NULL);
-    scratch_text(s, "tokenizer_config.json", "{\"eos_token\":\"<e>\",\"chat_template\":\"one{{ eos_token }}\"}");
+    scratch_text(s, "tokenizer_config.json",
+                 "{\"eos_token\":\"<e>\",\"chat_template\":\"one{{ eos_token }}\"}");
     expect_opened(s, "one<e>");
     scratch_text(s, "tokenizer_config.json",
-                 "{\"bos_token\":{\"content\":\"<b>\"},\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"no\"},"
+                 "{\"bos_token\":{\"content\":\"<b>\"},\"chat_template\":[{\"name\":\"tool_use\","
+                 "\"template\":\"no\"},"
                  "{\"name\":\"default\",\"template\":\"two{{ bos_token }}\"}]}");
     expect_opened(s, "two<b>");
     scratch_text(s, "chat_template.jinja", "three{{ bos_token }}\n");
@@ -233,9 +251,12 @@ static void test_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),     cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_deep_input),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test_setup_teardown(test_folder, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_deep_input),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test_setup_teardown(test_folder, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_checkpoint.c -- folders as sources: dense and tied weights, artifacts whose config and tensors disagree, targets, files beside the
- * weights. */
+/* test_checkpoint.c -- folders as sources: dense and tied weights, artifacts whose config and
+ * tensors disagree, targets, files beside the weights. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,12 +9,12 @@
 
 #include <math.h>
 
-#include "formats/checkpoint.h"
+#include "formats/folder/checkpoint.h"
 #include "made_artifact.h"
 
-#define OK(m, call)                                                                                                                        \
-    do {                                                                                                                                   \
-        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                                                                \
+#define OK(m, call)                                                                                \
+    do {                                                                                           \
+        if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                        \
     } while (0)
 
 /* A folder with the artifact of this format: a.up, a.down of one scheme, a dense head. */
@@ -272,7 +272,7 @@ static void strange_key(json_t *q)
 {
     set(up_weight(q), "sclae", "f32");
 }
-static void lone_super(json_t *q)
+static void lone_global_scale(json_t *q)
 {
     set(up_weight(q), "scale", "f32");
 }
@@ -317,7 +317,7 @@ static void own_config_against_tensors(void **state)
         {odd_block, "blocks of 48"},
         {other_scale, "f64"},
         {strange_key, "sclae"},
-        {lone_super, "second-level"},
+        {lone_global_scale, "second-level"},
         {arc_of_nine, "arc"},
         {arc_unsaid, "weight has"},
         {rotation_by_48, "hadamard: 48 does not fit"},
@@ -344,7 +344,9 @@ static void residuals_need_their_blocks(void **state)
 {
     static const struct {
         const char *scheme, *says;
-    } cases[] = {{"mxfp4", "blocks of 32"}, {"int4-g32", "blocks of the same width"}, {"fp8-block", "blocks of the same width"}};
+    } cases[] = {{"mxfp4", "blocks of 32"},
+                 {"int4-g32", "blocks of the same width"},
+                 {"fp8-block", "blocks of the same width"}};
     scratch *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         made m;
@@ -376,15 +378,18 @@ static void orders_are_checked(void **state)
 static void first_target_wins(json_t *q)
 {
     json_t *groups = json_object_get(q, "config_groups"), *other = json_deep_copy(group0(q));
-    json_object_set_new(json_object_get(other, "weights"), "group_size", json_integer(16)); /* would not fit the tensors */
+    json_object_set_new(json_object_get(other, "weights"), "group_size",
+                        json_integer(16)); /* would not fit the tensors */
     json_object_set_new(other, "targets", json_pack("[s,s]", "re:a\\..*", "Linear"));
     json_object_set_new(group0(q), "targets", json_pack("[s,s]", "a.down", "re:^a.up$"));
     json_object_set_new(groups, "group_1", other);
-    json_array_append_new(json_object_get(q, "ignore"), json_string("re:(up|down)")); /* a name must match from its start */
+    json_array_append_new(json_object_get(q, "ignore"),
+                          json_string("re:(up|down)")); /* a name must match from its start */
     json_object_set_new(q, "kv_cache_scheme", json_deep_copy(weights(q)));
 }
 
-/* Exact names win over expressions, the first expression over later ones and over the class; a quantized cache is only noted. */
+/* Exact names win over expressions, the first expression over later ones and over the class; a
+ * quantized cache is only noted. */
 static void precedence(void **state)
 {
     scratch *s = *state;
@@ -408,7 +413,9 @@ static void strays(void **state)
     vq_checkpoint c;
     OK(&m, vq_checkpoint_open(&c, s->dir, &m.arena, &m.err));
     vq_checkpoint_close(&c);
-    scratch_safetensors(s, "model.safetensors", "{\"b.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", -1, 4);
+    scratch_safetensors(
+        s, "model.safetensors",
+        "{\"b.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", -1, 4);
     expect_refusal(s, &m, "no tensor is quantized");
     vq_arena_done(&m.arena);
 }
@@ -423,13 +430,13 @@ static void hostile_numbers(void **state)
         vq_linear l;
         vq_qtensor q;
         make(&m, s, VQ_FORMAT_CT, "nvfp4");
-        m.q[0].super = bad[i];
-        m.extra[0].act_super.value = bad[i] == 0 ? NAN : bad[i];
+        m.q[0].global_scale = bad[i];
+        m.extra[0].act_global_scale.value = bad[i] == 0 ? NAN : bad[i];
         OK(&m, made_write(&m, s->dir));
         OK(&m, vq_checkpoint_open(&c, s->dir, &m.arena, &m.err));
         OK(&m, c.source.linear(&c, "a.up", 4, 64, &l, &m.err));
         OK(&m, c.source.rows(&c, &l, 1, 2, &q, &m.arena, &m.err));
-        assert_memory_equal(&q.super, &m.q[0].super, sizeof q.super);
+        assert_memory_equal(&q.global_scale, &m.q[0].global_scale, sizeof q.global_scale);
         assert_int_equal(c.source.rows(&c, &l, 3, 2, &q, &m.arena, &m.err), VQ_E_BUG);
         assert_int_equal(c.source.linear(&c, "a.up", 4, 32, &l, &m.err), VQ_E_INPUT);
         vq_checkpoint_close(&c);
@@ -437,11 +444,14 @@ static void hostile_numbers(void **state)
     }
 }
 
-#define DENSE_HEADER                                                                                                                       \
-    "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[3,4],\"data_offsets\":[0,24]},"                                         \
-    "\"m.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]},\"m.bias\":{\"dtype\":\"F32\",\"shape\":[2],"               \
-    "\"data_offsets\":[48,56]},\"n.weight\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[56,64]},\"n.bias\":{\"dtype\":"           \
-    "\"F16\",\"shape\":[3],\"data_offsets\":[64,70]},\"o.weight\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[70,74]},"           \
+#define DENSE_HEADER                                                                               \
+    "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[3,4],\"data_offsets\":[0,24]}," \
+    "\"m.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]},\"m.bias\":{"       \
+    "\"dtype\":\"F32\",\"shape\":[2],"                                                             \
+    "\"data_offsets\":[48,56]},\"n.weight\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[" \
+    "56,64]},\"n.bias\":{\"dtype\":"                                                               \
+    "\"F16\",\"shape\":[3],\"data_offsets\":[64,70]},\"o.weight\":{\"dtype\":\"I32\",\"shape\":["  \
+    "1,1],\"data_offsets\":[70,74]},"                                                              \
     "\"p.weight\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[74,80]}}"
 
 static void dense(void **state)
@@ -460,7 +470,8 @@ static void dense(void **state)
     snprintf(path, sizeof path, "%s", scratch_path(s, "model.safetensors"));
     assert_int_equal(vq_checkpoint_open(&c, path, &a, &err), VQ_OK);
     assert_int_equal(c.source.linear(&c, "m", 2, 3, &l, &err), VQ_OK);
-    assert_true(!l.quantized && l.n == 2 && l.k == 3 && l.k_stored == 3 && l.bias.data && l.dense.dtype == VQ_F32);
+    assert_true(!l.quantized && l.n == 2 && l.k == 3 && l.k_stored == 3 && l.bias.data &&
+                l.dense.dtype == VQ_F32);
     assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_OK);
     assert_true(l.n == 3 && l.k == 4 && !l.bias.data);
     assert_int_equal(c.source.linear(&c, "m", 3, 2, &l, &err), VQ_E_INPUT);
@@ -489,8 +500,9 @@ static void lists(void **state)
     const bool *quantized;
     size_t n;
     make(&m, s, VQ_FORMAT_CT, "int4-g32");
-    static const char *const files[] = {"vq.json",           "tokenizer.json", "notes.txt",
-                                        "pytorch_model.bin", ".hidden",        "model.safetensors.index.json"};
+    static const char *const files[] = {"vq.json",   "tokenizer.json",
+                                        "notes.txt", "pytorch_model.bin",
+                                        ".hidden",   "model.safetensors.index.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) scratch_text(s, files[i], "{}");
     remove(scratch_path(s, "model.safetensors.index.json"));
     OK(&m, vq_make_dir(scratch_path(s, "folder"), &m.err));
@@ -506,7 +518,8 @@ static void lists(void **state)
     vq_checkpoint_close(&c);
     char path[512];
     snprintf(path, sizeof path, "%s", scratch_path(s, "model.safetensors"));
-    OK(&m, vq_checkpoint_open(&c, path, &m.arena, &m.err)); /* a lone file: only what belongs to models for sure */
+    OK(&m, vq_checkpoint_open(&c, path, &m.arena,
+                              &m.err)); /* a lone file: only what belongs to models for sure */
     OK(&m, vq_checkpoint_sidecars(&c, &m.arena, &names, &n, &m.err));
     assert_int_equal(n, 1);
     assert_string_equal(names[0], "tokenizer.json");

@@ -1,4 +1,5 @@
-/* test_curvature.c -- sums of outer products against a plain triple loop in f64; threads and cuts make no difference. */
+/* test_curvature.c -- sums of outer products against a plain triple loop in f64; threads and cuts
+ * make no difference. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +19,10 @@ static float x[TOKENS * K], g[TOKENS * N];
 
 static void fill(void)
 {
-    for (int i = 0; i < TOKENS * K; i++) x[i] = (float)(vq_rng_unit(3, (uint64_t)i) - 0.4) * (i % K == 7 ? 50 : 1);
-    for (int i = 0; i < TOKENS * N; i++) g[i] = (float)(vq_rng_unit(4, (uint64_t)i) - 0.5) * (float)(i / N % LENGTH == 0 ? 1000 : 1);
+    for (int i = 0; i < TOKENS * K; i++)
+        x[i] = (float)(vq_rng_unit(3, (uint64_t)i) - 0.4) * (i % K == 7 ? 50 : 1);
+    for (int i = 0; i < TOKENS * N; i++)
+        g[i] = (float)(vq_rng_unit(4, (uint64_t)i) - 0.5) * (float)(i / N % LENGTH == 0 ? 1000 : 1);
 }
 
 static vq_kernels kernels(bool strict)
@@ -29,15 +32,18 @@ static vq_kernels kernels(bool strict)
     return kr;
 }
 
-/* sum over tokens of weight x x^T, held against `got`; first tokens of samples left out on request. */
-static void check_sum(const float *got, const float *rows, const double *weight, int width, int skip)
+/* sum over tokens of weight x x^T, held against `got`; first tokens of samples left out on request.
+ */
+static void check_sum(const float *got, const float *rows, const double *weight, int width,
+                      int skip)
 {
     for (int i = 0; i < width; i++)
         for (int j = 0; j < width; j++) {
             double want = 0, size = 0;
             for (int t = 0; t < TOKENS; t++) {
                 if (t % LENGTH < skip) continue;
-                const double term = (weight ? weight[t] : 1) * (double)rows[t * width + i] * (double)rows[t * width + j];
+                const double term = (weight ? weight[t] : 1) * (double)rows[t * width + i] *
+                                    (double)rows[t * width + j];
                 want += term;
                 size += fabs(term);
             }
@@ -49,7 +55,8 @@ static void check_sum(const float *got, const float *rows, const double *weight,
 
 static void add_stats(vq_stats *s, const vq_kernels *kr, int first, int samples)
 {
-    const vq_rows rows = {.x = x + first * LENGTH * K, .samples = samples, .length = LENGTH, .width = K};
+    const vq_rows rows = {
+        .x = x + first * LENGTH * K, .samples = samples, .length = LENGTH, .width = K};
     vq_stats_add(s, kr, &rows);
 }
 
@@ -63,7 +70,8 @@ static void test_hessian(void **state)
     for (int strict = 0; strict < 2; strict++) {
         const vq_kernels kr = kernels(strict);
         vq_stats s;
-        assert_int_equal(vq_stats_new(&s, "test", K, VQ_NEED_HESSIAN | VQ_NEED_MEAN, &a, &e), VQ_OK);
+        assert_int_equal(vq_stats_new(&s, "test", K, VQ_NEED_HESSIAN | VQ_NEED_MEAN, &a, &e),
+                         VQ_OK);
         add_stats(&s, &kr, 0, 2);
         add_stats(&s, &kr, 2, SAMPLES - 2);
         assert_int_equal(vq_stats_end(&s, &e), VQ_OK);
@@ -79,10 +87,13 @@ static void test_hessian(void **state)
     vq_arena_done(&a);
 }
 
-static void add_curvature(vq_curvature *c, const vq_kernels *kr, int first, int samples, vq_arena *a)
+static void add_curvature(vq_curvature *c, const vq_kernels *kr, int first, int samples,
+                          vq_arena *a)
 {
-    const vq_rows in = {.x = x + first * LENGTH * K, .samples = samples, .length = LENGTH, .width = K};
-    const vq_rows grad = {.x = g + first * LENGTH * N, .samples = samples, .length = LENGTH, .width = N};
+    const vq_rows in = {
+        .x = x + first * LENGTH * K, .samples = samples, .length = LENGTH, .width = K};
+    const vq_rows grad = {
+        .x = g + first * LENGTH * N, .samples = samples, .length = LENGTH, .width = N};
     assert_int_equal(vq_curvature_add(c, kr, &in, &grad, a, NULL), VQ_OK);
 }
 
@@ -124,7 +135,8 @@ static void test_threads_and_cuts(void **state)
     vq_outer_add(one, &kr, &both, 0);
     omp_set_num_threads(3);
     for (int s = 0; s < 2; s++) {
-        const vq_rows sample = {.x = rows + s * ROWS * WIDE, .samples = 1, .length = ROWS, .width = WIDE};
+        const vq_rows sample = {
+            .x = rows + s * ROWS * WIDE, .samples = 1, .length = ROWS, .width = WIDE};
         vq_outer_add(many, &kr, &sample, 0);
     }
     omp_set_num_threads(before);
@@ -147,7 +159,8 @@ static void test_overflow_is_said(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hessian), cmocka_unit_test(test_curvature),
-                                       cmocka_unit_test(test_threads_and_cuts), cmocka_unit_test(test_overflow_is_said)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hessian), cmocka_unit_test(test_curvature),
+        cmocka_unit_test(test_threads_and_cuts), cmocka_unit_test(test_overflow_is_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_dense.c -- stored matrices of every float type as f32; shapes that do not fit are refused by name. */
+/* test_dense.c -- stored matrices of every float type as f32; shapes that do not fit are refused by
+ * name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 
 #include "memory_source.h"
-#include "model/dense.h"
+#include "model/op/dense.h"
 
 enum { ROWS = 5, COLS = 37 };
 
@@ -42,16 +43,24 @@ static void test_rows_and_gathered_rows(void **state)
     assert_int_equal(vq_kernels_select(&kr, NULL, false, &e), VQ_OK);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t size = 0;
-        for (int64_t j = 0; j < ROWS * COLS; j++) size = store(types[i], bytes + 1, j); /* mapped files are not aligned */
-        const vq_tensor t = {
-            .name = "t", .dtype = types[i], .ndim = 2, .shape = {ROWS, COLS}, .data = bytes + 1, .bytes = size * ROWS * COLS};
+        for (int64_t j = 0; j < ROWS * COLS; j++)
+            size = store(types[i], bytes + 1, j); /* mapped files are not aligned */
+        const vq_tensor t = {.name = "t",
+                             .dtype = types[i],
+                             .ndim = 2,
+                             .shape = {ROWS, COLS},
+                             .data = bytes + 1,
+                             .bytes = size * ROWS * COLS};
         float out[4 * COLS];
         assert_int_equal(vq_dense_rows(&kr, &t, 2, 3, COLS, out, &e), VQ_OK);
-        for (int64_t j = 0; j < 3 * COLS; j++) assert_float_equal(out[j], value_at(2 * COLS + j), 0);
+        for (int64_t j = 0; j < 3 * COLS; j++)
+            assert_float_equal(out[j], value_at(2 * COLS + j), 0);
         assert_int_equal(vq_dense_gather(&kr, &t, picked, 4, COLS, out, &e), VQ_OK);
-        for (int64_t j = 0; j < 4 * COLS; j++) assert_float_equal(out[j], value_at(picked[j / COLS] * COLS + j % COLS), 0);
+        for (int64_t j = 0; j < 4 * COLS; j++)
+            assert_float_equal(out[j], value_at(picked[j / COLS] * COLS + j % COLS), 0);
     }
-    const vq_tensor ints = {.name = "t", .dtype = VQ_I32, .ndim = 2, .shape = {1, 4}, .data = bytes, .bytes = 16};
+    const vq_tensor ints = {
+        .name = "t", .dtype = VQ_I32, .ndim = 2, .shape = {1, 4}, .data = bytes, .bytes = 16};
     float out[4];
     assert_int_equal(vq_dense_rows(&kr, &ints, 0, 1, 4, out, &e), VQ_E_INPUT);
     assert_int_equal(vq_dense_gather(&kr, &ints, picked + 1, 1, 4, out, &e), VQ_E_INPUT);
@@ -86,6 +95,7 @@ static void test_shapes_that_do_not_fit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_and_gathered_rows), cmocka_unit_test(test_shapes_that_do_not_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_and_gathered_rows),
+                                       cmocka_unit_test(test_shapes_that_do_not_fit)};
     return cmocka_run_group_tests_name("dense", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_dtype.c -- stored types: names, sizes, and every bf16 and f16 code against the compiler's own conversions. */
+/* test_dtype.c -- stored types: names, sizes, and every bf16 and f16 code against the compiler's
+ * own conversions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/dtype.h"
+#include "base/num/dtype.h"
 
 static void test_names(void **state)
 {
@@ -32,7 +33,8 @@ static void test_bytes(void **state)
     assert_int_equal(bytes, 4);
     assert_int_equal(vq_tensor_bytes(VQ_F4, (int64_t[]){3}, 1, &bytes, &e), VQ_E_INPUT);
     assert_int_equal(vq_tensor_bytes(VQ_F32, (int64_t[]){-1}, 1, &bytes, &e), VQ_E_INPUT);
-    assert_int_equal(vq_tensor_bytes(VQ_F32, (int64_t[]){INT64_MAX, 16}, 2, &bytes, &e), VQ_E_INPUT);
+    assert_int_equal(vq_tensor_bytes(VQ_F32, (int64_t[]){INT64_MAX, 16}, 2, &bytes, &e),
+                     VQ_E_INPUT);
     assert_int_equal(vq_tensor_bytes(VQ_F32, (int64_t[]){INT64_MAX}, 1, &bytes, &e), VQ_E_INPUT);
 }
 
@@ -52,7 +54,8 @@ static void test_half_ties(void **state)
 {
     (void)state;
     for (uint32_t h = 0; h < 0x7bff; h++) {
-        const double lo = (double)vq_f16_to_f32((uint16_t)h), hi = (double)vq_f16_to_f32((uint16_t)(h + 1));
+        const double lo = (double)vq_f16_to_f32((uint16_t)h),
+                     hi = (double)vq_f16_to_f32((uint16_t)(h + 1));
         const float mid = (float)((lo + hi) / 2);
         assert_int_equal(vq_f32_to_f16(mid), h + (h & 1));
         assert_int_equal(vq_f32_to_f16(nextafterf(mid, 1e6F)), h + 1);
@@ -74,7 +77,8 @@ static void test_to_f32(void **state)
     bytes[9] = 0x38; /* e4m3 1.0 */
     float out[1];
     vq_err e;
-    vq_tensor t = {.name = "x", .dtype = VQ_F64, .ndim = 1, .shape = {1}, .data = bytes + 1, .bytes = 8};
+    vq_tensor t = {
+        .name = "x", .dtype = VQ_F64, .ndim = 1, .shape = {1}, .data = bytes + 1, .bytes = 8};
     assert_int_equal(vq_to_f32(&t, 0, 1, out, &e), VQ_OK);
     assert_true(out[0] == -2.5F);
     t.dtype = VQ_F8_E4M3;
@@ -87,8 +91,9 @@ static void test_to_f32(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_bytes),  cmocka_unit_test(test_half_round_trip),
-        cmocka_unit_test(test_half_ties), cmocka_unit_test(test_to_f32),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_half_round_trip), cmocka_unit_test(test_half_ties),
+        cmocka_unit_test(test_to_f32),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

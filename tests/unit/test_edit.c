@@ -1,4 +1,5 @@
-/* test_edit.c -- edits against their closed forms, their inverses, and themselves on another number of threads. */
+/* test_edit.c -- edits against their closed forms, their inverses, and themselves on another number
+ * of threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/edit.h"
+#include "base/exchange/edit.h"
 
 enum { ROWS = 48, COLS = 40 };
 
@@ -48,12 +49,20 @@ static void test_scale_and_set(void **state)
     for (int i = 0; i < ROWS; i++) s[i] = 0.5f + (float)i;
     fill(old, ROWS * COLS);
     memcpy(w, old, sizeof w);
-    apply(&(vq_edit){.tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_ROWS, .scale = s, .n = ROWS}, w, ROWS, COLS);
+    apply(
+        &(vq_edit){
+            .tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_ROWS, .scale = s, .n = ROWS},
+        w, ROWS, COLS);
     for (int i = 0; i < ROWS * COLS; i++) assert_float_equal(w[i], old[i] * s[i / COLS], 0);
     memcpy(w, old, sizeof w);
-    apply(&(vq_edit){.tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = s, .n = COLS}, w, ROWS, COLS);
+    apply(
+        &(vq_edit){
+            .tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = s, .n = COLS},
+        w, ROWS, COLS);
     for (int i = 0; i < ROWS * COLS; i++) assert_float_equal(w[i], old[i] * s[i % COLS], 0);
-    apply(&(vq_edit){.tensor = "w", .kind = VQ_EDIT_SET, .side = VQ_EDIT_ROWS, .scale = s, .n = ROWS}, w, ROWS, 1); /* a vector */
+    apply(
+        &(vq_edit){.tensor = "w", .kind = VQ_EDIT_SET, .side = VQ_EDIT_ROWS, .scale = s, .n = ROWS},
+        w, ROWS, 1); /* a vector */
     assert_memory_equal(w, s, sizeof s);
 }
 
@@ -65,12 +74,20 @@ static void test_gather(void **state)
     fill(old, ROWS * COLS);
     for (int i = 0; i < ROWS; i++) order[i] = (i * 7 + 5) % ROWS;
     memcpy(w, old, sizeof w);
-    apply(&(vq_edit){.tensor = "w", .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_ROWS, .order = order, .n = ROWS}, w, ROWS, COLS);
-    for (int i = 0; i < ROWS * COLS; i++) assert_float_equal(w[i], old[order[i / COLS] * COLS + i % COLS], 0);
+    apply(
+        &(vq_edit){
+            .tensor = "w", .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_ROWS, .order = order, .n = ROWS},
+        w, ROWS, COLS);
+    for (int i = 0; i < ROWS * COLS; i++)
+        assert_float_equal(w[i], old[order[i / COLS] * COLS + i % COLS], 0);
     for (int i = 0; i < COLS; i++) order[i] = (i * 3 + 1) % COLS;
     memcpy(w, old, sizeof w);
-    apply(&(vq_edit){.tensor = "w", .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = COLS}, w, ROWS, COLS);
-    for (int i = 0; i < ROWS * COLS; i++) assert_float_equal(w[i], old[i / COLS * COLS + order[i % COLS]], 0);
+    apply(
+        &(vq_edit){
+            .tensor = "w", .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = COLS},
+        w, ROWS, COLS);
+    for (int i = 0; i < ROWS * COLS; i++)
+        assert_float_equal(w[i], old[i / COLS * COLS + order[i % COLS]], 0);
 }
 
 /* Entry (i, j) of Sylvester's matrix: the sign of the common bits. */
@@ -84,14 +101,20 @@ static void hadamard_matches_matrix(vq_edit_side side, int64_t block)
     float w[ROWS * COLS], old[ROWS * COLS];
     fill(old, ROWS * COLS);
     memcpy(w, old, sizeof w);
-    const vq_edit d = {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = side, .block = block, .n = side == VQ_EDIT_ROWS ? ROWS : COLS};
+    const vq_edit d = {.tensor = "w",
+                       .kind = VQ_EDIT_HADAMARD,
+                       .side = side,
+                       .block = block,
+                       .n = side == VQ_EDIT_ROWS ? ROWS : COLS};
     apply(&d, w, ROWS, COLS);
     for (int64_t r = 0; r < ROWS; r++) {
         for (int64_t c = 0; c < COLS; c++) {
             const int64_t at = side == VQ_EDIT_ROWS ? r : c, first = at / block * block;
             double want = 0;
             for (int64_t i = 0; i < block; i++)
-                want += sylvester(at - first, i) * (double)(side == VQ_EDIT_ROWS ? old[(first + i) * COLS + c] : old[r * COLS + first + i]);
+                want += sylvester(at - first, i) * (double)(side == VQ_EDIT_ROWS
+                                                                ? old[(first + i) * COLS + c]
+                                                                : old[r * COLS + first + i]);
             assert_float_equal(w[r * COLS + c], (float)(want / sqrt((double)block)), 1e-6);
         }
     }
@@ -113,8 +136,9 @@ static void test_threads_give_the_same_bits(void **state)
     (void)state;
     enum { N = 512, K = 320 };
     const size_t bytes = (size_t)N * K * sizeof(float);
-    const vq_edit d[] = {{.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 128, .n = N},
-                         {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = 64, .n = K}};
+    const vq_edit d[] = {
+        {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 128, .n = N},
+        {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = 64, .n = K}};
     float *one = malloc(bytes), *two = malloc(bytes);
     const int threads = omp_get_max_threads();
     fill(one, N * K);
@@ -136,11 +160,12 @@ static void test_sides_that_do_not_fit_are_bugs(void **state)
     (void)state;
     float w[6] = {0};
     const int32_t order[] = {0, 2};
-    const vq_edit bad[] = {{.tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_ROWS, .scale = w, .n = 2},
-                           {.tensor = "w", .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = 2},
-                           {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 2, .n = 3},
-                           {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 3, .n = 3},
-                           {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 0, .n = 3}};
+    const vq_edit bad[] = {
+        {.tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_ROWS, .scale = w, .n = 2},
+        {.tensor = "w", .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = 2},
+        {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 2, .n = 3},
+        {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 3, .n = 3},
+        {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_ROWS, .block = 0, .n = 3}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         vq_err e;
         assert_int_equal(vq_edit_apply(&bad[i], w, 3, 2, &arena, &e), VQ_E_BUG);
@@ -155,7 +180,8 @@ static void test_over_the_limit(void **state)
     vq_err e;
     float w[4] = {0};
     vq_arena_init(&small, &budget);
-    const vq_edit d = {.tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = 2, .n = 2};
+    const vq_edit d = {
+        .tensor = "w", .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = 2, .n = 2};
     assert_int_equal(vq_edit_apply(&d, w, 2, 2, &small, &e), VQ_E_LIMIT);
     budget.fail_in = 1;
     vq_edits list;
@@ -178,8 +204,14 @@ static void test_lists(void **state)
         const vq_edit other = {.tensor = "b", .kind = VQ_EDIT_SCALE, .scale = two, .n = 2};
         assert_int_equal(vq_edits_add(&list, &other, &e), VQ_OK);
     }
-    assert_int_equal(vq_edits_add(&list, &(vq_edit){.tensor = "a", .kind = VQ_EDIT_SCALE, .scale = up, .n = 2}, &e), VQ_OK);
-    assert_int_equal(vq_edits_add(&list, &(vq_edit){.tensor = "a", .kind = VQ_EDIT_GATHER, .order = swap, .n = 2}, &e), VQ_OK);
+    assert_int_equal(
+        vq_edits_add(&list, &(vq_edit){.tensor = "a", .kind = VQ_EDIT_SCALE, .scale = up, .n = 2},
+                     &e),
+        VQ_OK);
+    assert_int_equal(
+        vq_edits_add(&list,
+                     &(vq_edit){.tensor = "a", .kind = VQ_EDIT_GATHER, .order = swap, .n = 2}, &e),
+        VQ_OK);
     float w[] = {3, 4};
     assert_true(vq_edits_touch(&list, "a") && vq_edits_touch(&list, "b"));
     assert_int_equal(vq_edits_run(&list, "a", w, 2, 1, &arena, &e), VQ_OK);

@@ -1,9 +1,10 @@
 /* test_edited.c -- tensors as stored, edited, rounded; what cannot be edited is refused by name. */
 #include "decoder_world.h"
-#include "run/edited.h"
+#include "edit/edited.h"
 
-static const float twos[64] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
-                               2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+static const float twos[64] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+                               2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+                               2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
 
 static void double_tensor(vq_edits *s, const char *name, vq_edit_side side, int64_t n)
 {
@@ -12,7 +13,8 @@ static void double_tensor(vq_edits *s, const char *name, vq_edit_side side, int6
     assert_int_equal(vq_edits_add(s, &d, &e), VQ_OK);
 }
 
-static void assert_doubled(const vq_edited *d, const decoder_world *w, const char *name, const char *stored)
+static void assert_doubled(const vq_edited *d, const decoder_world *w, const char *name,
+                           const char *stored)
 {
     vq_err e = {0};
     vq_tensor t;
@@ -36,7 +38,8 @@ static void test_matrices_vectors_and_a_tied_head(void **state)
     double_tensor(&edits, "model.layers.0.mlp.up_proj.weight", VQ_EDIT_COLS, 32);
     double_tensor(&edits, "model.norm.weight", VQ_EDIT_ROWS, 32);
     double_tensor(&edits, "lm_head.weight", VQ_EDIT_ROWS, 61);
-    assert_doubled(&d, &w, "model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.weight");
+    assert_doubled(&d, &w, "model.layers.0.mlp.up_proj.weight",
+                   "model.layers.0.mlp.up_proj.weight");
     assert_doubled(&d, &w, "model.norm.weight", "model.norm.weight");
     assert_doubled(&d, &w, "lm_head.weight", "model.embed_tokens.weight");
     world_close(&w);
@@ -60,10 +63,15 @@ static void test_parts_and_rounding(void **state)
     embedding->data = bits;
     static float third[32];
     for (int i = 0; i < 32; i++) third[i] = 1.0f / 3;
-    const vq_edit d = {.tensor = "model.embed_tokens.weight", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = third, .n = 32};
+    const vq_edit d = {.tensor = "model.embed_tokens.weight",
+                       .kind = VQ_EDIT_SCALE,
+                       .side = VQ_EDIT_COLS,
+                       .scale = third,
+                       .n = 32};
     assert_int_equal(vq_edits_add(&edits, &d, &e), VQ_OK);
     double_tensor(&edits, "model.layers.1.self_attn.o_proj.weight", VQ_EDIT_ROWS, 32);
-    double_tensor(&edits, "model.layers.1.self_attn.o_proj.bias", VQ_EDIT_ROWS, 32); /* there is none */
+    double_tensor(&edits, "model.layers.1.self_attn.o_proj.bias", VQ_EDIT_ROWS,
+                  32); /* there is none */
     const vq_edited from = {&w.graph, &w.weights.source, &w.kernels, &edits};
     assert_int_equal(vq_overlay_init(&o, &w.weights.source, 4, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_edited_part(&from, 1, true, &o, &w.arena, &e), VQ_OK);
@@ -72,7 +80,8 @@ static void test_parts_and_rounding(void **state)
     assert_int_equal(o.count, 1);
     for (int stored = 0; stored < 2; stored++) {
         assert_int_equal(vq_edited_part(&from, 0, stored, &o, &w.arena, &e), VQ_OK);
-        assert_int_equal(o.source.tensor(o.source.self, "model.embed_tokens.weight", &t, &e), VQ_OK);
+        assert_int_equal(o.source.tensor(o.source.self, "model.embed_tokens.weight", &t, &e),
+                         VQ_OK);
         const float *x = t.data;
         for (int i = 0; i < 61 * 32; i++) {
             const float want = vq_bf16_to_f32(bits[i]) * third[0];

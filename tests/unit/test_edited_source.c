@@ -1,7 +1,8 @@
-/* test_edited_source.c -- a walk over an edited model part by part: the logits of all edits at once, and the memory of one part. */
+/* test_edited_source.c -- a walk over an edited model part by part: the logits of all edits at
+ * once, and the memory of one part. */
 #include "decoder_world.h"
-#include "run/edited_source.h"
-#include "run/model_edits.h"
+#include "edit/edited_source.h"
+#include "edit/model_edits.h"
 
 static void rotate(decoder_world *w, vq_model_edits *m, const vq_transform *t)
 {
@@ -9,7 +10,9 @@ static void rotate(decoder_world *w, vq_model_edits *m, const vq_transform *t)
     vq_err e = {0};
     vq_model_edits_init(m, &w->graph, &w->arena);
     vq_option_defaults(&o, t->options);
-    assert_int_equal(vq_model_edits_pass(m, t, &o, &w->weights.source, &w->kernels, NULL, &w->scratch, &e), VQ_OK);
+    assert_int_equal(
+        vq_model_edits_pass(m, t, &o, &w->weights.source, &w->kernels, NULL, &w->scratch, &e),
+        VQ_OK);
 }
 
 static float *edited_logits(decoder_world *w, const vq_model_edits *m, const vq_source *source)
@@ -78,7 +81,8 @@ static void test_one_part_at_a_time(void **state)
     world_close(&w);
 }
 
-/* A tied head reads the embedding: to fetch the last norm and the table in turn costs nothing and invalidates neither. */
+/* A tied head reads the embedding: to fetch the last norm and the table in turn costs nothing and
+ * invalidates neither. */
 static void test_a_tied_head_is_one_part_with_the_embedding(void **state)
 {
     (void)state;
@@ -91,8 +95,16 @@ static void test_a_tied_head_is_one_part_with_the_embedding(void **state)
     world_open(&w, "qwen3", 11);
     for (int i = 0; i < 32; i++) twos[i] = 2;
     vq_edits_init(&edits, &w.arena);
-    const vq_edit a = {.tensor = "model.norm.weight", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_ROWS, .scale = twos, .n = 32};
-    const vq_edit b = {.tensor = "model.embed_tokens.weight", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = twos, .n = 32};
+    const vq_edit a = {.tensor = "model.norm.weight",
+                       .kind = VQ_EDIT_SCALE,
+                       .side = VQ_EDIT_ROWS,
+                       .scale = twos,
+                       .n = 32};
+    const vq_edit b = {.tensor = "model.embed_tokens.weight",
+                       .kind = VQ_EDIT_SCALE,
+                       .side = VQ_EDIT_COLS,
+                       .scale = twos,
+                       .n = 32};
     assert_int_equal(vq_edits_add(&edits, &a, &e), VQ_OK);
     assert_int_equal(vq_edits_add(&edits, &b, &e), VQ_OK);
     const vq_edited d = {&w.graph, &w.weights.source, &w.kernels, &edits};
@@ -101,7 +113,8 @@ static void test_a_tied_head_is_one_part_with_the_embedding(void **state)
     assert_int_equal(s.source.tensor(&s, "model.embed_tokens.weight", &table, &e), VQ_OK);
     assert_int_equal(s.source.tensor(&s, "model.norm.weight", &again, &e), VQ_OK);
     assert_ptr_equal(norm.data, again.data);
-    assert_float_equal(((const float *)table.data)[5], 2 * memory_data(&w.weights, "model.embed_tokens.weight")[5], 0);
+    assert_float_equal(((const float *)table.data)[5],
+                       2 * memory_data(&w.weights, "model.embed_tokens.weight")[5], 0);
     vq_edited_source_done(&s);
     world_close(&w);
 }

@@ -1,15 +1,18 @@
-/* test_exact_transforms.c -- every transform on every architecture, from the recipe to the finished files, keeps the logits: with a number
- * format that loses nothing, an artifact computes what the model computes. */
+/* test_exact_transforms.c -- every transform on every architecture, from the recipe to the finished
+ * files, keeps the logits: with a number format that loses nothing, an artifact computes what the
+ * model computes. */
+#include "run/run.h"
 #include "decoder_world.h"
+#include "load/model.h"
 #include "model_folder.h"
-#include "run/model.h"
 
-/* Blocks of one element whose scale is the element: as good as F32, and still packed, permuted, rotated and given residuals. */
+/* Blocks of one element whose scale is the element: as good as F32, and still packed, permuted,
+ * rotated and given residuals. */
 #define EXACT "{grid: i4, group: \"block:1\", range: narrow}"
-#define HEAD                                                                                                                               \
-    "vq: 1\nname: exact\ncalib: {data: required, samples: 4, seqlen: 24}\n"                                                                \
-    "rules:\n  - {match: {}, use: {weight: " EXACT ", act: " EXACT                                                                         \
-    "}}\n  - {match: {role: [embed, lm_head]}, use: keep, optional: true}\n"                                                               \
+#define HEAD                                                                                       \
+    "vq: 1\nname: exact\ncalib: {data: required, samples: 4, seqlen: 24}\n"                        \
+    "rules:\n  - {match: {}, use: {weight: " EXACT ", act: " EXACT                                 \
+    "}}\n  - {match: {role: [embed, lm_head]}, use: keep, optional: true}\n"                       \
     "output: {format: vq}\npasses:\n"
 
 static const char *const transforms[] = {
@@ -29,7 +32,8 @@ static const char *const transforms[] = {
     "  - {do: stream_order}\n",
     "  - {do: ksort}\n",
     "  - {do: ksort, mode: free}\n",
-    ("  - {do: stream_order}\n  - {do: ksort, mode: pairs}\n  - {do: rotate}\n  - {do: smooth}\n  - {do: order}\n"
+    ("  - {do: stream_order}\n  - {do: ksort, mode: pairs}\n  - {do: rotate}\n  - {do: smooth}\n  "
+     "- {do: order}\n"
      "  - {do: arc, count: paper}\n"),
     "  - {do: smooth}\n  - {do: order}\n  - {do: hadamard, block: 16}\n",
 };
@@ -57,8 +61,10 @@ static void quantize(const decoder_world *w, scratch *s, const char *passes)
     snprintf(recipe, sizeof recipe, "%s", scratch_text(s, "recipe.yaml", text));
     snprintf(data, sizeof data, "%s", scratch_path(s, "ids"));
     snprintf(out, sizeof out, "%s", scratch_path(s, "out"));
-    const vq_quantize_options o = {.model = s->dir, .recipe = recipe, .data = data, .out = out, .force = true, .tokens = true};
-    if (vq_run_quantize(&job, &o, &result, &e) != VQ_OK) fail_msg("%s, %s: %s", w->config.model_type, passes, e.text);
+    const vq_quantize_options o = {
+        .model = s->dir, .recipe = recipe, .data = data, .out = out, .force = true, .tokens = true};
+    if (vq_run_quantize(&job, &o, &result, &e) != VQ_OK)
+        fail_msg("%s, %s: %s", w->config.model_type, passes, e.text);
     json_decref(result);
 }
 
@@ -104,7 +110,8 @@ static void test_of(void **state, const char *type)
         float *got = artifact_logits(&w, *state);
         const double change = world_distance(&w, got, want);
         if (!(change < 1e-4)) fail_msg("%s,%s: logits change by %g", type, transforms[i], change);
-        if (same_weights(*state, plain)) fail_msg("%s,%s: nothing was transformed", type, transforms[i]);
+        if (same_weights(*state, plain))
+            fail_msg("%s,%s: nothing was transformed", type, transforms[i]);
         free(got);
     }
     free(want);

@@ -1,4 +1,5 @@
-/* test_exec.c -- whole forward passes against f64 loops; caches, batches and threads against each other; errors by name. */
+/* test_exec.c -- whole forward passes against f64 loops; caches, batches and threads against each
+ * other; errors by name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 
 #include "decoder_reference.h"
 #include "decoder_world.h"
-#include "model/frame.h"
+#include "model/exec/frame.h"
 
 enum { LENGTH = WORLD_IDS }; /* more than two tiles of queries, the last one short */
 
@@ -27,14 +28,17 @@ static void run(const decoder_world *w, const vq_batch *b, const int32_t *ids, f
 {
     vq_err e = {0};
     const int64_t tokens = b->sequences * b->length, vocab = w->config.vocab, half = 24;
-    float *h = malloc((size_t)(tokens * w->config.hidden) * sizeof *h), *tile = malloc((size_t)(tokens * vocab) * sizeof *tile);
+    float *h = malloc((size_t)(tokens * w->config.hidden) * sizeof *h),
+          *tile = malloc((size_t)(tokens * vocab) * sizeof *tile);
     assert_int_equal(vq_exec_embed(&w->exec, b, ids, h, &e), VQ_OK);
-    for (int layer = 0; layer < w->graph.layers; layer++) assert_int_equal(vq_exec_block(&w->exec, b, layer, h, &e), VQ_OK);
+    for (int layer = 0; layer < w->graph.layers; layer++)
+        assert_int_equal(vq_exec_block(&w->exec, b, layer, h, &e), VQ_OK);
     assert_int_equal(vq_exec_norm(&w->exec, h, tokens, h, &e), VQ_OK);
     for (int64_t v0 = 0; v0 < vocab; v0 += half) {
         const int64_t nv = vocab - v0 < half ? vocab - v0 : half;
         assert_int_equal(vq_exec_logits(&w->exec, h, tokens, v0, nv, tile, &e), VQ_OK);
-        for (int64_t t = 0; t < tokens; t++) memcpy(logits + t * vocab + v0, tile + t * nv, (size_t)nv * sizeof *logits);
+        for (int64_t t = 0; t < tokens; t++)
+            memcpy(logits + t * vocab + v0, tile + t * nv, (size_t)nv * sizeof *logits);
     }
     free(tile);
     free(h);
@@ -96,9 +100,11 @@ static void cached_equals_whole(const char *type, int64_t window, int64_t prompt
         const int64_t n = length - at < prompt ? length - at : prompt;
         const vq_batch step = {.sequences = 2, .length = n, .position = at, .cache = cache};
         int32_t ids[2 * LENGTH];
-        for (int64_t s = 0; s < 2; s++) memcpy(ids + s * n, w.ids + s * length + at, (size_t)n * sizeof *ids);
+        for (int64_t s = 0; s < 2; s++)
+            memcpy(ids + s * n, w.ids + s * length + at, (size_t)n * sizeof *ids);
         run(&w, &step, ids, got);
-        for (int64_t s = 0; s < 2; s++) assert_close(got + s * n * vocab, want + (s * length + at) * vocab, n * vocab, 1e-4f);
+        for (int64_t s = 0; s < 2; s++)
+            assert_close(got + s * n * vocab, want + (s * length + at) * vocab, n * vocab, 1e-4f);
     }
     free(got);
     free(want);
@@ -120,7 +126,8 @@ static void test_sequences_do_not_see_each_other(void **state)
     decoder_world w;
     open_world(&w, "llama", 0);
     const int64_t length = 30, vocab = w.config.vocab;
-    const vq_batch all = {.sequences = 5, .length = length}, one = {.sequences = 1, .length = length};
+    const vq_batch all = {.sequences = 5, .length = length},
+                   one = {.sequences = 1, .length = length};
     float *together = new_logits(&w, 5 * length), *alone = new_logits(&w, length);
     run(&w, &all, w.ids, together);
     for (int64_t s = 0; s < 5; s++) {
@@ -210,13 +217,17 @@ static void test_errors_name_the_place(void **state)
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_OK);
     w.weights.names[memory_find(&w.weights, "model.layers.1.self_attn.q_proj.weight")][0] = 'x';
     assert_int_equal(embed_and_block(&w, 1, &e), VQ_E_INPUT);
-    assert_string_equal(e.text, "layer 1 > attn.q > tensor model.layers.1.self_attn.q_proj.weight is missing");
-    w.weights.tensors[memory_find(&w.weights, "model.layers.0.input_layernorm.weight")].shape[0] = 31;
+    assert_string_equal(
+        e.text, "layer 1 > attn.q > tensor model.layers.1.self_attn.q_proj.weight is missing");
+    w.weights.tensors[memory_find(&w.weights, "model.layers.0.input_layernorm.weight")].shape[0] =
+        31;
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_E_INPUT);
-    assert_string_equal(e.text, "layer 0 > norm > model.layers.0.input_layernorm.weight holds 31 numbers; the model needs 32");
+    assert_string_equal(e.text, "layer 0 > norm > model.layers.0.input_layernorm.weight holds 31 "
+                                "numbers; the model needs 32");
     w.ids[8] = 61;
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_E_INPUT);
-    assert_string_equal(e.text, "embed > token id 61 at position 2 of sequence 1 is outside the vocabulary of 61");
+    assert_string_equal(
+        e.text, "embed > token id 61 at position 2 of sequence 1 is outside the vocabulary of 61");
     w.ids[8] = -1;
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_E_INPUT);
     world_close(&w);
@@ -230,7 +241,8 @@ static void test_a_missing_bias_is_an_error(void **state)
     open_world(&w, "qwen2", 0);
     w.weights.names[memory_find(&w.weights, "model.layers.0.self_attn.k_proj.bias")][0] = 'x';
     assert_int_equal(embed_and_block(&w, 0, &e), VQ_E_INPUT);
-    assert_non_null(strstr(e.text, "layer 0 > attn.k > model.layers.0.self_attn.k_proj.bias is missing"));
+    assert_non_null(
+        strstr(e.text, "layer 0 > attn.k > model.layers.0.self_attn.k_proj.bias is missing"));
     world_close(&w);
 }
 
@@ -252,7 +264,8 @@ static void test_scratch_is_predicted(void **state)
     world_close(&w);
 }
 
-/* Norm, q, k, v, gate, up: five buffers beside the residual stream would do for a block; more is waste. */
+/* Norm, q, k, v, gate, up: five buffers beside the residual stream would do for a block; more is
+ * waste. */
 static void test_buffers_are_handed_on(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_factor.c -- the factor against closed forms and against H itself, over tile and panel edges; order, dead channels, the damping
- * ladder, bad statistics, memory as announced. */
+/* test_factor.c -- the factor against closed forms and against H itself, over tile and panel edges;
+ * order, dead channels, the damping ladder, bad statistics, memory as announced. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "quant/factor.h"
+#include "quant/round/factor.h"
 
 static vq_budget budget;
 static vq_arena arena;
@@ -85,7 +85,8 @@ static void check_product(const vq_factor *f, const float *h, double damp)
         for (int64_t j = i; j < k; j++) {
             double sum = (i == j ? 1 : u_at(f, i, j)) * f->d[j];
             for (int64_t p = j + 1; p < k; p++) sum += u_at(f, i, p) * f->d[p] * u_at(f, j, p);
-            const double want = (double)h[f->order[i] * k + f->order[j]] + (i == j ? damp * mean : 0);
+            const double want =
+                (double)h[f->order[i] * k + f->order[j]] + (i == j ? damp * mean : 0);
             assert_true(fabs(sum - want) <= 1e-5 * mean);
         }
     }
@@ -100,12 +101,14 @@ static void rebuilds(void **state)
         for (int sorted = 0; sorted < 2; sorted++) {
             const vq_factor f = factor_of(h, sizes[i], 48, 0.01, sorted);
             check_product(&f, h, 0.01);
-            for (int64_t p = 1; sorted && p < f.k; p++) assert_true(f.diag[f.order[p - 1]] >= f.diag[f.order[p]]);
+            for (int64_t p = 1; sorted && p < f.k; p++)
+                assert_true(f.diag[f.order[p - 1]] >= f.diag[f.order[p]]);
         }
     }
 }
 
-/* Same bits for any number of threads; the same factor, within rounding, by loops, by other panels, and for H in another unit. */
+/* Same bits for any number of threads; the same factor, within rounding, by loops, by other panels,
+ * and for H in another unit. */
 static void same_factor(void **state)
 {
     (void)state;
@@ -118,7 +121,8 @@ static void same_factor(void **state)
     omp_set_num_threads(1);
     const vq_factor one = factor_of(h, k, 64, 0.01, false);
     omp_set_num_threads(3);
-    const vq_factor three = factor_of(h, k, 64, 0.01, false), wide = factor_of(h, k, 200, 0.01, false);
+    const vq_factor three = factor_of(h, k, 64, 0.01, false),
+                    wide = factor_of(h, k, 200, 0.01, false);
     const vq_factor unit = factor_of(scaled, k, 64, 0.01, false);
     assert_int_equal(vq_factor_new(&loops, h, &strict, &arena, &err), VQ_OK);
     omp_set_num_threads(threads);
@@ -199,7 +203,8 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(two_channels), T(rebuilds), T(same_factor), T(dead_channels), T(damping_ladder), T(bad_statistics), T(memory),
+        T(two_channels),   T(rebuilds),       T(same_factor), T(dead_channels),
+        T(damping_ladder), T(bad_statistics), T(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

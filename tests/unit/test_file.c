@@ -121,8 +121,9 @@ static void test_sha256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commit_and_drop), cmocka_unit_test(test_bad_paths), cmocka_unit_test(test_no_space),
-        cmocka_unit_test(test_folder),          cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_commit_and_drop), cmocka_unit_test(test_bad_paths),
+        cmocka_unit_test(test_no_space),        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

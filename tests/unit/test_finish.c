@@ -36,6 +36,7 @@ static void test_tune_options(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_tune_options)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table),
+                                       cmocka_unit_test(test_tune_options)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

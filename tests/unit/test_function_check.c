@@ -1,8 +1,9 @@
-/* test_function_check.c -- exact edits pass, deliberately wrong ones are caught, by the whole model's logits and by a block's output. */
+/* test_function_check.c -- exact edits pass, deliberately wrong ones are caught, by the whole
+ * model's logits and by a block's output. */
 #include "decoder_world.h"
-#include "run/function_check.h"
-#include "run/map_edits.h"
-#include "run/model_edits.h"
+#include "edit/function_check.h"
+#include "edit/map_edits.h"
+#include "edit/model_edits.h"
 
 /* Distance of the whole model; the edits are those of `m`. */
 static double distance_of(const decoder_world *w, const vq_model_edits *m)
@@ -22,7 +23,9 @@ static void rotate(decoder_world *w, vq_model_edits *m)
     vq_err e = {0};
     vq_model_edits_init(m, &w->graph, &w->arena);
     vq_option_defaults(&o, vq_transform_rotate.options);
-    assert_int_equal(vq_model_edits_pass(m, &vq_transform_rotate, &o, &w->weights.source, &w->kernels, NULL, &w->scratch, &e), VQ_OK);
+    assert_int_equal(vq_model_edits_pass(m, &vq_transform_rotate, &o, &w->weights.source,
+                                         &w->kernels, NULL, &w->scratch, &e),
+                     VQ_OK);
 }
 
 static void test_rotation_of_every_family_passes_and_damage_does_not(void **state)
@@ -38,7 +41,8 @@ static void test_rotation_of_every_family_passes_and_damage_does_not(void **stat
         assert_true(distance_of(&w, &m) < VQ_FUNCTION_TOLERANCE / 10);
         for (int i = 0; i < m.edits.count; i += 7) { /* any edit left out is seen */
             const char *name = m.edits.list[i].tensor;
-            if (!w.weights.source.has(w.weights.source.self, name)) continue; /* a bias that the family lacks */
+            if (!w.weights.source.has(w.weights.source.self, name))
+                continue; /* a bias that the family lacks */
             m.edits.list[i].tensor = "nothing";
             assert_true(distance_of(&w, &m) > VQ_FUNCTION_TOLERANCE);
             m.edits.list[i].tensor = name;
@@ -58,10 +62,11 @@ static void test_a_tied_head(void **state)
     double by[32];
     world_open(&w, "qwen2", 31);
     for (int i = 0; i < 32; i++) by[i] = i * 11 % 32;
-    const vq_stream_stats stream = {.absmax = by, .width = 32};
+    const vq_residual_stats stream = {.absmax = by, .width = 32};
     vq_model_edits_init(&m, &w.graph, &w.arena);
     vq_option_defaults(&o, vq_transform_stream_order.options);
-    assert_int_equal(vq_model_edits_pass(&m, &vq_transform_stream_order, &o, &w.weights.source, &w.kernels, &stream, &w.scratch, &e),
+    assert_int_equal(vq_model_edits_pass(&m, &vq_transform_stream_order, &o, &w.weights.source,
+                                         &w.kernels, &stream, &w.scratch, &e),
                      VQ_OK);
     assert_false(m.untied);
     assert_true(distance_of(&w, &m) < VQ_FUNCTION_TOLERANCE / 10);
@@ -115,7 +120,7 @@ static void test_judgement(void **state)
     (void)state;
     vq_err e = {0};
     int warnings = 0;
-    const vq_watch w = {.ctx = &warnings, .warning = count_warning};
+    const vq_reporter w = {.ctx = &warnings, .warning = count_warning};
     assert_int_equal(vq_function_judge("smooth", 1e-5, true, &w, &e), VQ_OK);
     assert_int_equal(vq_function_judge("smooth", 1e-3, true, &w, &e), VQ_E_NUMERIC);
     assert_non_null(strstr(e.text, "smooth: outputs change by 1.0e-03"));

@@ -1,5 +1,6 @@
-/* test_gradients.c -- statistics of the backward sweep against plain sums in f64 over what the backward passes hand out one sample at a
- * time; batches, spool and threads make no difference; stops, failures and layers that are left. */
+/* test_gradients.c -- statistics of the backward sweep against plain sums in f64 over what the
+ * backward passes hand out one sample at a time; batches, spool and threads make no difference;
+ * stops, failures and layers that are left. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +52,8 @@ static vq_status take(void *ctx, int layer, const vq_stats *stats, int nstats, v
     return VQ_OK;
 }
 
-static vq_status run(const decoder_world *w, const vq_calib_options *o, int layers_left, const vq_watch *watch, taken *t, vq_err *e)
+static vq_status run(const decoder_world *w, const vq_calib_options *o, int layers_left,
+                     const vq_reporter *reporter, taken *t, vq_err *e)
 {
     memset(t, 0, sizeof *t);
     vq_arena_init(&t->arena, NULL);
@@ -59,14 +61,18 @@ static vq_status run(const decoder_world *w, const vq_calib_options *o, int laye
     vq_arena_init(&a, NULL);
     const vq_samples samples = {.ids = w->ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
     const vq_stats_sink sink = {.ctx = t, .layer = take};
-    const vq_status s = vq_calib_gradients(&w->exec, &samples, o, SEED, layers_left, &sink, watch, &a, e);
+    const vq_status s =
+        vq_calib_gradients(&w->exec, &samples, o, SEED, layers_left, &sink, reporter, &a, e);
     vq_arena_done(&a);
     return s;
 }
 
 static vq_calib_options options(unsigned needs, size_t spool_bytes, int64_t batch_tokens)
 {
-    return (vq_calib_options){.needs = needs, .spool_path = "/tmp", .spool_bytes = spool_bytes, .batch_tokens = batch_tokens};
+    return (vq_calib_options){.needs = needs,
+                              .spool_path = "/tmp",
+                              .spool_bytes = spool_bytes,
+                              .batch_tokens = batch_tokens};
 }
 
 /* Plain sums in f64, by linear of the model in the order of its nodes. */
@@ -82,18 +88,23 @@ static int place_of(const vq_graph *g, int node)
     return place;
 }
 
-static vq_status add_plain(void *ctx, int node, const float *x, const float *g, int64_t tokens, vq_err *e)
+static vq_status add_plain(void *ctx, int node, const float *x, const float *g, int64_t tokens,
+                           vq_err *e)
 {
     plain *p = ctx;
     (void)e;
     const vq_node *n = &p->graph->nodes[node];
     const int64_t k = n->in_width, rows = n->width;
-    double *input = p->input[place_of(p->graph, node)], *output = p->output[place_of(p->graph, node)];
+    double *input = p->input[place_of(p->graph, node)],
+           *output = p->output[place_of(p->graph, node)];
     for (int64_t t = 0; t < tokens; t++) {
         double weight = 0;
-        for (int64_t i = 0; i < rows; i++) weight += (double)g[t * rows + i] * (double)g[t * rows + i];
-        for (int64_t i = 0; i < k * k; i++) input[i] += weight * (double)x[t * k + i / k] * (double)x[t * k + i % k];
-        for (int64_t i = 0; t > 0 && i < rows * rows; i++) output[i] += (double)g[t * rows + i / rows] * (double)g[t * rows + i % rows];
+        for (int64_t i = 0; i < rows; i++)
+            weight += (double)g[t * rows + i] * (double)g[t * rows + i];
+        for (int64_t i = 0; i < k * k; i++)
+            input[i] += weight * (double)x[t * k + i / k] * (double)x[t * k + i % k];
+        for (int64_t i = 0; t > 0 && i < rows * rows; i++)
+            output[i] += (double)g[t * rows + i / rows] * (double)g[t * rows + i % rows];
     }
     return VQ_OK;
 }
@@ -107,14 +118,18 @@ static void plain_sums(const decoder_world *w, plain *p)
     memset(p, 0, sizeof *p);
     p->graph = &w->graph;
     for (int s = 0; s < WORLD_SAMPLES; s++) {
-        const vq_head_loss loss = {.target = VQ_HEAD_SAMPLED, .seed = SEED, .first = (uint64_t)(s * WORLD_TOKENS)};
+        const vq_head_loss loss = {
+            .target = VQ_HEAD_SAMPLED, .seed = SEED, .first = (uint64_t)(s * WORLD_TOKENS)};
         assert_int_equal(vq_exec_embed(&w->exec, &b, w->ids + s * WORLD_TOKENS, h[0], NULL), VQ_OK);
         for (int l = 0; l < LAYERS; l++) {
             memcpy(h[l + 1], h[l], sizeof h[l]);
             assert_int_equal(vq_exec_block(&w->exec, &b, l, h[l + 1], NULL), VQ_OK);
         }
-        assert_int_equal(vq_exec_head_backward(&w->exec, &loss, h[LAYERS], WORLD_TOKENS, g, NULL, NULL, NULL), VQ_OK);
-        for (int l = LAYERS - 1; l >= 0; l--) assert_int_equal(vq_exec_block_backward(&w->exec, &b, l, h[l], g, &hooks, NULL), VQ_OK);
+        assert_int_equal(
+            vq_exec_head_backward(&w->exec, &loss, h[LAYERS], WORLD_TOKENS, g, NULL, NULL, NULL),
+            VQ_OK);
+        for (int l = LAYERS - 1; l >= 0; l--)
+            assert_int_equal(vq_exec_block_backward(&w->exec, &b, l, h[l], g, &hooks, NULL), VQ_OK);
     }
 }
 
@@ -123,7 +138,8 @@ static void close_to(const float *got, const double *want, int64_t n, const char
 {
     for (int64_t i = 0; i < n * n; i++) {
         const double bound = sqrt(want[i / n * (n + 1)] * want[i % n * (n + 1)]);
-        if (fabs((double)got[i] - want[i]) > 1e-4 * bound + 1e-30) fail_msg("%s %d: %g, not %g", name, (int)i, (double)got[i], want[i]);
+        if (fabs((double)got[i] - want[i]) > 1e-4 * bound + 1e-30)
+            fail_msg("%s %d: %g, not %g", name, (int)i, (double)got[i], want[i]);
         assert_true(got[i] == got[i % n * n + i / n]);
     }
 }
@@ -143,7 +159,8 @@ static void test_against_plain_sums(void **state)
     for (int i = 0; i < LAYERS * GROUPS; i++) {
         const vq_stats *s = &t.stats[i / GROUPS][i % GROUPS];
         assert_int_equal(s->gathered, VQ_NEED_GRADIENT);
-        assert_true(!s->hessian && !s->absmax && s->tokens == WORLD_SAMPLES * WORLD_TOKENS && s->samples == WORLD_SAMPLES);
+        assert_true(!s->hessian && !s->absmax && s->tokens == WORLD_SAMPLES * WORLD_TOKENS &&
+                    s->samples == WORLD_SAMPLES);
         for (int j = 0; j < s->nlinears; j++, seen++) {
             const vq_curvature *c = &s->linears[j];
             int node = 0;
@@ -173,7 +190,8 @@ static void same_layer(const taken *a, const taken *b, int layer)
         assert_int_equal(p->tail_count, q->tail_count);
         for (int j = 0; j < p->nlinears; j++) {
             same_floats(p->linears[j].input, q->linears[j].input, p->k * p->k);
-            same_floats(p->linears[j].output, q->linears[j].output, p->linears[j].n * p->linears[j].n);
+            same_floats(p->linears[j].output, q->linears[j].output,
+                        p->linears[j].n * p->linears[j].n);
         }
     }
 }
@@ -187,7 +205,8 @@ static void test_batches_spool_and_threads(void **state)
         size_t spool;
         int64_t batch;
         int threads;
-    } ways[] = {{SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_TOKENS, 2}, {SIZE_MAX, 2 * WORLD_TOKENS + 5, 3}};
+    } ways[] = {
+        {SIZE_MAX, 1, 1}, {0, 1, 1}, {0, 3 * WORLD_TOKENS, 2}, {SIZE_MAX, 2 * WORLD_TOKENS + 5, 3}};
     const int before = omp_get_max_threads();
     taken first, other;
     vq_err e = {0};
@@ -203,7 +222,8 @@ static void test_batches_spool_and_threads(void **state)
     world_close(&w);
 }
 
-/* Forward statistics of this sweep are those of the forward sweep; what was done before a stop is left out, and the rest is the same. */
+/* Forward statistics of this sweep are those of the forward sweep; what was done before a stop is
+ * left out, and the rest is the same. */
 static void test_forward_needs_and_layers_left(void **state)
 {
     (void)state;
@@ -249,8 +269,8 @@ static void test_stop_and_failures(void **state)
     taken t;
     vq_err e = {0};
     vq_calib_options o = options(ALL, SIZE_MAX, 1);
-    const vq_watch watch = {.stop = &stop, .progress = wish_to_stop};
-    assert_int_equal(run(&w, &o, LAYERS, &watch, &t, &e), VQ_E_STOPPED);
+    const vq_reporter reporter = {.stop = &stop, .progress = wish_to_stop};
+    assert_int_equal(run(&w, &o, LAYERS, &reporter, &t, &e), VQ_E_STOPPED);
     assert_int_equal(t.count, 1);
     vq_arena_done(&t.arena);
     o = options(ALL, 0, 1);
@@ -258,7 +278,9 @@ static void test_stop_and_failures(void **state)
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 4096, .rlim_max = before.rlim_max}), 0);
+    assert_int_equal(
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 4096, .rlim_max = before.rlim_max}),
+        0);
     const vq_status status = run(&w, &o, LAYERS, NULL, &t, &e);
     setrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, old);
@@ -274,8 +296,9 @@ static void test_stop_and_failures(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_plain_sums), cmocka_unit_test(test_batches_spool_and_threads),
-                                       cmocka_unit_test(test_forward_needs_and_layers_left),
-                                       cmocka_unit_test_setup_teardown(test_stop_and_failures, scratch_setup, scratch_teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_plain_sums), cmocka_unit_test(test_batches_spool_and_threads),
+        cmocka_unit_test(test_forward_needs_and_layers_left),
+        cmocka_unit_test_setup_teardown(test_stop_and_failures, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

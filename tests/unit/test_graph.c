@@ -1,4 +1,5 @@
-/* test_graph.c -- builders name what Hugging Face names; walks find groups, producers and readers; rope scaling follows its formulas. */
+/* test_graph.c -- builders name what Hugging Face names; walks find groups, producers and readers;
+ * rope scaling follows its formulas. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/arch.h"
+#include "model/arch/arch.h"
 #include "model/arch/decoder.h"
 
 static vq_arch_config small(const char *type)
@@ -64,10 +65,14 @@ static void test_llama_names_and_sizes(void **state)
         const char *name;
         vq_role role;
         int64_t n, k;
-    } want[] = {{"model.layers.1.self_attn.q_proj", VQ_ROLE_Q, 32, 16}, {"model.layers.1.self_attn.k_proj", VQ_ROLE_K, 16, 16},
-                {"model.layers.1.self_attn.v_proj", VQ_ROLE_V, 16, 16}, {"model.layers.1.self_attn.o_proj", VQ_ROLE_O, 16, 32},
-                {"model.layers.1.mlp.gate_proj", VQ_ROLE_GATE, 24, 16}, {"model.layers.1.mlp.up_proj", VQ_ROLE_UP, 24, 16},
-                {"model.layers.1.mlp.down_proj", VQ_ROLE_DOWN, 16, 24}, {"lm_head", VQ_ROLE_LM_HEAD, 40, 16}};
+    } want[] = {{"model.layers.1.self_attn.q_proj", VQ_ROLE_Q, 32, 16},
+                {"model.layers.1.self_attn.k_proj", VQ_ROLE_K, 16, 16},
+                {"model.layers.1.self_attn.v_proj", VQ_ROLE_V, 16, 16},
+                {"model.layers.1.self_attn.o_proj", VQ_ROLE_O, 16, 32},
+                {"model.layers.1.mlp.gate_proj", VQ_ROLE_GATE, 24, 16},
+                {"model.layers.1.mlp.up_proj", VQ_ROLE_UP, 24, 16},
+                {"model.layers.1.mlp.down_proj", VQ_ROLE_DOWN, 16, 24},
+                {"lm_head", VQ_ROLE_LM_HEAD, 40, 16}};
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
         const vq_node *n = &g.nodes[named(&g, want[i].name)];
         assert_int_equal(n->op, VQ_OP_LINEAR);
@@ -89,7 +94,8 @@ static void test_parts_are_joined_by_one_value(void **state)
     assert_int_equal(g.first[0], 0);
     for (int part = 1; part <= g.layers + 1; part++)
         for (int id = g.first[part]; id < vq_graph_end(&g, part); id++)
-            for (int i = 0; i < g.nodes[id].nin; i++) assert_true(g.nodes[id].in[i] >= g.first[part] - 1);
+            for (int i = 0; i < g.nodes[id].nin; i++)
+                assert_true(g.nodes[id].in[i] >= g.first[part] - 1);
     assert_int_equal(vq_graph_end(&g, g.layers + 1), g.count);
 }
 
@@ -98,15 +104,19 @@ static void test_biases_and_norms_by_family(void **state)
     const struct {
         const char *type;
         bool asks, q_bias, o_bias, head_norm;
-    } rows[] = {{"llama", false, false, false, false}, {"llama", true, true, true, false},   {"mistral", true, false, false, false},
-                {"qwen2", false, true, false, false},  {"qwen3", false, false, false, true}, {"qwen3", true, true, true, true}};
+    } rows[] = {{"llama", false, false, false, false},  {"llama", true, true, true, false},
+                {"mistral", true, false, false, false}, {"qwen2", false, true, false, false},
+                {"qwen3", false, false, false, true},   {"qwen3", true, true, true, true}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         vq_arch_config c = small(rows[i].type);
         c.attention_bias = rows[i].asks;
         const vq_graph g = built(&c, *state);
-        assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.q_proj")].bias, rows[i].q_bias);
-        assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.v_proj")].bias, rows[i].q_bias);
-        assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.o_proj")].bias, rows[i].o_bias);
+        assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.q_proj")].bias,
+                         rows[i].q_bias);
+        assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.v_proj")].bias,
+                         rows[i].q_bias);
+        assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.o_proj")].bias,
+                         rows[i].o_bias);
         int norms = 0;
         for (int id = 0; id < g.count; id++) norms += g.nodes[id].op == VQ_OP_HEAD_NORM;
         assert_int_equal(norms, rows[i].head_norm ? 2 * g.layers : 0);
@@ -120,11 +130,13 @@ static void test_window_from_a_block_on(void **state)
     c.sliding_from = 2;
     const vq_graph g = built(&c, *state);
     for (int id = 0; id < g.count; id++)
-        if (g.nodes[id].op == VQ_OP_ATTENTION) assert_int_equal(g.nodes[id].window, g.nodes[id].layer >= 2 ? 7 : 0);
+        if (g.nodes[id].op == VQ_OP_ATTENTION)
+            assert_int_equal(g.nodes[id].window, g.nodes[id].layer >= 2 ? 7 : 0);
 }
 
 /* Producer of a group by the name of its first linear. */
-static const vq_linear_group *group_of(const vq_graph *g, const vq_linear_group *groups, int n, const char *linear)
+static const vq_linear_group *group_of(const vq_graph *g, const vq_linear_group *groups, int n,
+                                       const char *linear)
 {
     const int id = named(g, linear);
     for (int i = 0; i < n; i++)
@@ -147,10 +159,12 @@ static void test_groups_and_producers(void **state)
             const char *first, *producer;
             int count;
             bool fused;
-        } want[] = {{"model.layers.1.self_attn.q_proj", "model.layers.1.input_layernorm.weight", 3, true},
-                    {"model.layers.1.self_attn.o_proj", "model.layers.1.self_attn.v_proj", 1, false},
-                    {"model.layers.1.mlp.gate_proj", "model.layers.1.post_attention_layernorm.weight", 2, true},
-                    {"model.layers.1.mlp.down_proj", "model.layers.1.mlp.up_proj", 1, false}};
+        } want[] = {
+            {"model.layers.1.self_attn.q_proj", "model.layers.1.input_layernorm.weight", 3, true},
+            {"model.layers.1.self_attn.o_proj", "model.layers.1.self_attn.v_proj", 1, false},
+            {"model.layers.1.mlp.gate_proj", "model.layers.1.post_attention_layernorm.weight", 2,
+             true},
+            {"model.layers.1.mlp.down_proj", "model.layers.1.mlp.up_proj", 1, false}};
         for (size_t i = 0; i < 4; i++) {
             const vq_linear_group *group = group_of(&g, groups, n, want[i].first);
             assert_ptr_equal(group, &groups[4 + i]); /* in execution order */
@@ -172,10 +186,21 @@ static void test_a_value_with_other_readers_has_no_producer(void **state)
     vq_graph_part(&g, 0);
     vq_graph_add(&g, &(vq_node){.op = VQ_OP_EMBEDDING, .layer = -1, .name = "e", .width = 4});
     vq_graph_part(&g, 1);
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_RMS_NORM, .name = "n", .in = {0}, .nin = 1, .width = 4});
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_LINEAR, .role = VQ_ROLE_OTHER, .name = "l", .in = {1}, .nin = 1, .width = 4});
+    vq_graph_add(&g,
+                 &(vq_node){.op = VQ_OP_RMS_NORM, .name = "n", .in = {0}, .nin = 1, .width = 4});
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_LINEAR,
+                                .role = VQ_ROLE_OTHER,
+                                .name = "l",
+                                .in = {1},
+                                .nin = 1,
+                                .width = 4});
     vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD, .name = "", .in = {1, 2}, .nin = 2, .width = 4});
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_LINEAR, .role = VQ_ROLE_OTHER, .name = "m", .in = {2}, .nin = 1, .width = 4});
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_LINEAR,
+                                .role = VQ_ROLE_OTHER,
+                                .name = "m",
+                                .in = {2},
+                                .nin = 1,
+                                .width = 4});
     vq_graph_part(&g, 2);
     vq_linear_group *groups;
     int n, readers[1];
@@ -198,7 +223,8 @@ static void test_rope_scalings(void **state)
     c.rope_factor = 4;
     vq_rope_frequencies(&c, freq);
     for (int i = 0; i < 4; i++) assert_float_equal(freq[i], pow(10000, -2.0 * i / 8) / 4, 1e-7);
-    /* wavelengths 6.3, 63, 628, 6283 against 32 and 512 of a trained context of 512: kept, blended, slowed, slowed */
+    /* wavelengths 6.3, 63, 628, 6283 against 32 and 512 of a trained context of 512: kept, blended,
+     * slowed, slowed */
     c.rope_type = 2;
     c.rope_low_freq_factor = 1;
     c.rope_high_freq_factor = 16;
@@ -265,7 +291,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_biases_and_norms_by_family, setup, teardown),
         cmocka_unit_test_setup_teardown(test_window_from_a_block_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_groups_and_producers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_value_with_other_readers_has_no_producer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_value_with_other_readers_has_no_producer, setup,
+                                        teardown),
         cmocka_unit_test(test_rope_scalings),
         cmocka_unit_test_setup_teardown(test_broken_configs_are_refused, setup, teardown),
         cmocka_unit_test(test_memory_limit_is_an_error),

@@ -1,4 +1,5 @@
-/* test_hadamard_matrix.c -- which sizes have a matrix, that it is one by definition, and its product. */
+/* test_hadamard_matrix.c -- which sizes have a matrix, that it is one by definition, and its
+ * product. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,20 +8,25 @@
 
 #include <cmocka.h>
 
-#include "base/hadamard_matrix.h"
+#include "base/num/hadamard_matrix.h"
 
-/* Widths of models people quantize: hidden sizes and MLPs; 11008 = 256 x 43 needs order 172, which neither construction gives. */
+/* Widths of models people quantize: hidden sizes and MLPs; 11008 = 256 x 43 needs order 172, which
+ * neither construction gives. */
 static void sizes(void **state)
 {
-    static const int64_t want[][2] = {{1, 1},      {2, 1},       {4096, 1},   {576, 36},    {1536, 12}, {5120, 20}, {28672, 28},
-                                      {14336, 28}, {13824, 108}, {8960, 140}, {18944, 148}, {9728, 76}, {192, 12},  {12, 0},
-                                      {96, 0},     {100, 0},     {11008, 0},  {0, 0},       {-16, 0},   {577, 0}};
+    static const int64_t want[][2] = {
+        {1, 1},      {2, 1},       {4096, 1},   {576, 36},    {1536, 12}, {5120, 20}, {28672, 28},
+        {14336, 28}, {13824, 108}, {8960, 140}, {18944, 148}, {9728, 76}, {192, 12},  {12, 0},
+        {96, 0},     {100, 0},     {11008, 0},  {0, 0},       {-16, 0},   {577, 0}};
     (void)state;
-    for (size_t i = 0; i < sizeof want / sizeof *want; i++) assert_int_equal(vq_hadamard_core(want[i][0]), want[i][1]);
-    assert_true(vq_hadamard_block(16) && vq_hadamard_block(576) && !vq_hadamard_block(8) && !vq_hadamard_block(48));
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(vq_hadamard_core(want[i][0]), want[i][1]);
+    assert_true(vq_hadamard_block(16) && vq_hadamard_block(576) && !vq_hadamard_block(8) &&
+                !vq_hadamard_block(48));
 }
 
-/* Entries of 1 and -1, symmetric, rows that are orthogonal: for every order that is a factor of some size. */
+/* Entries of 1 and -1, symmetric, rows that are orthogonal: for every order that is a factor of
+ * some size. */
 static void definition(void **state)
 {
     static int8_t h[VQ_HADAMARD_CORE * VQ_HADAMARD_CORE];
@@ -41,7 +47,8 @@ static void definition(void **state)
     assert_true(orders >= 20);
 }
 
-/* Twice is n times x; once keeps the sum of squares over n; the columns of a matrix are independent. */
+/* Twice is n times x; once keeps the sum of squares over n; the columns of a matrix are
+ * independent. */
 static void product(void **state)
 {
     enum { N = 576, WIDTH = 3 };
@@ -64,6 +71,7 @@ static void product(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(definition), cmocka_unit_test(product)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(definition),
+                                       cmocka_unit_test(product)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "formats/hash_table.h"
+#include "text/hash_table.h"
 
 static void test_put_get_replace(void **state)
 {
@@ -19,7 +19,8 @@ static void test_put_get_replace(void **state)
     assert_true(vq_hash_get(&h, 0) == VQ_HASH_NONE);
     for (uint32_t i = 0; i < 10000; i++) vq_hash_put(&h, (uint64_t)i << 32, i);
     for (uint32_t i = 0; i < 10000; i += 2) vq_hash_put(&h, (uint64_t)i << 32, i + 1);
-    for (uint32_t i = 0; i < 10000; i++) assert_int_equal(vq_hash_get(&h, (uint64_t)i << 32), i | 1);
+    for (uint32_t i = 0; i < 10000; i++)
+        assert_int_equal(vq_hash_get(&h, (uint64_t)i << 32), i | 1);
     assert_true(vq_hash_get(&h, 1) == VQ_HASH_NONE);
     vq_arena_done(&a);
 }
@@ -50,7 +51,8 @@ static void test_over_limit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_get_replace), cmocka_unit_test(test_bytes_depend_on_all),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_get_replace),
+                                       cmocka_unit_test(test_bytes_depend_on_all),
                                        cmocka_unit_test(test_over_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

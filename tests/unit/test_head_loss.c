@@ -1,5 +1,5 @@
-/* test_head_loss.c -- losses at the head and their gradients against the plain definition in f64: values, central differences, draws, cuts
- * into calls, threads, memory, errors. */
+/* test_head_loss.c -- losses at the head and their gradients against the plain definition in f64:
+ * values, central differences, draws, cuts into calls, threads, memory, errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,7 +97,8 @@ static double plain_loss(const setting *s, int row, const double *h)
     double logp[VOCAB], taught[VOCAB], th[HIDDEN], sum = 0;
     log_softmax(&s->model, h, logp);
     if (s->loss.target == VQ_HEAD_SAMPLED) return -logp[s->drawn[row]];
-    if (s->loss.target == VQ_HEAD_LABELS) return s->rows.labels[row] < 0 ? 0 : -logp[s->rows.labels[row]];
+    if (s->loss.target == VQ_HEAD_LABELS)
+        return s->rows.labels[row] < 0 ? 0 : -logp[s->rows.labels[row]];
     widen(s->rows.teacher_h + row * HIDDEN, th);
     log_softmax(&s->teacher, th, taught);
     for (int v = 0; v < VOCAB; v++) sum += exp(taught[v]) * (taught[v] - logp[v]);
@@ -155,11 +156,14 @@ static void against_definition(vq_head_target target, const char *type, bool str
     float norm[HIDDEN];
     open_setting(&s, target, type, strict);
     const vq_grad_hooks hooks = {.ctx = norm, .norm = keep_norm};
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, &hooks, &e), VQ_OK);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, &hooks, &e),
+        VQ_OK);
     const double want = total_loss(&s);
     assert_true(fabs(loss - want) < 1e-5 * want);
     for (int r = 0; r < ROWS; r += 3)
-        for (int c = r % 5; c < HIDDEN; c += 5) assert_true(fabs((double)s.rows.g[r * HIDDEN + c] - slope(&s, r, c)) < 2e-6);
+        for (int c = r % 5; c < HIDDEN; c += 5)
+            assert_true(fabs((double)s.rows.g[r * HIDDEN + c] - slope(&s, r, c)) < 2e-6);
     check_norm(&s, norm);
     close_setting(&s);
 }
@@ -173,7 +177,8 @@ static void test_targets_match_their_definition(void **state)
     }
 }
 
-/* In strict mode a row's bits do not depend on the rows beside it: one call, or one call per odd piece. */
+/* In strict mode a row's bits do not depend on the rows beside it: one call, or one call per odd
+ * piece. */
 static void test_cuts_into_calls(void **state)
 {
     (void)state;
@@ -183,7 +188,9 @@ static void test_cuts_into_calls(void **state)
     for (int t = 0; t < VQ_HEAD_TARGETS; t++) {
         double sum = 0, loss = 0;
         open_setting(&s, (vq_head_target)t, "llama", true);
-        assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, NULL, &e), VQ_OK);
+        assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g,
+                                               &loss, NULL, &e),
+                         VQ_OK);
         for (int at = 0; at < ROWS; at += 37) {
             const int n = ROWS - at < 37 ? ROWS - at : 37;
             vq_head_loss part = s.loss;
@@ -191,7 +198,8 @@ static void test_cuts_into_calls(void **state)
             part.first += (uint64_t)at;
             part.labels += at;
             part.teacher_h += at * HIDDEN;
-            assert_int_equal(vq_exec_head_backward(&s.model.exec, &part, s.rows.h + at * HIDDEN, n, g + at * HIDDEN, &some, NULL, &e),
+            assert_int_equal(vq_exec_head_backward(&s.model.exec, &part, s.rows.h + at * HIDDEN, n,
+                                                   g + at * HIDDEN, &some, NULL, &e),
                              VQ_OK);
             sum += some;
         }
@@ -213,7 +221,9 @@ static void test_same_bits_for_every_thread_count(void **state)
         open_setting(&s, (vq_head_target)t, "llama", false);
         for (int n = 1; n <= 3; n++) {
             omp_set_num_threads(n);
-            assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, NULL, &e), VQ_OK);
+            assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g,
+                                                   &loss, NULL, &e),
+                             VQ_OK);
             if (n == 1) memcpy(g, s.rows.g, sizeof g);
             if (n == 1) first = loss;
             assert_memory_equal(g, s.rows.g, sizeof g);
@@ -234,12 +244,17 @@ static void test_zeros(void **state)
     open_setting(&s, VQ_HEAD_TEACHER, "llama", false);
     s.loss.teacher = &s.model.exec;
     s.loss.teacher_h = s.rows.h;
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, NULL, &e), VQ_OK);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, NULL, &e),
+        VQ_OK);
     assert_true(fabs(loss) < 1e-9);
     for (int i = 0; i < SIZE; i++) assert_true(s.rows.g[i] == 0);
     s.loss.target = VQ_HEAD_LABELS;
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e), VQ_OK);
-    for (int i = 0; i < SIZE; i++) assert_int_equal(s.rows.g[i] == 0, s.rows.labels[i / HIDDEN] < 0);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
+        VQ_OK);
+    for (int i = 0; i < SIZE; i++)
+        assert_int_equal(s.rows.g[i] == 0, s.rows.labels[i / HIDDEN] < 0);
     close_setting(&s);
 }
 
@@ -250,8 +265,11 @@ static void test_scratch_is_predicted(void **state)
     vq_err e;
     for (int t = 0; t < VQ_HEAD_TARGETS; t++) {
         open_setting(&s, (vq_head_target)t, "llama", false);
-        assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e), VQ_OK);
-        const size_t bytes = vq_exec_head_backward_bytes(&s.model.exec, &s.loss, ROWS), peak = s.model.budget.peak + s.teacher.budget.peak;
+        assert_int_equal(
+            vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
+            VQ_OK);
+        const size_t bytes = vq_exec_head_backward_bytes(&s.model.exec, &s.loss, ROWS),
+                     peak = s.model.budget.peak + s.teacher.budget.peak;
         assert_true(peak <= bytes);
         assert_true(bytes < peak + (1 << 20));
         close_setting(&s);
@@ -265,25 +283,34 @@ static void test_errors(void **state)
     vq_err e;
     open_setting(&s, VQ_HEAD_LABELS, "llama", false);
     s.rows.labels[7] = VOCAB;
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e), VQ_E_INPUT);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
+        VQ_E_INPUT);
     assert_string_equal(e.text, "head > label 61 of row 7 is outside the vocabulary of 61");
     s.rows.labels[7] = -2;
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e), VQ_E_INPUT);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
+        VQ_E_INPUT);
     s.rows.labels[7] = 0;
     s.rows.h[280 * HIDDEN] = NAN;
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e), VQ_E_NUMERIC);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
+        VQ_E_NUMERIC);
     assert_string_equal(e.text, "head > logits of row 280 are not finite");
     s.rows.h[280 * HIDDEN] = 1;
     s.loss.target = VQ_HEAD_TEACHER;
     s.teacher.graph.vocab = 60;
-    assert_int_equal(vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e), VQ_E_INPUT);
+    assert_int_equal(
+        vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
+        VQ_E_INPUT);
     assert_string_equal(e.text, "head > the teacher has a vocabulary of 60, the model one of 61");
     s.teacher.graph.vocab = 61;
     vq_status status = VQ_E_LIMIT;
     for (size_t nth = 1; status != VQ_OK; nth++) {
         assert_int_equal(status, VQ_E_LIMIT);
         s.model.budget.fail_in = nth;
-        status = vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e);
+        status =
+            vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e);
         assert_int_equal(s.model.budget.used, 0);
     }
     close_setting(&s);

@@ -5,10 +5,12 @@
 
 #include <cmocka.h>
 
-#include "formats/hf_config.h"
+#include "formats/folder/hf_config.h"
 #include "scratch.h"
 
-#define SIZES "\"hidden_size\":64,\"intermediate_size\":160,\"num_hidden_layers\":3,\"num_attention_heads\":8,\"vocab_size\":512"
+#define SIZES                                                                                      \
+    "\"hidden_size\":64,\"intermediate_size\":160,\"num_hidden_layers\":3,\"num_attention_"        \
+    "heads\":8,\"vocab_size\":512"
 #define LLAMA "\"model_type\":\"llama\"," SIZES
 
 static vq_status read_text(scratch *s, const char *text, bool known, vq_hf_config *c, vq_err *e)
@@ -52,10 +54,14 @@ static void test_defaults(void **state)
 static void test_given(void **state)
 {
     vq_hf_config c = read_good(
-        *state, "{" LLAMA ",\"architectures\":[\"LlamaForCausalLM\"],\"num_key_value_heads\":2,\"head_dim\":32,\"rms_norm_eps\":1e-5,"
-                "\"max_position_embeddings\":77,\"tie_word_embeddings\":true,\"attention_bias\":true,\"mlp_bias\":true,"
-                "\"hidden_act\":\"gelu\",\"bos_token_id\":null,\"eos_token_id\":[5,6],\"rope_scaling\":null,\"rope_theta\":500000,"
-                "\"quantization_config\":{\"quant_method\":\"compressed-tensors\"},\"sliding_window\":9}");
+        *state,
+        "{" LLAMA ",\"architectures\":[\"LlamaForCausalLM\"],\"num_key_value_heads\":2,\"head_"
+        "dim\":32,\"rms_norm_eps\":1e-5,"
+        "\"max_position_embeddings\":77,\"tie_word_embeddings\":true,\"attention_bias\":true,\"mlp_"
+        "bias\":true,"
+        "\"hidden_act\":\"gelu\",\"bos_token_id\":null,\"eos_token_id\":[5,6],\"rope_scaling\":"
+        "null,\"rope_theta\":500000,"
+        "\"quantization_config\":{\"quant_method\":\"compressed-tensors\"},\"sliding_window\":9}");
     assert_string_equal(c.architecture, "LlamaForCausalLM");
     assert_int_equal(c.kv_heads, 2);
     assert_int_equal(c.head_dim, 32);
@@ -77,26 +83,33 @@ typedef struct family_case {
     int64_t kv_heads, head_dim, max_position, window, bos, eos;
 } family_case;
 
-#define MISTRAL_16_HEADS                                                                                                                   \
-    "{\"model_type\":\"mistral\",\"hidden_size\":64,\"intermediate_size\":1,\"num_hidden_layers\":1,\"num_attention_heads\":16,\"vocab_"   \
+#define MISTRAL_16_HEADS                                                                           \
+    "{\"model_type\":\"mistral\",\"hidden_size\":64,\"intermediate_size\":1,\"num_hidden_"         \
+    "layers\":1,\"num_attention_heads\":16,\"vocab_"                                               \
     "size\":1"
 static const family_case family_cases[] = {
     {"{\"model_type\":\"mistral\"," SIZES "}", 8, 8, 131072, 4096, 1, 2},
-    {"{\"model_type\":\"mistral\"," SIZES ",\"sliding_window\":null,\"num_key_value_heads\":null}", 8, 8, 131072, 0, 1, 2},
-    {"{\"model_type\":\"mistral\"," SIZES ",\"sliding_window\":100,\"num_key_value_heads\":4,\"head_dim\":null}", 4, 8, 131072, 100, 1, 2},
+    {"{\"model_type\":\"mistral\"," SIZES ",\"sliding_window\":null,\"num_key_value_heads\":null}",
+     8, 8, 131072, 0, 1, 2},
+    {"{\"model_type\":\"mistral\"," SIZES
+     ",\"sliding_window\":100,\"num_key_value_heads\":4,\"head_dim\":null}",
+     4, 8, 131072, 100, 1, 2},
     {MISTRAL_16_HEADS "}", 8, 4, 131072, 4096, 1, 2},
     {MISTRAL_16_HEADS ",\"num_key_value_heads\":null}", 16, 4, 131072, 4096, 1, 2},
     {"{\"model_type\":\"qwen2\"," SIZES "}", 8, 8, 32768, 0, -1, -1},
-    {"{\"model_type\":\"qwen2\"," SIZES ",\"sliding_window\":100,\"use_sliding_window\":false,\"max_window_layers\":1}", 8, 8, 32768, 0, -1,
-     -1},
-    {"{\"model_type\":\"qwen2\"," SIZES ",\"sliding_window\":100,\"use_sliding_window\":true}", 8, 8, 32768, 0, -1,
-     -1}, /* layers from 28 on */
-    {"{\"model_type\":\"qwen2\"," SIZES ",\"use_sliding_window\":true,\"sliding_window\":100,\"layer_types\":"
+    {"{\"model_type\":\"qwen2\"," SIZES
+     ",\"sliding_window\":100,\"use_sliding_window\":false,\"max_window_layers\":1}",
+     8, 8, 32768, 0, -1, -1},
+    {"{\"model_type\":\"qwen2\"," SIZES ",\"sliding_window\":100,\"use_sliding_window\":true}", 8,
+     8, 32768, 0, -1, -1}, /* layers from 28 on */
+    {"{\"model_type\":\"qwen2\"," SIZES
+     ",\"use_sliding_window\":true,\"sliding_window\":100,\"layer_types\":"
      "[\"sliding_attention\",\"sliding_attention\",\"sliding_attention\"]}",
      8, 8, 32768, 100, -1, -1},
     {"{\"model_type\":\"qwen3\"," SIZES ",\"eos_token_id\":7}", 8, 128, 32768, 0, -1, 7},
-    {"{\"model_type\":\"qwen3\"," SIZES ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}", 8, 128, 32768, 0,
-     -1, -1},
+    {"{\"model_type\":\"qwen3\"," SIZES
+     ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}",
+     8, 128, 32768, 0, -1, -1},
 };
 
 static void test_families(void **state)
@@ -117,11 +130,15 @@ static void test_families(void **state)
 
 static void test_the_last_layers_slide(void **state)
 {
-    static const char *const tails[] = {"\"max_window_layers\":2",
-                                        "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]"};
+    static const char *const tails[] = {
+        "\"max_window_layers\":2",
+        "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]"};
     for (size_t i = 0; i < 2; i++) {
         char text[1024];
-        snprintf(text, sizeof text, "{\"model_type\":\"qwen2\"," SIZES ",\"use_sliding_window\":true,\"sliding_window\":100,%s}", tails[i]);
+        snprintf(text, sizeof text,
+                 "{\"model_type\":\"qwen2\"," SIZES
+                 ",\"use_sliding_window\":true,\"sliding_window\":100,%s}",
+                 tails[i]);
         vq_hf_config c = read_good(*state, text);
         assert_int_equal(c.sliding_window, 100);
         assert_int_equal(c.sliding_from, 2);
@@ -137,19 +154,26 @@ typedef struct rope_case {
 } rope_case;
 
 static const rope_case ropes[] = {
-    {"\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":7.5}", VQ_ROPE_DEFAULT, 7.5, 0, 2048},
-    {"\"rope_theta\":3,\"rope_parameters\":{\"rope_type\":\"default\"}", VQ_ROPE_DEFAULT, 3, 0, 2048},
+    {"\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":7.5}", VQ_ROPE_DEFAULT, 7.5, 0,
+     2048},
+    {"\"rope_theta\":3,\"rope_parameters\":{\"rope_type\":\"default\"}", VQ_ROPE_DEFAULT, 3, 0,
+     2048},
     {"\"rope_theta\":3,\"rope_parameters\":{\"rope_theta\":4}", VQ_ROPE_DEFAULT, 4, 0, 2048},
     {"\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5}", VQ_ROPE_LINEAR, 10000, 2.5, 2048},
-    {"\"rope_scaling\":{},\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2}", VQ_ROPE_LINEAR, 10000, 2, 2048},
-    {"\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":2},\"rope_parameters\":{\"rope_type\":\"default\"}", VQ_ROPE_LINEAR, 10000, 2,
-     2048},
-    {"\"rope_theta\":5e5,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
+    {"\"rope_scaling\":{},\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2}",
+     VQ_ROPE_LINEAR, 10000, 2, 2048},
+    {"\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":2},\"rope_parameters\":{\"rope_type\":"
+     "\"default\"}",
+     VQ_ROPE_LINEAR, 10000, 2, 2048},
+    {"\"rope_theta\":5e5,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_"
+     "factor\":1,\"high_freq_factor\":4,"
      "\"original_max_position_embeddings\":8192}",
      VQ_ROPE_LLAMA3, 5e5, 8, 8192},
-    {"\"rope_parameters\":{\"rope_type\":\"llama3\",\"rope_theta\":1e6,\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4}",
+    {"\"rope_parameters\":{\"rope_type\":\"llama3\",\"rope_theta\":1e6,\"factor\":8,\"low_freq_"
+     "factor\":1,\"high_freq_factor\":4}",
      VQ_ROPE_LLAMA3, 1e6, 8, 2048},
-    {"\"original_max_position_embeddings\":512,\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_"
+    {"\"original_max_position_embeddings\":512,\"rope_parameters\":{\"rope_type\":\"llama3\","
+     "\"factor\":8,\"low_freq_factor\":1,\"high_"
      "freq_factor\":4,"
      "\"original_max_position_embeddings\":8192}",
      VQ_ROPE_LLAMA3, 1e4, 8, 512},
@@ -164,7 +188,8 @@ static void test_ropes(void **state)
         assert_int_equal(c.rope_type, ropes[i].type);
         assert_true(c.rope_theta == ropes[i].theta && c.rope_factor == ropes[i].factor);
         assert_int_equal(c.rope_original_max, ropes[i].original);
-        if (c.rope_type == VQ_ROPE_LLAMA3) assert_true(c.rope_low_freq_factor == 1 && c.rope_high_freq_factor == 4);
+        if (c.rope_type == VQ_ROPE_LLAMA3)
+            assert_true(c.rope_low_freq_factor == 1 && c.rope_high_freq_factor == 4);
         vq_hf_config_done(&c);
     }
 }
@@ -180,22 +205,28 @@ static const refusal refusals[] = {
     {"{\"a\":1,\"a\":2}", "duplicate"},
     {"{" SIZES "}", "model_type is missing"},
     {"{\"model_type\":7}", "model_type is not a string"},
-    {"{\"model_type\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}", "model_type is longer than 63"},
+    {"{\"model_type\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}",
+     "model_type is longer than 63"},
     {"{" LLAMA ",\"architectures\":[3]}", "architectures is not a string"},
     {"{" LLAMA ",\"quantization_config\":3}", "quantization_config is not an object"},
     {"{\"model_type\":\"llama\"}", "hidden_size is missing"},
-    {"{\"model_type\":\"llama\",\"hidden_size\":64,\"intermediate_size\":1,\"num_hidden_layers\":1,\"num_attention_heads\":1}",
+    {"{\"model_type\":\"llama\",\"hidden_size\":64,\"intermediate_size\":1,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":1}",
      "vocab_size is missing"},
     {"{\"model_type\":\"llama\",\"hidden_size\":0}", "hidden_size is 0"},
     {"{\"model_type\":\"llama\",\"hidden_size\":-5}", "hidden_size is -5"},
     {"{\"model_type\":\"llama\",\"hidden_size\":2147483648}", "hidden_size is 2147483648"},
     {"{\"model_type\":\"llama\",\"hidden_size\":64.0}", "hidden_size is not a whole number"},
     {"{\"model_type\":\"llama\",\"hidden_size\":\"64\"}", "hidden_size is not a whole number"},
-    {"{\"model_type\":\"llama\",\"num_hidden_layers\":65537,\"hidden_size\":1,\"intermediate_size\":1}", "num_hidden_layers is 65537"},
-    {"{" LLAMA ",\"num_key_value_heads\":3}", "num_attention_heads 8 is not a multiple of num_key_value_heads 3"},
+    {"{\"model_type\":\"llama\",\"num_hidden_layers\":65537,\"hidden_size\":1,\"intermediate_"
+     "size\":1}",
+     "num_hidden_layers is 65537"},
+    {"{" LLAMA ",\"num_key_value_heads\":3}",
+     "num_attention_heads 8 is not a multiple of num_key_value_heads 3"},
     {"{" LLAMA ",\"num_key_value_heads\":16}", "not a multiple"},
     {"{" LLAMA ",\"head_dim\":7}", "head_dim is 7"},
-    {"{\"model_type\":\"llama\",\"hidden_size\":65,\"intermediate_size\":1,\"num_hidden_layers\":1,\"num_attention_heads\":8,\"vocab_"
+    {"{\"model_type\":\"llama\",\"hidden_size\":65,\"intermediate_size\":1,\"num_hidden_layers\":1,"
+     "\"num_attention_heads\":8,\"vocab_"
      "size\":1}",
      "hidden_size 65 is not a multiple of num_attention_heads 8"},
     {"{" LLAMA ",\"rms_norm_eps\":0}", "rms_norm_eps is 0"},
@@ -204,24 +235,33 @@ static const refusal refusals[] = {
     {"{" LLAMA ",\"hidden_act\":[]}", "hidden_act is not a string"},
     {"{" LLAMA ",\"rope_theta\":-1}", "rope_theta is -1"},
     {"{" LLAMA ",\"rope_parameters\":3}", "not an object"},
-    {"{" LLAMA ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}", "rope type dynamic is not supported"},
-    {"{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2}}", "rope type yarn is not supported"},
-    {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"longrope\"}}", "rope type longrope is not supported"},
+    {"{" LLAMA ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}",
+     "rope type dynamic is not supported"},
+    {"{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2}}",
+     "rope type yarn is not supported"},
+    {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"longrope\"}}",
+     "rope type longrope is not supported"},
     {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":3}}", "rope_type is not a string"},
     {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"linear\"}}", "no factor"},
     {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8}}", "llama3 needs"},
-    {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4}}",
+    {"{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,"
+     "\"high_freq_factor\":4}}",
      "llama3 needs"},
-    {"{" LLAMA ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1}}}", "differ between layers"},
+    {"{" LLAMA ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1}}}",
+     "differ between layers"},
     {"{" LLAMA ",\"partial_rotary_factor\":0.5}", "partial_rotary_factor 0.5"},
     {"{" LLAMA ",\"bos_token_id\":[1]}", "bos_token_id is not a token id"},
     {"{" LLAMA ",\"eos_token_id\":[1,\"x\"]}", "eos_token_id is not a token id"},
     {"{" LLAMA ",\"eos_token_id\":[1,2,3,4,5,6,7,8,9]}", "eos_token_id lists 9 tokens"},
-    {"{" QWEN ",\"use_sliding_window\":true,\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]}",
+    {"{" QWEN ",\"use_sliding_window\":true,\"layer_types\":[\"full_attention\",\"sliding_"
+     "attention\",\"full_attention\"]}",
      "full attention after sliding"},
-    {"{" QWEN ",\"layer_types\":[\"sliding_attention\",\"sliding_attention\",\"sliding_attention\"]}", "no sliding window is in use"},
+    {"{" QWEN
+     ",\"layer_types\":[\"sliding_attention\",\"sliding_attention\",\"sliding_attention\"]}",
+     "no sliding window is in use"},
     {"{" QWEN ",\"layer_types\":[\"full_attention\"]}", "does not list every layer"},
-    {"{" QWEN ",\"layer_types\":[\"full_attention\",\"linear_attention\",\"full_attention\"]}", "linear_attention of layer 1"},
+    {"{" QWEN ",\"layer_types\":[\"full_attention\",\"linear_attention\",\"full_attention\"]}",
+     "linear_attention of layer 1"},
     {"{\"model_type\":\"mistral\"," SIZES ",\"sliding_window\":0}", "sliding_window is 0"},
 };
 
@@ -231,19 +271,23 @@ static void test_refusals(void **state)
         vq_hf_config c;
         vq_err e = {0};
         const vq_status s = read_text(*state, refusals[i].text, true, &c, &e);
-        if (s != VQ_E_INPUT || !strstr(e.text, refusals[i].message) || strncmp(e.text, "config.json", 11) != 0) {
+        if (s != VQ_E_INPUT || !strstr(e.text, refusals[i].message) ||
+            strncmp(e.text, "config.json", 11) != 0) {
             fail_msg("%s: status %d: %s", refusals[i].text, s, e.text);
         }
         assert_null(c.root);
     }
     vq_hf_config c;
-    assert_int_equal(vq_hf_config_read(&c, scratch_path(*state, "absent.json"), true, NULL), VQ_E_INPUT);
+    assert_int_equal(vq_hf_config_read(&c, scratch_path(*state, "absent.json"), true, NULL),
+                     VQ_E_INPUT);
 }
 
 static void test_unknown(void **state)
 {
     vq_hf_config c;
-    assert_int_equal(read_text(*state, "{\"model_type\":\"mamba9\",\"hidden_size\":[3],\"quantization_config\":{\"quant_method\":\"awq\"}}",
+    assert_int_equal(read_text(*state,
+                               "{\"model_type\":\"mamba9\",\"hidden_size\":[3],\"quantization_"
+                               "config\":{\"quant_method\":\"awq\"}}",
                                false, &c, NULL),
                      VQ_OK);
     assert_string_equal(c.model_type, "mamba9");
@@ -257,7 +301,8 @@ static void test_unknown(void **state)
 
 static void test_generation(void **state)
 {
-    scratch_text(*state, "generation_config.json", "{\"eos_token_id\":[9,10,11],\"temperature\":0.6}");
+    scratch_text(*state, "generation_config.json",
+                 "{\"eos_token_id\":[9,10,11],\"temperature\":0.6}");
     vq_hf_config c = read_good(*state, "{" LLAMA ",\"bos_token_id\":4,\"eos_token_id\":5}");
     assert_int_equal(c.bos, 4);
     assert_int_equal(c.eos_count, 3);
@@ -272,7 +317,9 @@ static void test_generation(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_defaults), TEST(test_given),    TEST(test_families), TEST(test_the_last_layers_slide),
-                                       TEST(test_ropes),    TEST(test_refusals), TEST(test_unknown),  TEST(test_generation)};
+    const struct CMUnitTest tests[] = {TEST(test_defaults), TEST(test_given),
+                                       TEST(test_families), TEST(test_the_last_layers_slide),
+                                       TEST(test_ropes),    TEST(test_refusals),
+                                       TEST(test_unknown),  TEST(test_generation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/json_lines.h"
+#include "text/json_lines.h"
 
 static void test_lines(void **state)
 {
@@ -53,7 +53,8 @@ static void expect_bad(const char *text, size_t len, const char *cause)
     assert_int_equal(vq_json_lines_find(&l, "f.jsonl", text, len, &a, &e), VQ_OK);
     assert_int_equal(vq_json_line(&l, l.count - 1, &v, &e), VQ_E_INPUT);
     assert_null(v);
-    if (strncmp(e.text, cause, strlen(cause)) != 0) fail_msg("\"%s\" does not begin with \"%s\"", e.text, cause);
+    if (strncmp(e.text, cause, strlen(cause)) != 0)
+        fail_msg("\"%s\" does not begin with \"%s\"", e.text, cause);
     vq_arena_done(&a);
 }
 
@@ -72,7 +73,8 @@ static void test_bad_lines(void **state)
         {"{\"a\":1e999}", "f.jsonl:1 > broken JSON at byte "},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect_bad(bad[i].text, strlen(bad[i].text), bad[i].cause);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_bad(bad[i].text, strlen(bad[i].text), bad[i].cause);
     expect_bad("{\"a\":\"\0\"}", 9, "f.jsonl:1 > broken JSON at byte ");
 }
 
@@ -91,7 +93,8 @@ static void test_long_line(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_nothing), cmocka_unit_test(test_bad_lines),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_nothing),
+                                       cmocka_unit_test(test_bad_lines),
                                        cmocka_unit_test(test_long_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

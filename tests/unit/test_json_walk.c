@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "formats/json_walk.h"
 #include "scratch.h"
+#include "json/json_walk.h"
 
 /* Rebuilds the object that is walked. */
 static vq_status collect(void *ctx, vq_json_walk *w, const char *key, size_t len, vq_err *e)
@@ -93,12 +93,17 @@ static void test_file(void **state)
 {
     json_t *v;
     vq_err e = {0};
-    assert_int_equal(vq_json_file(scratch_text(*state, "x.json", "{\"a\":1}\n"), 100, &v, &e), VQ_OK);
+    assert_int_equal(vq_json_file(scratch_text(*state, "x.json", "{\"a\":1}\n"), 100, &v, &e),
+                     VQ_OK);
     assert_int_equal(json_integer_value(json_object_get(v, "a")), 1);
     json_decref(v);
-    static const char *const bad[] = {"", "{", "[1]", "{\"a\":1,\"a\":1}", "{} {}", "{\"too long\":\"12345678901234567890123456789012\"}"};
+    static const char *const bad[] = {
+        "",      "{",
+        "[1]",   "{\"a\":1,\"a\":1}",
+        "{} {}", "{\"too long\":\"12345678901234567890123456789012\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(vq_json_file(scratch_text(*state, "x.json", bad[i]), 40, &v, &e), VQ_E_INPUT);
+        assert_int_equal(vq_json_file(scratch_text(*state, "x.json", bad[i]), 40, &v, &e),
+                         VQ_E_INPUT);
         assert_null(v);
         assert_int_equal(strncmp(e.text, "x.json", 6), 0);
     }
@@ -107,8 +112,9 @@ static void test_file(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_as_jansson), cmocka_unit_test(test_every_cut_is_refused),
-                                       cmocka_unit_test(test_place_of_an_error), cmocka_unit_test(test_long_value),
-                                       cmocka_unit_test_setup_teardown(test_file, scratch_setup, scratch_teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_as_jansson), cmocka_unit_test(test_every_cut_is_refused),
+        cmocka_unit_test(test_place_of_an_error), cmocka_unit_test(test_long_value),
+        cmocka_unit_test_setup_teardown(test_file, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

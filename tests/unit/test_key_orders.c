@@ -1,7 +1,8 @@
-/* test_key_orders.c -- what ksort decided, stored and loaded again, runs as before; broken orders are refused. */
+/* test_key_orders.c -- what ksort decided, stored and loaded again, runs as before; broken orders
+ * are refused. */
 #include "decoder_world.h"
-#include "run/key_orders.h"
-#include "run/model_edits.h"
+#include "edit/model_edits.h"
+#include "load/key_orders.h"
 
 typedef struct stored {
     decoder_world w;
@@ -31,13 +32,17 @@ static void open_stored(stored *s, const char *type)
     world_open(&s->w, type, 17);
     vq_model_edits_init(&m, &s->w.graph, &s->w.arena);
     vq_option_defaults(&o, vq_transform_ksort.options);
-    assert_int_equal(vq_model_edits_pass(&m, &vq_transform_ksort, &o, &s->w.weights.source, &s->w.kernels, NULL, &s->w.scratch, &e), VQ_OK);
+    assert_int_equal(vq_model_edits_pass(&m, &vq_transform_ksort, &o, &s->w.weights.source,
+                                         &s->w.kernels, NULL, &s->w.scratch, &e),
+                     VQ_OK);
     s->sorted = m.graph;
-    assert_int_equal(vq_overlay_init(&s->overlay, &s->w.weights.source, 64, &s->w.arena, &e), VQ_OK);
+    assert_int_equal(vq_overlay_init(&s->overlay, &s->w.weights.source, 64, &s->w.arena, &e),
+                     VQ_OK);
     const vq_edited d = {&m.graph, &s->w.weights.source, &s->w.kernels, &m.edits};
     assert_int_equal(vq_edited_whole(&d, false, &s->overlay, &s->w.arena, &e), VQ_OK);
     for (int layer = 0; layer < 2; layer++)
-        assert_int_equal(vq_key_order_tensor(&m.graph, layer, &s->orders[layer], &s->w.arena, &e), VQ_OK);
+        assert_int_equal(vq_key_order_tensor(&m.graph, layer, &s->orders[layer], &s->w.arena, &e),
+                         VQ_OK);
 }
 
 static void test_stored_and_loaded(void **state)
@@ -51,13 +56,16 @@ static void test_stored_and_loaded(void **state)
         float *want = world_logits(&s.w, &s.w.weights.source);
         assert_int_equal(vq_key_order_tensor(&s.w.graph, 0, &none, &s.w.arena, &e), VQ_OK);
         assert_null(none.data);
-        assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e), VQ_OK);
+        assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e),
+                         VQ_OK);
         assert_null(s.w.graph.key_orders);
         assert_string_equal(s.orders[1].name, "model.layers.1.self_attn.k_proj.key_order");
         for (int layer = 0; layer < 2; layer++) add_order(&s.w, &s.orders[layer]);
-        assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e), VQ_OK);
+        assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e),
+                         VQ_OK);
         for (int layer = 0; layer < 2; layer++)
-            assert_memory_equal(s.w.graph.key_orders[layer], s.sorted.key_orders[layer], s.orders[layer].bytes);
+            assert_memory_equal(s.w.graph.key_orders[layer], s.sorted.key_orders[layer],
+                                s.orders[layer].bytes);
         float *got = world_logits(&s.w, &s.overlay.source);
         assert_true(world_distance(&s.w, got, want) < 1e-5);
         free(got);
@@ -81,7 +89,8 @@ static void test_broken_orders(void **state)
         if (damage == 2) order[15] = -1;
         if (damage == 3) t->dtype = VQ_F32;
         if (damage == 4) t->shape[0] = 1;
-        assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e), VQ_E_INPUT);
+        assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e),
+                         VQ_E_INPUT);
         assert_non_null(strstr(e.text, "model.layers.0.self_attn.k_proj.key_order is "));
         world_close(&s.w);
     }

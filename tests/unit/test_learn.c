@@ -1,5 +1,6 @@
-/* test_learn.c -- learned rounding of one weight: it starts at what was found before, goes down a loss whose least value is known, stores
- * only what the format can hold, and gives the same bytes for every thread count. */
+/* test_learn.c -- learned rounding of one weight: it starts at what was found before, goes down a
+ * loss whose least value is known, stores only what the format can hold, and gives the same bytes
+ * for every thread count. */
 #include <math.h>
 #include <omp.h>
 #include <setjmp.h>
@@ -12,13 +13,14 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "quant/learn.h"
+#include "quant/round/learn.h"
 
 enum { ROWS = 24, COLS = 192, ALL = ROWS * COLS };
 
-static const char *const schemes[] = {"nvfp4a16",   "mxfp4a16",   "int4-g64",     "int4-g32-asym", "int4-chan-asym",
-                                      "fp8",        "fp8-static", "fp8-block",    "int8-w8a16",    "bfp12-64",
-                                      "mxfp6-e2m3", "iq4nl",      "turned iq4nl", "turned int4"};
+static const char *const schemes[] = {"nvfp4a16",       "mxfp4a16",   "int4-g64",   "int4-g32-asym",
+                                      "int4-chan-asym", "fp8",        "fp8-static", "fp8-block",
+                                      "int8-w8a16",     "bfp12-64",   "mxfp6-e2m3", "iq4nl",
+                                      "turned iq4nl",   "turned int4"};
 enum { SCHEMES = sizeof schemes / sizeof schemes[0] };
 
 typedef struct world {
@@ -60,7 +62,9 @@ static vq_num num_of(const char *scheme)
 static void turn(world *w)
 {
     for (int64_t g = 0; g < w->q.groups; g++) w->q.scale[g] = -w->q.scale[g];
-    for (int i = 0; i < ALL; i++) w->q.codes[i] = (uint8_t)vq_encode_at(&w->q.num, w->w[i], w->q.scale[i / w->q.num.group.cols], 0);
+    for (int i = 0; i < ALL; i++)
+        w->q.codes[i] =
+            (uint8_t)vq_encode_at(&w->q.num, w->w[i], w->q.scale[i / w->q.num.group.cols], 0);
 }
 
 static void quantize(world *w, const char *scheme)
@@ -68,8 +72,9 @@ static void quantize(world *w, const char *scheme)
     vq_err e;
     const vq_num num = num_of(scheme);
     assert_int_equal(vq_qtensor_new(&w->q, &num, ROWS, COLS, &w->arena, &e), VQ_OK);
-    const vq_super super = vq_super_from_amax(&num, 0.08F, VQ_F32);
-    assert_int_equal(vq_quantize_rows(&w->kernels, &w->q, w->w, super, VQ_F32, NULL, NULL, &e), VQ_OK);
+    const vq_global_scale global_scale = vq_global_scale_from_amax(&num, 0.08F, VQ_F32);
+    assert_int_equal(
+        vq_quantize_rows(&w->kernels, &w->q, w->w, global_scale, VQ_F32, NULL, NULL, &e), VQ_OK);
     if (is_turned(scheme)) turn(w);
 }
 
@@ -83,7 +88,8 @@ static void open_world(world *w, const char *scheme)
     quantize(w, scheme);
 }
 
-/* Some codes become what another rounder might have chosen: the code of a weight one or two steps away. */
+/* Some codes become what another rounder might have chosen: the code of a weight one or two steps
+ * away. */
 static void disturb(world *w)
 {
     static float moved[ALL];
@@ -93,7 +99,9 @@ static void disturb(world *w)
     vq_group_size(&w->q.num, ROWS, COLS, &gr, &gc);
     for (int i = 0; i < ALL; i += 3) {
         const int64_t g = i / COLS / gr * w->q.per_row + i % COLS / gc;
-        const float s = vq_effective_scale(&w->q.num, w->q.scale[g], (vq_super){w->q.super, w->q.super_divides});
+        const float s =
+            vq_effective_scale(&w->q.num, w->q.scale[g],
+                               (vq_global_scale){w->q.global_scale, w->q.global_scale_divides});
         moved[i] += gauss(5, (uint64_t)i) * s *
                     (w->q.num.grid.kind == VQ_GRID_INT     ? ldexpf(1, -w->q.num.grid.frac)
                      : w->q.num.grid.kind == VQ_GRID_TABLE ? 16.0F
@@ -108,7 +116,8 @@ static void begin(world *w, vq_learn *l, bool clip)
     assert_int_equal(vq_learn_init(l, &w->kernels, w->w, &w->q, clip, &w->arena, &e), VQ_OK);
 }
 
-/* The first state is the one that was given: a step of no length changes nothing that the codes mean. */
+/* The first state is the one that was given: a step of no length changes nothing that the codes
+ * mean. */
 static void test_exact_start(void **state)
 {
     (void)state;
@@ -124,12 +133,15 @@ static void test_exact_start(void **state)
         vq_learn_step(&l, w.dw, 0, 0);
         vq_decode_rows(&w.kernels, &w.q, w.back, COLS);
         for (int j = 0; j < ALL; j++)
-            if (before[j] != w.back[j]) fail_msg("%s: element %d was %g and is %g", schemes[i], j, (double)before[j], (double)w.back[j]);
+            if (before[j] != w.back[j])
+                fail_msg("%s: element %d was %g and is %g", schemes[i], j, (double)before[j],
+                         (double)w.back[j]);
         vq_arena_done(&w.arena);
     }
 }
 
-/* A loss with a known answer: (sum over j of (q_ij - w_ij) a_j)^2 over three directions a; d loss / d q by hand. */
+/* A loss with a known answer: (sum over j of (q_ij - w_ij) a_j)^2 over three directions a; d loss /
+ * d q by hand. */
 static double loss_of(world *w)
 {
     double loss = 0;
@@ -139,8 +151,10 @@ static double loss_of(world *w)
         for (uint64_t d = 0; d < 48; d++) {
             double along = 0;
             for (int j = 0; j < COLS; j++)
-                along += (double)(w->back[i * COLS + j] - w->w[i * COLS + j]) * (double)gauss(100 + d, (uint64_t)j);
-            for (int j = 0; j < COLS; j++) w->dw[i * COLS + j] += (float)(2 * along * (double)gauss(100 + d, (uint64_t)j));
+                along += (double)(w->back[i * COLS + j] - w->w[i * COLS + j]) *
+                         (double)gauss(100 + d, (uint64_t)j);
+            for (int j = 0; j < COLS; j++)
+                w->dw[i * COLS + j] += (float)(2 * along * (double)gauss(100 + d, (uint64_t)j));
             loss += along * along;
         }
     }
@@ -180,7 +194,8 @@ static void check_stored(const world *w, bool turned)
     for (int i = 0; i < ALL; i++) assert_true(w->q.codes[i] < 1 << num->grid.bits);
 }
 
-/* Every scheme goes clearly below where it starts, and what is stored has the loss that was found. */
+/* Every scheme goes clearly below where it starts, and what is stored has the loss that was found.
+ */
 static void test_goes_down(void **state)
 {
     (void)state;
@@ -239,15 +254,18 @@ static void test_clip(void **state)
     vq_arena_done(&w.arena);
 }
 
-/* Scales that are far off find back: too small ones cut the large weights, too large ones waste steps. Weights do not move. */
+/* Scales that are far off find back: too small ones cut the large weights, too large ones waste
+ * steps. Weights do not move. */
 static double error_after(float off, int steps)
 {
     static world w;
     vq_learn l;
     double sum = 0;
     open_world(&w, "int4-g64");
-    for (int64_t g = 0; g < w.q.groups; g++) w.q.scale[g] = vq_round_to(VQ_BF16, w.q.scale[g] * off);
-    for (int i = 0; i < ALL; i++) w.q.codes[i] = (uint8_t)vq_encode_at(&w.q.num, w.w[i], w.q.scale[i / 64], 0);
+    for (int64_t g = 0; g < w.q.groups; g++)
+        w.q.scale[g] = vq_round_to(VQ_BF16, w.q.scale[g] * off);
+    for (int i = 0; i < ALL; i++)
+        w.q.codes[i] = (uint8_t)vq_encode_at(&w.q.num, w.w[i], w.q.scale[i / 64], 0);
     begin(&w, &l, true);
     for (int t = 0; t <= steps; t++) {
         vq_decode_rows(&w.kernels, &w.q, w.back, COLS);
@@ -310,7 +328,8 @@ static void test_refuses_wide_grids(void **state)
     float w[64] = {0};
     vq_arena_init(&a, NULL);
     assert_int_equal(vq_kernels_select(&kr, NULL, true, &e), VQ_OK);
-    assert_int_equal(vq_qtensor_new(&q, &vq_scheme_find("bfp20-64", &buf)->weight, 1, 64, &a, &e), VQ_OK);
+    assert_int_equal(vq_qtensor_new(&q, &vq_scheme_find("bfp20-64", &buf)->weight, 1, 64, &a, &e),
+                     VQ_OK);
     assert_int_equal(vq_learn_init(&l, &kr, w, &q, false, &a, &e), VQ_E_RECIPE);
     assert_non_null(strstr(e.text, "12"));
     vq_arena_done(&a);

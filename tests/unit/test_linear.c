@@ -1,4 +1,5 @@
-/* test_linear.c -- quantized linears: what is stored acts as its dequantized matrix; inputs are quantized once, in the stored order. */
+/* test_linear.c -- quantized linears: what is stored acts as its dequantized matrix; inputs are
+ * quantized once, in the stored order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,23 +26,29 @@ typedef struct stored {
     vq_exec exec;
 } stored;
 
-static vq_status stored_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out, vq_err *e)
+static vq_status stored_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out,
+                               vq_err *e)
 {
     (void)module, (void)n, (void)k, (void)e;
     *out = ((stored *)self)->linear;
     return VQ_OK;
 }
 
-static vq_status stored_rows(void *self, const vq_linear *l, int64_t r0, int64_t count, vq_qtensor *out, vq_arena *a, vq_err *e)
+static vq_status stored_rows(void *self, const vq_linear *l, int64_t r0, int64_t count,
+                             vq_qtensor *out, vq_arena *a, vq_err *e)
 {
     const vq_qtensor *q = &((stored *)self)->q;
-    const int64_t step = q->num.group.kind == VQ_PER_BLOCK && q->num.group.rows > 1 ? q->num.group.rows : 1, first = r0 / step * q->per_row;
+    const int64_t step = q->num.group.kind == VQ_PER_BLOCK && q->num.group.rows > 1
+                             ? q->num.group.rows
+                             : 1,
+                  first = r0 / step * q->per_row;
     assert_int_equal(r0 % step, 0);
     VQ_TRY(vq_qtensor_new(out, &q->num, count, l->k_stored, a, e));
     memcpy(out->codes, q->codes + r0 * q->cols, (size_t)(count * q->cols));
-    memcpy(out->scale, q->scale + (q->num.group.kind == VQ_PER_TENSOR ? 0 : first), (size_t)out->groups * sizeof *out->scale);
-    out->super = q->super;
-    out->super_divides = q->super_divides;
+    memcpy(out->scale, q->scale + (q->num.group.kind == VQ_PER_TENSOR ? 0 : first),
+           (size_t)out->groups * sizeof *out->scale);
+    out->global_scale = q->global_scale;
+    out->global_scale_divides = q->global_scale_divides;
     return VQ_OK;
 }
 
@@ -56,11 +63,13 @@ static void open_stored(stored *s, const char *scheme)
     vq_arena_init(&s->scratch, &s->budget);
     assert_int_equal(vq_kernels_select(&s->kernels, NULL, false, &e), VQ_OK);
     for (int i = 0; i < N * K; i++) s->w[i] = memory_random(&seed);
-    for (int i = 0; i < TOKENS * K; i++) s->x[i] = memory_random(&seed) * (i % 7 == 0 ? 9.0f : 1.0f);
-    const vq_super super = vq_super_from_amax(&preset->weight, 1, VQ_F32);
+    for (int i = 0; i < TOKENS * K; i++)
+        s->x[i] = memory_random(&seed) * (i % 7 == 0 ? 9.0f : 1.0f);
+    const vq_global_scale global_scale = vq_global_scale_from_amax(&preset->weight, 1, VQ_F32);
     assert_int_equal(vq_qtensor_new(&s->q, &preset->weight, N, K, &s->keep, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&s->q, s->w, super, VQ_F32, &e), VQ_OK);
-    s->linear = (vq_linear){.name = "l", .n = N, .k = K, .k_stored = K, .quantized = true, .scheme = *preset};
+    assert_int_equal(vq_quantize_ref(&s->q, s->w, global_scale, VQ_F32, &e), VQ_OK);
+    s->linear = (vq_linear){
+        .name = "l", .n = N, .k = K, .k_stored = K, .quantized = true, .scheme = *preset};
     s->exec = (vq_exec){.source = &s->source, .kernels = &s->kernels, .arena = &s->scratch};
 }
 
@@ -71,7 +80,8 @@ static void close_stored(stored *s)
     vq_arena_done(&s->keep);
 }
 
-/* The stored weights in another order with the last s channels twice, as an ARC artifact holds them. */
+/* The stored weights in another order with the last s channels twice, as an ARC artifact holds
+ * them. */
 static void make_arc(stored *s, int64_t extra)
 {
     vq_err e;
@@ -82,7 +92,9 @@ static void make_arc(stored *s, int64_t extra)
         for (int i = 0; i < K; i++) ordered[r * K + i] = s->w[r * K + order[i]];
     vq_qtensor plain;
     assert_int_equal(vq_qtensor_new(&plain, &s->linear.scheme.weight, N, K, &s->keep, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&plain, ordered, vq_super_from_amax(&plain.num, 1, VQ_F32), VQ_F32, &e), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&plain, ordered,
+                                     vq_global_scale_from_amax(&plain.num, 1, VQ_F32), VQ_F32, &e),
+                     VQ_OK);
     assert_int_equal(vq_arc_augment(&plain, extra, &s->q, &s->keep, &e), VQ_OK);
     s->linear.arc_order = order;
     s->linear.arc_s = extra;
@@ -95,7 +107,8 @@ static void product(const float *in, const float *w, int64_t k, double *want)
     for (int64_t t = 0; t < TOKENS; t++)
         for (int64_t r = 0; r < N; r++) {
             want[t * N + r] = 0;
-            for (int64_t i = 0; i < k; i++) want[t * N + r] += (double)in[t * k + i] * (double)w[r * k + i];
+            for (int64_t i = 0; i < k; i++)
+                want[t * N + r] += (double)in[t * k + i] * (double)w[r * k + i];
         }
 }
 
@@ -110,7 +123,8 @@ static void assert_rows(const stored *s, const float *in, const double *want)
 static void test_weights_only_is_the_dequantized_matrix(void **state)
 {
     (void)state;
-    static const char *const schemes[] = {"nvfp4a16", "mxfp4", "int8", "int4-g64", "fp8", "fp8-static", "fp8-block"};
+    static const char *const schemes[] = {"nvfp4a16", "mxfp4",      "int8",     "int4-g64",
+                                          "fp8",      "fp8-static", "fp8-block"};
     static float w[N * K];
     static double want[TOKENS * N];
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
@@ -118,7 +132,8 @@ static void test_weights_only_is_the_dequantized_matrix(void **state)
         open_stored(&s, schemes[i]);
         vq_dequantize_ref(&s.q, 0, N, w);
         /* compressed-tensors decompresses to the type of the scales */
-        for (int j = 0; s.q.num.scale == VQ_SCALE_BF16 && j < N * K; j++) w[j] = vq_round_to(VQ_BF16, w[j]);
+        for (int j = 0; s.q.num.scale == VQ_SCALE_BF16 && j < N * K; j++)
+            w[j] = vq_round_to(VQ_BF16, w[j]);
         product(s.x, w, K, want);
         assert_rows(&s, s.x, want);
         close_stored(&s);
@@ -139,7 +154,9 @@ static void test_weights_only_arc_takes_inputs_as_they_come(void **state)
             const int past = i - (K - 48), at = past < 0 ? i : K - 48 + past / 16 * 32 + past % 16;
             w[r * K + s.linear.arc_order[i]] = stored_w[r * (K + 48) + at];
         }
-    for (int i = 0; i < N * K; i++) assert_float_equal(w[i], s.w[i], 0.2); /* the weights, each where it belongs, within their rounding */
+    for (int i = 0; i < N * K; i++)
+        assert_float_equal(w[i], s.w[i],
+                           0.2); /* the weights, each where it belongs, within their rounding */
     product(s.x, w, K, want);
     assert_rows(&s, s.x, want);
     close_stored(&s);
@@ -179,7 +196,8 @@ static void rotate(const float *in, int64_t block, float *out)
         }
 }
 
-/* The input is rotated before anything else: weights alone, quantized inputs, and in front of ARC's gather. */
+/* The input is rotated before anything else: weights alone, quantized inputs, and in front of ARC's
+ * gather. */
 static void test_rotated_inputs(void **state)
 {
     (void)state;
@@ -198,17 +216,22 @@ static void test_rotated_inputs(void **state)
             rotate(s.x, 32, by_hand);
             memcpy(want, by_hand, sizeof by_hand);
             const vq_act_spec spec = vq_linear_act_spec(&s.linear);
-            if (coded) assert_int_equal(vq_fake_quant(&s.kernels, &spec, by_hand, TOKENS, K, want, &e), VQ_OK);
+            if (coded)
+                assert_int_equal(vq_fake_quant(&s.kernels, &spec, by_hand, TOKENS, K, want, &e),
+                                 VQ_OK);
             assert_int_equal(vq_linear_input(&s.exec, &s.linear, s.x, TOKENS, got, &e), VQ_OK);
             int differ = 0; /* a code on the border may fall to the other side */
-            for (int64_t i = 0; i < TOKENS * width; i++) differ += !(fabsf(got[i] - want[i]) <= 2e-6f + 1e-6f * fabsf(want[i]));
+            for (int64_t i = 0; i < TOKENS * width; i++)
+                differ += !(fabsf(got[i] - want[i]) <= 2e-6f + 1e-6f * fabsf(want[i]));
             assert_true(coded ? differ < 20 : differ == 0);
-            assert_true(s.budget.peak <= vq_linear_input_scratch(&s.exec, &s.linear, TOKENS) + (64 << 10));
+            assert_true(s.budget.peak <=
+                        vq_linear_input_scratch(&s.exec, &s.linear, TOKENS) + (64 << 10));
             close_stored(&s);
         }
 }
 
-/* Rows from the middle of blocks of 128 x 128: the slice begins at the block, the caller's rows where they were asked for. */
+/* Rows from the middle of blocks of 128 x 128: the slice begins at the block, the caller's rows
+ * where they were asked for. */
 static void test_rows_inside_blocks(void **state)
 {
     (void)state;
@@ -219,12 +242,14 @@ static void test_rows_inside_blocks(void **state)
     assert_int_equal(vq_linear_rows(&s.exec, &s.linear, s.x, TOKENS, 0, N, whole, N, &e), VQ_OK);
     assert_int_equal(vq_linear_rows(&s.exec, &s.linear, s.x, TOKENS, 130, 60, part, 60, &e), VQ_OK);
     for (int t = 0; t < TOKENS; t++)
-        for (int i = 0; i < 60; i++) assert_float_equal(part[t * 60 + i], whole[t * N + 130 + i], 1e-4);
+        for (int i = 0; i < 60; i++)
+            assert_float_equal(part[t * 60 + i], whole[t * N + 130 + i], 1e-4);
     assert_true(s.budget.peak <= vq_linear_scratch(&s.exec, &s.linear) + (64 << 10));
     close_stored(&s);
 }
 
-/* Two linears read one value: both see it quantized under their own scheme, whether they agree or not. */
+/* Two linears read one value: both see it quantized under their own scheme, whether they agree or
+ * not. */
 static void test_group_members_share_the_coded_input(void **state)
 {
     (void)state;
@@ -238,10 +263,21 @@ static void test_group_members_share_the_coded_input(void **state)
     vq_graph_part(&g, 0);
     vq_graph_add(&g, &(vq_node){.op = VQ_OP_EMBEDDING, .layer = -1, .name = "e", .width = K});
     vq_graph_part(&g, 1);
-    const vq_node linear = {.op = VQ_OP_LINEAR, .role = VQ_ROLE_OTHER, .name = "l", .in = {0}, .nin = 1, .width = K, .in_width = K};
+    const vq_node linear = {.op = VQ_OP_LINEAR,
+                            .role = VQ_ROLE_OTHER,
+                            .name = "l",
+                            .in = {0},
+                            .nin = 1,
+                            .width = K,
+                            .in_width = K};
     vq_graph_add(&g, &linear);
     vq_graph_add(&g, &linear);
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .name = "", .in = {1, 2}, .nin = 2, .width = K});
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD,
+                                .role = VQ_ROLE_OTHER,
+                                .name = "",
+                                .in = {1, 2},
+                                .nin = 2,
+                                .width = K});
     vq_graph_part(&g, 2);
     s.exec.graph = &g;
     s.exec.quantize_inputs = true;
@@ -249,14 +285,17 @@ static void test_group_members_share_the_coded_input(void **state)
     uint64_t seed = 5;
     for (int i = 0; i < K * K; i++) w[i] = memory_random(&seed);
     assert_int_equal(vq_qtensor_new(&square, &s.linear.scheme.weight, K, K, &s.keep, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&square, w, vq_super_from_amax(&square.num, 1, VQ_F32), VQ_F32, &e), VQ_OK);
+    assert_int_equal(
+        vq_quantize_ref(&square, w, vq_global_scale_from_amax(&square.num, 1, VQ_F32), VQ_F32, &e),
+        VQ_OK);
     s.q = square;
     s.linear.n = K;
     vq_dequantize_ref(&square, 0, K, w);
     const vq_act_spec spec = vq_linear_act_spec(&s.linear);
     assert_int_equal(vq_fake_quant(&s.kernels, &spec, s.x, TOKENS, K, coded, &e), VQ_OK);
     memcpy(h, s.x, sizeof h);
-    assert_int_equal(vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e), VQ_OK);
+    assert_int_equal(
+        vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e), VQ_OK);
     for (int t = 0; t < TOKENS; t++)
         for (int r = 0; r < K; r++) {
             double want = 0;
@@ -264,13 +303,16 @@ static void test_group_members_share_the_coded_input(void **state)
             assert_float_equal(h[t * K + r], want, 4e-3);
         }
     h[3] = NAN;
-    assert_int_equal(vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e), VQ_E_NUMERIC);
+    assert_int_equal(
+        vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e),
+        VQ_E_NUMERIC);
     assert_memory_equal(e.text, "layer 0 > ", 10);
     close_stored(&s);
 }
 
 /* Dense linears that read one value, three of them, with their own rotations of it. */
-static vq_status rotating_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out, vq_err *e)
+static vq_status rotating_linear(void *self, const char *module, int64_t n, int64_t k,
+                                 vq_linear *out, vq_err *e)
 {
     (void)k, (void)e;
     const stored *s = self;
@@ -279,13 +321,24 @@ static vq_status rotating_linear(void *self, const char *module, int64_t n, int6
     out->name = module;
     out->quantized = false;
     out->hadamard = strcmp(module, "none") == 0 ? 0 : strtol(module, NULL, 10);
-    out->dense = (vq_tensor){.name = module, .dtype = VQ_F32, .ndim = 2, .shape = {K, K}, .data = s->w, .bytes = sizeof(float) * K * K};
+    out->dense = (vq_tensor){.name = module,
+                             .dtype = VQ_F32,
+                             .ndim = 2,
+                             .shape = {K, K},
+                             .data = s->w,
+                             .bytes = sizeof(float) * K * K};
     return VQ_OK;
 }
 
 static void add_rotating(vq_graph *g, const char *name)
 {
-    vq_graph_add(g, &(vq_node){.op = VQ_OP_LINEAR, .role = VQ_ROLE_OTHER, .name = name, .in = {0}, .nin = 1, .width = K, .in_width = K});
+    vq_graph_add(g, &(vq_node){.op = VQ_OP_LINEAR,
+                               .role = VQ_ROLE_OTHER,
+                               .name = name,
+                               .in = {0},
+                               .nin = 1,
+                               .width = K,
+                               .in_width = K});
 }
 
 static void test_members_may_rotate_differently(void **state)
@@ -305,8 +358,18 @@ static void test_members_may_rotate_differently(void **state)
     add_rotating(&g, "16");
     add_rotating(&g, "64");
     add_rotating(&g, "none");
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .name = "", .in = {1, 2}, .nin = 2, .width = K});
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .name = "", .in = {4, 3}, .nin = 2, .width = K});
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD,
+                                .role = VQ_ROLE_OTHER,
+                                .name = "",
+                                .in = {1, 2},
+                                .nin = 2,
+                                .width = K});
+    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD,
+                                .role = VQ_ROLE_OTHER,
+                                .name = "",
+                                .in = {4, 3},
+                                .nin = 2,
+                                .width = K});
     vq_graph_part(&g, 2);
     s.exec.graph = &g;
     s.exec.quantize_inputs = true;
@@ -314,13 +377,15 @@ static void test_members_may_rotate_differently(void **state)
     rotate(s.x, 16, by16);
     rotate(s.x, 64, by64);
     memcpy(h, s.x, sizeof h);
-    assert_int_equal(vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e), VQ_OK);
+    assert_int_equal(
+        vq_exec_block(&s.exec, &(vq_batch){.sequences = 1, .length = TOKENS}, 0, h, &e), VQ_OK);
     for (int i = 0; i < TOKENS * K; i++) assert_float_equal(h[i], by16[i] + by64[i] + s.x[i], 2e-5);
     close_stored(&s);
 }
 
-/* The gradient of the input is g times the matrix that inputs as they come meet, found here by applying the linear to the unit vectors;
- * quantized inputs and the residuals of ARC change nothing. */
+/* The gradient of the input is g times the matrix that inputs as they come meet, found here by
+ * applying the linear to the unit vectors; quantized inputs and the residuals of ARC change
+ * nothing. */
 static void back_equals_unit_vectors(stored *s)
 {
     static float unit[K * K], turned[K * K], columns[K * N], g[TOKENS * N], dx[TOKENS * K];
@@ -331,7 +396,9 @@ static void back_equals_unit_vectors(stored *s)
     for (int i = 0; i < K * K; i++) unit[i] = i % K == i / K;
     s->exec.quantize_inputs = false;
     assert_int_equal(vq_linear_input(&s->exec, &s->linear, unit, K, turned, &e), VQ_OK);
-    assert_int_equal(vq_linear_rows(&s->exec, &s->linear, s->linear.hadamard ? turned : unit, K, 0, N, columns, N, &e), VQ_OK);
+    assert_int_equal(vq_linear_rows(&s->exec, &s->linear, s->linear.hadamard ? turned : unit, K, 0,
+                                    N, columns, N, &e),
+                     VQ_OK);
     s->exec.quantize_inputs = quantized_inputs;
     s->budget.peak = 0;
     assert_int_equal(vq_linear_rows_back(&s->exec, &s->linear, g, TOKENS, dx, &e), VQ_OK);
@@ -353,8 +420,10 @@ static void test_backward_is_the_transpose(void **state)
         open_stored(&s, schemes[i % 4]);
         if (i == 8 || i == 12) make_arc(&s, 48);
         s.linear.hadamard = i % 3 == 0 ? 32 : 0;
-        /* with scales of BF16 the two ways of running have weights that differ by their rounding to it */
-        s.exec.quantize_inputs = i % 8 < 4 && s.linear.scheme.has_act && s.linear.scheme.weight.scale != VQ_SCALE_BF16;
+        /* with scales of BF16 the two ways of running have weights that differ by their rounding to
+         * it */
+        s.exec.quantize_inputs =
+            i % 8 < 4 && s.linear.scheme.has_act && s.linear.scheme.weight.scale != VQ_SCALE_BF16;
         back_equals_unit_vectors(&s);
         close_stored(&s);
     }
@@ -369,17 +438,20 @@ static void test_backward_over_slices(void **state)
     vq_err e;
     float dx[2 * NARROW];
     open_stored(&s, "nvfp4");
-    float *w = VQ_ALLOC(&s.keep, float, TALL *NARROW, "w", &e), *g = VQ_ALLOC(&s.keep, float, 2 * TALL, "g", &e);
+    float *w = VQ_ALLOC(&s.keep, float, TALL *NARROW, "w", &e),
+          *g = VQ_ALLOC(&s.keep, float, 2 * TALL, "g", &e);
     for (int i = 0; i < TALL * NARROW; i++) w[i] = (float)(i * 7 % 5 - 2);
     for (int i = 0; i < 2 * TALL; i++) g[i] = (float)(i * 11 % 3 - 1);
     s.linear = (vq_linear){.name = "l", .n = TALL, .k = NARROW, .k_stored = NARROW};
-    s.linear.dense = (vq_tensor){.name = "w", .dtype = VQ_F32, .ndim = 2, .shape = {TALL, NARROW}, .data = w};
+    s.linear.dense =
+        (vq_tensor){.name = "w", .dtype = VQ_F32, .ndim = 2, .shape = {TALL, NARROW}, .data = w};
     s.linear.dense.bytes = sizeof(float) * TALL * NARROW;
     assert_int_equal(vq_linear_rows_back(&s.exec, &s.linear, g, 2, dx, &e), VQ_OK);
     for (int t = 0; t < 2; t++)
         for (int i = 0; i < NARROW; i++) {
             double want = 0;
-            for (int r = 0; r < TALL; r++) want += (double)g[t * TALL + r] * (double)w[r * NARROW + i];
+            for (int r = 0; r < TALL; r++)
+                want += (double)g[t * TALL + r] * (double)w[r * NARROW + i];
             assert_true((double)dx[t * NARROW + i] == want);
         }
     close_stored(&s);

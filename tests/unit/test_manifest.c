@@ -28,7 +28,8 @@ static int teardown(void **state)
 static void write_one(void)
 {
     vq_err e;
-    json_t *root = json_pack("{s:s, s:f, s:{s:s}}", "schema", "vq.artifact/1", "x", 0.1, "files", "a", "b");
+    json_t *root =
+        json_pack("{s:s, s:f, s:{s:s}}", "schema", "vq.artifact/1", "x", 0.1, "files", "a", "b");
     assert_int_equal(vq_manifest_write(dir, root, &e), VQ_OK);
     json_decref(root);
 }

@@ -1,7 +1,8 @@
-/* test_map_edits.c -- input maps of every kind that a producer can absorb leave the logits of every family alone; others are refused. */
+/* test_map_edits.c -- input maps of every kind that a producer can absorb leave the logits of every
+ * family alone; others are refused. */
 #include "decoder_world.h"
-#include "run/edited.h"
-#include "run/map_edits.h"
+#include "edit/edited.h"
+#include "edit/map_edits.h"
 
 typedef struct mapped {
     decoder_world w;
@@ -16,7 +17,8 @@ static void open_mapped(mapped *m, const char *type)
     vq_err e;
     world_open(&m->w, type, 11);
     assert_int_equal(vq_graph_groups(&m->w.graph, &m->w.arena, &m->groups, &m->ngroups, &e), VQ_OK);
-    assert_int_equal(vq_overlay_init(&m->overlay, &m->w.weights.source, 64, &m->w.arena, &e), VQ_OK);
+    assert_int_equal(vq_overlay_init(&m->overlay, &m->w.weights.source, 64, &m->w.arena, &e),
+                     VQ_OK);
     vq_edits_init(&m->edits, &m->w.arena);
 }
 
@@ -27,20 +29,23 @@ static double change_of_logits(mapped *m)
     const vq_edited d = {&m->w.graph, &m->w.weights.source, &m->w.kernels, &m->edits};
     vq_overlay_clear(&m->overlay);
     assert_int_equal(vq_edited_whole(&d, false, &m->overlay, &m->w.arena, &e), VQ_OK);
-    float *want = world_logits(&m->w, &m->w.weights.source), *got = world_logits(&m->w, &m->overlay.source);
+    float *want = world_logits(&m->w, &m->w.weights.source),
+          *got = world_logits(&m->w, &m->overlay.source);
     const double change = world_distance(&m->w, got, want);
     free(got);
     free(want);
     return change;
 }
 
-/* Scales 0.5 ... 2 and an order; for values the same in all heads that share them, the order inside the head. */
+/* Scales 0.5 ... 2 and an order; for values the same in all heads that share them, the order inside
+ * the head. */
 static vq_input_map map_for(mapped *m, const vq_linear_group *group)
 {
     vq_err e;
     const vq_producer p = vq_producer_of(&m->w.graph, group);
     const int64_t k = m->w.graph.nodes[group->value].width;
-    vq_input_map map = {.scale = VQ_ALLOC(&m->w.arena, float, k, "scale", &e), .order = VQ_ALLOC(&m->w.arena, int32_t, k, "order", &e)};
+    vq_input_map map = {.scale = VQ_ALLOC(&m->w.arena, float, k, "scale", &e),
+                        .order = VQ_ALLOC(&m->w.arena, int32_t, k, "order", &e)};
     for (int64_t i = 0; i < k; i++) {
         int64_t unit = k, at = i, base = 0, seed = i;
         if (p.kind == VQ_PRODUCER_VALUES) {
@@ -58,7 +63,8 @@ static vq_input_map map_for(mapped *m, const vq_linear_group *group)
 static void test_maps_keep_the_logits(void **state)
 {
     (void)state;
-    static const vq_producer_kind kinds[] = {VQ_PRODUCER_NORM, VQ_PRODUCER_VALUES, VQ_PRODUCER_NORM, VQ_PRODUCER_ROWS};
+    static const vq_producer_kind kinds[] = {VQ_PRODUCER_NORM, VQ_PRODUCER_VALUES, VQ_PRODUCER_NORM,
+                                             VQ_PRODUCER_ROWS};
     for (int f = 0; f < WORLD_FAMILIES; f++) {
         mapped m;
         vq_err e;
@@ -71,7 +77,8 @@ static void test_maps_keep_the_logits(void **state)
             map.fold_order = kind != VQ_PRODUCER_NORM;
             map.hadamard = kind == VQ_PRODUCER_VALUES ? 8 : 0;
             map.fold_hadamard = map.hadamard > 0;
-            assert_int_equal(vq_edits_from_map(&m.edits, &m.w.graph, &m.groups[i], &map, &e), VQ_OK);
+            assert_int_equal(vq_edits_from_map(&m.edits, &m.w.graph, &m.groups[i], &map, &e),
+                             VQ_OK);
         }
         assert_true(change_of_logits(&m) < 1e-5);
         assert_true(m.overlay.count >= 18);
@@ -91,7 +98,9 @@ static void test_an_online_hadamard_is_left_to_the_runtime(void **state)
     const vq_input_map map = {.hadamard = 16};
     assert_int_equal(vq_edits_from_map(&m.edits, &m.w.graph, &m.groups[0], &map, &e), VQ_OK);
     assert_int_equal(m.edits.count, 3);
-    for (int i = 0; i < 3; i++) assert_true(m.edits.list[i].kind == VQ_EDIT_HADAMARD && m.edits.list[i].side == VQ_EDIT_COLS);
+    for (int i = 0; i < 3; i++)
+        assert_true(m.edits.list[i].kind == VQ_EDIT_HADAMARD &&
+                    m.edits.list[i].side == VQ_EDIT_COLS);
     world_close(&m.w);
 }
 
@@ -114,7 +123,8 @@ static void test_an_unfolded_order_is_no_edit(void **state)
 static void refused(mapped *m, int group, const vq_input_map *map, const char *why)
 {
     vq_err e = {0};
-    assert_int_equal(vq_edits_from_map(&m->edits, &m->w.graph, &m->groups[group], map, &e), VQ_E_BUG);
+    assert_int_equal(vq_edits_from_map(&m->edits, &m->w.graph, &m->groups[group], map, &e),
+                     VQ_E_BUG);
     if (!strstr(e.text, why)) print_message("%s\n", e.text);
     assert_non_null(strstr(e.text, why));
 }
@@ -124,7 +134,8 @@ static void test_what_a_producer_cannot_absorb(void **state)
     (void)state;
     mapped m;
     open_mapped(&m, "llama");
-    vq_input_map norm = map_for(&m, &m.groups[0]), values = map_for(&m, &m.groups[1]), rows = map_for(&m, &m.groups[3]);
+    vq_input_map norm = map_for(&m, &m.groups[0]), values = map_for(&m, &m.groups[1]),
+                 rows = map_for(&m, &m.groups[3]);
     norm.fold_order = true;
     refused(&m, 0, &norm, "absorb this map");
     norm.fold_order = false;

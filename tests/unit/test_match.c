@@ -34,7 +34,8 @@ static void test_globs(void **state)
         {"*.gate", "mlp.gate_proj", false},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(vq_glob_match(cases[i].glob, cases[i].name), cases[i].match);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(vq_glob_match(cases[i].glob, cases[i].name), cases[i].match);
 }
 
 /* Many stars against a long name without a match: quadratic, not exponential. */
@@ -55,7 +56,8 @@ static void test_regex(void **state)
 {
     vq_err e;
     (void)state;
-    assert_true(vq_pattern_match("re:model\\.layers\\.[0-3]\\..*_proj", "model.layers.2.mlp.up_proj"));
+    assert_true(
+        vq_pattern_match("re:model\\.layers\\.[0-3]\\..*_proj", "model.layers.2.mlp.up_proj"));
     assert_false(vq_pattern_match("re:layers", "model.layers.2"));
     assert_false(vq_pattern_match("re:model", "model.layers"));
     assert_true(vq_pattern_match("re:a|ab", "ab"));
@@ -63,7 +65,8 @@ static void test_regex(void **state)
     assert_non_null(strstr(e.text, "byte 2"));
     assert_false(vq_pattern_match("re:a(", "a"));
     assert_int_equal(vq_pattern_check("a(", &e), VQ_OK);
-    assert_false(vq_pattern_match("re:(a+)+b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"));
+    assert_false(
+        vq_pattern_match("re:(a+)+b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"));
 }
 
 static void test_decide(void **state)

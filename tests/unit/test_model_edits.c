@@ -1,11 +1,12 @@
-/* test_model_edits.c -- every transform of a whole model, alone and after another, leaves the logits of every family alone. */
+/* test_model_edits.c -- every transform of a whole model, alone and after another, leaves the
+ * logits of every family alone. */
 #include "decoder_world.h"
-#include "run/model_edits.h"
+#include "edit/model_edits.h"
 
 typedef struct changed {
     decoder_world w;
     vq_model_edits m;
-    vq_stream_stats stream;
+    vq_residual_stats stream;
 } changed;
 
 /* Statistics as if calibration had seen inputs whose channels have sizes in no order. */
@@ -14,26 +15,34 @@ static void open_changed(changed *c, const char *type)
     vq_err e = {0};
     world_open(&c->w, type, 21);
     vq_model_edits_init(&c->m, &c->w.graph, &c->w.arena);
-    c->stream = (vq_stream_stats){.arena = &c->w.arena};
+    c->stream = (vq_residual_stats){.arena = &c->w.arena};
     const int64_t k = c->w.config.hidden;
     static float absmax[32], hessian[32 * 32];
     for (int i = 0; i < 32; i++) absmax[i] = (float)(i * 11 % 32);
     for (int i = 0; i < 32; i++) hessian[i * 33] = (float)(i * 5 % 32);
-    const vq_stats s[] = {{.k = k, .absmax = absmax, .hessian = hessian}, {.k = k}, {.k = k, .absmax = absmax}, {.k = 64}};
+    const vq_stats s[] = {{.k = k, .absmax = absmax, .hessian = hessian},
+                          {.k = k},
+                          {.k = k, .absmax = absmax},
+                          {.k = 64}};
     for (int layer = 0; layer < 2; layer++)
-        assert_int_equal(vq_stream_stats_add(&c->stream, &c->w.graph, layer, s, 4, &c->w.scratch, &e), VQ_OK);
-    for (int i = 0; i < 32; i++) assert_float_equal(c->stream.absmax[i], 4 * absmax[i], 0); /* q/k/v and gate/up, two layers */
+        assert_int_equal(
+            vq_residual_stats_add(&c->stream, &c->w.graph, layer, s, 4, &c->w.scratch, &e), VQ_OK);
+    for (int i = 0; i < 32; i++)
+        assert_float_equal(c->stream.absmax[i], 4 * absmax[i],
+                           0); /* q/k/v and gate/up, two layers */
     for (int i = 0; i < 32; i++) assert_float_equal(c->stream.square[i], 2 * hessian[i * 33], 0);
 }
 
-static vq_status pass(changed *c, const char *name, const char *option, const char *value, vq_err *e)
+static vq_status pass(changed *c, const char *name, const char *option, const char *value,
+                      vq_err *e)
 {
     vq_option_set o;
     const vq_transform *t = vq_transform_find(name);
     assert_int_equal(t->scope, VQ_SCOPE_MODEL);
     vq_option_defaults(&o, t->options);
     if (option) assert_int_equal(vq_option_parse(&o, option, value, e), VQ_OK);
-    return vq_model_edits_pass(&c->m, t, &o, &c->w.weights.source, &c->w.kernels, &c->stream, &c->w.scratch, e);
+    return vq_model_edits_pass(&c->m, t, &o, &c->w.weights.source, &c->w.kernels, &c->stream,
+                               &c->w.scratch, e);
 }
 
 static void apply(changed *c, const char *name, const char *option, const char *value)
@@ -43,7 +52,8 @@ static void apply(changed *c, const char *name, const char *option, const char *
     assert_int_equal(e.status, VQ_OK);
 }
 
-/* Logits of the edited graph and tensors against those of the model as it is; at least `tensors` of them changed. */
+/* Logits of the edited graph and tensors against those of the model as it is; at least `tensors` of
+ * them changed. */
 static double change_of_logits(changed *c, int tensors)
 {
     vq_err e = {0};
@@ -67,9 +77,15 @@ static const struct {
     const char *name, *option, *value;
     int tensors; /* changed at least, of a model of two blocks */
 } passes[] = {
-    {"rotate", NULL, NULL, 21},    {"rotate", "r1", "16", 21},       {"rotate", "r1", "none", 4},
-    {"rotate", "r2", "false", 21}, {"ksort", NULL, NULL, 4},         {"ksort", "mode", "pairs", 4},
-    {"ksort", "mode", "free", 4},  {"stream_order", NULL, NULL, 20}, {"stream_order", "by", "hessian", 20},
+    {"rotate", NULL, NULL, 21},
+    {"rotate", "r1", "16", 21},
+    {"rotate", "r1", "none", 4},
+    {"rotate", "r2", "false", 21},
+    {"ksort", NULL, NULL, 4},
+    {"ksort", "mode", "pairs", 4},
+    {"ksort", "mode", "free", 4},
+    {"stream_order", NULL, NULL, 20},
+    {"stream_order", "by", "hessian", 20},
 };
 
 static void test_each_pass_keeps_the_logits(void **state)
@@ -81,7 +97,8 @@ static void test_each_pass_keeps_the_logits(void **state)
             open_changed(&c, world_families[f]);
             apply(&c, passes[i].name, passes[i].option, passes[i].value);
             const double change = change_of_logits(&c, passes[i].tensors);
-            if (change >= 1e-5) print_message("%s %s: %g\n", world_families[f], passes[i].name, change);
+            if (change >= 1e-5)
+                print_message("%s %s: %g\n", world_families[f], passes[i].name, change);
             assert_true(change < 1e-5);
             world_close(&c.w);
         }
@@ -103,7 +120,8 @@ static void test_passes_one_after_the_other(void **state)
     }
 }
 
-/* What was to be seen: norms of ones and an own head; edits of one tensor left out show in the logits. */
+/* What was to be seen: norms of ones and an own head; edits of one tensor left out show in the
+ * logits. */
 static void test_what_rotate_makes(void **state)
 {
     (void)state;
@@ -112,15 +130,19 @@ static void test_what_rotate_makes(void **state)
     vq_tensor t;
     float *w;
     open_changed(&c, "qwen3");
-    memory_data(&c.w.weights, "model.layers.0.input_layernorm.weight")[5] = 0; /* a dead channel stays one */
+    memory_data(&c.w.weights, "model.layers.0.input_layernorm.weight")[5] =
+        0; /* a dead channel stays one */
     apply(&c, "rotate", NULL, NULL);
-    assert_true(c.m.untied && !c.m.graph.nodes[c.m.graph.count - 1].tied && c.w.graph.nodes[c.w.graph.count - 1].tied);
+    assert_true(c.m.untied && !c.m.graph.nodes[c.m.graph.count - 1].tied &&
+                c.w.graph.nodes[c.w.graph.count - 1].tied);
     const vq_edited d = {&c.m.graph, &c.w.weights.source, &c.w.kernels, &c.m.edits};
-    assert_int_equal(vq_edited_load(&d, "model.layers.0.input_layernorm.weight", &c.w.arena, &t, &w, &e), VQ_OK);
+    assert_int_equal(
+        vq_edited_load(&d, "model.layers.0.input_layernorm.weight", &c.w.arena, &t, &w, &e), VQ_OK);
     for (int i = 0; i < 32; i++) assert_float_equal(w[i], 1, 0);
     assert_true(change_of_logits(&c, 21) < 1e-5);
     for (int i = 0; i < c.m.edits.count; i++)
-        if (strcmp(c.m.edits.list[i].tensor, "model.layers.1.mlp.down_proj.weight") == 0) c.m.edits.list[i].tensor = "nothing";
+        if (strcmp(c.m.edits.list[i].tensor, "model.layers.1.mlp.down_proj.weight") == 0)
+            c.m.edits.list[i].tensor = "nothing";
     assert_true(change_of_logits(&c, 20) > 1e-2);
     world_close(&c.w);
 }
@@ -136,7 +158,9 @@ static void test_ksort_stores_its_order(void **state)
     const float *k = memory_data(&c.w.weights, "model.layers.1.self_attn.k_proj.weight");
     float norms[16];
     vq_row_norms(k, NULL, 16, 32, norms);
-    for (int i = 1; i < 8; i++) assert_true(norms[order[i]] >= norms[order[i - 1]] && norms[8 + order[8 + i]] >= norms[8 + order[7 + i]]);
+    for (int i = 1; i < 8; i++)
+        assert_true(norms[order[i]] >= norms[order[i - 1]] &&
+                    norms[8 + order[8 + i]] >= norms[8 + order[7 + i]]);
     c.m.graph.key_orders = NULL; /* a rope that does not know the order */
     assert_true(change_of_logits(&c, 4) > 1e-3);
     world_close(&c.w);
@@ -152,7 +176,8 @@ static void test_a_bias_is_one_more_column(void **state)
     assert_float_equal(norms[1], 2, 0);
 }
 
-static void refused(changed *c, const char *name, const char *option, const char *value, const char *why)
+static void refused(changed *c, const char *name, const char *option, const char *value,
+                    const char *why)
 {
     vq_err e = {0};
     assert_int_equal(pass(c, name, option, value, &e), VQ_E_RECIPE);
@@ -174,7 +199,8 @@ static void test_what_does_not_fit(void **state)
     vq_option_defaults(&o, vq_transform_rotate.options);
     assert_int_equal(vq_option_parse(&o, "r1", "none", &e), VQ_OK);
     assert_int_equal(vq_option_parse(&o, "r2", "false", &e), VQ_OK);
-    assert_int_equal(vq_model_edits_pass(&c.m, &vq_transform_rotate, &o, &c.w.weights.source, &c.w.kernels, NULL, &c.w.scratch, &e),
+    assert_int_equal(vq_model_edits_pass(&c.m, &vq_transform_rotate, &o, &c.w.weights.source,
+                                         &c.w.kernels, NULL, &c.w.scratch, &e),
                      VQ_E_RECIPE);
     apply(&c, "ksort", NULL, NULL);
     refused(&c, "ksort", NULL, NULL, "in order already");
@@ -186,9 +212,12 @@ static void test_what_does_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_pass_keeps_the_logits), cmocka_unit_test(test_passes_one_after_the_other),
-        cmocka_unit_test(test_what_rotate_makes),          cmocka_unit_test(test_ksort_stores_its_order),
-        cmocka_unit_test(test_a_bias_is_one_more_column),  cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_each_pass_keeps_the_logits),
+        cmocka_unit_test(test_passes_one_after_the_other),
+        cmocka_unit_test(test_what_rotate_makes),
+        cmocka_unit_test(test_ksort_stores_its_order),
+        cmocka_unit_test(test_a_bias_is_one_more_column),
+        cmocka_unit_test(test_what_does_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
-/* test_model_passes.c -- a plan's passes over the whole model: their statistics, their order, their check. */
+/* test_model_passes.c -- a plan's passes over the whole model: their statistics, their order, their
+ * check. */
 #include "decoder_world.h"
-#include "run/function_check.h"
-#include "run/model_passes.h"
+#include "edit/function_check.h"
+#include "plan/model_passes.h"
 
 typedef struct planned {
     decoder_world w;
@@ -44,8 +45,9 @@ static void count_warning(void *ctx, const char *code, const char *where, const 
 
 static vq_status run(planned *p, vq_model_edits *m, vq_err *e)
 {
-    const vq_calib_options sweep = {.spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 16};
-    const vq_watch w = {.ctx = &p->warnings, .warning = count_warning};
+    const vq_calib_options sweep = {
+        .spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 16};
+    const vq_reporter w = {.ctx = &p->warnings, .warning = count_warning};
     vq_model_edits_init(m, &p->w.graph, &p->w.arena);
     return vq_model_passes_run(m, &p->plan, &p->w.exec, &p->samples, &sweep, &w, &p->scratch, e);
 }
@@ -69,7 +71,8 @@ static void test_passes_of_a_plan(void **state)
         assert_int_equal(s, VQ_OK);
         assert_true(m.ordered && m.untied == p.w.config.tied);
         const vq_edit *first = &m.edits.list[0];
-        assert_true(first->kind == VQ_EDIT_GATHER && strcmp(first->tensor, "model.embed_tokens.weight") == 0);
+        assert_true(first->kind == VQ_EDIT_GATHER &&
+                    strcmp(first->tensor, "model.embed_tokens.weight") == 0);
         int moved = 0;
         for (int i = 0; i < 32; i++) moved += first->order[i] != i;
         assert_true(moved > 0);
@@ -89,7 +92,8 @@ static void refused(planned *p, vq_status status, const char *why)
 /* A transform that forgets the other side of what it does. */
 static vq_status half(vq_model_job *job, vq_err *e)
 {
-    const vq_edit d = {.kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = 16, .n = job->stream->width};
+    const vq_edit d = {
+        .kind = VQ_EDIT_HADAMARD, .side = VQ_EDIT_COLS, .block = 16, .n = job->stream->width};
     return vq_add_edit(job->edits, job->stream->embedding, NULL, d, e);
 }
 

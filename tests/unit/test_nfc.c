@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
-#include "formats/nfc.h"
+#include "text/nfc.h"
 
 static void expect(const char *text, const char *want)
 {
@@ -38,12 +38,13 @@ static void test_examples(void **state)
     expect("q\u0307\u0323x\u0301\u0301", "q\u0323\u0307x\u0301\u0301");
 }
 
-/* utf8proc's own normalization is the judge on short runs; on a million marks ours must still be quick (a hang fails by the test's
- * timeout). */
+/* utf8proc's own normalization is the judge on short runs; on a million marks ours must still be
+ * quick (a hang fails by the test's timeout). */
 static void test_marks(void **state)
 {
     (void)state;
-    static const char *const marks[] = {"\u0301", "\u0323", "\u0327", "\u0345", "\u0591", "a", "\u0f71"};
+    static const char *const marks[] = {"\u0301", "\u0323", "\u0327", "\u0345",
+                                        "\u0591", "a",      "\u0f71"};
     char text[512] = "e";
     unsigned random = 1;
     for (int i = 0; i < 100; i++) {
@@ -73,6 +74,7 @@ static void test_marks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples), cmocka_unit_test(test_marks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples),
+                                       cmocka_unit_test(test_marks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

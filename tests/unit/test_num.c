@@ -1,4 +1,5 @@
-/* test_num.c -- every code of every grid: names, decoding and encoding are inverse, order, ties, saturation, nearest by search. */
+/* test_num.c -- every code of every grid: names, decoding and encoding are inverse, order, ties,
+ * saturation, nearest by search. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -9,12 +10,13 @@
 
 #include <cmocka.h>
 
-#include "base/num.h"
+#include "base/num/num.h"
 
 static const char *const grids[] = {
-    "e2m1",  "e2m3", "e3m2", "e4m3", "e5m2", "ue5m3", "e8m0", "mxint8", "i2",   "i3",   "i4",   "i5",    "i6",   "i7",
-    "i8",    "u2",   "u3",   "u4",   "u5",   "u6",    "u7",   "u8",     "bfp2", "bfp3", "bfp4", "bfp6",  "bfp8", "bfp9",
-    "bfp16", "e1m0", "e1m2", "e2m0", "e3m0", "e3m4",  "e4m0", "e5m1",   "e6m9", "e7m0", "e7m8", "iq4nl",
+    "e2m1", "e2m3", "e3m2", "e4m3", "e5m2", "ue5m3", "e8m0", "mxint8", "i2",    "i3",
+    "i4",   "i5",   "i6",   "i7",   "i8",   "u2",    "u3",   "u4",     "u5",    "u6",
+    "u7",   "u8",   "bfp2", "bfp3", "bfp4", "bfp6",  "bfp8", "bfp9",   "bfp16", "e1m0",
+    "e1m2", "e2m0", "e3m0", "e3m4", "e4m0", "e5m1",  "e6m9", "e7m0",   "e7m8",  "iq4nl",
 };
 #define GRIDS (sizeof grids / sizeof grids[0])
 
@@ -30,10 +32,12 @@ static bool has_sign_bit(const vq_grid *g)
     return g->kind == VQ_GRID_FLOAT && g->is_signed;
 }
 
-/* The finite values of a grid in rising order, one code each (of a float's two zeros, the positive one). */
+/* The finite values of a grid in rising order, one code each (of a float's two zeros, the positive
+ * one). */
 static uint32_t rising(const vq_grid *g, uint32_t *codes)
 {
-    const uint32_t half = 1U << (g->bits - 1), top = g->kind == VQ_GRID_INT && g->is_signed ? half : 0;
+    const uint32_t half = 1U << (g->bits - 1),
+                   top = g->kind == VQ_GRID_INT && g->is_signed ? half : 0;
     uint32_t n = 0;
     if (has_sign_bit(g))
         for (uint32_t c = g->max_code; c > 0; c--) codes[n++] = half | c;
@@ -62,8 +66,10 @@ static void refuses_what_is_no_grid(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "",      "i",   "i1",   "i9",    "i04", "u1",    "u9",   "e",     "e2",    "e2m",    "e0m3", "e8m1",  "e9m1",
-        "e4m12", "bfp", "bfp1", "bfp17", "I4",  "e2m1 ", "int4", "e2m1x", "e02m1", "mxint4", "i4 ",  "e-1m2", "e7m99999999999"};
+        "",      "i",      "i1",    "i9",    "i04",           "u1",   "u9",
+        "e",     "e2",     "e2m",   "e0m3",  "e8m1",          "e9m1", "e4m12",
+        "bfp",   "bfp1",   "bfp17", "I4",    "e2m1 ",         "int4", "e2m1x",
+        "e02m1", "mxint4", "i4 ",   "e-1m2", "e7m99999999999"};
     vq_grid g;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (vq_grid_parse(wrong[i], &g)) fail_msg("'%s' was taken for a grid", wrong[i]);
@@ -77,7 +83,8 @@ static void codes_survive(void **state)
         for (uint32_t c = 0; c < 1U << g.bits; c++) {
             const float x = vq_decode(&g, c);
             if (!isfinite(x) || (g.bfp && c == 1U << (g.bits - 1))) continue;
-            if (vq_encode(&g, x) != c) fail_msg("%s: code %u became %u", grids[i], c, vq_encode(&g, x));
+            if (vq_encode(&g, x) != c)
+                fail_msg("%s: code %u became %u", grids[i], c, vq_encode(&g, x));
         }
     }
 }
@@ -89,7 +96,8 @@ static void values_rise_to_max(void **state)
     for (size_t i = 0; i < GRIDS; i++) {
         const vq_grid g = grid(grids[i]);
         const uint32_t n = rising(&g, codes);
-        for (uint32_t k = 1; k < n; k++) assert_true(vq_decode(&g, codes[k - 1]) < vq_decode(&g, codes[k]));
+        for (uint32_t k = 1; k < n; k++)
+            assert_true(vq_decode(&g, codes[k - 1]) < vq_decode(&g, codes[k]));
         assert_true(vq_decode(&g, codes[n - 1]) == g.max);
     }
 }
@@ -103,7 +111,8 @@ static void ties_go_to_even(void **state)
         const vq_grid g = grid(grids[i]);
         const uint32_t n = rising(&g, codes);
         for (uint32_t k = 1; k < n; k++) {
-            const float a = vq_decode(&g, codes[k - 1]), b = vq_decode(&g, codes[k]), middle = a * 0.5F + b * 0.5F;
+            const float a = vq_decode(&g, codes[k - 1]), b = vq_decode(&g, codes[k]),
+                        middle = a * 0.5F + b * 0.5F;
             const float near_a = vq_decode(&g, vq_encode(&g, nextafterf(middle, a))),
                         near_b = vq_decode(&g, vq_encode(&g, nextafterf(middle, b)));
             const float even = vq_decode(&g, codes[k] & 1 ? codes[k - 1] : codes[k]);
@@ -141,12 +150,15 @@ static void any_float_goes_to_the_nearest(void **state)
         uint64_t seed = i;
         for (int k = 0; k < 2000; k++) {
             uint32_t u = next_random(&seed);
-            if (k & 1) u = (u & 0x807fffff) | ((uint32_t)(127 + (int)(u >> 23) % 16 - 8) << 23); /* half of them near one */
+            if (k & 1)
+                u = (u & 0x807fffff) |
+                    ((uint32_t)(127 + (int)(u >> 23) % 16 - 8) << 23); /* half of them near one */
             float x;
             memcpy(&x, &u, 4);
             if (!isfinite(x)) continue;
             const double got = fabs((double)vq_decode(&g, vq_encode(&g, x)) - (double)x);
-            if (got != least_distance(&g, codes, n, x)) fail_msg("%s: %a is off by %g", grids[i], (double)x, got);
+            if (got != least_distance(&g, codes, n, x))
+                fail_msg("%s: %a is off by %g", grids[i], (double)x, got);
         }
     }
 }
@@ -168,14 +180,19 @@ static void extremes_saturate(void **state)
     }
 }
 
-/* The values of ggml's IQ4_NL in the order of their codes, and where one ends and the next begins, by hand. */
+/* The values of ggml's IQ4_NL in the order of their codes, and where one ends and the next begins,
+ * by hand. */
 static void iq4nl_is_the_grid_of_ggml(void **state)
 {
     (void)state;
-    static const int values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    static const int values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                   1,    13,   25,  38,  53,  69,  89,  113};
     const vq_grid g = grid("iq4nl"), i4 = grid("i4");
-    for (uint32_t c = 0; c < 16; c++) assert_true(vq_decode(&g, c) == (float)values[c] && vq_decode(&g, c + 16) == (float)values[c]);
-    assert_int_equal(vq_encode(&g, -115.5F), 0); /* ties go to the even code, below and above zero */
+    for (uint32_t c = 0; c < 16; c++)
+        assert_true(vq_decode(&g, c) == (float)values[c] &&
+                    vq_decode(&g, c + 16) == (float)values[c]);
+    assert_int_equal(vq_encode(&g, -115.5F),
+                     0); /* ties go to the even code, below and above zero */
     assert_int_equal(vq_encode(&g, -93.5F), 2);
     assert_int_equal(vq_encode(&g, 79.0F), 14);
     assert_int_equal(vq_encode(&g, 101.0F), 14);
@@ -210,7 +227,8 @@ static void a_table_is_data(void **state)
 static void small_negatives_keep_their_sign(void **state)
 {
     (void)state;
-    const vq_grid e2m1 = grid("e2m1"), e4m3 = grid("e4m3"), ue5m3 = grid("ue5m3"), e8m0 = grid("e8m0");
+    const vq_grid e2m1 = grid("e2m1"), e4m3 = grid("e4m3"), ue5m3 = grid("ue5m3"),
+                  e8m0 = grid("e8m0");
     assert_int_equal(vq_encode(&e2m1, -0.0F), 8);
     assert_int_equal(vq_encode(&e2m1, -0x1p-149F), 8);
     assert_int_equal(vq_encode(&e4m3, -0x1p-11F), 0x80);
@@ -222,12 +240,15 @@ static void small_negatives_keep_their_sign(void **state)
 static void specials_decode(void **state)
 {
     (void)state;
-    const vq_grid e4m3 = grid("e4m3"), e5m2 = grid("e5m2"), ue5m3 = grid("ue5m3"), e8m0 = grid("e8m0");
-    assert_true(isnan(vq_decode(&e4m3, 0x7f)) && isnan(vq_decode(&e4m3, 0xff)) && isnan(vq_decode(&ue5m3, 0xff)) &&
-                isnan(vq_decode(&e8m0, 0xff)));
-    assert_true(vq_decode(&e5m2, 0x7c) == INFINITY && vq_decode(&e5m2, 0xfc) == -INFINITY && isnan(vq_decode(&e5m2, 0x7d)));
+    const vq_grid e4m3 = grid("e4m3"), e5m2 = grid("e5m2"), ue5m3 = grid("ue5m3"),
+                  e8m0 = grid("e8m0");
+    assert_true(isnan(vq_decode(&e4m3, 0x7f)) && isnan(vq_decode(&e4m3, 0xff)) &&
+                isnan(vq_decode(&ue5m3, 0xff)) && isnan(vq_decode(&e8m0, 0xff)));
+    assert_true(vq_decode(&e5m2, 0x7c) == INFINITY && vq_decode(&e5m2, 0xfc) == -INFINITY &&
+                isnan(vq_decode(&e5m2, 0x7d)));
     assert_true(vq_decode(&e8m0, 0) == 0x1p-127F && vq_decode(&e8m0, 0xfe) == 0x1p127F);
-    assert_true(isnan(vq_decode(&e4m3, vq_encode(&e4m3, NAN))) && isnan(vq_decode(&e8m0, vq_encode(&e8m0, NAN))));
+    assert_true(isnan(vq_decode(&e4m3, vq_encode(&e4m3, NAN))) &&
+                isnan(vq_decode(&e8m0, vq_encode(&e8m0, NAN))));
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "base/num.h"
+#include "base/num/num.h"
 
 static vq_num weight(const char *id)
 {
@@ -29,7 +29,8 @@ static void counts_groups(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const vq_num n = weight(rows[i].id);
         int64_t per_row, count;
-        assert_int_equal(vq_group_count(&n, rows[i].rows, rows[i].cols, &per_row, &count, NULL), VQ_OK);
+        assert_int_equal(vq_group_count(&n, rows[i].rows, rows[i].cols, &per_row, &count, NULL),
+                         VQ_OK);
         assert_int_equal(per_row, rows[i].per_row);
         assert_int_equal(count, rows[i].count);
     }
@@ -42,11 +43,12 @@ static void names_the_blocks_that_divide(void **state)
     int64_t per_row, count;
     vq_err e = {0};
     assert_int_equal(vq_group_count(&n, 4, 192, &per_row, &count, &e), VQ_E_RECIPE);
-    assert_string_equal(e.text,
-                        "blocks of 128 do not divide the 192 input channels; block sizes that do: 8, 12, 16, 24, 32, 48, 64, 96, 192");
+    assert_string_equal(e.text, "blocks of 128 do not divide the 192 input channels; block sizes "
+                                "that do: 8, 12, 16, 24, 32, 48, 64, 96, 192");
     assert_int_equal(vq_group_count(&n, 4, 7, &per_row, &count, &e), VQ_E_RECIPE);
     assert_non_null(strstr(e.text, "none from 8 to 1024"));
-    assert_int_equal(vq_group_count(&n, 4, 720720, &per_row, &count, &e), VQ_E_RECIPE); /* more divisors than the line holds */
+    assert_int_equal(vq_group_count(&n, 4, 720720, &per_row, &count, &e),
+                     VQ_E_RECIPE); /* more divisors than the line holds */
 }
 
 static void refuses_matrices_beyond_64_bits(void **state)
@@ -79,7 +81,8 @@ static void counts_bits(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const vq_num n = weight(rows[i].id);
         const double bits = vq_num_bits(&n, 256, 512);
-        if (bits != rows[i].bits) fail_msg("%s: %.9g bits, not %.9g", rows[i].id, bits, rows[i].bits);
+        if (bits != rows[i].bits)
+            fail_msg("%s: %.9g bits, not %.9g", rows[i].id, bits, rows[i].bits);
     }
     const vq_num n = weight("nvfp4");
     assert_true(vq_num_bits(&n, 0, 16) == 4);
@@ -95,13 +98,15 @@ static void writes_one_line(void **state)
     n.when = VQ_DYNAMIC;
     n.observer = VQ_OBS_PERCENTILE;
     n.percentile = 99.5;
-    assert_string_equal(vq_num_text(&n, buf, sizeof buf), "e4m3 block:128x128 scale bf16 dynamic observer percentile:99.5");
+    assert_string_equal(vq_num_text(&n, buf, sizeof buf),
+                        "e4m3 block:128x128 scale bf16 dynamic observer percentile:99.5");
     n = weight("int4-g32-asym");
     n.range = VQ_RANGE_NARROW;
     n.compat = VQ_COMPAT_CT;
     n.observer = VQ_OBS_MINMAX;
-    assert_string_equal(vq_num_text(&n, buf, sizeof buf),
-                        "i4 block:32 scale bf16 zero int observer minmax range narrow compat compressed-tensors");
+    assert_string_equal(
+        vq_num_text(&n, buf, sizeof buf),
+        "i4 block:32 scale bf16 zero int observer minmax range narrow compat compressed-tensors");
     n = weight("fp8");
     assert_string_equal(vq_num_text(&n, buf, sizeof buf), "e4m3 channel scale bf16");
     n = weight("mxfp4");
@@ -118,7 +123,7 @@ static void equality_sees_every_field(void **state)
     b[1].group.cols = 64;
     b[2].group.kind = VQ_PER_CHANNEL;
     b[3].scale = VQ_SCALE_F16;
-    b[4].super = true;
+    b[4].global_scale = true;
     b[5].zero = VQ_ZERO_INT;
     b[6].when = VQ_DYNAMIC;
     b[7].observer = VQ_OBS_PERCENTILE;

@@ -1,4 +1,5 @@
-/* test_num_json.c -- number formats through their JSON and back; words and combinations that are refused. */
+/* test_num_json.c -- number formats through their JSON and back; words and combinations that are
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -6,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "formats/layout.h"
-#include "formats/num_json.h"
+#include "formats/layouts/layout.h"
+#include "formats/layouts/num_json.h"
 
 static void there_and_back(const vq_num *n)
 {
@@ -70,7 +71,8 @@ static void refused(void **state)
 /* Names survive what does not change the storage, and only that. */
 static void names(void **state)
 {
-    static const char *const ids[] = {"nvfp4", "nvfp4a16", "mxfp4", "int4-g128", "int3-g48-asym", "int7-chan", "bfp12-64", "fp8-static"};
+    static const char *const ids[] = {"nvfp4",         "nvfp4a16",  "mxfp4",    "int4-g128",
+                                      "int3-g48-asym", "int7-chan", "bfp12-64", "fp8-static"};
     (void)state;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         vq_scheme buf, s = *vq_scheme_find(ids[i], &buf);
@@ -87,6 +89,7 @@ static void names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(presets), cmocka_unit_test(refused), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(presets), cmocka_unit_test(refused),
+                                       cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_observer.c -- statistics of inputs whose values are known, against loops and closed forms; threads and cuts make no difference. */
+/* test_observer.c -- statistics of inputs whose values are known, against loops and closed forms;
+ * threads and cuts make no difference. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@ enum { K = 150, TOKENS = 40, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOG
 
 static void fill(float *x)
 {
-    for (int i = 0; i < TOKENS * K; i++) x[i] = (float)(vq_rng_unit(3, (uint64_t)i) - 0.4) * (i % K == 7 ? 50 : 1);
+    for (int i = 0; i < TOKENS * K; i++)
+        x[i] = (float)(vq_rng_unit(3, (uint64_t)i) - 0.4) * (i % K == 7 ? 50 : 1);
 }
 
 /* As one sample. */
@@ -89,7 +91,8 @@ static void test_threads_and_cuts(void **state)
     vq_arena_done(&a);
 }
 
-/* The rule is signed: in a token without positive entries even the largest lies below an eighth of itself. */
+/* The rule is signed: in a token without positive entries even the largest lies below an eighth of
+ * itself. */
 static void test_tail_is_signed(void **state)
 {
     (void)state;
@@ -116,12 +119,14 @@ static void test_observers(void **state)
     enum { N = 8000 };
     float *x = malloc(N * sizeof *x);
     assert_non_null(x);
-    for (int i = 0; i < N; i++) x[i] = (float)(i + 1) / 1000 * (i % 4 == 0 && i < N / 2 ? -1.0f : 1.0f);
+    for (int i = 0; i < N; i++)
+        x[i] = (float)(i + 1) / 1000 * (i % 4 == 0 && i < N / 2 ? -1.0f : 1.0f);
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e;
     vq_stats s;
-    assert_int_equal(vq_stats_new(&s, "test", 80, VQ_NEED_RANGE | VQ_NEED_HISTOGRAM, &a, &e), VQ_OK);
+    assert_int_equal(vq_stats_new(&s, "test", 80, VQ_NEED_RANGE | VQ_NEED_HISTOGRAM, &a, &e),
+                     VQ_OK);
     vq_num num = {.observer = VQ_OBS_ABSMAX};
     float lo, hi;
     assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_E_NUMERIC); /* nothing seen */
@@ -146,7 +151,8 @@ static void test_observers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_loops), cmocka_unit_test(test_threads_and_cuts),
-                                       cmocka_unit_test(test_tail_is_signed), cmocka_unit_test(test_observers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_loops), cmocka_unit_test(test_threads_and_cuts),
+        cmocka_unit_test(test_tail_is_signed), cmocka_unit_test(test_observers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
-/* test_overlay.c -- a model seen through an overlay computes what a model that holds the replaced tensors computes, bit for bit. */
+/* test_overlay.c -- a model seen through an overlay computes what a model that holds the replaced
+ * tensors computes, bit for bit. */
 #include "decoder_world.h"
-#include "run/overlay.h"
+#include "edit/overlay.h"
 
 /* The tensor of `weights` replaced by that of `other`, in the overlay and (copied) in `want`. */
-static void replace(vq_overlay *o, const memory_source *other, const memory_source *want, const char *name)
+static void replace(vq_overlay *o, const memory_source *other, const memory_source *want,
+                    const char *name)
 {
     vq_err e;
     const vq_tensor *t = &other->tensors[memory_find(other, name)];
@@ -27,7 +29,8 @@ static void assert_other_logits(const decoder_world *w, const vq_source *a, cons
     free(y);
 }
 
-/* Three worlds of one family: below, the one that lends its tensors, and below with the same tensors replaced for good. */
+/* Three worlds of one family: below, the one that lends its tensors, and below with the same
+ * tensors replaced for good. */
 typedef struct worlds {
     decoder_world below, other, want;
     vq_overlay overlay;
@@ -39,7 +42,8 @@ static void open_worlds(worlds *s, const char *type)
     world_open(&s->below, type, 3);
     world_open(&s->other, type, 4);
     world_open(&s->want, type, 3);
-    assert_int_equal(vq_overlay_init(&s->overlay, &s->below.weights.source, 8, &s->below.arena, &e), VQ_OK);
+    assert_int_equal(vq_overlay_init(&s->overlay, &s->below.weights.source, 8, &s->below.arena, &e),
+                     VQ_OK);
 }
 
 static void close_worlds(worlds *s)
@@ -61,7 +65,8 @@ static void test_dense_tensors(void **state)
                                         "model.layers.0.self_attn.v_proj.bias",
                                         "model.layers.1.self_attn.q_proj.weight"};
     assert_same_logits(&s.below, &s.overlay.source, &s.want.weights.source);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) replace(&s.overlay, &s.other.weights, &s.want.weights, names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        replace(&s.overlay, &s.other.weights, &s.want.weights, names[i]);
     replace(&s.overlay, &s.other.weights, &s.want.weights, names[0]); /* again */
     assert_int_equal(s.overlay.count, 6);
     assert_same_logits(&s.below, &s.overlay.source, &s.want.weights.source);
@@ -88,7 +93,8 @@ static void test_untied_head(void **state)
     s.below.graph.nodes[s.below.graph.count - 1].tied = false;
     float *got = world_logits(&s.below, o);
     assert_true(world_distance(&s.below, got, want) > 1e-3);
-    memcpy(head, memory_data(&s.below.weights, "model.embed_tokens.weight"), (size_t)(shape[0] * shape[1]) * sizeof *head);
+    memcpy(head, memory_data(&s.below.weights, "model.embed_tokens.weight"),
+           (size_t)(shape[0] * shape[1]) * sizeof *head);
     free(got);
     got = world_logits(&s.below, o);
     assert_memory_equal(got, want, (size_t)(WORLD_TOKENS * shape[0]) * sizeof *got);
@@ -110,15 +116,25 @@ static void quantized_as(const char *scheme, const char *module)
     assert_non_null(preset);
     snprintf(name, sizeof name, "%s.weight", module);
     const vq_tensor *t = &s.want.weights.tensors[memory_find(&s.want.weights, name)];
-    vq_linear l = {.name = module, .n = t->shape[0], .k = t->shape[1], .k_stored = t->shape[1], .quantized = true, .scheme = *preset};
+    vq_linear l = {.name = module,
+                   .n = t->shape[0],
+                   .k = t->shape[1],
+                   .k_stored = t->shape[1],
+                   .quantized = true,
+                   .scheme = *preset};
     float *w = memory_data(&s.want.weights, name);
     assert_int_equal(vq_qtensor_new(&q, &preset->weight, l.n, l.k, &s.below.arena, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&q, w, vq_super_from_amax(&preset->weight, 0.3f, VQ_F32), VQ_F32, &e), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, w,
+                                     vq_global_scale_from_amax(&preset->weight, 0.3f, VQ_F32),
+                                     VQ_F32, &e),
+                     VQ_OK);
     vq_dequantize_ref(&q, 0, q.rows, w);
-    s.below.exec.quantize_inputs = true; /* of weights alone, scales of BF16 would round what the codes mean */
+    s.below.exec.quantize_inputs =
+        true; /* of weights alone, scales of BF16 would round what the codes mean */
     assert_int_equal(vq_overlay_quantized(&s.overlay, &l, &q, &e), VQ_OK);
     snprintf(name, sizeof name, "%s.bias", module);
-    if (memory_find(&s.want.weights, name) >= 0) replace(&s.overlay, &s.other.weights, &s.want.weights, name);
+    if (memory_find(&s.want.weights, name) >= 0)
+        replace(&s.overlay, &s.other.weights, &s.want.weights, name);
     assert_other_logits(&s.below, &s.overlay.source, &s.below.weights.source);
     assert_same_logits(&s.below, &s.overlay.source, &s.want.weights.source);
     close_worlds(&s);
@@ -128,12 +144,14 @@ static void test_quantized_linears(void **state)
 {
     (void)state;
     quantized_as("int4-g32", "model.layers.0.mlp.down_proj");
-    quantized_as("int8-w8a16", "model.layers.0.self_attn.q_proj"); /* its bias is replaced besides */
+    quantized_as("int8-w8a16",
+                 "model.layers.0.self_attn.q_proj"); /* its bias is replaced besides */
     quantized_as("nvfp4a16", "model.layers.1.mlp.up_proj");
     quantized_as("mxfp4a16", "model.layers.1.self_attn.o_proj");
 }
 
-/* Rows of groups that span several rows, of one scale for all, of wide codes and of zero points: compared with the whole matrix. */
+/* Rows of groups that span several rows, of one scale for all, of wide codes and of zero points:
+ * compared with the whole matrix. */
 static void rows_of(const vq_num *num, int64_t r0, int64_t count)
 {
     enum { N = 24, K = 32 };
@@ -147,8 +165,9 @@ static void rows_of(const vq_num *num, int64_t r0, int64_t count)
     for (int i = 0; i < N * K; i++) x[i] = memory_random(&seed) + 0.3f;
     assert_int_equal(vq_overlay_init(&o, &w.weights.source, 1, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_qtensor_new(&q, num, N, K, &w.arena, &e), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&q, x, (vq_super){.value = 1}, VQ_F32, &e), VQ_OK);
-    const vq_linear l = {.name = "l", .n = N, .k = K, .k_stored = K, .quantized = true, .scheme = {.weight = *num}};
+    assert_int_equal(vq_quantize_ref(&q, x, (vq_global_scale){.value = 1}, VQ_F32, &e), VQ_OK);
+    const vq_linear l = {
+        .name = "l", .n = N, .k = K, .k_stored = K, .quantized = true, .scheme = {.weight = *num}};
     assert_int_equal(vq_overlay_quantized(&o, &l, &q, &e), VQ_OK);
     vq_dequantize_ref(&q, 0, N, all);
     assert_int_equal(o.source.rows(o.source.self, &l, r0, count, &part, &w.scratch, &e), VQ_OK);

@@ -1,4 +1,5 @@
-/* test_pack_bits.c -- bit streams against a bit-by-bit definition, every width and awkward lengths. */
+/* test_pack_bits.c -- bit streams against a bit-by-bit definition, every width and awkward lengths.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -7,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "formats/pack_bits.h"
+#include "formats/layouts/pack_bits.h"
 
 enum { LONGEST = 131 };
 
@@ -18,7 +19,8 @@ static uint32_t next(uint32_t *s)
 }
 
 /* Bit t of a row belongs to element t / bits. */
-static void define(const uint16_t *codes, int64_t n, int bits, unsigned flip, uint8_t *out, size_t bytes)
+static void define(const uint16_t *codes, int64_t n, int bits, unsigned flip, uint8_t *out,
+                   size_t bytes)
 {
     memset(out, 0, bytes);
     for (int64_t t = 0; t < n * bits; t++) {
@@ -79,6 +81,7 @@ static void straddling_words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_width), cmocka_unit_test(straddling_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_width),
+                                       cmocka_unit_test(straddling_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

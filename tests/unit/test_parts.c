@@ -1,5 +1,5 @@
-/* test_parts.c -- finished parts behind a source: what a part holds is read from it, the rest from below; put together they are the
- * artifact that was written in one go. */
+/* test_parts.c -- finished parts behind a source: what a part holds is read from it, the rest from
+ * below; put together they are the artifact that was written in one go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "plan_world.h"
-#include "run/parts.h"
+#include "run/quantize/parts.h"
 
 #define Q1 "model.layers.1.self_attn.q_proj"
 enum { LAYERS = 4 };
@@ -33,10 +33,12 @@ static void open_world(world *w, void **state)
     must(&w->p, plan_world_make(&w->p, TINY, INT4_NEAREST));
     must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));
     const char *dir = folder(w, "whole");
-    must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget, &w->p.arena, &w->p.err));
+    must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget,
+                                &w->p.arena, &w->p.err));
     must(&w->p, vq_st_set_open(&w->whole, dir, &w->p.arena, &w->p.err));
-    must(&w->p, vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.format, LAYERS + 1,
-                              (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
+    must(&w->p,
+         vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.format,
+                       LAYERS + 1, (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
 }
 
 static void close_world(world *w)
@@ -46,7 +48,8 @@ static void close_world(world *w)
     plan_world_close(&w->p);
 }
 
-/* Does a block's part hold the tensor: those of its modules, and its first norm, which a transform may have changed. */
+/* Does a block's part hold the tensor: those of its modules, and its first norm, which a transform
+ * may have changed. */
 static bool belongs(const char *name, int layer)
 {
     char prefix[64];
@@ -55,7 +58,8 @@ static bool belongs(const char *name, int layer)
     return strstr(name, "_proj") || strstr(name, "input_layernorm");
 }
 
-/* The folder of a finished block, its tensors taken from the whole; without: one that is left out. */
+/* The folder of a finished block, its tensors taken from the whole; without: one that is left out.
+ */
 static void write_part(world *w, int layer, const char *without)
 {
     vq_st_writer *writer;
@@ -70,9 +74,11 @@ static void write_part(world *w, int layer, const char *without)
             const vq_tensor *t = w->whole.sorted[i];
             if (!belongs(t->name, layer) || (without && strcmp(t->name, without) == 0)) continue;
             if (pass)
-                must(&w->p, vq_st_writer_write(writer, ids[count++], 0, t->data, t->bytes, &w->p.err));
+                must(&w->p,
+                     vq_st_writer_write(writer, ids[count++], 0, t->data, t->bytes, &w->p.err));
             else
-                must(&w->p, vq_st_writer_declare(writer, t->name, t->dtype, t->shape, t->ndim, &ids[count++], &w->p.err));
+                must(&w->p, vq_st_writer_declare(writer, t->name, t->dtype, t->shape, t->ndim,
+                                                 &ids[count++], &w->p.err));
         }
         assert_in_range(count, 1, 64);
         if (pass) continue;
@@ -114,20 +120,25 @@ static void test_a_source_of_what_is_finished(void **state)
     must(&w.p, s->linear(s->self, Q1, 128, 128, &l, &w.p.err));
     assert_true(l.quantized);
     must(&w.p, s->rows(s->self, &l, 64, 64, &q, &w.p.arena, &w.p.err));
-    float *got = VQ_ALLOC(&w.p.arena, float, 128, "test", &w.p.err), *want = VQ_ALLOC(&w.p.arena, float, 128, "test", &w.p.err);
-    must(&w.p, w.p.model.checkpoint.source.tensor(w.p.model.checkpoint.source.self, Q1 ".weight", &t, &w.p.err));
+    float *got = VQ_ALLOC(&w.p.arena, float, 128, "test", &w.p.err),
+          *want = VQ_ALLOC(&w.p.arena, float, 128, "test", &w.p.err);
+    must(&w.p, w.p.model.checkpoint.source.tensor(w.p.model.checkpoint.source.self, Q1 ".weight",
+                                                  &t, &w.p.err));
     for (int64_t r = 0; r < 64; r++) {
         vq_dequantize_ref(&q, r, 1, got);
         must(&w.p, vq_to_f32(&t, (64 + r) * 128, 128, want, &w.p.err));
         double size = 0, error = 0;
         for (int i = 0; i < 128; i++) size += (double)want[i] * (double)want[i];
-        for (int i = 0; i < 128; i++) error += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
+        for (int i = 0; i < 128; i++)
+            error += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
         assert_true(error > 0 && error < 0.02 * size); /* four bits of the same row */
     }
     must(&w.p, s->tensor(s->self, "model.layers.1.input_layernorm.weight", &t, &w.p.err));
-    assert_ptr_equal(t.data, vq_st_find(&w.parts.files[1].set, "model.layers.1.input_layernorm.weight")->data);
+    assert_ptr_equal(
+        t.data, vq_st_find(&w.parts.files[1].set, "model.layers.1.input_layernorm.weight")->data);
     must(&w.p, s->tensor(s->self, "model.layers.0.input_layernorm.weight", &t, &w.p.err));
-    assert_true(s->has(s->self, Q1 ".weight_scale") && !s->has(s->self, "model.layers.0.self_attn.q_proj.weight_scale"));
+    assert_true(s->has(s->self, Q1 ".weight_scale") &&
+                !s->has(s->self, "model.layers.0.self_attn.q_proj.weight_scale"));
     assert_int_equal(s->tensor(s->self, "model.layers.9.x", &t, &w.p.err), VQ_E_INPUT);
     must(&w.p, s->linear(s->self, "model.layers.0.self_attn.q_proj", 128, 128, &l, &w.p.err));
     assert_false(l.quantized);
@@ -171,7 +182,8 @@ static void test_parts_that_are_not_whole(void **state)
     open_world(&w, state);
     (void)modules_of(&w, 1, modules);
     write_part(&w, 1, NULL);
-    for (size_t i = 0; i < n; i++) modules[i].n += strcmp(modules[i].name, Q1) == 0 ? 64 : 0; /* not what was written */
+    for (size_t i = 0; i < n; i++)
+        modules[i].n += strcmp(modules[i].name, Q1) == 0 ? 64 : 0; /* not what was written */
     assert_int_equal(vq_parts_add(&w.parts, 1, modules, n, &w.p.err), VQ_E_INPUT);
     if (!strstr(w.p.err.text, "has the shape")) fail_msg("%s", w.p.err.text);
     close_world(&w);
@@ -180,9 +192,11 @@ static void test_parts_that_are_not_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_source_of_what_is_finished, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_source_of_what_is_finished, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_put_together, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_parts_that_are_not_whole, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_parts_that_are_not_whole, scratch_setup,
+                                        scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_plan_time.c -- what a plan counts, against the multiply-adds of tiny-llama's shapes worked out by hand; memory of statistics; rates.
- */
+/* test_plan_time.c -- what a plan counts, against the multiply-adds of tiny-llama's shapes worked
+ * out by hand; memory of statistics; rates. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,18 +10,22 @@
 #include <cmocka.h>
 #include <omp.h>
 
+#include "plan/plan_time.h"
 #include "plan_world.h"
-#include "quant/tiled_cholesky.h"
-#include "run/plan_time.h"
+#include "quant/round/tiled_cholesky.h"
 
-#define RECIPE                                                                                                                             \
-    "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: self, samples: 3, seqlen: 64, propagate: %s}\n"                            \
-    "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {name: [\"*embed*\"]}, use: keep, optional: true}\n"                 \
+#define RECIPE                                                                                     \
+    "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: self, samples: 3, seqlen: 64, "    \
+    "propagate: %s}\n"                                                                             \
+    "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {name: [\"*embed*\"]}, "     \
+    "use: keep, optional: true}\n"                                                                 \
     "passes:\n%s  - {do: round, method: %s}\noutput: {format: vq}\n"
 
-/* tiny-llama: 4 blocks of hidden 128, 4 heads and 2 key heads of 32, ffn 256; vocabulary 512. q, k, v, o, gate, up, down as [n][k]: */
+/* tiny-llama: 4 blocks of hidden 128, 4 heads and 2 key heads of 32, ffn 256; vocabulary 512. q, k,
+ * v, o, gate, up, down as [n][k]: */
 static const double layers = 4, vocab = 512, tokens = 3 * 64, keys = (64 + 64) / 2;
-static const int shapes[7][2] = {{128, 128}, {64, 128}, {64, 128}, {128, 128}, {256, 128}, {256, 128}, {128, 256}};
+static const int shapes[7][2] = {{128, 128}, {64, 128},  {64, 128}, {128, 128},
+                                 {256, 128}, {256, 128}, {128, 256}};
 
 typedef struct planned {
     plan_world p;
@@ -61,16 +65,20 @@ static void forward_statistics(void **state)
     planned t;
     plan_make(&t, "original", "", "gptq, curvature: input, order: original");
     const vq_cost *s = &t.cost[VQ_STAGE_STATISTICS], *r = &t.cost[VQ_STAGE_ROUNDING];
-    assert_true(s->products == layers * tokens * linears() && s->tiles == layers * tokens * attention());
+    assert_true(s->products == layers * tokens * linears() &&
+                s->tiles == layers * tokens * attention());
     assert_true(s->outer == layers * tokens * (3 * triangle(128) + triangle(256)));
     assert_true(t.cost[VQ_STAGE_GRADIENTS].products == 0 && t.cost[VQ_STAGE_TRANSFORMS].plain == 0);
     assert_true(r->rounded == layers * linears());
     double feedback = 0;
     for (int i = 0; i < 7; i++) feedback += layers * shapes[i][0] * shapes[i][1] * shapes[i][1] / 2;
     const vq_tiles stream = vq_tiles_shape(128), gated = vq_tiles_shape(256);
-    const double factors = layers * (3 * vq_tiles_macs(&stream) + vq_tiles_macs(&gated)); /* one for each input, not for each weight */
+    const double factors =
+        layers * (3 * vq_tiles_macs(&stream) +
+                  vq_tiles_macs(&gated)); /* one for each input, not for each weight */
     assert_true(r->tiles == feedback && fabs(r->factors - factors) < 1e-9 * factors);
-    /* the model's own text: every token once through the model, half of the keys on average, and the head */
+    /* the model's own text: every token once through the model, half of the keys on average, and
+     * the head */
     assert_true(t.cost[VQ_STAGE_TEXT].plain == layers * tokens * linears() + tokens * vocab * 128);
     vq_plan_given(&t.p.plan, &t.p.job, true, false);
     vq_plan_costs(&t.p.plan, &t.p.job, t.cost);
@@ -91,18 +99,21 @@ static void twice(void **state)
     plan_world_close(&t.p);
 }
 
-/* Forwards, forwards once more and back: a linear's products three times, those of the attention four times. */
+/* Forwards, forwards once more and back: a linear's products three times, those of the attention
+ * four times. */
 static void gradients(void **state)
 {
     (void)state;
     planned t;
     plan_make(&t, "original", "", "gptq, curvature: kronecker");
     const vq_cost *g = &t.cost[VQ_STAGE_GRADIENTS], *r = &t.cost[VQ_STAGE_ROUNDING];
-    assert_true(g->products == layers * tokens * 3 * linears() + 2 * tokens * vocab * 128 && g->tiles == layers * tokens * 4 * attention());
+    assert_true(g->products == layers * tokens * 3 * linears() + 2 * tokens * vocab * 128 &&
+                g->tiles == layers * tokens * 4 * attention());
     double outer = 0, feedback = 0;
     for (int i = 0; i < 7; i++) {
         outer += layers * tokens * (triangle(shapes[i][0]) + triangle(shapes[i][1]));
-        feedback += layers * shapes[i][0] * shapes[i][1] * (shapes[i][0] + shapes[i][1]); /* order auto: two walks */
+        feedback += layers * shapes[i][0] * shapes[i][1] *
+                    (shapes[i][0] + shapes[i][1]); /* order auto: two walks */
     }
     assert_true(g->outer == outer && r->tiles == feedback);
     assert_true(t.cost[VQ_STAGE_STATISTICS].products == 0);
@@ -122,12 +133,14 @@ static void trials(void **state)
     plan_world_close(&t.p);
 }
 
-/* Bands of 64: one tile; two on the diagonal and one below; in the large the n^3 / 6 of the textbook. */
+/* Bands of 64: one tile; two on the diagonal and one below; in the large the n^3 / 6 of the
+ * textbook. */
 static void factors(void **state)
 {
     (void)state;
     const double cube = 64.0 * 64 * 64;
-    const vq_tiles one = vq_tiles_shape(64), two = vq_tiles_shape(65), large = vq_tiles_shape(28672);
+    const vq_tiles one = vq_tiles_shape(64), two = vq_tiles_shape(65),
+                   large = vq_tiles_shape(28672);
     assert_true(vq_tiles_macs(&one) == cube / 2 && vq_tiles_macs(&two) == 3 * cube);
     const double book = pow(28672, 3) / 6;
     assert_true(vq_tiles_macs(&large) > book && vq_tiles_macs(&large) < 1.06 * book);
@@ -149,9 +162,12 @@ static void memory_of_statistics(void **state)
     plan_make(&t, "original", "", "gptq, curvature: kronecker");
     const uint64_t vectors = 5 * sizeof(float) * (3 * 128 + 256);
     uint64_t factor = 0;
-    for (int i = 0; i < 7; i++) factor += (uint64_t)(shapes[i][0] * shapes[i][0] + shapes[i][1] * shapes[i][1]);
-    assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_HESSIAN), 4 * (3 * 128 * 128 + 256 * 256) + vectors);
-    assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_FISHER | VQ_NEED_OUTPUT), 4 * factor + vectors);
+    for (int i = 0; i < 7; i++)
+        factor += (uint64_t)(shapes[i][0] * shapes[i][0] + shapes[i][1] * shapes[i][1]);
+    assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_HESSIAN),
+                     4 * (3 * 128 * 128 + 256 * 256) + vectors);
+    assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_FISHER | VQ_NEED_OUTPUT),
+                     4 * factor + vectors);
     /* what the sweep of gradients takes falls away with statistics at hand */
     const uint64_t all = t.p.plan.peak_bytes;
     vq_plan_given(&t.p.plan, &t.p.job, true, true);
@@ -161,7 +177,8 @@ static void memory_of_statistics(void **state)
 
 static void rates(void **state)
 {
-    static const char *const rounders[] = {"rtn", "mse", "gptq, curvature: kronecker", "learned, curvature: input"};
+    static const char *const rounders[] = {"rtn", "mse", "gptq, curvature: kronecker",
+                                           "learned, curvature: input"};
     (void)state;
     const int threads = omp_get_max_threads();
     for (size_t i = 0; i < sizeof rounders / sizeof rounders[0]; i++) {
@@ -170,8 +187,10 @@ static void rates(void **state)
         vq_rates r;
         plan_make(&t, "original", "", rounders[i]);
         assert_int_equal(vq_rates_measure(&r, &t.p.plan, &t.p.job, &e), VQ_OK);
-        const double all[] = {r.products, r.plain, r.outer, r.tiles, r.factors, r.values, r.decoded, r.rounded, r.hashed};
-        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) assert_true(all[j] > 0 && isfinite(all[j]));
+        const double all[] = {r.products, r.plain,   r.outer,   r.tiles, r.factors,
+                              r.values,   r.decoded, r.rounded, r.hashed};
+        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++)
+            assert_true(all[j] > 0 && isfinite(all[j]));
         assert_int_equal(omp_get_max_threads(), threads);
         plan_world_close(&t.p);
     }

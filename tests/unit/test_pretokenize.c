@@ -1,4 +1,5 @@
-/* test_pretokenize.c -- words written as a|b|c; the expectations are what the tokenizers library gives. */
+/* test_pretokenize.c -- words written as a|b|c; the expectations are what the tokenizers library
+ * gives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,15 +8,17 @@
 
 #include <cmocka.h>
 
-#include "formats/pretokenize.h"
+#include "text/pretokenize.h"
 
 #define BYTES "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
-#define SPLIT(regex) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"Isolated\",\"invert\":false}"
+#define SPLIT(regex)                                                                               \
+    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex                                          \
+    "\"},\"behavior\":\"Isolated\",\"invert\":false}"
 #define SEQUENCE(list) "{\"type\":\"Sequence\",\"pretokenizers\":[" list "]}"
-#define LLAMA3                                                                                                                             \
-    SEQUENCE(SPLIT(                                                                                                                        \
-        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|"     \
-        "\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+") "," BYTES)
+#define LLAMA3                                                                                     \
+    SEQUENCE(SPLIT("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}" \
+                   "{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|"                               \
+                   "\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+") "," BYTES)
 #define GPT2 "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
 #define SMOL SEQUENCE("{\"type\":\"Digits\",\"individual_digits\":true}," GPT2)
 
@@ -62,7 +65,8 @@ static void test_families(void **state)
     expect(GPT2, "it's 12345  IT'S\n\n x", "it|'s| 12345| | IT|'|S|\n\n| x|");
     expect(LLAMA3, "it's 12345  IT'S\n\n x", "it|'s| |123|45| | IT|'S|\n\n| x|");
     expect(SMOL, "it's 12345  IT'S\n\n x", "it|'s| |1|2|3|4|5| | IT|'|S|\n\n| x|");
-    expect(GPT2, "don\u2019t \u00bd\u00b2 \u4e2d\u6587\U0001F600 ", "don|\u2019|t| \u00bd\u00b2| \u4e2d\u6587|\U0001F600| |");
+    expect(GPT2, "don\u2019t \u00bd\u00b2 \u4e2d\u6587\U0001F600 ",
+           "don|\u2019|t| \u00bd\u00b2| \u4e2d\u6587|\U0001F600| |");
     expect(GPT2, "", "");
 }
 
@@ -72,10 +76,14 @@ static void test_options(void **state)
     expect("{\"type\":\"ByteLevel\"}", "a b", " a| b|");
     expect("{\"type\":\"ByteLevel\"}", " a", " a|");
     expect(BYTES, "a b\nc", "a b\nc|");
-    expect(SEQUENCE("{\"type\":\"Digits\",\"individual_digits\":false},{\"type\":\"ByteLevel\",\"use_regex\":false}"), "a12\u00b2b",
-           " a| 12\u00b2| b|");
-    expect(SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"String\":\"a.\"},\"behavior\":\"Isolated\"}," BYTES), "xa.ab", "x|a.|ab|");
-    expect(SEQUENCE(SPLIT("x*") "," BYTES), "axxb\u00e9c", "a|xx|b|\u00e9|c|"); /* empty matches cut as well */
+    expect(SEQUENCE("{\"type\":\"Digits\",\"individual_digits\":false},{\"type\":\"ByteLevel\","
+                    "\"use_regex\":false}"),
+           "a12\u00b2b", " a| 12\u00b2| b|");
+    expect(SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"String\":\"a.\"},\"behavior\":\"Isolated\"}"
+                    "," BYTES),
+           "xa.ab", "x|a.|ab|");
+    expect(SEQUENCE(SPLIT("x*") "," BYTES), "axxb\u00e9c",
+           "a|xx|b|\u00e9|c|"); /* empty matches cut as well */
 }
 
 static void test_refused(void **state)
@@ -88,9 +96,14 @@ static void test_refused(void **state)
         {SEQUENCE(GPT2 "," SPLIT("a")), "byte-level"},
         {"{\"type\":\"Sequence\"}", "pretokenizers"},
         {SEQUENCE("{\"type\":\"Whitespace\"}," GPT2), "Whitespace"},
-        {SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Removed\"}," GPT2), "Removed"},
-        {SEQUENCE("{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Isolated\"}," GPT2), "pattern"},
-        {SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," GPT2), "regular expression"},
+        {SEQUENCE(
+             "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Removed\"}," GPT2),
+         "Removed"},
+        {SEQUENCE("{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Isolated\"}," GPT2),
+         "pattern"},
+        {SEQUENCE(
+             "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," GPT2),
+         "regular expression"},
         {"{\"type\":\"ByteLevel\",\"use_regex\":1}", "use_regex"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_err e = {0};
@@ -114,14 +127,16 @@ static void test_hostile_pattern_ends(void **state)
     (void)state;
     char got[512] = "";
     vq_err e;
-    assert_int_equal(
-        cut(SEQUENCE(SPLIT("(a|aa)+$") "," BYTES), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", got, &e),
-        VQ_E_INPUT);
+    assert_int_equal(cut(SEQUENCE(SPLIT("(a|aa)+$") "," BYTES),
+                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", got,
+                         &e),
+                     VQ_E_INPUT);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_families), cmocka_unit_test(test_options), cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_hostile_pattern_ends)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_families), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_hostile_pattern_ends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/qtensor.h"
+#include "base/num/qtensor.h"
 
 #define ROWS 6
 #define COLS 64
@@ -18,7 +18,8 @@ static float w[ROWS * COLS];
 static void fill(void)
 {
     for (int r = 0; r < ROWS; r++)
-        for (int k = 0; k < COLS; k++) w[r * COLS + k] = ldexpf((float)((r * 31 + k * 17) % 15 - 7), r);
+        for (int k = 0; k < COLS; k++)
+            w[r * COLS + k] = ldexpf((float)((r * 31 + k * 17) % 15 - 7), r);
 }
 
 static vq_num weight(const char *id)
@@ -29,11 +30,11 @@ static vq_num weight(const char *id)
     return s->weight;
 }
 
-static vq_super super_of(const vq_num *num)
+static vq_global_scale global_scale_of(const vq_num *num)
 {
     float a = 0;
     for (int i = 0; i < ROWS * COLS; i++) a = fabsf(w[i]) > a ? fabsf(w[i]) : a;
-    return vq_super_from_amax(num, a, VQ_F32);
+    return vq_global_scale_from_amax(num, a, VQ_F32);
 }
 
 /* No element moves by more than the widest gap of its grid allows. */
@@ -44,9 +45,10 @@ static void values_stay_near(void **state)
         const char *id;
         double part; /* of the group's largest magnitude */
     } rows[] = {
-        {"nvfp4", 0.1875},  {"mxfp4", 0.25},       {"mxfp6-e2m3", 0.065}, {"mxfp8", 0.1},      {"mxint8", 0.017},
-        {"fp8", 0.036},     {"fp8-static", 0.036}, {"int8", 0.0041},      {"int4-g32", 0.068}, {"int4-g64-asym", 0.07},
-        {"bfp12-64", 0.26}, {"bfp24-16", 1e-4},    {"fp8-block", 0.036},
+        {"nvfp4", 0.1875},    {"mxfp4", 0.25},         {"mxfp6-e2m3", 0.065}, {"mxfp8", 0.1},
+        {"mxint8", 0.017},    {"fp8", 0.036},          {"fp8-static", 0.036}, {"int8", 0.0041},
+        {"int4-g32", 0.068},  {"int4-g64-asym", 0.07}, {"bfp12-64", 0.26},    {"bfp24-16", 1e-4},
+        {"fp8-block", 0.036},
     };
     fill();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -55,7 +57,7 @@ static void values_stay_near(void **state)
         vq_arena_init(&a, NULL);
         const vq_num num = weight(rows[i].id);
         assert_int_equal(vq_qtensor_new(&q, &num, ROWS, COLS, &a, NULL), VQ_OK);
-        assert_int_equal(vq_quantize_ref(&q, w, super_of(&num), VQ_F32, NULL), VQ_OK);
+        assert_int_equal(vq_quantize_ref(&q, w, global_scale_of(&num), VQ_F32, NULL), VQ_OK);
         float out[ROWS * COLS];
         vq_dequantize_ref(&q, 0, ROWS, out);
         const bool shared = num.group.kind == VQ_PER_TENSOR || num.group.rows > 1;
@@ -87,7 +89,7 @@ static void blocks_at_the_edge_are_partial(void **state)
     for (int i = 0; i < ROWS * COLS; i++) w[i] = 0;
     static const int at[4][2] = {{3, 47}, {0, 48}, {4, 0}, {5, 63}};
     for (int g = 0; g < 4; g++) w[at[g][0] * COLS + at[g][1]] = ldexpf(-448, g);
-    assert_int_equal(vq_quantize_ref(&q, w, (vq_super){1, false}, VQ_F32, NULL), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, w, (vq_global_scale){1, false}, VQ_F32, NULL), VQ_OK);
     for (int g = 0; g < 4; g++) {
         assert_true(q.scale[g] == ldexpf(1, g));
         assert_int_equal(q.codes[at[g][0] * COLS + at[g][1]], 0xfe);
@@ -105,7 +107,7 @@ static void long_codes_have_their_own_array(void **state)
     fill();
     assert_int_equal(vq_qtensor_new(&q, &num, ROWS, COLS, &a, NULL), VQ_OK);
     assert_null(q.codes);
-    assert_int_equal(vq_quantize_ref(&q, w, (vq_super){1, false}, VQ_F32, NULL), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, w, (vq_global_scale){1, false}, VQ_F32, NULL), VQ_OK);
     float out[ROWS * COLS];
     vq_dequantize_ref(&q, 0, ROWS, out);
     assert_memory_equal(out, w, sizeof out);
@@ -123,10 +125,10 @@ static void bad_numbers_are_named(void **state)
     assert_int_equal(vq_qtensor_new(&q, &num, ROWS, COLS, &a, NULL), VQ_OK);
     fill();
     w[2 * COLS + 40] = NAN;
-    assert_int_equal(vq_quantize_ref(&q, w, (vq_super){1, false}, VQ_F32, &e), VQ_E_NUMERIC);
+    assert_int_equal(vq_quantize_ref(&q, w, (vq_global_scale){1, false}, VQ_F32, &e), VQ_E_NUMERIC);
     assert_string_equal(e.text, "element [2][40] is NaN");
     w[COLS] = -INFINITY;
-    assert_int_equal(vq_quantize_ref(&q, w, (vq_super){1, false}, VQ_F32, &e), VQ_E_NUMERIC);
+    assert_int_equal(vq_quantize_ref(&q, w, (vq_global_scale){1, false}, VQ_F32, &e), VQ_E_NUMERIC);
     assert_string_equal(e.text, "element [1][0] is infinite");
     vq_arena_done(&a);
 }
@@ -165,7 +167,7 @@ static void refuses_shapes(void **state)
     assert_int_equal(vq_qtensor_new(&q, &num, 4, 192, &a, NULL), VQ_E_RECIPE);
     assert_int_equal(vq_qtensor_new(&q, &channel, INT64_MAX / 2, 3, &a, NULL), VQ_E_INPUT);
     assert_int_equal(vq_qtensor_new(&q, &channel, 0, 0, &a, NULL), VQ_OK);
-    assert_int_equal(vq_quantize_ref(&q, w, (vq_super){1, false}, VQ_F32, NULL), VQ_OK);
+    assert_int_equal(vq_quantize_ref(&q, w, (vq_global_scale){1, false}, VQ_F32, NULL), VQ_OK);
     vq_arena_done(&a);
 }
 

@@ -1,4 +1,5 @@
-/* test_recipe.c -- the grammar: values and defaults, every mistake with its place, overrides, extending, canonical text. */
+/* test_recipe.c -- the grammar: values and defaults, every mistake with its place, overrides,
+ * extending, canonical text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +36,8 @@ static int teardown(void **state)
 static vq_status parse_with(const char *text, const char *const *sets, int nsets)
 {
     err.text[0] = '\0';
-    return vq_recipe_parse(&recipe, "f.yaml", text, strlen(text), sets, nsets, made_up_passes(), &arena, &err);
+    return vq_recipe_parse(&recipe, "f.yaml", text, strlen(text), sets, nsets, made_up_passes(),
+                           &arena, &err);
 }
 
 static void must_parse(const char *text)
@@ -60,7 +62,8 @@ static const char full[] =
     "name: mine-1.0\n"
     "about: \"a \\\"quoted\\\" word\"\n"
     "source: here\n"
-    "calib: {data: texts/a.txt, kind: jsonl, template: none, samples: 7, seqlen: 99, seed: 5, select: random, propagate: quantized}\n"
+    "calib: {data: texts/a.txt, kind: jsonl, template: none, samples: 7, seqlen: 99, seed: 5, "
+    "select: random, propagate: quantized}\n"
     "schemes:\n"
     "  a: int4-g64\n"
     "  b: {weight: {grid: e4m3, group: block:128x64, scale: f16}, act: {grid: i8, group: tensor, "
@@ -171,7 +174,8 @@ static void test_defaults(void **state)
     assert_true(isinf(recipe.min_sqnr_db) && recipe.min_sqnr_db < 0);
     assert_float_equal(recipe.max_singular, 1, 0);
     assert_string_equal(recipe.path, "f.yaml");
-    must_parse(HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: none}\n");
+    must_parse(HEAD RULES
+               "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: none}\n");
     assert_int_equal(recipe.shard, 0);
 }
 
@@ -180,47 +184,72 @@ static void test_mistakes(void **state)
     static const struct {
         const char *text, *error;
     } cases[] = {
-        {HEAD "calib: {sampels: 3}\n" RULES TAIL, "f.yaml:3:9: unknown key \"sampels\"; did you mean \"samples\"?"},
+        {HEAD "calib: {sampels: 3}\n" RULES TAIL,
+         "f.yaml:3:9: unknown key \"sampels\"; did you mean \"samples\"?"},
         {HEAD "zebra: 3\n" RULES TAIL, "f.yaml:3:1: unknown key \"zebra\" in a recipe"},
-        {HEAD "budget: {bpw: 4}\n" RULES TAIL, "f.yaml:3:1: \"budget\" is not supported by this version"},
+        {HEAD "budget: {bpw: 4}\n" RULES TAIL,
+         "f.yaml:3:1: \"budget\" is not supported by this version"},
         {HEAD "kv: {}\n" RULES TAIL, "f.yaml:3:1: \"kv\" is not supported by this version"},
         {"name: n\n" RULES TAIL, "f.yaml:1:1: a recipe needs the key \"vq\""},
         {"vq: 2\nname: n\n" RULES TAIL, "f.yaml:1:5: vq: this version reads recipes of grammar 1"},
-        {"vq: 1\nname: ../n\n" RULES TAIL, "f.yaml:2:7: name: at most 64 of A-Z a-z 0-9 . _ -, not beginning with a dot"},
+        {"vq: 1\nname: ../n\n" RULES TAIL,
+         "f.yaml:2:7: name: at most 64 of A-Z a-z 0-9 . _ -, not beginning with a dot"},
         {HEAD "calib: 3\n" RULES TAIL, "f.yaml:3:8: calib must be a map of keys"},
-        {HEAD "calib: {samples: 3x}\n" RULES TAIL, "f.yaml:3:18: samples: \"3x\" is not a whole number"},
-        {HEAD "calib: {samples: 0}\n" RULES TAIL, "f.yaml:3:18: samples: 0 is not within 1 ... 1000000"},
+        {HEAD "calib: {samples: 3x}\n" RULES TAIL,
+         "f.yaml:3:18: samples: \"3x\" is not a whole number"},
+        {HEAD "calib: {samples: 0}\n" RULES TAIL,
+         "f.yaml:3:18: samples: 0 is not within 1 ... 1000000"},
         {HEAD "calib: {samples: [3]}\n" RULES TAIL, "f.yaml:3:18: samples must be a single value"},
         {HEAD "calib: {samples: }\n" RULES TAIL, "f.yaml:3:18: samples is empty"},
-        {HEAD "calib: {select: randm}\n" RULES TAIL, "f.yaml:3:17: unknown select \"randm\"; did you mean \"random\"?"},
-        {HEAD "calib: {kind: classes}\n" RULES TAIL, "f.yaml:3:15: kind: classes is not supported by this version"},
-        {HEAD "calib: {template: chatml}\n" RULES TAIL, "f.yaml:3:19: unknown template \"chatml\"; did you mean \"chat\"?"},
-        {HEAD "calib: {propagate: quantised}\n" RULES TAIL, "f.yaml:3:20: unknown propagate \"quantised\"; did you mean \"quantized\"?"},
+        {HEAD "calib: {select: randm}\n" RULES TAIL,
+         "f.yaml:3:17: unknown select \"randm\"; did you mean \"random\"?"},
+        {HEAD "calib: {kind: classes}\n" RULES TAIL,
+         "f.yaml:3:15: kind: classes is not supported by this version"},
+        {HEAD "calib: {template: chatml}\n" RULES TAIL,
+         "f.yaml:3:19: unknown template \"chatml\"; did you mean \"chat\"?"},
+        {HEAD "calib: {propagate: quantised}\n" RULES TAIL,
+         "f.yaml:3:20: unknown propagate \"quantised\"; did you mean \"quantized\"?"},
         {HEAD "rules: []\n" TAIL, "f.yaml:3:8: rules must be a list with at least one rule"},
         {HEAD "rules: [{use: nvfp4}]\n" TAIL, "f.yaml:3:9: a rule needs the key \"match\""},
-        {HEAD "rules: [{match: {}, use: nvpf4}]\n" TAIL, "f.yaml:3:26: unknown scheme \"nvpf4\"; did you mean \"nvfp4\"?"},
-        {HEAD "rules: [{match: {}, use: auto}]\n" TAIL, "f.yaml:3:26: use: auto is not supported by this version"},
-        {HEAD "rules: [{match: {}, use: nvfp4, optional: maybe}]\n" TAIL, "f.yaml:3:43: optional: \"maybe\" is neither true nor false"},
-        {HEAD "rules: [{match: {layers: 5-2}, use: nvfp4}]\n" TAIL, "f.yaml:3:26: layers: \"5-2\" is not N, A-B or A- (blocks from 0)"},
+        {HEAD "rules: [{match: {}, use: nvpf4}]\n" TAIL,
+         "f.yaml:3:26: unknown scheme \"nvpf4\"; did you mean \"nvfp4\"?"},
+        {HEAD "rules: [{match: {}, use: auto}]\n" TAIL,
+         "f.yaml:3:26: use: auto is not supported by this version"},
+        {HEAD "rules: [{match: {}, use: nvfp4, optional: maybe}]\n" TAIL,
+         "f.yaml:3:43: optional: \"maybe\" is neither true nor false"},
+        {HEAD "rules: [{match: {layers: 5-2}, use: nvfp4}]\n" TAIL,
+         "f.yaml:3:26: layers: \"5-2\" is not N, A-B or A- (blocks from 0)"},
         {HEAD "rules: [{match: {name: [\"re:(\"]}, use: nvfp4}]\n" TAIL,
          "f.yaml:3:25: regular expression \"(\", byte 1: missing closing parenthesis"},
-        {HEAD "rules: [{match: {role: [\"re:a\"]}, use: nvfp4}]\n" TAIL, "f.yaml:3:25: a role takes globs, not regular expressions"},
-        {HEAD "rules: [{match: {role: []}, use: nvfp4}]\n" TAIL, "f.yaml:3:24: role must be a list of patterns"},
-        {HEAD "schemes: {x: int4-g64}\n" RULES TAIL, "f.yaml:3:11: scheme \"x\" is used by no rule"},
-        {HEAD "schemes: {nvfp4: int4-g64}\n" RULES TAIL, "f.yaml:3:11: \"nvfp4\" is a preset with another meaning; choose another name"},
-        {HEAD "schemes: {keep: int4-g64}\n" RULES TAIL, "f.yaml:3:11: \"keep\" is not free as a name"},
-        {HEAD RULES "passes: []\noutput: {format: vq}\n", "f.yaml:4:9: passes must be a list with {do: round, method: ...}"},
-        {HEAD RULES "passes: [{do: arc}]\noutput: {format: vq}\n", "f.yaml:4:10: the passes end without {do: round, method: ...}"},
+        {HEAD "rules: [{match: {role: [\"re:a\"]}, use: nvfp4}]\n" TAIL,
+         "f.yaml:3:25: a role takes globs, not regular expressions"},
+        {HEAD "rules: [{match: {role: []}, use: nvfp4}]\n" TAIL,
+         "f.yaml:3:24: role must be a list of patterns"},
+        {HEAD "schemes: {x: int4-g64}\n" RULES TAIL,
+         "f.yaml:3:11: scheme \"x\" is used by no rule"},
+        {HEAD "schemes: {nvfp4: int4-g64}\n" RULES TAIL,
+         "f.yaml:3:11: \"nvfp4\" is a preset with another meaning; choose another name"},
+        {HEAD "schemes: {keep: int4-g64}\n" RULES TAIL,
+         "f.yaml:3:11: \"keep\" is not free as a name"},
+        {HEAD RULES "passes: []\noutput: {format: vq}\n",
+         "f.yaml:4:9: passes must be a list with {do: round, method: ...}"},
+        {HEAD RULES "passes: [{do: arc}]\noutput: {format: vq}\n",
+         "f.yaml:4:10: the passes end without {do: round, method: ...}"},
         {HEAD RULES "passes: [{do: round, method: rtn}, {do: arc}]\noutput: {format: vq}\n",
          "f.yaml:4:36: the pass \"arc\" comes before the pass \"round\""},
         {HEAD RULES "passes: [{do: tune}, {do: round, method: rtn}]\noutput: {format: vq}\n",
          "f.yaml:4:10: the pass \"tune\" comes after the pass \"round\""},
-        {HEAD RULES "passes: [{do: round, method: rtn}, {do: round, method: mse}]\noutput: {format: vq}\n",
+        {HEAD RULES
+         "passes: [{do: round, method: rtn}, {do: round, method: mse}]\noutput: {format: vq}\n",
          "f.yaml:4:36: the pass \"round\" comes only once"},
-        {HEAD RULES "passes: [{do: arc}, {do: arc}]\noutput: {format: vq}\n", "f.yaml:4:21: the pass \"arc\" is given twice"},
-        {HEAD RULES "passes: [{do: arx}]\noutput: {format: vq}\n", "f.yaml:4:15: unknown pass \"arx\"; did you mean \"arc\"?"},
-        {HEAD RULES "passes: [{do: round}]\noutput: {format: vq}\n", "f.yaml:4:10: the pass \"round\" needs the key \"method\""},
-        {HEAD RULES "passes: [{do: round, method: gpfq}]\noutput: {format: vq}\n", "f.yaml:4:30: unknown rounding method \"gpfq\""},
+        {HEAD RULES "passes: [{do: arc}, {do: arc}]\noutput: {format: vq}\n",
+         "f.yaml:4:21: the pass \"arc\" is given twice"},
+        {HEAD RULES "passes: [{do: arx}]\noutput: {format: vq}\n",
+         "f.yaml:4:15: unknown pass \"arx\"; did you mean \"arc\"?"},
+        {HEAD RULES "passes: [{do: round}]\noutput: {format: vq}\n",
+         "f.yaml:4:10: the pass \"round\" needs the key \"method\""},
+        {HEAD RULES "passes: [{do: round, method: gpfq}]\noutput: {format: vq}\n",
+         "f.yaml:4:30: unknown rounding method \"gpfq\""},
         {HEAD RULES "passes: [{do: round, method: rtn, block: 3}]\noutput: {format: vq}\n",
          "f.yaml:4:35: unknown key \"block\"; this pass has no such option"},
         {HEAD RULES "passes: [{do: arc, cuont: paper}]\noutput: {format: vq}\n",
@@ -231,9 +260,11 @@ static void test_mistakes(void **state)
          "f.yaml:5:29: shard: \"5 parsecs\" is no size (none, 5GB, 512MiB, ...)"},
         {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, runtime: vllm}\n",
          "f.yaml:5:31: runtime: vllm reads the format compressed-tensors, not vq"},
-        {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, runtime: llama.cpp}\n",
+        {HEAD RULES
+         "passes: [{do: round, method: rtn}]\noutput: {format: vq, runtime: llama.cpp}\n",
          "f.yaml:5:31: runtime: llama.cpp is not supported by this version"},
-        {HEAD RULES TAIL "checks: {fused: warn}\n", "f.yaml:6:17: fused: warn is not supported by this version"},
+        {HEAD RULES TAIL "checks: {fused: warn}\n",
+         "f.yaml:6:17: fused: warn is not supported by this version"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -248,39 +279,52 @@ static void test_number_mistakes(void **state)
     static const struct {
         const char *num, *error; /* without its place */
     } cases[] = {
-        {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, eXmY, bfp2 ... bfp9, iq4nl)"},
+        {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, "
+                               "e4m3, eXmY, bfp2 ... bfp9, iq4nl)"},
         {"weight: {grid: e8m0}", "grid: e8m0 has no sign; it is a format for scales"},
         {"weight: {grid: pow2}", "grid: pow2 is not supported by this version"},
         {"weight: {group: channel}", "weight needs the key \"grid\""},
-        {"weight: {grid: i4, group: block:0}", "group: \"block:0\" is not block:N or block:RxC with sizes of 1 ... 65536"},
+        {"weight: {grid: i4, group: block:0}",
+         "group: \"block:0\" is not block:N or block:RxC with sizes of 1 ... 65536"},
         {"weight: {grid: i4, group: position}", "group: position is not supported by this version"},
         {"weight: {grid: i4, group: token}", "group: token is for inputs"},
         {"weight: {grid: i4, when: dynamic}", "when: dynamic is for inputs"},
         {"weight: {grid: i4, super: f32}", "super: f32 is for the scales e4m3 and ue5m3"},
         {"weight: {grid: e4m3, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
-        {"weight: {grid: iq4nl, compat: compressed-tensors}", "grid: no writer has edge cases of iq4nl: compat must be none"},
-        {"weight: {grid: i4, zero: int, scale: e8m0}", "zero: int needs a scale of f32, f16 or bf16"},
+        {"weight: {grid: iq4nl, compat: compressed-tensors}",
+         "grid: no writer has edge cases of iq4nl: compat must be none"},
+        {"weight: {grid: i4, zero: int, scale: e8m0}",
+         "zero: int needs a scale of f32, f16 or bf16"},
         {"weight: {grid: bfp4, scale: f32}", "a bfp grid shares an exponent: scale must be e8m0"},
         {"weight: {grid: i4, tail: 3}", "\"tail\" is not supported by this version"},
         {"weight: {grid: i4, observer: percentile:20}", "observer: 20 is not within 50 ... 100"},
-        {"weight: {grid: i4, observer: minmax}", "observer: for inputs with a static scale; the round pass decides those of weights"},
+        {"weight: {grid: i4, observer: minmax}",
+         "observer: for inputs with a static scale; the round pass decides those of weights"},
         {"weight: {grid: i4}, act: {grid: i8, observer: minmax}",
          "observer: for inputs with a static scale; the round pass decides those of weights"},
-        {"weight: {grid: i4}, act: {grid: i8, group: tensor, observer: mse}", "observer: mse is not supported by this version"},
+        {"weight: {grid: i4}, act: {grid: i8, group: tensor, observer: mse}",
+         "observer: mse is not supported by this version"},
         {"weight: {grid: i4, rule: ceil}", "rule: for e8m0 scales"},
-        {"weight: {grid: u4, range: narrow}", "range: narrow is for the grids i2 ... i8 without zero points"},
-        {"weight: {grid: i4, zero: int, range: narrow}", "range: narrow is for the grids i2 ... i8 without zero points"},
-        {"weight: {grid: e2m1, scale: e8m0, compat: compressed-tensors}", "compat: e8m0 scales are those of compressed-tensors without it"},
-        {"weight: {grid: i4, compat: modelopt}", "compat: modelopt differs for the grid e2m1 with e8m0 scales alone"},
-        {"weight: {grid: e1m2, scale: e8m0, compat: modelopt}", "compat: modelopt differs for the grid e2m1 with e8m0 scales alone"},
+        {"weight: {grid: u4, range: narrow}",
+         "range: narrow is for the grids i2 ... i8 without zero points"},
+        {"weight: {grid: i4, zero: int, range: narrow}",
+         "range: narrow is for the grids i2 ... i8 without zero points"},
+        {"weight: {grid: e2m1, scale: e8m0, compat: compressed-tensors}",
+         "compat: e8m0 scales are those of compressed-tensors without it"},
+        {"weight: {grid: i4, compat: modelopt}",
+         "compat: modelopt differs for the grid e2m1 with e8m0 scales alone"},
+        {"weight: {grid: e1m2, scale: e8m0, compat: modelopt}",
+         "compat: modelopt differs for the grid e2m1 with e8m0 scales alone"},
         {"weight: {grid: i4, compat: ggml}", "compat: ggml is not supported by this version"},
         {"act: {grid: i4}", "a scheme needs the key \"weight\""},
         {"weight: {grid: i4}, act: {grid: i8, group: channel}", "group: channel is for weights"},
         {"weight: {grid: i4}, act: {grid: i8, when: static}",
-         "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block"},
+         "an input has one static scale (group: tensor, when: static) or dynamic ones per token or "
+         "block"},
         {"weight: {grid: i4}, act: {grid: i8, group: tensor, when: dynamic}",
-         "an input has one static scale (group: tensor, when: static) or dynamic ones per token or block"},
+         "an input has one static scale (group: tensor, when: static) or dynamic ones per token or "
+         "block"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -318,11 +362,15 @@ static void test_sets(void **state)
 static void test_set_mistakes(void **state)
 {
     (void)state;
-    expect_set(full, "calib.sampels=1", "--set calib.sampels=1: unknown key \"sampels\"; did you mean \"samples\"?");
-    expect_set(full, "calib.samples", "--set calib.samples: expected PATH=VALUE, as in calib.samples=64");
-    expect_set(full, "calib.samples=x", "--set calib.samples=x: samples: \"x\" is not a whole number");
+    expect_set(full, "calib.sampels=1",
+               "--set calib.sampels=1: unknown key \"sampels\"; did you mean \"samples\"?");
+    expect_set(full, "calib.samples",
+               "--set calib.samples: expected PATH=VALUE, as in calib.samples=64");
+    expect_set(full, "calib.samples=x",
+               "--set calib.samples=x: samples: \"x\" is not a whole number");
     expect_set(full, "calib..samples=1", "--set calib..samples=1: an empty name in the path");
-    expect_set(full, "rules.9.use=keep", "--set rules.9.use=keep: no item 9; there are 4, counted from 0");
+    expect_set(full, "rules.9.use=keep",
+               "--set rules.9.use=keep: no item 9; there are 4, counted from 0");
     expect_set(full, "passes.gps.x=1", "--set passes.gps.x=1: no item \"gps\" in the list");
     expect_set(full, "name.x=1", "--set name.x=1: \"x\" lies below the single value \"mine-1.0\"");
     expect_set(full, "a.b.c.d.e.f.g.h.i=1", "--set a.b.c.d.e.f.g.h.i=1: nested more than 8 deep");
@@ -344,9 +392,11 @@ static void test_resolved(void **state)
     (void)state;
     must_parse(full);
     assert_non_null(strstr(recipe.resolved, "about: \"a \\\"quoted\\\" word\"\n"));
-    assert_non_null(strstr(recipe.resolved, "match: {name: [\"re:.*[.]7[.].*\"], layers: 3-}, use: \"b\", optional: true"));
     assert_non_null(
-        strstr(recipe.resolved, "{do: \"arc\", count: \"paper\", granularity: \"16\", max_fraction: 0.25, width: 3, fold: true}"));
+        strstr(recipe.resolved,
+               "match: {name: [\"re:.*[.]7[.].*\"], layers: 3-}, use: \"b\", optional: true"));
+    assert_non_null(strstr(recipe.resolved, "{do: \"arc\", count: \"paper\", granularity: \"16\", "
+                                            "max_fraction: 0.25, width: 3, fold: true}"));
     expect_fixpoint("full");
     const vq_scheme *s;
     for (int i = 0; (s = vq_scheme_at(i)) != NULL; i++) {
@@ -362,14 +412,21 @@ static void test_shipped(void **state)
     int n = 0;
     (void)state;
     for (const vq_shipped *s = vq_shipped_recipes; s->name; s++, n++) {
-        if (vq_recipe_load(&recipe, s->name, NULL, 0, made_up_passes(), &arena, &err) != VQ_OK) fail_msg("%s", err.text);
+        if (vq_recipe_load(&recipe, s->name, NULL, 0, made_up_passes(), &arena, &err) != VQ_OK)
+            fail_msg("%s", err.text);
         assert_string_equal(recipe.name, s->name);
         assert_true(strlen(recipe.about) > 0 && strlen(recipe.source) > 0);
-        assert_true(recipe.rules[vq_recipe_decide(&recipe, "embed", "model.embed_tokens", -1)].keep);
+        assert_true(
+            recipe.rules[vq_recipe_decide(&recipe, "embed", "model.embed_tokens", -1)].keep);
         assert_true(recipe.rules[vq_recipe_decide(&recipe, "lm_head", "lm_head", -1)].keep);
-        assert_true(recipe.rules[vq_recipe_decide(&recipe, "other", "model.layers.0.mlp.gate", 0)].keep);
-        assert_false(recipe.rules[vq_recipe_decide(&recipe, "other", "model.layers.0.mlp.gate_proj", 0)].keep);
-        assert_false(recipe.rules[vq_recipe_decide(&recipe, "attn.q", "model.layers.0.self_attn.q_proj", 0)].keep);
+        assert_true(
+            recipe.rules[vq_recipe_decide(&recipe, "other", "model.layers.0.mlp.gate", 0)].keep);
+        assert_false(
+            recipe.rules[vq_recipe_decide(&recipe, "other", "model.layers.0.mlp.gate_proj", 0)]
+                .keep);
+        assert_false(
+            recipe.rules[vq_recipe_decide(&recipe, "attn.q", "model.layers.0.self_attn.q_proj", 0)]
+                .keep);
         expect_fixpoint(s->name);
     }
     assert_true(n >= 12);
@@ -387,21 +444,30 @@ static void test_extends_and_lookup(void **state)
     assert_non_null(getcwd(old, sizeof old));
     assert_non_null(mkdtemp(dir));
     assert_int_equal(chdir(dir), 0);
-    write_text("mine.yaml",
-               "vq: 1\nname: mine\nextends: nvfp4a16\nrules:\n  - {match: {role: [mlp.down]}, use: mxfp4a16}\ncalib: {samples: 3}\n");
+    write_text("mine.yaml", "vq: 1\nname: mine\nextends: nvfp4a16\nrules:\n  - {match: {role: "
+                            "[mlp.down]}, use: mxfp4a16}\ncalib: {samples: 3}\n");
     write_text("twice.yaml", "vq: 1\nname: twice\nextends: mine\n");
     write_text("lost.yaml", "vq: 1\nname: lost\nextends: nvfp4b16\n");
-    assert_int_equal(vq_recipe_load(&recipe, "mine", NULL, 0, made_up_passes(), &arena, &err), VQ_OK);
+    assert_int_equal(vq_recipe_load(&recipe, "mine", NULL, 0, made_up_passes(), &arena, &err),
+                     VQ_OK);
     assert_string_equal(recipe.path, "mine.yaml");
     assert_int_equal(recipe.calib.samples, 3);
-    assert_string_equal(recipe.rules[vq_recipe_decide(&recipe, "mlp.down", "x", 0)].scheme->id, "mxfp4a16");
-    assert_string_equal(recipe.rules[vq_recipe_decide(&recipe, "mlp.up", "x", 0)].scheme->id, "nvfp4a16");
+    assert_string_equal(recipe.rules[vq_recipe_decide(&recipe, "mlp.down", "x", 0)].scheme->id,
+                        "mxfp4a16");
+    assert_string_equal(recipe.rules[vq_recipe_decide(&recipe, "mlp.up", "x", 0)].scheme->id,
+                        "nvfp4a16");
     assert_string_equal(recipe.format, "compressed-tensors");
-    assert_int_equal(vq_recipe_load(&recipe, "./twice.yaml", NULL, 0, made_up_passes(), &arena, &err), VQ_E_RECIPE);
-    assert_string_equal(err.text, "mine.yaml:3:1: a recipe that is extended cannot extend another one");
-    assert_int_equal(vq_recipe_load(&recipe, "lost", NULL, 0, made_up_passes(), &arena, &err), VQ_E_RECIPE);
-    assert_string_equal(err.text, "lost.yaml:3:10: extends: no recipe \"nvfp4b16\"; did you mean \"nvfp4a16\"?");
-    assert_int_equal(vq_recipe_load(&recipe, "nvfp4.yaml", NULL, 0, made_up_passes(), &arena, &err), VQ_OK);
+    assert_int_equal(
+        vq_recipe_load(&recipe, "./twice.yaml", NULL, 0, made_up_passes(), &arena, &err),
+        VQ_E_RECIPE);
+    assert_string_equal(err.text,
+                        "mine.yaml:3:1: a recipe that is extended cannot extend another one");
+    assert_int_equal(vq_recipe_load(&recipe, "lost", NULL, 0, made_up_passes(), &arena, &err),
+                     VQ_E_RECIPE);
+    assert_string_equal(
+        err.text, "lost.yaml:3:10: extends: no recipe \"nvfp4b16\"; did you mean \"nvfp4a16\"?");
+    assert_int_equal(vq_recipe_load(&recipe, "nvfp4.yaml", NULL, 0, made_up_passes(), &arena, &err),
+                     VQ_OK);
     assert_int_equal(chdir(old), 0);
     assert_int_equal(vq_remove_tree(dir, &err), VQ_OK);
 }
@@ -415,7 +481,8 @@ static void test_no_memory(void **state)
         vq_arena small;
         vq_arena_init(&small, &budget);
         const char *set = "calib.samples=64";
-        const vq_status s = vq_recipe_parse(&recipe, "f", full, strlen(full), &set, 1, made_up_passes(), &small, &err);
+        const vq_status s = vq_recipe_parse(&recipe, "f", full, strlen(full), &set, 1,
+                                            made_up_passes(), &small, &err);
         vq_arena_done(&small);
         if (s == VQ_OK) break;
         assert_int_equal(s, VQ_E_LIMIT);

@@ -6,15 +6,17 @@
 
 #include <cmocka.h>
 
-#include "formats/regex_dialect.h"
+#include "text/regex_dialect.h"
 
-static vq_status find(const char *pattern, bool literal, const char *text, uint64_t steps, bool *found, size_t *start, size_t *end,
-                      vq_err *e)
+static vq_status find(const char *pattern, bool literal, const char *text, uint64_t steps,
+                      bool *found, size_t *start, size_t *end, vq_err *e)
 {
     pcre2_code *re;
     VQ_TRY(vq_regex_compile(pattern, literal, &re, e));
-    vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL), pcre2_match_context_create(NULL), &steps};
-    const vq_status s = vq_regex_find(re, &w, (const uint8_t *)text, strlen(text), 0, found, start, end, e);
+    vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL),
+                       pcre2_match_context_create(NULL), &steps};
+    const vq_status s =
+        vq_regex_find(re, &w, (const uint8_t *)text, strlen(text), 0, found, start, end, e);
     pcre2_match_data_free(w.data);
     pcre2_match_context_free(w.context);
     pcre2_code_free(re);
@@ -26,7 +28,8 @@ static void expect(const char *pattern, const char *text, const char *match)
     vq_err e = {0};
     bool found;
     size_t start = 0, end = 0;
-    if (find(pattern, false, text, 0, &found, &start, &end, &e) != VQ_OK) fail_msg("%s: %s", pattern, e.text);
+    if (find(pattern, false, text, 0, &found, &start, &end, &e) != VQ_OK)
+        fail_msg("%s: %s", pattern, e.text);
     if (!found != !match) fail_msg("%s on %s: found %d", pattern, text, found);
     if (match && (end - start != strlen(match) || memcmp(text + start, match, end - start) != 0))
         fail_msg("%s on %s: %zu-%zu", pattern, text, start, end);
@@ -39,7 +42,8 @@ static void test_same_meaning(void **state)
     expect("\\s", "a\u180eb", NULL); /* no White_Space since Unicode 6.3 */
     expect("\\S+", " \u180e ", "\u180e");
     expect("[^\\s\\p{L}]+", "a \u2028-+b", "-+");
-    expect("\\p{Han}+", "a\u3001\u4e2d\u6587", "\u4e2d\u6587"); /* the comma is shared by scripts: not Han */
+    expect("\\p{Han}+", "a\u3001\u4e2d\u6587",
+           "\u4e2d\u6587"); /* the comma is shared by scripts: not Han */
     expect("\\d+", "\u00bd\u0663", "\u0663");
     expect("(?i:'s|'ll)", "it'LL", "'LL");
     expect("^b", "a\nb", "b");
@@ -61,13 +65,16 @@ static void test_literal(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",          "a{2}+", "[a[b]]",  "[a&&b]",   "\\w",   "\\h+", "\\bA",    "(?R)",      "(?m:a)",
-                                      "(*ACCEPT)", "(?C1)", "(a)\\1",  "\\C",      "a{,3}", "[]a]", "(a",      "\\p{Nope}", "\\pL",
-                                      "\\",        "[a",    "(?<n>a)", "a{70000}", "\\p{L", "\xff", "(?P<a>a)"};
+    static const char *const bad[] = {"",        "a{2}+",     "[a[b]]", "[a&&b]", "\\w",
+                                      "\\h+",    "\\bA",      "(?R)",   "(?m:a)", "(*ACCEPT)",
+                                      "(?C1)",   "(a)\\1",    "\\C",    "a{,3}",  "[]a]",
+                                      "(a",      "\\p{Nope}", "\\pL",   "\\",     "[a",
+                                      "(?<n>a)", "a{70000}",  "\\p{L",  "\xff",   "(?P<a>a)"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_err e = {0};
         pcre2_code *re;
-        if (vq_regex_compile(bad[i], false, &re, &e) != VQ_E_INPUT) fail_msg("%s was taken", bad[i]);
+        if (vq_regex_compile(bad[i], false, &re, &e) != VQ_E_INPUT)
+            fail_msg("%s was taken", bad[i]);
         assert_non_null(strstr(e.text, "regular expression"));
     }
     char longest[2 * VQ_MAX_PATTERN];
@@ -91,7 +98,8 @@ static void test_backtracking_is_bounded(void **state)
     assert_true(found);
 }
 
-/* Searches that each end after some backtracking still cannot go on for ever: they share the budget of their text. */
+/* Searches that each end after some backtracking still cannot go on for ever: they share the budget
+ * of their text. */
 static void test_searches_share_the_budget(void **state)
 {
     (void)state;
@@ -100,7 +108,8 @@ static void test_searches_share_the_budget(void **state)
     pcre2_code *re;
     assert_int_equal(vq_regex_compile("(a|aa)+$", false, &re, &e), VQ_OK);
     uint64_t steps = 1 << 20;
-    vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL), pcre2_match_context_create(NULL), &steps};
+    vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL),
+                       pcre2_match_context_create(NULL), &steps};
     vq_status s = VQ_OK;
     int searches = 0;
     for (; s == VQ_OK && searches < 1000; searches++) {
@@ -117,7 +126,9 @@ static void test_searches_share_the_budget(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_meaning), cmocka_unit_test(test_literal), cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_backtracking_is_bounded), cmocka_unit_test(test_searches_share_the_budget)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_meaning), cmocka_unit_test(test_literal),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_backtracking_is_bounded),
+        cmocka_unit_test(test_searches_share_the_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

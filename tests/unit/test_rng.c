@@ -9,16 +9,18 @@
 
 #include "base/rng.h"
 
-/* Seeds 0, 1, 2, ... at counter 0 are the states of splitmix64 that starts at 0: the sequence that its author and test suites print. */
+/* Seeds 0, 1, 2, ... at counter 0 are the states of splitmix64 that starts at 0: the sequence that
+ * its author and test suites print. */
 static void is_splitmix64(void **state)
 {
-    static const uint64_t want[] = {0xe220a8397b1dcdafU, 0x6e789e6aa1b965f4U, 0x06c45d188009454fU, 0xf88bb8a8724c81ecU,
-                                    0x1b39896a51a8749bU};
+    static const uint64_t want[] = {0xe220a8397b1dcdafU, 0x6e789e6aa1b965f4U, 0x06c45d188009454fU,
+                                    0xf88bb8a8724c81ecU, 0x1b39896a51a8749bU};
     (void)state;
     for (uint64_t i = 0; i < 5; i++) assert_true(vq_rng_at(i, 0) == want[i]);
 }
 
-/* Mean and variance of 10,000 uniform draws within five standard errors, all inside [0, 1); neighbours of one seed are not related. */
+/* Mean and variance of 10,000 uniform draws within five standard errors, all inside [0, 1);
+ * neighbours of one seed are not related. */
 static void is_uniform(void **state)
 {
     enum { N = 10000 };
@@ -38,6 +40,7 @@ static void is_uniform(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(is_splitmix64), cmocka_unit_test(is_uniform)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(is_splitmix64),
+                                       cmocka_unit_test(is_uniform)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_round_gptq.c -- the rounder against closed forms, brute force and its own objective; what every option does; fallbacks, refusals,
- * memory; the same bytes for every number of threads. */
+/* test_round_gptq.c -- the rounder against closed forms, brute force and its own objective; what
+ * every option does; fallbacks, refusals, memory; the same bytes for every number of threads. */
 #include "gptq_world.h"
 
 #include <omp.h>
@@ -16,8 +16,9 @@ static void make_identity(float *h, int64_t k, float value)
 /* Nothing to make up for: rounding to nearest, in every format. */
 static void identity_is_rtn(void **state)
 {
-    static const char *const presets[] = {"nvfp4",         "mxfp4",          "mxfp8",     "int4-g32", "int2-g16", "int8",
-                                          "int3-g32-asym", "int4-chan-asym", "fp8-block", "bfp12-32", "fp8",      "fp8-static"};
+    static const char *const presets[] = {
+        "nvfp4",         "mxfp4",          "mxfp8",     "int4-g32", "int2-g16", "int8",
+        "int3-g32-asym", "int4-chan-asym", "fp8-block", "bfp12-32", "fp8",      "fp8-static"};
     (void)state;
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
         world o;
@@ -59,7 +60,8 @@ static void closed_form(void **state)
     world_done(&o);
 }
 
-/* Of all 4^6 ways to code a 2 x 3 matrix none is better than the best; rounding with feedback comes near it, to nearest does not. */
+/* Of all 4^6 ways to code a 2 x 3 matrix none is better than the best; rounding with feedback comes
+ * near it, to nearest does not. */
 static double brute_force(world *o, const vq_qtensor *scaled)
 {
     vq_qtensor q = *scaled;
@@ -88,14 +90,16 @@ static void near_brute_force(void **state)
         world_set(&o, "scales", "plain");
         world_set(&o, "damp", "0.0001");
         const vq_qtensor q = world_round(&o, gptq, &num);
-        const double least = brute_force(&o, &q), got = world_error(&o, &q, o.curvature.output, o.curvature.input);
+        const double least = brute_force(&o, &q),
+                     got = world_error(&o, &q, o.curvature.output, o.curvature.input);
         assert_true(got >= least * (1 - 1e-9));
         best += least;
         feedback += got;
         nearest += world_error(&o, &plain, o.curvature.output, o.curvature.input);
         world_done(&o);
     }
-    print_message("2 x 3 matrices: best possible %.3f, feedback %.3f, nearest %.3f\n", best, feedback, nearest);
+    print_message("2 x 3 matrices: best possible %.3f, feedback %.3f, nearest %.3f\n", best,
+                  feedback, nearest);
     assert_true(feedback < 0.8 * nearest);
 }
 
@@ -107,7 +111,9 @@ static void curvatures(void **state)
     world o;
     world_init(&o, gptq, 130, 192, 9);
     const vq_num num = world_num(&o, "nvfp4");
-    const float *const a[] = {NULL, NULL, o.curvature.output}, *const b[] = {o.stats.hessian, o.curvature.input, o.curvature.input};
+    const float *const a[] = {NULL, NULL, o.curvature.output}, *const b[] = {o.stats.hessian,
+                                                                             o.curvature.input,
+                                                                             o.curvature.input};
     double error[3][3];
     for (int i = 0; i < 3; i++) {
         world_set(&o, "curvature", names[i]);
@@ -166,7 +172,8 @@ static void threads(void **state)
     omp_set_num_threads(most);
 }
 
-static double error_with(world *o, const vq_num *num, const char *name, const char *value, vq_qtensor *q)
+static double error_with(world *o, const vq_num *num, const char *name, const char *value,
+                         vq_qtensor *q)
 {
     const vq_option_set before = o->options;
     world_set(o, name, value);
@@ -175,7 +182,8 @@ static double error_with(world *o, const vq_num *num, const char *name, const ch
     return world_error(o, q, NULL, o->stats.hessian);
 }
 
-/* No option is without effect; the order that is chosen is the better one; searched and refitted scales lose less. */
+/* No option is without effect; the order that is chosen is the better one; searched and refitted
+ * scales lose less. */
 static void options(void **state)
 {
     (void)state;
@@ -183,7 +191,8 @@ static void options(void **state)
     vq_qtensor a, b, c;
     world_init(&o, gptq, 128, 256, 12);
     const vq_num num = world_num(&o, "int4-g32");
-    const double own = error_with(&o, &num, "order", "original", &a), sorted = error_with(&o, &num, "order", "activation", &b);
+    const double own = error_with(&o, &num, "order", "original", &a),
+                 sorted = error_with(&o, &num, "order", "activation", &b);
     const double both = error_with(&o, &num, "order", "auto", &c);
     assert_false(same_codes(&a, &b));
     assert_true(same_codes(&c, own < sorted ? &a : &b) && both == fmin(own, sorted));
@@ -225,10 +234,13 @@ static void dead_channels(void **state)
     world o;
     world_init(&o, gptq, 8, 64, 4);
     const vq_num num = world_num(&o, "nvfp4");
-    for (int64_t i = 0; i < o.k; i++) o.stats.hessian[5 * o.k + i] = o.stats.hessian[i * o.k + 5] = 0;
+    for (int64_t i = 0; i < o.k; i++)
+        o.stats.hessian[5 * o.k + i] = o.stats.hessian[i * o.k + 5] = 0;
     world_set(&o, "scales", "plain");
-    const vq_qtensor plain = world_round(&o, &vq_round_rtn, &num), kept = world_round(&o, gptq, &num);
-    for (int64_t r = 0; r < o.n; r++) assert_int_equal(kept.codes[r * o.k + 5], plain.codes[r * o.k + 5]);
+    const vq_qtensor plain = world_round(&o, &vq_round_rtn, &num),
+                     kept = world_round(&o, gptq, &num);
+    for (int64_t r = 0; r < o.n; r++)
+        assert_int_equal(kept.codes[r * o.k + 5], plain.codes[r * o.k + 5]);
     world_set(&o, "dead", "zero");
     const vq_qtensor zeroed = world_round(&o, gptq, &num);
     for (int64_t r = 0; r < o.n; r++) assert_int_equal(zeroed.codes[r * o.k + 5], 0);
@@ -255,7 +267,8 @@ static void fallbacks(void **state)
     assert_string_equal(o.job.fallback, "rtn");
     const vq_qtensor plain = world_round(&o, &vq_round_rtn, &num);
     assert_true(same_codes(&q, &plain));
-    memset(o.stats.hessian, 0, (size_t)(o.k * o.k) * sizeof *o.stats.hessian); /* an expert that no token reached */
+    memset(o.stats.hessian, 0,
+           (size_t)(o.k * o.k) * sizeof *o.stats.hessian); /* an expert that no token reached */
     const vq_qtensor unseen = world_round(&o, gptq, &num);
     assert_true(same_codes(&unseen, &plain));
     assert_string_equal(o.job.fallback, "rtn");
@@ -293,7 +306,8 @@ static void refusals(void **state)
 /* Every request that fails is an error and nothing else; what is announced is what is taken. */
 static void memory(void **state)
 {
-    static const char *const curvature[] = {"input", "kronecker"}, *const orders[] = {"original", "auto"};
+    static const char *const curvature[] = {"input", "kronecker"}, *const orders[] = {"original",
+                                                                                      "auto"};
     (void)state;
     for (int i = 0; i < 4; i++) {
         world o;
@@ -304,9 +318,10 @@ static void memory(void **state)
         world_set(&o, "order", orders[i % 2]);
         world_round(&o, gptq, &num);
         const uint64_t told = gptq->scratch_bytes(&o.options, &num, o.n, o.k, false);
-        print_message("%s, %s: %zu bytes taken, %llu announced\n", curvature[i / 2], orders[i % 2], o.budget.peak,
-                      (unsigned long long)told);
-        assert_true(o.budget.peak <= told + (1U << 20) && (double)o.budget.peak >= 0.6 * (double)told);
+        print_message("%s, %s: %zu bytes taken, %llu announced\n", curvature[i / 2], orders[i % 2],
+                      o.budget.peak, (unsigned long long)told);
+        assert_true(o.budget.peak <= told + (1U << 20) &&
+                    (double)o.budget.peak >= 0.6 * (double)told);
         vq_status s = VQ_E_LIMIT;
         for (size_t n = 1; i % 2 && s == VQ_E_LIMIT; n++) {
             o.budget.fail_in = n;

@@ -1,4 +1,5 @@
-/* test_round_learned.c -- the rounder learned: its start is what the rounder named by `init` makes with the same options. */
+/* test_round_learned.c -- the rounder learned: its start is what the rounder named by `init` makes
+ * with the same options. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "quant/learn.h"
+#include "quant/round/learn.h"
 #include "quant/rounder.h"
 
 enum { ROWS = 24, COLS = 64 };
@@ -29,8 +30,14 @@ static void open_world(world *w)
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, true, &e), VQ_OK);
     for (int i = 0; i < ROWS * COLS; i++) w->w[i] = (float)vq_rng_unit(1, (uint64_t)i) - 0.5F;
     for (int i = 0; i < COLS; i++)
-        for (int j = 0; j < COLS; j++) w->hessian[i * COLS + j] = (i == j ? 2.0F : 0.0F) + 3.0F / (float)(1 + i + j);
-    w->stats = (vq_stats){.name = "made up", .k = COLS, .tokens = 100, .samples = 1, .hessian = w->hessian, .gathered = VQ_NEED_HESSIAN};
+        for (int j = 0; j < COLS; j++)
+            w->hessian[i * COLS + j] = (i == j ? 2.0F : 0.0F) + 3.0F / (float)(1 + i + j);
+    w->stats = (vq_stats){.name = "made up",
+                          .k = COLS,
+                          .tokens = 100,
+                          .samples = 1,
+                          .hessian = w->hessian,
+                          .gathered = VQ_NEED_HESSIAN};
 }
 
 /* Codes and scales by `rounder` with options "a=b c=d". */
@@ -56,7 +63,7 @@ static void round_with(world *w, const char *rounder, const char *options, vq_qt
     vq_round_job job = {.kernels = &w->kernels,
                         .options = &s,
                         .stats = &w->stats,
-                        .super = vq_super_from_amax(num, 0.5F, VQ_F32),
+                        .global_scale = vq_global_scale_from_amax(num, 0.5F, VQ_F32),
                         .arith = VQ_F32,
                         .scratch = &w->arena};
     if (r->run(&job, w->w, q, &e) != VQ_OK) fail_msg("%s", e.text);
@@ -79,7 +86,8 @@ static void test_starts(void **state)
 {
     (void)state;
     check_same("gptq", "", "");
-    check_same("gptq", "damp=0.5 order=original scales=plain", "damp=0.5 order=original scales=plain");
+    check_same("gptq", "damp=0.5 order=original scales=plain",
+               "damp=0.5 order=original scales=plain");
     check_same("gptq", "order=original refit=true", "order=original refit=true");
     check_same("rtn", "init=rtn", "");
     check_same("mse", "init=mse search=expanded", "search=expanded");
@@ -122,6 +130,7 @@ static void test_options(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_starts), cmocka_unit_test(test_needs), cmocka_unit_test(test_options)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_starts), cmocka_unit_test(test_needs),
+                                       cmocka_unit_test(test_options)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_run_blocks.c -- the calibrated way over a whole small model, from a recipe's text to the finished files. */
+/* test_run_blocks.c -- the calibrated way over a whole small model, from a recipe's text to the
+ * finished files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,18 +7,28 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "calib/stats_file.h"
+#include "calib/stats/stats_file.h"
+#include "load/weights.h"
 #include "plan_world.h"
-#include "run/blocks.h"
-#include "run/outputs.h"
-#include "run/weights.h"
+#include "run/quantize/blocks.h"
+#include "run/quantize/outputs.h"
 
-#define HEAD "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: 32}\n"
-#define RULES "rules:\n  - {match: {name: [\"*\"]}, use: int4-g64}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
-#define RULES_8BIT "rules:\n  - {match: {name: [\"*\"]}, use: int8-w8a16}\n  - {match: {name: [\"*embed*\"]}, use: keep}\n"
-#define DOWN_ONLY "rules:\n  - {match: {name: [\"*\"]}, use: keep}\n  - {match: {role: [mlp.down]}, use: int4-g64}\n"
+#define HEAD                                                                                       \
+    "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: "    \
+    "32}\n"
+#define RULES                                                                                      \
+    "rules:\n  - {match: {name: [\"*\"]}, use: int4-g64}\n  - {match: {name: [\"*embed*\"]}, "     \
+    "use: keep}\n"
+#define RULES_8BIT                                                                                 \
+    "rules:\n  - {match: {name: [\"*\"]}, use: int8-w8a16}\n  - {match: {name: [\"*embed*\"]}, "   \
+    "use: keep}\n"
+#define DOWN_ONLY                                                                                  \
+    "rules:\n  - {match: {name: [\"*\"]}, use: keep}\n  - {match: {role: [mlp.down]}, use: "       \
+    "int4-g64}\n"
 #define FORMAT "output: {format: vq}\n"
-#define NO_DATA "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: none}\n" RULES "passes:\n  - {do: round, method: rtn}\n" FORMAT
+#define NO_DATA                                                                                    \
+    "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: none}\n" RULES                     \
+    "passes:\n  - {do: round, method: rtn}\n" FORMAT
 enum { IDS = 3 * 32 };
 
 typedef struct world {
@@ -39,7 +50,8 @@ static void write_model(world *w)
     assert_true(set.count <= 64);
     for (size_t i = 0; i < set.count; i++) {
         const vq_tensor *t = set.sorted[i];
-        must(&w->p, vq_st_writer_declare(writer, t->name, t->ndim == 1 ? VQ_F32 : t->dtype, t->shape, t->ndim, &ids[i], &w->p.err));
+        must(&w->p, vq_st_writer_declare(writer, t->name, t->ndim == 1 ? VQ_F32 : t->dtype,
+                                         t->shape, t->ndim, &ids[i], &w->p.err));
     }
     must(&w->p, vq_st_writer_open(writer, w->dir, 0, &w->p.err));
     for (size_t i = 0; i < set.count; i++) {
@@ -57,7 +69,8 @@ static void write_model(world *w)
     }
     must(&w->p, vq_st_writer_commit(writer, &names, &n, &w->p.err));
     vq_st_set_close(&set);
-    must(&w->p, vq_copy_file(TINY "/config.json", vq_join(&w->p.arena, w->dir, "config.json", &w->p.err), &w->p.err));
+    must(&w->p, vq_copy_file(TINY "/config.json",
+                             vq_join(&w->p.arena, w->dir, "config.json", &w->p.err), &w->p.err));
 }
 
 static void open_world(world *w, void **state, const char *recipe)
@@ -97,7 +110,8 @@ static vq_status run(world *w)
                              .work = w->p.files->dir,
                              .data = w->p.recipe.calib.data == VQ_DATA_NONE ? NULL : data,
                              .tokens = true,
-                             .model_sha = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                             .model_sha =
+                                 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                              .made_from = json_object()};
     const vq_status s = vq_blocks_run(&j, &w->rounded, &calibrated, &w->p.arena, &w->p.err);
     json_decref(j.made_from);
@@ -105,12 +119,14 @@ static vq_status run(world *w)
     return s;
 }
 
-/* A norm that absorbed scales keeps the type that it has in the model, and the digits that only that type has. */
+/* A norm that absorbed scales keeps the type that it has in the model, and the digits that only
+ * that type has. */
 static void test_vectors_keep_their_type(void **state)
 {
     world w;
     vq_st_set set;
-    open_world(&w, state, HEAD RULES "passes:\n  - {do: smooth}\n  - {do: round, method: rtn}\n" FORMAT);
+    open_world(&w, state,
+               HEAD RULES "passes:\n  - {do: smooth}\n  - {do: round, method: rtn}\n" FORMAT);
     must(&w.p, run(&w));
     must(&w.p, vq_st_set_open(&set, w.out, &w.p.arena, &w.p.err));
     const vq_tensor *t = vq_st_find(&set, "model.layers.1.input_layernorm.weight");
@@ -135,14 +151,15 @@ static float *logits_of(world *w)
     vq_arena a;
     fill_ids(ids);
     vq_arena_init(&a, NULL);
-    must(&w->p, vq_outputs_sidecars(&(vq_outputs){.work = w->out}, &w->p.plan, w->rounded.modules, w->rounded.nmodules, w->rounded.untied,
-                                    &a, &w->p.err));
+    must(&w->p, vq_outputs_sidecars(&(vq_outputs){.work = w->out}, &w->p.plan, w->rounded.modules,
+                                    w->rounded.nmodules, w->rounded.untied, &a, &w->p.err));
     must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
     const vq_exec x = vq_model_exec(&m, &w->p.job, &a, false);
     const vq_batch b = {.sequences = 3, .length = IDS / 3};
     float *h = malloc(IDS * 128 * sizeof *h), *logits = malloc(IDS * 512 * sizeof *logits);
     must(&w->p, vq_exec_embed(&x, &b, ids, h, &w->p.err));
-    for (int layer = 0; layer < m.graph.layers; layer++) must(&w->p, vq_exec_block(&x, &b, layer, h, &w->p.err));
+    for (int layer = 0; layer < m.graph.layers; layer++)
+        must(&w->p, vq_exec_block(&x, &b, layer, h, &w->p.err));
     must(&w->p, vq_exec_norm(&x, h, IDS, h, &w->p.err));
     must(&w->p, vq_exec_logits(&x, h, IDS, 0, 512, logits, &w->p.err));
     free(h);
@@ -162,7 +179,8 @@ static double apart(const float *x, const float *y, int64_t n)
     return sqrt(difference / size);
 }
 
-/* |logits of a recipe with ksort - without| / |without|. Orders of keys travel with the artifact. */
+/* |logits of a recipe with ksort - without| / |without|. Orders of keys travel with the artifact.
+ */
 static double change_by_ksort(void **state, const char *rules, const char *rounder)
 {
     float *logits[2];
@@ -170,7 +188,8 @@ static double change_by_ksort(void **state, const char *rules, const char *round
         world w;
         vq_st_set set;
         char recipe[1024];
-        snprintf(recipe, sizeof recipe, "%s%spasses:\n%s  - %s\n%s", HEAD, rules, i ? "  - {do: ksort}\n" : "", rounder, FORMAT);
+        snprintf(recipe, sizeof recipe, "%s%spasses:\n%s  - %s\n%s", HEAD, rules,
+                 i ? "  - {do: ksort}\n" : "", rounder, FORMAT);
         open_world(&w, state, recipe);
         must(&w.p, run(&w));
         must(&w.p, vq_st_set_open(&set, w.out, &w.p.arena, &w.p.err));
@@ -186,13 +205,16 @@ static double change_by_ksort(void **state, const char *rules, const char *round
     return change;
 }
 
-/* Where q and k are kept nothing changes. Where they are rounded their rows are the same in another order: statistics, gradients and the
- * outputs that training aims at are those of the sorted model. */
+/* Where q and k are kept nothing changes. Where they are rounded their rows are the same in another
+ * order: statistics, gradients and the outputs that training aims at are those of the sorted model.
+ */
 static void test_orders_of_keys(void **state)
 {
     assert_true(change_by_ksort(state, DOWN_ONLY, "{do: round, method: rtn}") < 1e-5);
     assert_true(change_by_ksort(state, RULES, "{do: round, method: rtn}") < 1e-5);
-    assert_true(change_by_ksort(state, RULES, "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}") < 1e-3);
+    assert_true(change_by_ksort(state, RULES,
+                                "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}") <
+                1e-3);
 }
 
 /* Curvatures of block 1 as the sweep backwards wrote them: of q's and of down's input, [k][k]. */
@@ -207,22 +229,27 @@ static void sweep(swept *s, void **state, const char *recipe)
     open_world(&s->w, state, recipe);
     s->w.p.job.kernels.strict = true; /* sweeps in f32 */
     must(&s->w.p, run(&s->w));
-    must(&s->w.p, vq_stats_load(&s->file, scratch_path(s->w.p.files, "layer-0001.vqs"), &s->w.p.model.graph, &s->w.p.arena, &s->w.p.err));
+    must(&s->w.p, vq_stats_load(&s->file, scratch_path(s->w.p.files, "layer-0001.vqs"),
+                                &s->w.p.model.graph, &s->w.p.arena, &s->w.p.err));
     s->q = s->file.stats[1][0].linears[0].input;
     s->down = s->file.stats[1][3].linears[0].input;
 }
 
-/* Gradients are those of the rotated model: inside the MLP nothing turns, at the stream everything does. */
+/* Gradients are those of the rotated model: inside the MLP nothing turns, at the stream everything
+ * does. */
 static void test_gradients_of_a_rotated_model(void **state)
 {
     swept plain, rotated;
-    sweep(&plain, state, HEAD RULES "passes:\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
+    sweep(&plain, state,
+          HEAD RULES "passes:\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
     float *q = malloc(128 * 128 * sizeof *q), *down = malloc(256 * 256 * sizeof *down);
     memcpy(q, plain.q, 128 * 128 * sizeof *q);
     memcpy(down, plain.down, 256 * 256 * sizeof *down);
     vq_stats_close(&plain.file);
     close_world(&plain.w);
-    sweep(&rotated, state, HEAD RULES "passes:\n  - {do: rotate}\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
+    sweep(&rotated, state,
+          HEAD RULES
+          "passes:\n  - {do: rotate}\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
     assert_true(apart(rotated.down, down, 256 * 256) < 1e-4);
     assert_true(apart(rotated.q, q, 128 * 128) > 0.5);
     vq_stats_close(&rotated.file);
@@ -236,16 +263,17 @@ static void test_training_passes_kept_blocks(void **state)
 {
     world w;
     open_world(&w, state,
-               HEAD RULES "  - {match: {name: [\"*\"], layers: 1}, use: keep}\n"
-                          "passes:\n  - {do: round, method: learned, steps: 2, tokens: 32}\n" FORMAT);
+               HEAD RULES
+               "  - {match: {name: [\"*\"], layers: 1}, use: keep}\n"
+               "passes:\n  - {do: round, method: learned, steps: 2, tokens: 32}\n" FORMAT);
     w.p.recipe.calib.propagate_quantized = true;
     must(&w.p, run(&w));
     assert_int_equal(w.rounded.nmodules, 3 * 7);
     close_world(&w);
 }
 
-/* Scales that change behind the back of those who borrowed them: what consumers are multiplied by is not what the producer was divided by.
- */
+/* Scales that change behind the back of those who borrowed them: what consumers are multiplied by
+ * is not what the producer was divided by. */
 static float shared_scale[256];
 static vq_status run_wrong(vq_transform_job *job, vq_err *e)
 {
@@ -271,13 +299,16 @@ static void test_a_wrong_transform_is_caught(void **state)
         for (int warn = 0; warn < 2; warn++) {
             world w;
             int warnings = 0;
-            open_world(&w, state, data ? HEAD RULES "passes:\n  - {do: round, method: gptq}\n" FORMAT : NO_DATA);
+            open_world(&w, state,
+                       data ? HEAD RULES "passes:\n  - {do: round, method: gptq}\n" FORMAT
+                            : NO_DATA);
             w.p.plan.passes[w.p.plan.npasses++] = (vq_plan_pass){.transform = &wrong};
             w.p.recipe.function = warn ? VQ_SEVERITY_WARN : VQ_SEVERITY_ERROR;
-            w.p.job.watch = (vq_watch){.ctx = &warnings, .warning = count_warning};
+            w.p.job.reporter = (vq_reporter){.ctx = &warnings, .warning = count_warning};
             assert_int_equal(run(&w), warn ? VQ_OK : VQ_E_NUMERIC);
             assert_int_equal(warnings, warn);
-            if (!warn && !strstr(w.p.err.text, "wrong, layer 2: outputs change by")) fail_msg("%s", w.p.err.text);
+            if (!warn && !strstr(w.p.err.text, "wrong, layer 2: outputs change by"))
+                fail_msg("%s", w.p.err.text);
             close_world(&w);
         }
     }
@@ -290,8 +321,9 @@ static void test_a_rotated_input_beside_kept_linears(void **state)
     for (int i = 0; i < 2; i++) {
         world w;
         char recipe[1024];
-        snprintf(recipe, sizeof recipe, "%s%s%spasses:\n%s  - {do: round, method: rtn}\n%s", HEAD, RULES_8BIT,
-                 "  - {match: {role: [attn.v, mlp.up]}, use: keep}\n", i ? "  - {do: hadamard, block: 32}\n" : "", FORMAT);
+        snprintf(recipe, sizeof recipe, "%s%s%spasses:\n%s  - {do: round, method: rtn}\n%s", HEAD,
+                 RULES_8BIT, "  - {match: {role: [attn.v, mlp.up]}, use: keep}\n",
+                 i ? "  - {do: hadamard, block: 32}\n" : "", FORMAT);
         open_world(&w, state, recipe);
         must(&w.p, run(&w));
         logits[i] = logits_of(&w);
@@ -305,12 +337,17 @@ static void test_a_rotated_input_beside_kept_linears(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_vectors_keep_their_type, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_vectors_keep_their_type, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_orders_of_keys, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_gradients_of_a_rotated_model, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_a_wrong_transform_is_caught, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_a_rotated_input_beside_kept_linears, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_training_passes_kept_blocks, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_gradients_of_a_rotated_model, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_wrong_transform_is_caught, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_rotated_input_beside_kept_linears, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_training_passes_kept_blocks, scratch_setup,
+                                        scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "run/fused.h"
+#include "plan/fused.h"
 
 static void test_followers(void **state)
 {
@@ -34,6 +34,7 @@ static void test_follows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_followers), cmocka_unit_test(test_follows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_followers),
+                                       cmocka_unit_test(test_follows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_run_state.c -- the state of a stopped run: what was written comes back, what differs is named, and a state.json that lies is
- * refused, whatever it holds. */
+/* test_run_state.c -- the state of a stopped run: what was written comes back, what differs is
+ * named, and a state.json that lies is refused, whatever it holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "plan_world.h"
-#include "run/run_state.h"
+#include "run/quantize/run_state.h"
 
 #define FIRST "model.layers.0.mlp.down_proj" /* of the modules, by name */
 
@@ -68,7 +68,8 @@ static void test_there_and_back(void **state)
     bool empty;
     open_world(&w, state);
     assert_false(vq_run_state_exists(w.p.files->dir, &w.p.arena));
-    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err), VQ_E_RECIPE);
+    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err),
+                     VQ_E_RECIPE);
     assert_non_null(strstr(w.p.err.text, "there is no stopped run to resume"));
     write_state(&w);
     assert_true(vq_run_state_exists(w.p.files->dir, &w.p.arena));
@@ -101,8 +102,12 @@ static void test_what_differs_is_named(void **state)
         char says[64];
         json_t *now = json_deep_copy(w.made_from);
         json_object_set_new(now, fields[i], json_string("cc"));
-        assert_int_equal(vq_run_state_load(&s, w.p.files->dir, now, &w.p.arena, &w.p.err), VQ_E_RECIPE);
-        snprintf(says, sizeof says, "the stopped run had another %s (%s, now cc)", fields[i], i == 2 ? "none" : i ? "bb" : "aa");
+        assert_int_equal(vq_run_state_load(&s, w.p.files->dir, now, &w.p.arena, &w.p.err),
+                         VQ_E_RECIPE);
+        snprintf(says, sizeof says, "the stopped run had another %s (%s, now cc)", fields[i],
+                 i == 2 ? "none"
+                 : i    ? "bb"
+                        : "aa");
         if (!strstr(w.p.err.text, says)) fail_msg("%s", w.p.err.text);
         vq_run_state_done(&s);
         json_decref(now);
@@ -132,20 +137,24 @@ static void test_no_state(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         vq_run_state s;
         scratch_text(w.p.files, "state.json", texts[i]);
-        if (vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT) fail_msg("taken: %s", texts[i]);
+        if (vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT)
+            fail_msg("taken: %s", texts[i]);
         assert_non_null(strstr(w.p.err.text, "not the state of a run"));
         vq_run_state_done(&s);
     }
     /* a state of nobody's run: another one in every field */
     vq_run_state s;
-    scratch_text(w.p.files, "state.json", "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": [\"aa\"]}}");
-    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err), VQ_E_RECIPE);
+    scratch_text(w.p.files, "state.json",
+                 "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": [\"aa\"]}}");
+    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err),
+                     VQ_E_RECIPE);
     assert_non_null(strstr(w.p.err.text, "another model (none"));
     vq_run_state_done(&s);
     close_world(&w);
 }
 
-/* Lies about part 0: `in` (a JSON text) replaces the key of the part, or of its module 0; NULL: the key goes. */
+/* Lies about part 0: `in` (a JSON text) replaces the key of the part, or of its module 0; NULL: the
+ * key goes. */
 typedef struct lie {
     bool of_module;
     const char *key, *in, *says;
@@ -154,7 +163,8 @@ typedef struct lie {
 static void tell(const world *w, const lie *l)
 {
     json_t *root = json_load_file(scratch_path(w->p.files, "state.json"), 0, NULL);
-    json_t *part = json_array_get(json_object_get(root, "parts"), 0), *modules = json_object_get(part, "modules");
+    json_t *part = json_array_get(json_object_get(root, "parts"), 0),
+           *modules = json_object_get(part, "modules");
     json_t *at = l->of_module ? json_array_get(modules, 0) : part;
     if (l->in)
         json_object_set_new(at, l->key, json_loads(l->in, JSON_DECODE_ANY, NULL));
@@ -197,9 +207,11 @@ static void test_lies(void **state)
         tell(&w, &lies[i]);
         must(&w.p, vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
         must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
-        if (vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err) != VQ_E_INPUT)
+        if (vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err) !=
+            VQ_E_INPUT)
             fail_msg("%s: %s is believed", lies[i].key, lies[i].in ? lies[i].in : "nothing");
-        if (!strstr(w.p.err.text, lies[i].says)) fail_msg("'%s' lacks '%s'", w.p.err.text, lies[i].says);
+        if (!strstr(w.p.err.text, lies[i].says))
+            fail_msg("'%s' lacks '%s'", w.p.err.text, lies[i].says);
         vq_run_state_done(&s);
     }
     close_world(&w);
@@ -219,12 +231,16 @@ static void test_too_much(void **state)
     must(&w.p, vq_run_state_restore(&s, 4, w.part, &w.p.plan, &got, &empty, &w.p.arena,
                                     &w.p.err)); /* nothing outside of the blocks is quantized */
     assert_true(empty);
-    assert_int_equal(vq_run_state_restore(&s, 5, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err), VQ_E_INPUT);
+    assert_int_equal(
+        vq_run_state_restore(&s, 5, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err),
+        VQ_E_INPUT);
     vq_run_state_done(&s);
     must(&w.p, vq_run_state_new(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
     w.made.modules[w.made.nmodules] = w.made.modules[0];
     must(&w.p, vq_run_state_add(&s, 0, w.part, &w.made, 0, w.made.nmodules + 1, &w.p.err));
-    assert_int_equal(vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err), VQ_E_INPUT);
+    assert_int_equal(
+        vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err),
+        VQ_E_INPUT);
     assert_non_null(strstr(w.p.err.text, "not its own"));
     vq_run_state_done(&s);
     close_world(&w);
@@ -234,7 +250,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_what_differs_is_named, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_what_differs_is_named, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_no_state, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_lies, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_too_much, scratch_setup, scratch_teardown),

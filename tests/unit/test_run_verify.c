@@ -1,5 +1,6 @@
-/* test_run_verify.c -- an artifact of the embedded model, changed in one place at a time, must not verify: a bit of every tensor; values
- * that no quantizer writes under hashes that fit them; a kernel that decodes wrongly. */
+/* test_run_verify.c -- an artifact of the embedded model, changed in one place at a time, must not
+ * verify: a bit of every tensor; values that no quantizer writes under hashes that fit them; a
+ * kernel that decodes wrongly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,9 +8,10 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "formats/artifact.h"
+#include "run/run.h"
+#include "formats/layouts/artifact.h"
+#include "load/model.h"
 #include "run/manifest.h"
-#include "run/model.h"
 #include "scratch.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
@@ -28,13 +30,15 @@ static int setup(void **state)
     vq_err e = {0};
     vq_job job = job_new();
     json_t *result;
-    const vq_quantize_options o = {.model = TINY, .recipe = "nvfp4a16", .out = scratch_path(*state, "made")};
+    const vq_quantize_options o = {
+        .model = TINY, .recipe = "nvfp4a16", .out = scratch_path(*state, "made")};
     if (vq_run_quantize(&job, &o, &result, &e) != VQ_OK) return -1;
     json_decref(result);
     return 0;
 }
 
-/* The first finding for DIR/made into text, "" when it verifies; a folder that cannot be opened gives the error. */
+/* The first finding for DIR/made into text, "" when it verifies; a folder that cannot be opened
+ * gives the error. */
 static void verify(scratch *s, vq_job *job, char *text, size_t len)
 {
     vq_err e = {0};
@@ -91,7 +95,8 @@ static void open_made(scratch *s, opened *o)
 {
     vq_err e = {0};
     vq_arena_init(&o->arena, NULL);
-    if (vq_model_open(&o->model, scratch_path(s, "made"), &o->arena, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_model_open(&o->model, scratch_path(s, "made"), &o->arena, &e) != VQ_OK)
+        fail_msg("%s", e.text);
 }
 
 static void close_made(opened *o)
@@ -118,8 +123,10 @@ static void test_every_tensor(void **state)
     const vq_st_set *w = &o.model.checkpoint.weights;
     for (size_t i = 0; i < w->count; i++) {
         const vq_tensor *t = w->sorted[i];
-        if (strstr(t->name, "layers.") && !strstr(t->name, "layers.1.")) continue; /* the layers are alike */
-        const long at = (long)((const char *)t->data - (const char *)w->files[0].map.data) + (long)(t->bytes / 2);
+        if (strstr(t->name, "layers.") && !strstr(t->name, "layers.1."))
+            continue; /* the layers are alike */
+        const long at = (long)((const char *)t->data - (const char *)w->files[0].map.data) +
+                        (long)(t->bytes / 2);
         uint8_t was, changed = ((const uint8_t *)t->data)[t->bytes / 2] ^ (uint8_t)(1u << (i % 8));
         poke(s, at, &changed, 1, &was);
         says(s, &job, "", "SHA-256");
@@ -146,7 +153,8 @@ static void forge(scratch *s)
     json_t *entry;
     json_object_foreach(json_object_get(root, "tensors"), name, entry)
     {
-        assert_int_equal(vq_module_sha(VQ_FORMAT_CT, name, &o.model.checkpoint.weights, sha, &e), VQ_OK);
+        assert_int_equal(vq_module_sha(VQ_FORMAT_CT, name, &o.model.checkpoint.weights, sha, &e),
+                         VQ_OK);
         assert_int_equal(json_object_set_new(entry, "sha256", json_string(sha)), 0);
     }
     assert_int_equal(vq_manifest_write(dir, root, &e), VQ_OK);
@@ -154,7 +162,8 @@ static void forge(scratch *s)
     close_made(&o);
 }
 
-static void forged(scratch *s, const char *tensor, long offset, const void *bytes, size_t n, const char *what)
+static void forged(scratch *s, const char *tensor, long offset, const void *bytes, size_t n,
+                   const char *what)
 {
     uint8_t was[8], changed[8];
     opened o;
@@ -184,8 +193,8 @@ static void test_values_under_hashes_that_fit(void **state)
 static vq_kernels honest;
 
 /* Decodes as the kernel of this machine does, but for the last element of a row. */
-static void decode_wrongly(const vq_num *num, const uint8_t *codes, size_t n, size_t block, const float *scale, const int16_t *zero,
-                           float *x)
+static void decode_wrongly(const vq_num *num, const uint8_t *codes, size_t n, size_t block,
+                           const float *scale, const int16_t *zero, float *x)
 {
     honest.decode_row(num, codes, n, block, scale, zero, x);
     x[n - 1] += 1;
@@ -211,7 +220,8 @@ static void test_against_another_model(void **state)
     assert_int_equal(vq_run_verify(&job, made, TINY, &result, &ok, &e), VQ_OK);
     assert_true(ok);
     json_decref(result);
-    assert_int_equal(vq_run_verify(&job, made, VQ_SOURCE_DIR "/examples", &result, &ok, &e), VQ_E_INPUT);
+    assert_int_equal(vq_run_verify(&job, made, VQ_SOURCE_DIR "/examples", &result, &ok, &e),
+                     VQ_E_INPUT);
 }
 
 int main(void)

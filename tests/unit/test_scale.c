@@ -1,4 +1,5 @@
-/* test_scale.c -- group scales, second scales and element codes of every rule, against their formulas in f64 and by hand. */
+/* test_scale.c -- group scales, second scales and element codes of every rule, against their
+ * formulas in f64 and by hand. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -8,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/qtensor.h"
+#include "base/num/qtensor.h"
 
 static vq_num weight(const char *id)
 {
@@ -18,13 +19,14 @@ static vq_num weight(const char *id)
     return s->weight;
 }
 
-static const vq_super none = {1, false};
+static const vq_global_scale none = {1, false};
 
-static float scale_of(const vq_num *num, float lo, float hi, vq_super super, vq_dtype arith)
+static float scale_of(const vq_num *num, float lo, float hi, vq_global_scale global_scale,
+                      vq_dtype arith)
 {
     float s;
     int16_t zero = -99;
-    vq_group_scale(num, lo, hi, super, arith, &s, &zero);
+    vq_group_scale(num, lo, hi, global_scale, arith, &s, &zero);
     return s;
 }
 
@@ -72,12 +74,14 @@ static void e8m0_rules_by_hand(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         vq_grid g;
         assert_true(vq_grid_parse(rows[i].grid, &g));
-        const int f = vq_e8m0_exponent(&g, VQ_RULE_FLOOR, rows[i].amax), b = vq_e8m0_exponent(&g, VQ_RULE_BUMP, rows[i].amax);
+        const int f = vq_e8m0_exponent(&g, VQ_RULE_FLOOR, rows[i].amax),
+                  b = vq_e8m0_exponent(&g, VQ_RULE_BUMP, rows[i].amax);
         const int c = vq_e8m0_exponent(&g, VQ_RULE_CEIL, rows[i].amax);
         if (f != rows[i].floor || b != rows[i].bump || c != rows[i].ceil)
             fail_msg("%s %a: %d %d %d", rows[i].grid, (double)rows[i].amax, f, b, c);
-        assert_int_equal(vq_e8m0_exponent(&g, VQ_RULE_FOUR_THIRDS, rows[i].amax > 0 ? rows[i].amax : 1),
-                         rows[i].amax > 0 ? f : vq_e8m0_exponent(&g, VQ_RULE_FLOOR, 1));
+        assert_int_equal(
+            vq_e8m0_exponent(&g, VQ_RULE_FOUR_THIRDS, rows[i].amax > 0 ? rows[i].amax : 1),
+            rows[i].amax > 0 ? f : vq_e8m0_exponent(&g, VQ_RULE_FLOOR, 1));
     }
 }
 
@@ -130,16 +134,20 @@ static void tables(void **state)
     vq_num num = weight("int4-g32");
     assert_true(vq_grid_parse("iq4nl", &num.grid));
     num.scale = VQ_SCALE_F32;
-    assert_true(scale_of(&num, -240, 60, none, VQ_F32) == 2 && scale_of(&num, -60, 240, none, VQ_F32) == 2); /* half of 127 + 113 */
+    assert_true(scale_of(&num, -240, 60, none, VQ_F32) == 2 &&
+                scale_of(&num, -60, 240, none, VQ_F32) == 2); /* half of 127 + 113 */
     assert_true(scale_of(&num, 0, 0, none, VQ_F32) == FLT_MIN);
     num.scale = VQ_SCALE_F16;
-    assert_true(scale_of(&num, 0, 0, none, VQ_F32) == 0x1p-24F && scale_of(&num, -0x1p-30F, 0, none, VQ_F32) == 0x1p-24F);
-    num.scale = VQ_SCALE_E4M3, num.super = true;
-    const vq_super super = vq_super_from_amax(&num, 53760, VQ_F32); /* 448 times 120 */
-    assert_true(super.value == 1 && scale_of(&num, 0, 0, super, VQ_F32) == 0x1p-9F &&
-                scale_of(&num, -0x1p-130F, 0, super, VQ_F32) == 0x1p-9F);
-    assert_true(scale_of(&num, -120, 0, super, VQ_F32) == 1);
-    assert_int_equal(vq_encode_at(&num, 254, -2, 0), 0); /* a negative scale turns the table round */
+    assert_true(scale_of(&num, 0, 0, none, VQ_F32) == 0x1p-24F &&
+                scale_of(&num, -0x1p-30F, 0, none, VQ_F32) == 0x1p-24F);
+    num.scale = VQ_SCALE_E4M3, num.global_scale = true;
+    const vq_global_scale global_scale =
+        vq_global_scale_from_amax(&num, 53760, VQ_F32); /* 448 times 120 */
+    assert_true(global_scale.value == 1 && scale_of(&num, 0, 0, global_scale, VQ_F32) == 0x1p-9F &&
+                scale_of(&num, -0x1p-130F, 0, global_scale, VQ_F32) == 0x1p-9F);
+    assert_true(scale_of(&num, -120, 0, global_scale, VQ_F32) == 1);
+    assert_int_equal(vq_encode_at(&num, 254, -2, 0),
+                     0); /* a negative scale turns the table round */
     assert_true(vq_decode_at(&num, 0, -2, 0) == 254);
     assert_true(vq_num_takes_negative(&num));
     num.scale = VQ_SCALE_UE5M3;
@@ -188,8 +196,9 @@ static void stored_scales_are_finite_and_not_zero(void **state)
         vq_scale_type type;
         vq_dtype dtype;
         float epsilon, top;
-    } rows[] = {
-        {VQ_SCALE_F32, VQ_F32, 0x1p-23F, FLT_MAX}, {VQ_SCALE_BF16, VQ_BF16, 0x1p-7F, FLT_MAX}, {VQ_SCALE_F16, VQ_F16, 0x1p-10F, 65504.0F}};
+    } rows[] = {{VQ_SCALE_F32, VQ_F32, 0x1p-23F, FLT_MAX},
+                {VQ_SCALE_BF16, VQ_BF16, 0x1p-7F, FLT_MAX},
+                {VQ_SCALE_F16, VQ_F16, 0x1p-10F, 65504.0F}};
     for (size_t i = 0; i < 3; i++) {
         vq_num num = weight("fp8");
         num.scale = rows[i].type;
@@ -207,27 +216,29 @@ static void second_scale_in_both_conventions(void **state)
 {
     (void)state;
     vq_num num = weight("nvfp4");
-    vq_super s = vq_super_from_amax(&num, 5376, VQ_F32);
+    vq_global_scale s = vq_global_scale_from_amax(&num, 5376, VQ_F32);
     assert_true(s.value == 2 && !s.divides);
-    s = vq_super_as_divisor(s);
+    s = vq_global_scale_as_divisor(s);
     assert_true(s.value == 0.5F && s.divides);
-    assert_true(vq_super_as_divisor(s).value == 0.5F);
+    assert_true(vq_global_scale_as_divisor(s).value == 0.5F);
     assert_true(vq_effective_scale(&num, 3, s) == 6);
-    assert_true(vq_super_from_amax(&num, 0, VQ_F32).value == 1);
-    assert_true(vq_super_from_amax(&num, 0x1p-149F, VQ_F32).value == 1);
+    assert_true(vq_global_scale_from_amax(&num, 0, VQ_F32).value == 1);
+    assert_true(vq_global_scale_from_amax(&num, 0x1p-149F, VQ_F32).value == 1);
     num.compat = VQ_COMPAT_CT;
-    s = vq_super_from_amax(&num, 1000, VQ_F32);
+    s = vq_global_scale_from_amax(&num, 1000, VQ_F32);
     assert_true(s.value == 2688.0F * (1.0F / 1000.0F) && s.divides);
-    assert_true(vq_super_from_amax(&num, 1000, VQ_BF16).value == vq_round_to(VQ_BF16, 2688.0F * vq_round_to(VQ_BF16, 0.001F)));
-    assert_true(vq_super_from_amax(&num, 0, VQ_F32).value == 1);
+    assert_true(vq_global_scale_from_amax(&num, 1000, VQ_BF16).value ==
+                vq_round_to(VQ_BF16, 2688.0F * vq_round_to(VQ_BF16, 0.001F)));
+    assert_true(vq_global_scale_from_amax(&num, 0, VQ_F32).value == 1);
     num = weight("mxfp4");
-    assert_true(vq_super_from_amax(&num, 1000, VQ_F32).value == 1);
+    assert_true(vq_global_scale_from_amax(&num, 1000, VQ_F32).value == 1);
     num = weight("nvfp4");
     num.scale = VQ_SCALE_UE5M3;
-    assert_true(vq_super_from_amax(&num, 114688.0F * 12, VQ_F32).value == 2);
+    assert_true(vq_global_scale_from_amax(&num, 114688.0F * 12, VQ_F32).value == 2);
 }
 
-/* Whatever the tensor's largest value, no effective scale is 0 and no code is lost to a division by it. */
+/* Whatever the tensor's largest value, no effective scale is 0 and no code is lost to a division by
+ * it. */
 static void effective_scales_never_vanish(void **state)
 {
     (void)state;
@@ -237,10 +248,14 @@ static void effective_scales_never_vanish(void **state)
             num.compat = (vq_compat)compat;
             for (int k = -149; k <= 127; k++) {
                 const float amax = ldexpf(1, k);
-                vq_super super = vq_super_from_amax(&num, amax, VQ_F32);
-                if (divisor) super = vq_super_as_divisor(super);
-                const float e = vq_effective_scale(&num, scale_of(&num, 0, 0x1p-149F, super, VQ_F32), super);
-                assert_true(e > 0 && isfinite(e) && isfinite(6 * vq_effective_scale(&num, scale_of(&num, 0, amax, super, VQ_F32), super)));
+                vq_global_scale global_scale = vq_global_scale_from_amax(&num, amax, VQ_F32);
+                if (divisor) global_scale = vq_global_scale_as_divisor(global_scale);
+                const float e = vq_effective_scale(
+                    &num, scale_of(&num, 0, 0x1p-149F, global_scale, VQ_F32), global_scale);
+                assert_true(e > 0 && isfinite(e) &&
+                            isfinite(6 * vq_effective_scale(
+                                             &num, scale_of(&num, 0, amax, global_scale, VQ_F32),
+                                             global_scale)));
             }
         }
     }
@@ -250,7 +265,7 @@ static void block_scales_of_nvfp4(void **state)
 {
     (void)state;
     vq_num num = weight("nvfp4");
-    const vq_super s = {0.5F, false}, g = {2, true};
+    const vq_global_scale s = {0.5F, false}, g = {2, true};
     assert_true(scale_of(&num, -3, 0, s, VQ_F32) == 1);
     assert_true(scale_of(&num, -3, 0, g, VQ_F32) == 1);
     assert_true(scale_of(&num, -3e30F, 0, s, VQ_F32) == 448);
@@ -261,7 +276,7 @@ static void block_scales_of_nvfp4(void **state)
     assert_true(scale_of(&num, 0, 0x1p-20F, g, VQ_F32) == 0.125F);
     assert_true(scale_of(&num, 0, 0, g, VQ_F32) == 0.125F);
     assert_true(scale_of(&num, 0, 1.0F, g, VQ_BF16) == 0.34375F); /* 2 * bf16(1/6) on the grid */
-    num.super = false;
+    num.global_scale = false;
     num.compat = VQ_COMPAT_NONE;
     assert_true(scale_of(&num, 0, 12, none, VQ_F32) == 2);
     assert_true(vq_effective_scale(&num, 2, s) == 2);
@@ -275,7 +290,8 @@ static void elements_in_the_peers_arithmetic(void **state)
     assert_true(s == vq_round_to(VQ_BF16, s));
     assert_int_equal(vq_encode_at(&num, 336.01F * s, s, 0), 0x7b);
     num.compat = VQ_COMPAT_CT;
-    assert_int_equal(vq_encode_at(&num, 336.01F * s, s, 0), 0x7a); /* bf16 makes 336 of it, a tie of e4m3 */
+    assert_int_equal(vq_encode_at(&num, 336.01F * s, s, 0),
+                     0x7a); /* bf16 makes 336 of it, a tie of e4m3 */
     num.scale = VQ_SCALE_F32;
     assert_int_equal(vq_encode_at(&num, 336.01F * s, s, 0), 0x7b);
     assert_int_equal(vq_encode_at(&num, -0.0F, x, 0), 0);

@@ -1,17 +1,20 @@
-/* test_scale_search.c -- the chosen scale against every legal one tried by definition; weights, bands of rows, negative scales, threads. */
+/* test_scale_search.c -- the chosen scale against every legal one tried by definition; weights,
+ * bands of rows, negative scales, threads. */
 #include "gptq_world.h"
 
 #include <omp.h>
 
-#include "quant/scale_search.h"
+#include "quant/search/scale_search.h"
 
 /* Weighted error of one group by the scalar definition. */
-static double group_error(const world *o, const vq_num *num, const float *x, const float *d, int64_t n, float scale, int zero)
+static double group_error(const world *o, const vq_num *num, const float *x, const float *d,
+                          int64_t n, float scale, int zero)
 {
     double sum = 0;
-    const float s = vq_effective_scale(num, scale, o->job.super);
+    const float s = vq_effective_scale(num, scale, o->job.global_scale);
     for (int64_t i = 0; i < n; i++) {
-        const double e = (double)(x[i] - vq_decode_at(num, vq_encode_at(num, x[i], s, zero), s, zero));
+        const double e =
+            (double)(x[i] - vq_decode_at(num, vq_encode_at(num, x[i], s, zero), s, zero));
         sum += (d ? (double)d[i] : 1) * e * e;
     }
     return sum;
@@ -22,7 +25,7 @@ static float plain_scale(const world *o, const vq_num *num, const float *x, int6
     float lo = 0, hi = 0, scale;
     int16_t zero = 0;
     for (int64_t i = 0; i < n; i++) lo = fminf(lo, x[i]), hi = fmaxf(hi, x[i]);
-    vq_group_scale(num, lo, hi, o->job.super, VQ_F32, &scale, &zero);
+    vq_group_scale(num, lo, hi, o->job.global_scale, VQ_F32, &scale, &zero);
     return scale;
 }
 
@@ -46,8 +49,11 @@ static void finds_the_best_code(void **state)
             const double got = group_error(&o, &num, x, dg, width, q.scale[g], 0);
             const vq_grid *grid = vq_scale_grid(num.scale);
             for (uint32_t c = 1; c <= grid->max_code; c++) {
-                const float s = vq_decode(grid, c), least = num.scale == VQ_SCALE_E8M0 ? 0.5F : 0.66F, most = least == 0.5F ? 2.0F : 1.25F;
-                if (s >= least * plain && s <= most * plain) assert_true(got <= group_error(&o, &num, x, dg, width, s, 0) * (1 + 1e-5));
+                const float s = vq_decode(grid, c),
+                            least = num.scale == VQ_SCALE_E8M0 ? 0.5F : 0.66F,
+                            most = least == 0.5F ? 2.0F : 1.25F;
+                if (s >= least * plain && s <= most * plain)
+                    assert_true(got <= group_error(&o, &num, x, dg, width, s, 0) * (1 + 1e-5));
             }
         }
         world_done(&o);
@@ -57,8 +63,9 @@ static void finds_the_best_code(void **state)
 /* Never worse than plain, clearly better in sum; the weights change what is chosen. */
 static void beats_the_plain_scale(void **state)
 {
-    static const char *const presets[] = {"nvfp4", "int4-g32",   "int4-g32-asym", "int3-g96-asym", "int8-chan",
-                                          "fp8",   "fp8-static", "fp8-block",     "bfp12-32",      "int2-g16"};
+    static const char *const presets[] = {"nvfp4",     "int4-g32", "int4-g32-asym", "int3-g96-asym",
+                                          "int8-chan", "fp8",      "fp8-static",    "fp8-block",
+                                          "bfp12-32",  "int2-g16"};
     (void)state;
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
         world o;
@@ -73,7 +80,8 @@ static void beats_the_plain_scale(void **state)
         const vq_qtensor weighed = world_round(&o, &vq_round_mse, &num);
         float *diag = VQ_NEW(&o.arena, float, o.k *o.k, "diag", &o.err);
         for (int64_t j = 0; j < o.k; j++) diag[j * o.k + j] = o.stats.hessian[j * o.k + j];
-        assert_true(world_error(&o, &weighed, NULL, diag) <= world_error(&o, &q, NULL, diag) * (1 + 1e-6));
+        assert_true(world_error(&o, &weighed, NULL, diag) <=
+                    world_error(&o, &q, NULL, diag) * (1 + 1e-6));
         if (num.grid.bits == 4) assert_false(same_codes(&weighed, &q));
         world_done(&o);
     }
@@ -101,8 +109,8 @@ static void negative_scales(void **state)
     world_done(&o);
 }
 
-/* A table that is not the same on both sides: turned round it holds what it cannot otherwise, whichever end is larger, and random groups
- * lose a few percent less. */
+/* A table that is not the same on both sides: turned round it holds what it cannot otherwise,
+ * whichever end is larger, and random groups lose a few percent less. */
 static void tables_turn_round(void **state)
 {
     (void)state;
@@ -112,8 +120,11 @@ static void tables_turn_round(void **state)
         vq_num num = world_num(&o, "int4-g16");
         assert_true(vq_grid_parse("iq4nl", &num.grid));
         num.scale = i % 2 ? VQ_SCALE_E4M3 : VQ_SCALE_F32;
-        if (i >= 2) { /* the larger end is below zero, and yet the values are those of the table turned round */
-            for (int j = 0; j < 64 * 128; j++) o.w[j] = -0.5F * vq_decode(&num.grid, (uint32_t)(j % 15 + 1));
+        if (i >=
+            2) { /* the larger end is below zero, and yet the values are those of the table turned
+                  * round */
+            for (int j = 0; j < 64 * 128; j++)
+                o.w[j] = -0.5F * vq_decode(&num.grid, (uint32_t)(j % 15 + 1));
             o.job.negative_scales = true;
             const vq_qtensor q = world_round(&o, &vq_round_mse, &num);
             assert_true(o.job.noise < 1e-3 * o.job.signal && q.scale[0] < 0);
@@ -171,8 +182,12 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_the_best_code), cmocka_unit_test(beats_the_plain_scale),       cmocka_unit_test(negative_scales),
-        cmocka_unit_test(tables_turn_round),   cmocka_unit_test(same_for_every_thread_count), cmocka_unit_test(refusals),
+        cmocka_unit_test(finds_the_best_code),
+        cmocka_unit_test(beats_the_plain_scale),
+        cmocka_unit_test(negative_scales),
+        cmocka_unit_test(tables_turn_round),
+        cmocka_unit_test(same_for_every_thread_count),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "base/num.h"
+#include "base/num/num.h"
 
 #define MX(g) g " block:32 scale e8m0 rule bump", g " block:32 scale e8m0 dynamic rule bump"
 
@@ -85,10 +85,27 @@ static void table_grids_are_the_parsers(void **state)
 static void refuses_others(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {
-        "",         "nvfp",      "NVFP4",     "int4",         "int1-g32",     "int9-g32",      "int4-g",
-        "int4-g0",  "int4-g032", "int4-g32-", "int4-g32-sym", "int4-chan-32", "int4-g1234567", "bfp9-64",
-        "bfp25-64", "bfp12-",    "bfp12-0",   "bfp12-64x",    "bfp",          "int04-g32",     "int4-g32-asym-and-a-very-long-tail"};
+    static const char *const wrong[] = {"",
+                                        "nvfp",
+                                        "NVFP4",
+                                        "int4",
+                                        "int1-g32",
+                                        "int9-g32",
+                                        "int4-g",
+                                        "int4-g0",
+                                        "int4-g032",
+                                        "int4-g32-",
+                                        "int4-g32-sym",
+                                        "int4-chan-32",
+                                        "int4-g1234567",
+                                        "bfp9-64",
+                                        "bfp25-64",
+                                        "bfp12-",
+                                        "bfp12-0",
+                                        "bfp12-64x",
+                                        "bfp",
+                                        "int04-g32",
+                                        "int4-g32-asym-and-a-very-long-tail"};
     vq_scheme buf;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (vq_scheme_find(wrong[i], &buf)) fail_msg("'%s' was taken for a scheme", wrong[i]);

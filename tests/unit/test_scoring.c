@@ -1,5 +1,5 @@
-/* test_scoring.c -- likelihoods, best ids and KL divergence gathered over tiles of the vocabulary against the plain definition in f64 over
- * whole rows of logits. */
+/* test_scoring.c -- likelihoods, best ids and KL divergence gathered over tiles of the vocabulary
+ * against the plain definition in f64 over whole rows of logits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 #include <omp.h>
 
 #include "memory_source.h"
-#include "model/arch.h"
-#include "run/scoring.h"
+#include "model/arch/arch.h"
+#include "run/eval/scoring.h"
 
 enum { ROWS = 9, HIDDEN = 16, MOST = 2500 };
 
@@ -102,7 +102,9 @@ static void check_vocab(int64_t vocab, bool same)
     scored_open(&ref, vocab, same ? 1 : 2, &k, &a);
     for (int i = 0; i < ROWS * HIDDEN; i++) x[i] = y[i] = 3 * memory_random(&seed);
     for (int i = 0; i < ROWS; i++) targets[i] = (int32_t)((i * (vocab - 1)) / (ROWS - 1));
-    if (vq_likelihood(&model.exec, x, &ref.exec, y, ROWS, targets, got, got_ref, pairs, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_likelihood(&model.exec, x, &ref.exec, y, ROWS, targets, got, got_ref, pairs, &e) !=
+        VQ_OK)
+        fail_msg("%s", e.text);
     for (int r = 0; r < ROWS; r++) {
         plain_logits(&model, x + r * HIDDEN, vocab, q);
         plain_logits(&ref, y + r * HIDDEN, vocab, p);
@@ -112,8 +114,10 @@ static void check_vocab(int64_t vocab, bool same)
         if (same) assert_true(fabs(pairs[r].kl) < 1e-6);
     }
     vq_row_score alone[ROWS];
-    if (vq_likelihood(&model.exec, x, NULL, NULL, ROWS, targets, alone, NULL, NULL, &e) != VQ_OK) fail_msg("%s", e.text);
-    for (int r = 0; r < ROWS; r++) assert_true(alone[r].lse == got[r].lse && alone[r].best_id == got[r].best_id);
+    if (vq_likelihood(&model.exec, x, NULL, NULL, ROWS, targets, alone, NULL, NULL, &e) != VQ_OK)
+        fail_msg("%s", e.text);
+    for (int r = 0; r < ROWS; r++)
+        assert_true(alone[r].lse == got[r].lse && alone[r].best_id == got[r].best_id);
     memory_close(&model.weights);
     memory_close(&ref.weights);
     vq_arena_done(&a);
@@ -157,7 +161,9 @@ static void test_limit(void **state)
     assert_int_equal(vq_kernels_select(&k, NULL, false, &e), VQ_OK);
     scored_open(&model, 50, 1, &k, &a);
     model.exec.arena = &small;
-    assert_int_equal(vq_likelihood(&model.exec, x, NULL, NULL, 1, &(int32_t){3}, &got, NULL, NULL, &e), VQ_E_LIMIT);
+    assert_int_equal(
+        vq_likelihood(&model.exec, x, NULL, NULL, 1, &(int32_t){3}, &got, NULL, NULL, &e),
+        VQ_E_LIMIT);
     memory_close(&model.weights);
     vq_arena_done(&small);
     vq_arena_done(&a);

@@ -1,4 +1,5 @@
-/* test_self_text.c -- the model's own text: repeatable, the same in every batching and thread count, distributed as its softmax says. */
+/* test_self_text.c -- the model's own text: repeatable, the same in every batching and thread
+ * count, distributed as its softmax says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,8 @@
 #include "calib_world.h"
 #include "decoder_reference.h"
 
-static vq_status write_text(const decoder_world *w, vq_budget *budget, uint64_t seed, vq_samples *s, vq_arena *a, vq_err *e)
+static vq_status write_text(const decoder_world *w, vq_budget *budget, uint64_t seed, vq_samples *s,
+                            vq_arena *a, vq_err *e)
 {
     vq_arena_init(a, budget);
     return vq_calib_self(&w->exec, 5, seed, s, NULL, a, e);
@@ -23,17 +25,21 @@ static void test_repeatable(void **state)
     decoder_world w;
     calib_open(&w, "llama", 0);
     vq_err e = {0};
-    vq_samples one = {.count = 7, .length = 20}, two = one, other = one, few = {.count = 3, .length = 20};
+    vq_samples one = {.count = 7, .length = 20}, two = one, other = one,
+               few = {.count = 3, .length = 20};
     vq_arena a, b, c, d;
     vq_budget tight = {.limit = 200 << 10};
     if (write_text(&w, NULL, 1, &one, &a, &e) != VQ_OK) fail_msg("%s", e.text);
     const int before = omp_get_max_threads();
     omp_set_num_threads(3);
-    if (write_text(&w, &tight, 1, &two, &b, &e) != VQ_OK) fail_msg("%s", e.text); /* several batches */
+    if (write_text(&w, &tight, 1, &two, &b, &e) != VQ_OK)
+        fail_msg("%s", e.text); /* several batches */
     omp_set_num_threads(before);
     assert_memory_equal(one.ids, two.ids, 7 * 20 * sizeof(int32_t));
     assert_int_equal(write_text(&w, NULL, 1, &few, &c, &e), VQ_OK);
-    assert_memory_equal(one.ids, few.ids, 3 * 20 * sizeof(int32_t)); /* a sample does not depend on how many there are */
+    assert_memory_equal(one.ids, few.ids,
+                        3 * 20 *
+                            sizeof(int32_t)); /* a sample does not depend on how many there are */
     assert_int_equal(write_text(&w, NULL, 2, &other, &d, &e), VQ_OK);
     assert_memory_not_equal(one.ids, other.ids, 7 * 20 * sizeof(int32_t));
     for (int i = 0; i < 7; i++) assert_int_equal(one.ids[i * 20], 5);
@@ -45,7 +51,8 @@ static void test_repeatable(void **state)
     world_close(&w);
 }
 
-/* Second ids of many samples against the probabilities of the reference: chi-square over the likely ids. */
+/* Second ids of many samples against the probabilities of the reference: chi-square over the likely
+ * ids. */
 static void test_distribution(void **state)
 {
     (void)state;
@@ -90,16 +97,17 @@ static void test_failures(void **state)
     assert_int_equal(write_text(&w, &none, 1, &s, &a, &e), VQ_E_LIMIT);
     vq_arena_done(&a);
     const volatile sig_atomic_t stop = 1;
-    const vq_watch watch = {.stop = &stop};
+    const vq_reporter reporter = {.stop = &stop};
     vq_arena_init(&a, NULL);
-    assert_int_equal(vq_calib_self(&w.exec, 5, 1, &s, &watch, &a, &e), VQ_E_STOPPED);
+    assert_int_equal(vq_calib_self(&w.exec, 5, 1, &s, &reporter, &a, &e), VQ_E_STOPPED);
     vq_arena_done(&a);
     world_close(&w);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_repeatable), cmocka_unit_test(test_distribution),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_repeatable),
+                                       cmocka_unit_test(test_distribution),
                                        cmocka_unit_test(test_failures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

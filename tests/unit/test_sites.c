@@ -1,6 +1,7 @@
-/* test_sites.c -- the residual stream and the heads of every family; graphs that the walks must refuse. */
+/* test_sites.c -- the residual stream and the heads of every family; graphs that the walks must
+ * refuse. */
 #include "decoder_world.h"
-#include "model/sites.h"
+#include "model/walk/targets.h"
 
 static const char *name_of(const decoder_world *w, int id)
 {
@@ -12,17 +13,19 @@ static void test_stream_of_every_family(void **state)
     (void)state;
     for (int f = 0; f < WORLD_FAMILIES; f++) {
         decoder_world w;
-        vq_stream s;
+        vq_residual s;
         vq_err e = {0};
         world_open(&w, world_families[f], 1);
-        assert_int_equal(vq_stream_find(&w.graph, &w.arena, &s, &e), VQ_OK);
+        assert_int_equal(vq_residual_find(&w.graph, &w.arena, &s, &e), VQ_OK);
         assert_string_equal(name_of(&w, s.embedding), "model.embed_tokens");
-        static const char *const writers[] = {"model.layers.0.self_attn.o_proj", "model.layers.0.mlp.down_proj",
-                                              "model.layers.1.self_attn.o_proj", "model.layers.1.mlp.down_proj"};
+        static const char *const writers[] = {
+            "model.layers.0.self_attn.o_proj", "model.layers.0.mlp.down_proj",
+            "model.layers.1.self_attn.o_proj", "model.layers.1.mlp.down_proj"};
         assert_int_equal(s.nwriters, 4);
         for (int i = 0; i < 4; i++) assert_string_equal(name_of(&w, s.writers[i]), writers[i]);
         assert_int_equal(s.nnorms, 5);
-        assert_string_equal(name_of(&w, s.norms[1]), "model.layers.0.post_attention_layernorm.weight");
+        assert_string_equal(name_of(&w, s.norms[1]),
+                            "model.layers.0.post_attention_layernorm.weight");
         assert_string_equal(name_of(&w, s.norms[4]), "model.norm.weight");
         assert_int_equal(s.nreaders, 11); /* q k v gate up twice, lm_head */
         assert_string_equal(name_of(&w, s.readers[4].linear), "model.layers.0.mlp.up_proj");
@@ -52,7 +55,8 @@ static void test_heads_of_every_family(void **state)
         assert_int_equal(w.graph.nodes[h[1].q_rope].op, VQ_OP_ROPE);
         const bool norms = strcmp(world_families[f], "qwen3") == 0;
         assert_int_equal(h[1].q_norm >= 0 && h[1].k_norm >= 0, norms);
-        if (norms) assert_string_equal(name_of(&w, h[1].k_norm), "model.layers.1.self_attn.k_norm.weight");
+        if (norms)
+            assert_string_equal(name_of(&w, h[1].k_norm), "model.layers.1.self_attn.k_norm.weight");
         world_close(&w);
     }
 }
@@ -71,14 +75,20 @@ static void test_streams_that_cannot_change(void **state)
     (void)state;
     for (int damage = 0; damage < 3; damage++) {
         decoder_world w;
-        vq_stream s;
+        vq_residual s;
         vq_err e = {0};
         world_open(&w, "llama", 1);
         vq_node *nodes = w.graph.nodes;
-        if (damage == 0) nodes[node_of(&w.graph, VQ_OP_SILU_MUL, 0)].in[0] = w.graph.first[0];                 /* an activation reads it */
-        if (damage == 1) nodes[node_of(&w.graph, VQ_OP_ADD, 0)].in[1] = node_of(&w.graph, VQ_OP_ATTENTION, 0); /* heads write it */
-        if (damage == 2) nodes[node_of(&w.graph, VQ_OP_ADD, 0)].in[1] = node_of(&w.graph, VQ_OP_RMS_NORM, 0);  /* a norm writes it */
-        assert_int_equal(vq_stream_find(&w.graph, &w.arena, &s, &e), VQ_E_INPUT);
+        if (damage == 0)
+            nodes[node_of(&w.graph, VQ_OP_SILU_MUL, 0)].in[0] =
+                w.graph.first[0]; /* an activation reads it */
+        if (damage == 1)
+            nodes[node_of(&w.graph, VQ_OP_ADD, 0)].in[1] =
+                node_of(&w.graph, VQ_OP_ATTENTION, 0); /* heads write it */
+        if (damage == 2)
+            nodes[node_of(&w.graph, VQ_OP_ADD, 0)].in[1] =
+                node_of(&w.graph, VQ_OP_RMS_NORM, 0); /* a norm writes it */
+        assert_int_equal(vq_residual_find(&w.graph, &w.arena, &s, &e), VQ_E_INPUT);
         assert_non_null(strstr(e.text, "the residual stream"));
         world_close(&w);
     }

@@ -1,5 +1,6 @@
-/* test_smooth.c -- closed forms of the scales, what the options change, and that scaled inputs and weights give the same product. */
-#include "base/edit.h"
+/* test_smooth.c -- closed forms of the scales, what the options change, and that scaled inputs and
+ * weights give the same product. */
+#include "base/exchange/edit.h"
 #include "transform_world.h"
 
 enum { K = 64, N = 24, TOKENS = 20 };
@@ -23,7 +24,8 @@ static void open_group(group *g)
     for (int c = 0; c < 2; c++) {
         g->weight[c] = world_matrix(&g->w, N, K, 5 + (uint64_t)c);
         for (int r = 0; r < N; r++) g->weight[c][r * K + 9] = 0; /* a column of zeros */
-        g->consumers[c] = (vq_consumer){.name = "c", .w = g->weight[c], .n = N, .scheme = &g->scheme};
+        g->consumers[c] =
+            (vq_consumer){.name = "c", .w = g->weight[c], .n = N, .scheme = &g->scheme};
     }
 }
 
@@ -54,7 +56,8 @@ static double input_range(const group *g, int i)
 static double weight_range(const group *g, int i)
 {
     double most = 0;
-    for (int r = 0; r < 2 * N; r++) most = fmax(most, fabs((double)g->weight[r / N][r % N * K + i]));
+    for (int r = 0; r < 2 * N; r++)
+        most = fmax(most, fabs((double)g->weight[r / N][r % N * K + i]));
     return 2 * most;
 }
 
@@ -80,9 +83,11 @@ static void test_strength(void **state)
     open_group(&g);
     for (int s = 0; s < 4; s++) {
         const double alpha = strtod(strengths[s], NULL);
-        const float *scale = scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_NORM}, "strength", strengths[s]);
+        const float *scale =
+            scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_NORM}, "strength", strengths[s]);
         for (int i = 0; i < K; i++) {
-            const double w = weight_range(&g, i), a = input_range(&g, i), want = w > 0 ? pow(a, alpha) * pow(w, alpha - 1) : a;
+            const double w = weight_range(&g, i), a = input_range(&g, i),
+                         want = w > 0 ? pow(a, alpha) * pow(w, alpha - 1) : a;
             assert_true(fabs((double)scale[i] - want) <= 1e-6 * want);
         }
     }
@@ -94,13 +99,17 @@ static void test_log_equalization(void **state)
     (void)state;
     group g;
     open_group(&g);
-    const float *scale = scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_ROWS}, "log_equalization", "true");
-    for (int i = 0; i < K; i++) assert_true(fabs((double)scale[i] - input_range(&g, i) / log2(2 + input_range(&g, i))) <= 1e-5);
+    const float *scale =
+        scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_ROWS}, "log_equalization", "true");
+    for (int i = 0; i < K; i++)
+        assert_true(fabs((double)scale[i] - input_range(&g, i) / log2(2 + input_range(&g, i))) <=
+                    1e-5);
     world_close(&g.w);
 }
 
-/* Rotated blocks spread the noise of input and of weights evenly: their product, sum of x^2 / s^2 times sum of w^2 s^2, is least where it
- * is (sum of |x| |w|)^2 (Cauchy-Schwarz). The column of zeros is left out. */
+/* Rotated blocks spread the noise of input and of weights evenly: their product, sum of x^2 / s^2
+ * times sum of w^2 s^2, is least where it is (sum of |x| |w|)^2 (Cauchy-Schwarz). The column of
+ * zeros is left out. */
 static void test_by_hessian(void **state)
 {
     (void)state;
@@ -124,7 +133,8 @@ static void test_shared_by_hessian(void **state)
     (void)state;
     group g;
     open_group(&g);
-    const vq_producer values = {.kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8};
+    const vq_producer values = {
+        .kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8};
     const float *scale = scales_of(&g, values, "by", "hessian");
     for (int i = 0; i < K; i++) {
         double x2 = 0, w2 = 0;
@@ -137,7 +147,8 @@ static void test_shared_by_hessian(void **state)
     world_close(&g.w);
 }
 
-/* A channel that is always the same has no range: its scale stays above zero. One that is always zero is left alone by mean squares. */
+/* A channel that is always the same has no range: its scale stays above zero. One that is always
+ * zero is left alone by mean squares. */
 static void test_floor(void **state)
 {
     (void)state;
@@ -161,20 +172,23 @@ static void test_product_is_kept(void **state)
     const double *want = world_product(&g.w, g.x, g.weight[0], TOKENS, N, K);
     double *x = VQ_ALLOC(&g.w.arena, double, TOKENS *K, "x", &g.w.err);
     for (int i = 0; i < TOKENS * K; i++) x[i] = g.x[i] / (double)scale[i % K];
-    const vq_edit d = {.tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = scale, .n = K};
+    const vq_edit d = {
+        .tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = scale, .n = K};
     assert_int_equal(vq_edit_apply(&d, g.weight[0], N, K, &g.w.scratch, &g.w.err), VQ_OK);
     const double *got = world_product(&g.w, x, g.weight[0], TOKENS, N, K);
     for (int i = 0; i < TOKENS * N; i++) assert_true(fabs(got[i] - want[i]) <= 2e-4);
     world_close(&g.w);
 }
 
-/* Eight heads over two heads of values: channels that come from one row have one scale, made from the widest of them. */
+/* Eight heads over two heads of values: channels that come from one row have one scale, made from
+ * the widest of them. */
 static void test_shared_values(void **state)
 {
     (void)state;
     group g;
     open_group(&g);
-    const vq_producer values = {.kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8};
+    const vq_producer values = {
+        .kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8};
     const float *scale = scales_of(&g, values, NULL, NULL);
     for (int i = 0; i < K; i++) {
         double a = 0, w = 0;
@@ -198,7 +212,8 @@ static void test_nobody_absorbs(void **state)
     assert_int_equal(vq_option_parse(&o, "strength", "1.5", &g.w.err), VQ_E_RECIPE);
     assert_int_equal(vq_transform_smooth.needs(&o), VQ_NEED_RANGE);
     g.stats.min = NULL;
-    vq_transform_job job = {.options = &o, .stats = &g.stats, .producer = {.kind = VQ_PRODUCER_NORM}};
+    vq_transform_job job = {
+        .options = &o, .stats = &g.stats, .producer = {.kind = VQ_PRODUCER_NORM}};
     assert_int_equal(vq_transform_smooth.run(&job, &g.w.err), VQ_E_BUG);
     o = world_options(&vq_transform_smooth, "by", "hessian");
     assert_int_equal(vq_transform_smooth.needs(&o), VQ_NEED_HESSIAN);
@@ -210,9 +225,10 @@ static void test_nobody_absorbs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strength),        cmocka_unit_test(test_log_equalization),  cmocka_unit_test(test_floor),
-        cmocka_unit_test(test_product_is_kept), cmocka_unit_test(test_shared_values),     cmocka_unit_test(test_nobody_absorbs),
-        cmocka_unit_test(test_by_hessian),      cmocka_unit_test(test_shared_by_hessian),
+        cmocka_unit_test(test_strength),      cmocka_unit_test(test_log_equalization),
+        cmocka_unit_test(test_floor),         cmocka_unit_test(test_product_is_kept),
+        cmocka_unit_test(test_shared_values), cmocka_unit_test(test_nobody_absorbs),
+        cmocka_unit_test(test_by_hessian),    cmocka_unit_test(test_shared_by_hessian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_spool.c -- memory and file hold the same; no room and no folder are plain errors, and nothing is left behind. */
+/* test_spool.c -- memory and file hold the same; no room and no folder are plain errors, and
+ * nothing is left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +80,9 @@ static void test_no_space(void **state)
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 4096, .rlim_max = before.rlim_max}), 0);
+    assert_int_equal(
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 4096, .rlim_max = before.rlim_max}),
+        0);
     const vq_status status = vq_spool_open(&spool, COUNT, 0, s->dir, &a, &e);
     setrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, old);
@@ -91,8 +94,9 @@ static void test_no_space(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_memory_and_file, scratch_setup, scratch_teardown),
-                                       cmocka_unit_test_setup_teardown(test_no_folder, scratch_setup, scratch_teardown),
-                                       cmocka_unit_test_setup_teardown(test_no_space, scratch_setup, scratch_teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_memory_and_file, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_no_folder, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_no_space, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,11 +7,15 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "formats/st_layout.h"
+#include "formats/safetensors/st_layout.h"
 
 static vq_st_slot slot(const char *name, vq_dtype t, int64_t n)
 {
-    return (vq_st_slot){.tensor = {.name = name, .dtype = t, .ndim = 1, .shape = {n}, .bytes = (size_t)(n * vq_dtype_bits(t) / 8)}};
+    return (vq_st_slot){.tensor = {.name = name,
+                                   .dtype = t,
+                                   .ndim = 1,
+                                   .shape = {n},
+                                   .bytes = (size_t)(n * vq_dtype_bits(t) / 8)}};
 }
 
 typedef struct shard_case {
@@ -20,15 +24,18 @@ typedef struct shard_case {
 } shard_case;
 
 static const shard_case cases[] = {
-    {0, 1, {0, 0, 0, 0, 0}},  {1000, 1, {0, 0, 0, 0, 0}}, {208, 1, {0, 0, 0, 0, 0}}, {207, 2, {0, 0, 0, 0, 1}}, {100, 3, {0, 0, 0, 1, 2}},
-    {48, 3, {0, 0, 0, 1, 2}}, {47, 4, {0, 1, 1, 2, 3}},   {1, 4, {0, 1, 1, 2, 3}},   {160, 2, {0, 0, 0, 0, 1}}, {UINT64_MAX, 1, {0}},
+    {0, 1, {0, 0, 0, 0, 0}},   {1000, 1, {0, 0, 0, 0, 0}}, {208, 1, {0, 0, 0, 0, 0}},
+    {207, 2, {0, 0, 0, 0, 1}}, {100, 3, {0, 0, 0, 1, 2}},  {48, 3, {0, 0, 0, 1, 2}},
+    {47, 4, {0, 1, 1, 2, 3}},  {1, 4, {0, 1, 1, 2, 3}},    {160, 2, {0, 0, 0, 0, 1}},
+    {UINT64_MAX, 1, {0}},
 };
 
 static void test_shards(void **state)
 {
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        vq_st_slot s[5] = {slot("e", VQ_U8, 40), slot("d", VQ_F32, 2), slot("c", VQ_F16, 0), slot("b", VQ_BF16, 50), slot("a", VQ_F32, 15)};
+        vq_st_slot s[5] = {slot("e", VQ_U8, 40), slot("d", VQ_F32, 2), slot("c", VQ_F16, 0),
+                           slot("b", VQ_BF16, 50), slot("a", VQ_F32, 15)};
         vq_arena a;
         vq_arena_init(&a, NULL);
         vq_st_layout l;
@@ -66,7 +73,8 @@ static void test_order(void **state)
     vq_arena_done(&a);
 }
 
-/* Names of every length around the padding, and names that JSON must escape, come back through a JSON parser. */
+/* Names of every length around the padding, and names that JSON must escape, come back through a
+ * JSON parser. */
 static void test_headers(void **state)
 {
     (void)state;
@@ -80,10 +88,13 @@ static void test_headers(void **state)
         uint64_t length = 0;
         for (int i = 7; i >= 0; i--) length = length << 8 | (uint8_t)l.shards[0].header[i];
         assert_int_equal(length + 8, l.shards[0].header_bytes);
-        json_t *h = json_loadb(l.shards[0].header + 8, length, JSON_REJECT_DUPLICATES, NULL), *t = json_object_get(h, name);
-        assert_string_equal(json_string_value(json_object_get(json_object_get(h, "__metadata__"), "format")), "pt");
+        json_t *h = json_loadb(l.shards[0].header + 8, length, JSON_REJECT_DUPLICATES, NULL),
+               *t = json_object_get(h, name);
+        assert_string_equal(
+            json_string_value(json_object_get(json_object_get(h, "__metadata__"), "format")), "pt");
         assert_string_equal(json_string_value(json_object_get(t, "dtype")), "U8");
-        assert_int_equal(json_integer_value(json_array_get(json_object_get(t, "data_offsets"), 1)), 9);
+        assert_int_equal(json_integer_value(json_array_get(json_object_get(t, "data_offsets"), 1)),
+                         9);
         assert_int_equal(json_object_size(h), 2);
         json_decref(h);
         vq_arena_done(&a);
@@ -102,7 +113,8 @@ static void test_index(void **state)
     assert_int_equal(vq_st_lay_out(&l, s, 2, 8, NULL, &a, NULL), VQ_OK);
     assert_string_equal(l.index,
                         "{\n  \"metadata\": {\n    \"total_size\": 16\n  },\n  \"weight_map\": {\n"
-                        "    \"a\": \"model-00002-of-00002.safetensors\",\n    \"z\": \"model-00001-of-00002.safetensors\"\n  }\n}\n");
+                        "    \"a\": \"model-00002-of-00002.safetensors\",\n    \"z\": "
+                        "\"model-00001-of-00002.safetensors\"\n  }\n}\n");
     assert_int_equal(l.index_bytes, strlen(l.index));
     vq_arena_done(&a);
 }
@@ -110,7 +122,8 @@ static void test_index(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    vq_st_slot twice[] = {slot("a", VQ_U8, 8), slot("b", VQ_U8, 8), slot("a", VQ_F32, 8)}, broken = slot("a\xff", VQ_U8, 8);
+    vq_st_slot twice[] = {slot("a", VQ_U8, 8), slot("b", VQ_U8, 8), slot("a", VQ_F32, 8)},
+               broken = slot("a\xff", VQ_U8, 8);
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_st_layout l;
@@ -125,7 +138,8 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shards), cmocka_unit_test(test_order), cmocka_unit_test(test_headers),
-                                       cmocka_unit_test(test_index), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shards), cmocka_unit_test(test_order),
+                                       cmocka_unit_test(test_headers), cmocka_unit_test(test_index),
+                                       cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

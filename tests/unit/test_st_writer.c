@@ -1,11 +1,12 @@
-/* test_st_writer.c -- what is written is read back, appears whole or not at all, and misuse is named. */
+/* test_st_writer.c -- what is written is read back, appears whole or not at all, and misuse is
+ * named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include "formats/safetensors.h"
+#include "formats/safetensors/safetensors.h"
 #include "scratch.h"
 
 typedef struct sample {
@@ -34,7 +35,8 @@ static uint8_t content(size_t tensor, size_t at)
 static size_t fill(size_t i, uint8_t *buf)
 {
     size_t bytes = 0;
-    assert_int_equal(vq_tensor_bytes(samples[i].type, samples[i].shape, samples[i].ndim, &bytes, NULL), VQ_OK);
+    assert_int_equal(
+        vq_tensor_bytes(samples[i].type, samples[i].shape, samples[i].ndim, &bytes, NULL), VQ_OK);
     for (size_t k = 0; k < bytes; k++) buf[k] = content(i, k);
     return bytes;
 }
@@ -45,7 +47,8 @@ static vq_st_writer *declare_all(vq_arena *a, int64_t id[SAMPLES])
     assert_int_equal(vq_st_writer_new(&w, a, NULL), VQ_OK);
     for (size_t i = 0; i < SAMPLES; i++) {
         const sample *s = &samples[i];
-        assert_int_equal(vq_st_writer_declare(w, s->name, s->type, s->shape, s->ndim, &id[i], NULL), VQ_OK);
+        assert_int_equal(vq_st_writer_declare(w, s->name, s->type, s->shape, s->ndim, &id[i], NULL),
+                         VQ_OK);
     }
     return w;
 }
@@ -113,7 +116,8 @@ static void test_round_trip(void **state)
         vq_st_writer *w = declare_all(&a, id);
         assert_int_equal(vq_st_writer_open(w, s->dir, cases[k].limit, NULL), VQ_OK);
         write_backwards(w, id);
-        assert_int_equal(files_in(s, ".safetensors", &a), 0); /* nothing under a final name before commit */
+        assert_int_equal(files_in(s, ".safetensors", &a),
+                         0); /* nothing under a final name before commit */
         const char *const *names;
         size_t n;
         assert_int_equal(vq_st_writer_commit(w, &names, &n, NULL), VQ_OK);
@@ -129,7 +133,8 @@ static void test_round_trip(void **state)
     (void)state;
 }
 
-/* Notes come back as they were given, the late one too; the file has the name that was asked for. */
+/* Notes come back as they were given, the late one too; the file has the name that was asked for.
+ */
 static void test_notes(void **state)
 {
     scratch *s = *state;
@@ -152,7 +157,8 @@ static void test_notes(void **state)
     assert_string_equal(names[0], "own.vqs");
     vq_st_file f;
     assert_int_equal(vq_st_open(&f, scratch_path(s, "own.vqs"), &a, NULL), VQ_OK);
-    static const char *const want[][2] = {{"format", "pt"}, {"quote", "a \"b\" \\ c"}, {"late", "beef"}};
+    static const char *const want[][2] = {
+        {"format", "pt"}, {"quote", "a \"b\" \\ c"}, {"late", "beef"}};
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(vq_st_metadata(&f, want[i][0], &text, &a, NULL), VQ_OK);
         assert_string_equal(text, want[i][1]);
@@ -160,7 +166,8 @@ static void test_notes(void **state)
     assert_int_equal(vq_st_metadata(&f, "none", &text, &a, NULL), VQ_OK);
     assert_null(text);
     vq_st_close(&f);
-    assert_int_equal(vq_st_open(&f, scratch_safetensors(s, "bare.safetensors", "{}", -1, 0), &a, NULL), VQ_OK);
+    assert_int_equal(
+        vq_st_open(&f, scratch_safetensors(s, "bare.safetensors", "{}", -1, 0), &a, NULL), VQ_OK);
     assert_int_equal(vq_st_metadata(&f, "format", &text, &a, NULL), VQ_OK);
     assert_null(text);
     vq_st_close(&f);
@@ -177,7 +184,8 @@ static void test_threads(void **state)
     vq_st_writer *w;
     int64_t id;
     assert_int_equal(vq_st_writer_new(&w, &a, NULL), VQ_OK);
-    assert_int_equal(vq_st_writer_declare(w, "w", VQ_U8, (int64_t[]){ROWS, COLS}, 2, &id, NULL), VQ_OK);
+    assert_int_equal(vq_st_writer_declare(w, "w", VQ_U8, (int64_t[]){ROWS, COLS}, 2, &id, NULL),
+                     VQ_OK);
     assert_int_equal(vq_st_writer_open(w, s->dir, 0, NULL), VQ_OK);
     int failed = 0;
 #pragma omp parallel for num_threads(4) schedule(dynamic, 3) reduction(+ : failed)
@@ -226,7 +234,8 @@ static void test_misuse(void **state)
     const uint8_t byte = 0;
     vq_err e = {0};
     assert_int_equal(vq_st_writer_write(w, id[0], 0, &byte, 1, NULL), VQ_E_BUG); /* not open */
-    assert_int_equal(vq_st_writer_declare(w, "x", VQ_U8, samples[0].shape, 9, &one, NULL), VQ_E_BUG);
+    assert_int_equal(vq_st_writer_declare(w, "x", VQ_U8, samples[0].shape, 9, &one, NULL),
+                     VQ_E_BUG);
     assert_int_equal(vq_st_writer_declare(w, "x", VQ_F4, (int64_t[]){3}, 1, &one, &e), VQ_E_INPUT);
     assert_non_null(strstr(e.text, "x > "));
     const char *const *names;
@@ -235,7 +244,8 @@ static void test_misuse(void **state)
     vq_st_writer_drop(w); /* nothing to remove */
     assert_int_equal(vq_st_writer_open(w, s->dir, 0, NULL), VQ_OK);
     assert_int_equal(vq_st_writer_open(w, s->dir, 0, NULL), VQ_E_BUG);
-    assert_int_equal(vq_st_writer_declare(w, "x", VQ_U8, samples[0].shape, 2, &one, NULL), VQ_E_BUG);
+    assert_int_equal(vq_st_writer_declare(w, "x", VQ_U8, samples[0].shape, 2, &one, NULL),
+                     VQ_E_BUG);
     assert_int_equal(vq_st_writer_write(w, -1, 0, &byte, 1, NULL), VQ_E_BUG);
     assert_int_equal(vq_st_writer_write(w, SAMPLES, 0, &byte, 1, NULL), VQ_E_BUG);
     assert_int_equal(vq_st_writer_write(w, id[0], 30, &byte, 1, NULL), VQ_E_BUG);
@@ -254,7 +264,8 @@ static void test_no_room(void **state)
     vq_st_writer *w;
     vq_err e = {0};
     assert_int_equal(vq_st_writer_new(&w, &a, NULL), VQ_OK);
-    assert_int_equal(vq_st_writer_declare(w, "w", VQ_U8, (int64_t[]){1ll << 59}, 1, &id, NULL), VQ_OK);
+    assert_int_equal(vq_st_writer_declare(w, "w", VQ_U8, (int64_t[]){1ll << 59}, 1, &id, NULL),
+                     VQ_OK);
     assert_int_equal(vq_st_writer_open(w, s->dir, 0, &e), VQ_E_LIMIT);
     assert_non_null(strstr(e.text, "needs 576460752303423616 bytes"));
     assert_non_null(strstr(e.text, "are free"));

@@ -1,4 +1,5 @@
-/* test_stats_file.c -- statistics come back as they were saved; damaged, foreign and lying files are refused with one clear line. */
+/* test_stats_file.c -- statistics come back as they were saved; damaged, foreign and lying files
+ * are refused with one clear line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +40,9 @@ static void close_fixture(fixture *f)
 static void save(fixture *f)
 {
     vq_err e = {0};
-    if (vq_stats_save(f->path, &f->origin, &f->w.graph, 0, WORLD_LAYERS, f->stats, &f->a, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_stats_save(f->path, &f->origin, &f->w.graph, 0, WORLD_LAYERS, f->stats, &f->a, &e) !=
+        VQ_OK)
+        fail_msg("%s", e.text);
 }
 
 static void same_floats(const float *a, const float *b, int64_t n)
@@ -51,14 +54,16 @@ static void same_floats(const float *a, const float *b, int64_t n)
 static void same_stats(const vq_stats *a, const vq_stats *b)
 {
     assert_string_equal(a->name, b->name);
-    assert_true(a->k == b->k && a->tokens == b->tokens && a->samples == b->samples && a->tail_count == b->tail_count);
+    assert_true(a->k == b->k && a->tokens == b->tokens && a->samples == b->samples &&
+                a->tail_count == b->tail_count);
     assert_true(a->nlinears == b->nlinears && a->gathered == b->gathered);
     same_floats(a->min, b->min, a->k);
     same_floats(a->max, b->max, a->k);
     same_floats(a->absmax, b->absmax, a->k);
     same_floats(a->hessian, b->hessian, a->k * a->k);
     if (a->abs_sum) assert_memory_equal(a->abs_sum, b->abs_sum, (size_t)a->k * sizeof(double));
-    if (a->histogram) assert_memory_equal(a->histogram, b->histogram, VQ_HIST_BINS * sizeof(uint64_t));
+    if (a->histogram)
+        assert_memory_equal(a->histogram, b->histogram, VQ_HIST_BINS * sizeof(uint64_t));
     for (int i = 0; i < a->nlinears; i++) {
         const vq_curvature *p = &a->linears[i], *q = &b->linears[i];
         assert_string_equal(p->name, q->name);
@@ -70,7 +75,8 @@ static void same_stats(const vq_stats *a, const vq_stats *b)
 
 static void test_round_trip(void **state)
 {
-    static const unsigned needs[] = {ALL, VQ_NEED_RANGE, VQ_NEED_HESSIAN | VQ_NEED_MEAN, VQ_NEED_FISHER, VQ_NEED_OUTPUT | VQ_NEED_TAIL};
+    static const unsigned needs[] = {ALL, VQ_NEED_RANGE, VQ_NEED_HESSIAN | VQ_NEED_MEAN,
+                                     VQ_NEED_FISHER, VQ_NEED_OUTPUT | VQ_NEED_TAIL};
     for (size_t k = 0; k < sizeof needs / sizeof *needs; k++) {
         fixture f;
         open_fixture(&f, state, needs[k]);
@@ -80,10 +86,12 @@ static void test_round_trip(void **state)
         if (vq_stats_load(&in, f.path, &f.w.graph, &f.a, &e) != VQ_OK) fail_msg("%s", e.text);
         assert_int_equal(in.layers, WORLD_LAYERS);
         for (int i = 0; i < WORLD_LAYERS * WORLD_GROUPS; i++)
-            same_stats(&f.stats[i / WORLD_GROUPS][i % WORLD_GROUPS], &in.stats[i / WORLD_GROUPS][i % WORLD_GROUPS]);
+            same_stats(&f.stats[i / WORLD_GROUPS][i % WORLD_GROUPS],
+                       &in.stats[i / WORLD_GROUPS][i % WORLD_GROUPS]);
         assert_memory_equal(in.origin.model, f.origin.model, VQ_SHA256_TEXT);
         assert_memory_equal(in.origin.data, f.origin.data, VQ_SHA256_TEXT);
-        assert_true(in.origin.samples == 2 && in.origin.seqlen == 7 && in.origin.seed == 3 && in.origin.needs == needs[k]);
+        assert_true(in.origin.samples == 2 && in.origin.seqlen == 7 && in.origin.seed == 3 &&
+                    in.origin.needs == needs[k]);
         assert_string_equal(in.origin.version, "1.2.3");
         vq_stats_close(&in);
         assert_int_equal(vq_stats_load(&in, f.path, NULL, &f.a, &e), VQ_OK);
@@ -99,7 +107,8 @@ static void test_one_layer(void **state)
     fixture f;
     open_fixture(&f, state, VQ_NEED_HESSIAN);
     vq_stats_file in;
-    assert_int_equal(vq_stats_save(f.path, &f.origin, &f.w.graph, 1, 1, f.stats + 1, &f.a, NULL), VQ_OK);
+    assert_int_equal(vq_stats_save(f.path, &f.origin, &f.w.graph, 1, 1, f.stats + 1, &f.a, NULL),
+                     VQ_OK);
     assert_int_equal(vq_stats_load(&in, f.path, &f.w.graph, &f.a, NULL), VQ_OK);
     assert_true(!in.stats[0] && in.stats[1] && !in.stats[2]);
     same_stats(&f.stats[1][3], &in.stats[1][3]);
@@ -159,7 +168,8 @@ static void test_truncated(void **state)
     size_t n;
     char *bytes = slurp(f.path, &n);
     static const size_t cuts[] = {0, 7, 100, 4000};
-    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) refuse(&f, scratch_file(f.s, "cut.vqs", bytes, cuts[i]), "");
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
+        refuse(&f, scratch_file(f.s, "cut.vqs", bytes, cuts[i]), "");
     refuse(&f, scratch_file(f.s, "cut.vqs", bytes, n - 1), "truncated");
     refuse(&f, scratch_safetensors(f.s, "no.vqs", "{}", -1, 0), "not a statistics file");
     free(bytes);
@@ -212,7 +222,8 @@ static void test_another_model(void **state)
     vq_stats_file in;
     vq_err e;
     assert_int_equal(vq_stats_load(&in, f.path, &other, &f.a, &e), VQ_E_INPUT);
-    assert_string_equal(e.text, "made.vqs > model.layers.0.mlp.down_proj.hessian has shape [56, 56]; the model needs [48, 48]");
+    assert_string_equal(e.text, "made.vqs > model.layers.0.mlp.down_proj.hessian has shape [56, "
+                                "56]; the model needs [48, 48]");
     f.w.config.ffn = 56;
     f.w.config.layers = 2;
     assert_int_equal(vq_arch_find("llama")->build(&f.w.config, &other, &f.a, NULL), VQ_OK);
@@ -278,8 +289,11 @@ static void test_no_space(void **state)
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 8192, .rlim_max = before.rlim_max}), 0);
-    const vq_status s = vq_stats_save(f.path, &f.origin, &f.w.graph, 0, WORLD_LAYERS, f.stats, &f.a, &e);
+    assert_int_equal(
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 8192, .rlim_max = before.rlim_max}),
+        0);
+    const vq_status s =
+        vq_stats_save(f.path, &f.origin, &f.w.graph, 0, WORLD_LAYERS, f.stats, &f.a, &e);
     setrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, old);
     assert_int_equal(s, VQ_E_LIMIT);
@@ -294,7 +308,8 @@ static void test_incomplete(void **state)
     open_fixture(&f, state, VQ_NEED_HESSIAN);
     vq_stats_writer *w;
     vq_err e;
-    assert_int_equal(vq_stats_create(&w, f.path, &f.origin, &f.w.graph, 0, WORLD_LAYERS, &f.a, &e), VQ_OK);
+    assert_int_equal(vq_stats_create(&w, f.path, &f.origin, &f.w.graph, 0, WORLD_LAYERS, &f.a, &e),
+                     VQ_OK);
     assert_int_equal(vq_stats_put(w, 2, f.stats[2], WORLD_GROUPS, &e), VQ_OK);
     assert_int_equal(vq_stats_put(w, 1, f.stats[1], WORLD_GROUPS - 1, &e), VQ_E_BUG);
     f.stats[0][0].hessian = NULL;
@@ -303,15 +318,18 @@ static void test_incomplete(void **state)
     assert_int_equal(vq_stats_commit(w, &e), VQ_E_BUG);
     vq_stats_drop(w);
     assert_int_equal(files_in(f.s->dir), 0);
-    assert_int_equal(vq_stats_create(&w, scratch_path(f.s, "absent/x.vqs"), &f.origin, &f.w.graph, 0, 1, &f.a, &e), VQ_E_IO);
+    assert_int_equal(vq_stats_create(&w, scratch_path(f.s, "absent/x.vqs"), &f.origin, &f.w.graph,
+                                     0, 1, &f.a, &e),
+                     VQ_E_IO);
     close_fixture(&f);
 }
 
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_round_trip),          TEST(test_one_layer), TEST(test_flipped_bits),
-                                       TEST(test_truncated),           TEST(test_values),    TEST(test_another_model),
-                                       cmocka_unit_test(test_origins), TEST(test_no_space),  TEST(test_incomplete)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_round_trip),          TEST(test_one_layer), TEST(test_flipped_bits),
+        TEST(test_truncated),           TEST(test_values),    TEST(test_another_model),
+        cmocka_unit_test(test_origins), TEST(test_no_space),  TEST(test_incomplete)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* test_stats_map.c -- mapped statistics are those of the mapped inputs. */
 #include <omp.h>
 
-#include "base/hadamard_matrix.h"
+#include "base/num/hadamard_matrix.h"
 #include "transform_world.h"
 
 enum { K = 192, TOKENS = 40 };
@@ -14,7 +14,8 @@ static int sign_at(int64_t block, int64_t i, int64_t j)
 {
     static int8_t paley[VQ_HADAMARD_CORE * VQ_HADAMARD_CORE];
     const int64_t m = vq_hadamard_core(block), run = block / m;
-    const int sylvester = __builtin_popcountll((unsigned long long)(i % run & j % run)) % 2 ? -1 : 1;
+    const int sylvester =
+        __builtin_popcountll((unsigned long long)(i % run & j % run)) % 2 ? -1 : 1;
     if (m == 1) return sylvester;
     vq_hadamard_signs(m, paley);
     return paley[i / run * m + j / run] * sylvester;
@@ -69,7 +70,10 @@ static vq_stats whole_stats(transform_world *w, const double *x, const double *g
     s.histogram = histogram;
     s.tail_count = 17;
     s.nlinears = 1;
-    s.linears[0] = (vq_curvature){.name = "l", .n = 2, .output = output, .input = world_second_moment(w, x, gradient, TOKENS, K)};
+    s.linears[0] = (vq_curvature){.name = "l",
+                                  .n = 2,
+                                  .output = output,
+                                  .input = world_second_moment(w, x, gradient, TOKENS, K)};
     s.gathered |= VQ_NEED_TAIL | VQ_NEED_HISTOGRAM | VQ_NEED_FISHER | VQ_NEED_OUTPUT;
     return s;
 }
@@ -95,7 +99,9 @@ static void check_map(const vq_input_map *m, unsigned want_lost)
         assert_true(!got.min && !got.max && !got.absmax && !got.abs_sum);
     else
         close_vectors(&got, &want);
-    assert_true(want_lost & VQ_NEED_HISTOGRAM ? !got.histogram && !got.tail_count : got.histogram == in.histogram && got.tail_count == 17);
+    assert_true(want_lost & VQ_NEED_HISTOGRAM
+                    ? !got.histogram && !got.tail_count
+                    : got.histogram == in.histogram && got.tail_count == 17);
     vq_arena_done(&w.scratch);
     world_close(&w);
 }
@@ -117,7 +123,8 @@ static void test_hadamard(void **state)
     (void)state;
     static const int64_t blocks[] = {16, 32, 64, 192};
     for (int i = 0; i < 4; i++)
-        check_map(&(vq_input_map){.hadamard = blocks[i]}, VQ_NEED_RANGE | VQ_NEED_MEAN | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM);
+        check_map(&(vq_input_map){.hadamard = blocks[i]},
+                  VQ_NEED_RANGE | VQ_NEED_MEAN | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM);
 }
 
 /* In the order of the header: scaled, gathered, rotated. */
@@ -137,7 +144,8 @@ static void test_nothing_to_do(void **state)
     unsigned lost = 1;
     world_open(&w);
     const vq_stats in = world_stats(&w, world_inputs(&w, TOKENS, K, 3), TOKENS, K);
-    assert_int_equal(vq_stats_map(&in, &(vq_input_map){.s = 16}, &out, &lost, &w.scratch, &w.err), VQ_OK);
+    assert_int_equal(vq_stats_map(&in, &(vq_input_map){.s = 16}, &out, &lost, &w.scratch, &w.err),
+                     VQ_OK);
     assert_int_equal(lost, 0);
     assert_memory_equal(&out, &in, sizeof in);
     world_close(&w);
@@ -159,8 +167,12 @@ static void test_threads_and_bad_blocks(void **state)
     assert_int_equal(vq_stats_map(&in, &m, &two, &lost, &w.arena, &w.err), VQ_OK);
     omp_set_num_threads(threads);
     assert_memory_equal(one.hessian, two.hessian, K * K * sizeof(float));
-    assert_int_equal(vq_stats_map(&in, &(vq_input_map){.hadamard = 48}, &one, &lost, &w.arena, &w.err), VQ_E_BUG);
-    assert_int_equal(vq_stats_map(&in, &(vq_input_map){.hadamard = 128}, &one, &lost, &w.arena, &w.err), VQ_E_BUG);
+    assert_int_equal(
+        vq_stats_map(&in, &(vq_input_map){.hadamard = 48}, &one, &lost, &w.arena, &w.err),
+        VQ_E_BUG);
+    assert_int_equal(
+        vq_stats_map(&in, &(vq_input_map){.hadamard = 128}, &one, &lost, &w.arena, &w.err),
+        VQ_E_BUG);
     world_close(&w);
 }
 
@@ -171,8 +183,9 @@ int main(void)
         order[i] = (i * 31 + 7) % K;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scale),        cmocka_unit_test(test_order),         cmocka_unit_test(test_hadamard),
-        cmocka_unit_test(test_all_together), cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_threads_and_bad_blocks),
+        cmocka_unit_test(test_scale),         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_hadamard),      cmocka_unit_test(test_all_together),
+        cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_threads_and_bad_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

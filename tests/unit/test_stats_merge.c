@@ -1,4 +1,5 @@
-/* test_stats_merge.c -- merged statistics are those of all samples together; what does not belong together is refused. */
+/* test_stats_merge.c -- merged statistics are those of all samples together; what does not belong
+ * together is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +23,9 @@ typedef struct parts {
 static void save(parts *p, int i)
 {
     vq_err e = {0};
-    if (vq_stats_save(p->path[i], &p->origin[i], &p->w.graph, 0, WORLD_LAYERS, p->stats[i], &p->a, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_stats_save(p->path[i], &p->origin[i], &p->w.graph, 0, WORLD_LAYERS, p->stats[i], &p->a,
+                      &e) != VQ_OK)
+        fail_msg("%s", e.text);
 }
 
 static void open_parts(parts *p, void **state, unsigned needs)
@@ -62,15 +65,18 @@ static void check_group(const vq_stats *a, const vq_stats *b, const vq_stats *m)
     assert_true(m->tokens == a->tokens + b->tokens && m->samples == a->samples + b->samples);
     assert_true(m->tail_count == a->tail_count + b->tail_count);
     for (int64_t c = 0; c < a->k; c++) {
-        assert_true(m->min[c] == fminf(a->min[c], b->min[c]) && m->max[c] == fmaxf(a->max[c], b->max[c]));
+        assert_true(m->min[c] == fminf(a->min[c], b->min[c]) &&
+                    m->max[c] == fmaxf(a->max[c], b->max[c]));
         assert_true(m->absmax[c] == fmaxf(a->absmax[c], b->absmax[c]));
         assert_true(m->abs_sum[c] == a->abs_sum[c] + b->abs_sum[c]);
     }
-    for (int i = 0; i < VQ_HIST_BINS; i++) assert_true(m->histogram[i] == a->histogram[i] + b->histogram[i]);
+    for (int i = 0; i < VQ_HIST_BINS; i++)
+        assert_true(m->histogram[i] == a->histogram[i] + b->histogram[i]);
     sums(a->hessian, b->hessian, m->hessian, a->k * a->k);
     for (int i = 0; i < a->nlinears; i++) {
         sums(a->linears[i].input, b->linears[i].input, m->linears[i].input, a->k * a->k);
-        sums(a->linears[i].output, b->linears[i].output, m->linears[i].output, a->linears[i].n * a->linears[i].n);
+        sums(a->linears[i].output, b->linears[i].output, m->linears[i].output,
+             a->linears[i].n * a->linears[i].n);
     }
 }
 
@@ -97,7 +103,8 @@ static void refuse(parts *p, const char *says)
     vq_err e = {0};
     save(p, 1);
     const vq_status s = merge(p, &e);
-    if (s != VQ_E_INPUT || !strstr(e.text, says)) fail_msg("status %d: \"%s\" does not say \"%s\"", (int)s, e.text, says);
+    if (s != VQ_E_INPUT || !strstr(e.text, says))
+        fail_msg("status %d: \"%s\" does not say \"%s\"", (int)s, e.text, says);
     assert_false(vq_exists(p->out));
 }
 
@@ -125,13 +132,17 @@ static void test_other_tensors(void **state)
     parts p;
     open_parts(&p, state, VQ_NEED_HESSIAN);
     vq_err e = {0};
-    assert_int_equal(vq_stats_save(p.path[1], &p.origin[1], &p.w.graph, 1, 2, p.stats[1] + 1, &p.a, NULL), VQ_OK);
+    assert_int_equal(
+        vq_stats_save(p.path[1], &p.origin[1], &p.w.graph, 1, 2, p.stats[1] + 1, &p.a, NULL),
+        VQ_OK);
     assert_int_equal(merge(&p, &e), VQ_E_INPUT);
     assert_non_null(strstr(e.text, "is missing"));
     close_parts(&p);
     open_parts(&p, state, ALL);
     p.origin[1].needs = VQ_NEED_HESSIAN;
-    assert_int_equal(vq_stats_save(p.path[1], &p.origin[1], &p.w.graph, 0, WORLD_LAYERS, p.stats[1], &p.a, NULL), VQ_OK);
+    assert_int_equal(
+        vq_stats_save(p.path[1], &p.origin[1], &p.w.graph, 0, WORLD_LAYERS, p.stats[1], &p.a, NULL),
+        VQ_OK);
     assert_int_equal(merge(&p, &e), VQ_E_INPUT);
     assert_non_null(strstr(e.text, "holds no range"));
     close_parts(&p);
@@ -147,7 +158,8 @@ static void test_overflow(void **state)
         save(&p, i);
     }
     assert_int_equal(merge(&p, &e), VQ_E_NUMERIC);
-    assert_non_null(strstr(e.text, "model.layers.2.self_attn.o_proj.hessian holds a value that is not finite"));
+    assert_non_null(
+        strstr(e.text, "model.layers.2.self_attn.o_proj.hessian holds a value that is not finite"));
     assert_false(vq_exists(p.out));
     close_parts(&p);
 }
@@ -155,7 +167,7 @@ static void test_overflow(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_sums), TEST(test_what_does_not_belong_together), TEST(test_other_tensors),
-                                       TEST(test_overflow)};
+    const struct CMUnitTest tests[] = {TEST(test_sums), TEST(test_what_does_not_belong_together),
+                                       TEST(test_other_tensors), TEST(test_overflow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_tiled_cholesky.c -- the factor in bands against plain loops in f64, over band edges; pivots that are too small; threads. */
+/* test_tiled_cholesky.c -- the factor in bands against plain loops in f64, over band edges; pivots
+ * that are too small; threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <omp.h>
 
 #include "kernels/kernels.h"
-#include "quant/tiled_cholesky.h"
+#include "quant/round/tiled_cholesky.h"
 
 /* Symmetric with a diagonal that dominates. */
 static double element(int64_t i, int64_t j)
@@ -45,7 +46,8 @@ static void like_plain_loops(void **state)
 {
     static const struct {
         int64_t n, size;
-    } cases[] = {{1, 0}, {2, 0}, {63, 0}, {64, 0}, {65, 0}, {130, 0}, {300, 256}, {520, 256}, {700, 512}};
+    } cases[] = {{1, 0},   {2, 0},     {63, 0},    {64, 0},   {65, 0},
+                 {130, 0}, {300, 256}, {520, 256}, {700, 512}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (int strict = 0; strict < 2; strict++) {
@@ -54,7 +56,8 @@ static void like_plain_loops(void **state)
             double *l = plain(n);
             assert_true(vq_tiles_cholesky(&t, 1e-6, strict));
             for (int64_t r = 0; r < n; r++)
-                for (int64_t c = 0; c <= r; c++) assert_true(fabs(vq_tiles_row(&t, r)[c] - l[r * n + c]) < 1e-12);
+                for (int64_t c = 0; c <= r; c++)
+                    assert_true(fabs(vq_tiles_row(&t, r)[c] - l[r * n + c]) < 1e-12);
             for (int64_t r = n; r < t.count * t.size; r++) assert_true(vq_tiles_row(&t, r)[r] == 1);
             free(l);
             free(t.data);
@@ -66,7 +69,8 @@ static void shapes(void **state)
 {
     static const struct {
         int64_t n, size;
-    } cases[] = {{1, 64}, {1024, 64}, {1025, 128}, {4097, 256}, {12288, 256}, {12289, 512}, {28672, 512}};
+    } cases[] = {{1, 64},      {1024, 64},   {1025, 128}, {4097, 256},
+                 {12288, 256}, {12289, 512}, {28672, 512}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const vq_tiles t = vq_tiles_shape(cases[i].n);
@@ -86,7 +90,8 @@ static void same_bits(void **state)
     assert_true(vq_tiles_cholesky(&three, 1e-6, false));
     omp_set_num_threads(threads);
     for (int64_t r = 0; r < 1000; r++)
-        assert_memory_equal(vq_tiles_row(&one, r), vq_tiles_row(&three, r), (size_t)(r + 1) * sizeof(double));
+        assert_memory_equal(vq_tiles_row(&one, r), vq_tiles_row(&three, r),
+                            (size_t)(r + 1) * sizeof(double));
     free(one.data);
     free(three.data);
 }

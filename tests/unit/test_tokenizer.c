@@ -1,4 +1,5 @@
-/* test_tokenizer.c -- whole files, made here: the way of a text through all parts, templates, broken files, memory limits. */
+/* test_tokenizer.c -- whole files, made here: the way of a text through all parts, templates,
+ * broken files, memory limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,19 +10,25 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "formats/tokenizer.h"
+#include "text/tokenizer.h"
 
 #define PRE "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
-#define MODEL                                                                                                                              \
-    "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"\\u0120\":2,\"\\u0120a\":3,\"<s>\":4,\"\\u00c3\":5,\"\\u00a9\":6,"           \
-    "\"\\u00c3\\u00a9\":7,\"e\":8},"                                                                                                       \
+#define MODEL                                                                                      \
+    "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"\\u0120\":2,\"\\u0120a\":3,\"<s>\":" \
+    "4,\"\\u00c3\":5,\"\\u00a9\":6,"                                                               \
+    "\"\\u00c3\\u00a9\":7,\"e\":8},"                                                               \
     "\"merges\":[\"\\u0120 a\",\"\\u00c3 \\u00a9\"]}"
-#define ADDED "\"added_tokens\":[{\"id\":4,\"content\":\"<s>\",\"special\":true},{\"id\":12,\"content\":\"e\\u0301!\",\"normalized\":true}]"
-#define AROUND                                                                                                                             \
-    "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{\"type\":\"TemplateProcessing\",\"single\":["     \
-    "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"e\","       \
-    "\"type_id\":0}}],"                                                                                                                    \
-    "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[4]},\"e\":{\"id\":\"e\",\"ids\":[8,12]}}}]}"
+#define ADDED                                                                                      \
+    "\"added_tokens\":[{\"id\":4,\"content\":\"<s>\",\"special\":true},{\"id\":12,\"content\":"    \
+    "\"e\\u0301!\",\"normalized\":true}]"
+#define AROUND                                                                                     \
+    "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{"         \
+    "\"type\":\"TemplateProcessing\",\"single\":["                                                 \
+    "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}" \
+    "},{\"SpecialToken\":{\"id\":\"e\","                                                           \
+    "\"type_id\":0}}],"                                                                            \
+    "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[4]},\"e\":{\"id\":\"e\",\"ids\":[8,12]}" \
+    "}}]}"
 #define NFC "\"normalizer\":{\"type\":\"NFC\"}"
 
 static vq_status open_text(vq_tokenizer **t, const char *json, size_t n, vq_err *e)
@@ -34,7 +41,8 @@ static vq_status open_text(vq_tokenizer **t, const char *json, size_t n, vq_err 
     return s;
 }
 
-static void expect(const char *json, bool special, const char *text, const int32_t *want, size_t nwant)
+static void expect(const char *json, bool special, const char *text, const int32_t *want,
+                   size_t nwant)
 {
     vq_arena a;
     vq_arena_init(&a, NULL);
@@ -43,7 +51,8 @@ static void expect(const char *json, bool special, const char *text, const int32
     if (open_text(&t, json, strlen(json), &e) != VQ_OK) fail_msg("%s", e.text);
     int32_t *ids;
     size_t n;
-    if (vq_tokenizer_encode(t, text, strlen(text), special, &a, &ids, &n, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_tokenizer_encode(t, text, strlen(text), special, &a, &ids, &n, &e) != VQ_OK)
+        fail_msg("%s", e.text);
     assert_int_equal(n, nwant);
     if (n) assert_memory_equal(ids, want, n * sizeof *ids);
     vq_tokenizer_free(t);
@@ -53,21 +62,24 @@ static void expect(const char *json, bool special, const char *text, const int32
 static void test_whole_way(void **state)
 {
     (void)state;
-    static const char plain[] = "{" PRE "," MODEL "}", nfc[] = "{" NFC "," PRE "," MODEL "," ADDED "," AROUND "}";
+    static const char plain[] = "{" PRE "," MODEL "}",
+                      nfc[] = "{" NFC "," PRE "," MODEL "," ADDED "," AROUND "}";
     expect(plain, true, "b a<s>", (int32_t[]){1, 3}, 2); /* < s > have no tokens of their own */
     expect(plain, true, "", NULL, 0);
     expect(plain, false, "e\u0301", (int32_t[]){8}, 1);
     expect(nfc, false, "b<s> ae\u0301e\u0301!", (int32_t[]){1, 4, 3, 7, 12}, 5);
     expect(nfc, false, "\u00e9!", (int32_t[]){12}, 1);
     expect(nfc, true, "a", (int32_t[]){4, 0, 8, 12}, 4);
-    expect("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]}," PRE "," MODEL "}", false, "e\u0301",
-           (int32_t[]){7}, 1);
+    expect("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]}," PRE
+           "," MODEL "}",
+           false, "e\u0301", (int32_t[]){7}, 1);
 }
 
 static void test_queries(void **state)
 {
     (void)state;
-    static const char json[] = "{" PRE "," MODEL "," ADDED "," AROUND "}", plain[] = "{" PRE "," MODEL "}";
+    static const char json[] = "{" PRE "," MODEL "," ADDED "," AROUND "}",
+                      plain[] = "{" PRE "," MODEL "}";
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e;
@@ -77,11 +89,13 @@ static void test_queries(void **state)
     assert_int_equal(vq_tokenizer_size(t), 13);
     char *text;
     size_t len;
-    assert_int_equal(vq_tokenizer_decode(t, (int32_t[]){4, 3, 7, 12}, 4, &a, &text, &len, &e), VQ_OK);
+    assert_int_equal(vq_tokenizer_decode(t, (int32_t[]){4, 3, 7, 12}, 4, &a, &text, &len, &e),
+                     VQ_OK);
     assert_int_equal(len, 11);
     assert_memory_equal(text, "<s> a\u00e9e\u0301!", 11);
     static const int32_t none[] = {-1, 9, 13, INT32_MAX};
-    for (size_t i = 0; i < 4; i++) assert_int_equal(vq_tokenizer_decode(t, &none[i], 1, &a, &text, &len, &e), VQ_E_INPUT);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(vq_tokenizer_decode(t, &none[i], 1, &a, &text, &len, &e), VQ_E_INPUT);
     vq_tokenizer_free(t);
     assert_int_equal(open_text(&t, plain, strlen(plain), &e), VQ_OK);
     assert_int_equal(vq_tokenizer_adds_bos(t), -1);
@@ -93,7 +107,8 @@ static void test_text_must_be_utf8(void **state)
 {
     (void)state;
     static const char json[] = "{" PRE "," MODEL "}";
-    static const char *const bad[] = {"ab\xff", "ab\xc3", "ab\xed\xa0\x80", "ab\xc0\x80", "ab\xf5\x80\x80\x80"};
+    static const char *const bad[] = {"ab\xff", "ab\xc3", "ab\xed\xa0\x80", "ab\xc0\x80",
+                                      "ab\xf5\x80\x80\x80"};
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e = {0};
@@ -102,7 +117,8 @@ static void test_text_must_be_utf8(void **state)
     int32_t *ids;
     size_t n;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(vq_tokenizer_encode(t, bad[i], strlen(bad[i]), false, &a, &ids, &n, &e), VQ_E_INPUT);
+        assert_int_equal(vq_tokenizer_encode(t, bad[i], strlen(bad[i]), false, &a, &ids, &n, &e),
+                         VQ_E_INPUT);
         assert_non_null(strstr(e.text, "at byte 2"));
     }
     vq_tokenizer_free(t);
@@ -118,28 +134,41 @@ static void test_broken_files(void **state)
         {"{\"a\":1,\"a\":2}", "duplicate"},
         {"{" PRE "}", "model"},
         {"{\"normalizer\":{\"type\":\"NFKC\"}," PRE "," MODEL "}", "NFKC"},
-        {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\"}]}," PRE "," MODEL "}", "Prepend"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\"}]}", "4 in the vocabulary"},
+        {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\"}]}," PRE
+         "," MODEL "}",
+         "Prepend"},
+        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\"}]}",
+         "4 in the vocabulary"},
         {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"x\"}]}", "another token"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":2147483647,\"content\":\"x\"}]}", "ids go from"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":4,\"content\":\"<s>\"},{\"id\":4,\"content\":\"<s>\"}]}", "twice"},
-        {"{" NFC "," PRE "," MODEL ",\"added_tokens\":[{\"id\":20,\"content\":\"\\u00e9\"},{\"id\":21,\"content\":\"e\\u0301\"}]}",
+        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":2147483647,\"content\":\"x\"}]}",
+         "ids go from"},
+        {"{" PRE "," MODEL
+         ",\"added_tokens\":[{\"id\":4,\"content\":\"<s>\"},{\"id\":4,\"content\":\"<s>\"}]}",
+         "twice"},
+        {"{" NFC "," PRE "," MODEL ",\"added_tokens\":[{\"id\":20,\"content\":\"\\u00e9\"},{\"id\":"
+         "21,\"content\":\"e\\u0301\"}]}",
          "twice"},
         {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"BertProcessing\"}}", "BertProcessing"},
         {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"Sequence\"}}", "processors"},
         {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\"}}", "single"},
-        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}}", "leaves the text out"},
-        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}}", "piece 0"},
-        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}}",
+        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}}",
+         "leaves the text out"},
+        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+         "\"Sequence\":{\"id\":\"B\"}}]}}",
+         "piece 0"},
+        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+         "\"SpecialToken\":{\"id\":\"x\"}}]}}",
          "\"x\""},
-        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_"
+        {"{" PRE "," MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+         "\"SpecialToken\":{\"id\":\"x\"}}],\"special_"
          "tokens\":{\"x\":{\"ids\":[99]}}}}",
          "outside the vocabulary"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_err e = {0};
         vq_tokenizer *t;
-        if (open_text(&t, bad[i][0], strlen(bad[i][0]), &e) != VQ_E_INPUT) fail_msg("%s was taken", bad[i][0]);
+        if (open_text(&t, bad[i][0], strlen(bad[i][0]), &e) != VQ_E_INPUT)
+            fail_msg("%s was taken", bad[i][0]);
         if (!strstr(e.text, bad[i][1])) fail_msg("%s: %s", bad[i][0], e.text);
         assert_null(t);
     }
@@ -173,8 +202,9 @@ static void test_memory_limit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole_way), cmocka_unit_test(test_queries),
-                                       cmocka_unit_test(test_text_must_be_utf8), cmocka_unit_test(test_broken_files),
-                                       cmocka_unit_test(test_memory_limit)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_way), cmocka_unit_test(test_queries),
+        cmocka_unit_test(test_text_must_be_utf8), cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_memory_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

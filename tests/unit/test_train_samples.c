@@ -1,4 +1,5 @@
-/* test_train_samples.c -- samples for training and held-out ones: apart, all of them used, found again in the calibration's batches. */
+/* test_train_samples.c -- samples for training and held-out ones: apart, all of them used, found
+ * again in the calibration's batches. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,7 @@
 #include <cmocka.h>
 
 #include "calib_world.h"
-#include "run/train_samples.h"
+#include "train/train_samples.h"
 
 static void test_split(void **state)
 {
@@ -44,7 +45,8 @@ static void test_copy(void **state)
     float got[WORLD_TOKENS * 32], want[WORLD_TOKENS * 32];
     calib_open(&w, "llama", 0);
     const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};
-    const vq_calib_options o = {.spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 2 * WORLD_TOKENS};
+    const vq_calib_options o = {
+        .spool_path = "/tmp", .spool_bytes = 1 << 20, .batch_tokens = 2 * WORLD_TOKENS};
     assert_int_equal(vq_calib_begin(&c, &w.exec, &samples, &o, NULL, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_train_samples_init(&s, c, 1000, 1, &w.arena, &e), VQ_OK);
     assert_int_equal(s.count, WORLD_SAMPLES);

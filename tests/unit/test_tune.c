@@ -1,5 +1,6 @@
-/* test_tune.c -- distillation of norms, biases and scales: gradients by finite differences, KL on held-out samples goes down and never up,
- * what is returned is what was measured and can be stored. */
+/* test_tune.c -- distillation of norms, biases and scales: gradients by finite differences, KL on
+ * held-out samples goes down and never up, what is returned is what was measured and can be stored.
+ */
 #include <math.h>
 #include <omp.h>
 #include <setjmp.h>
@@ -13,8 +14,8 @@
 
 #include "base/rng.h"
 #include "calib_world.h"
-#include "run/overlay.h"
-#include "run/tune.h"
+#include "edit/overlay.h"
+#include "train/tune.h"
 
 enum { SAMPLES = 20, LENGTH = 12, MOST = 64 };
 
@@ -56,10 +57,18 @@ static void quantize(world *w, const vq_node *n, const vq_scheme *s)
     char name[128];
     const int i = w->count++;
     snprintf(name, sizeof name, "%s.weight", n->name);
-    assert_int_equal(vq_qtensor_new(&w->q[i], &s->weight, n->width, n->in_width, &w->arena, &e), VQ_OK);
-    const vq_super super = vq_super_from_amax(&s->weight, 0.3F, VQ_F32);
-    assert_int_equal(vq_quantize_rows(&w->kernels, &w->q[i], memory_data(&w->weights, name), super, VQ_F32, NULL, NULL, &e), VQ_OK);
-    w->stored[i] = (vq_linear){.name = n->name, .n = n->width, .k = n->in_width, .k_stored = n->in_width, .quantized = true, .scheme = *s};
+    assert_int_equal(vq_qtensor_new(&w->q[i], &s->weight, n->width, n->in_width, &w->arena, &e),
+                     VQ_OK);
+    const vq_global_scale global_scale = vq_global_scale_from_amax(&s->weight, 0.3F, VQ_F32);
+    assert_int_equal(vq_quantize_rows(&w->kernels, &w->q[i], memory_data(&w->weights, name),
+                                      global_scale, VQ_F32, NULL, NULL, &e),
+                     VQ_OK);
+    w->stored[i] = (vq_linear){.name = n->name,
+                               .n = n->width,
+                               .k = n->in_width,
+                               .k_stored = n->in_width,
+                               .quantized = true,
+                               .scheme = *s};
     snprintf(name, sizeof name, "%s.bias", n->name);
     if (n->bias) assert_int_equal(memory_tensor(&w->weights, name, &w->stored[i].bias, &e), VQ_OK);
     assert_int_equal(vq_overlay_quantized(&w->overlay, &w->stored[i], &w->q[i], &e), VQ_OK);
@@ -79,15 +88,22 @@ static void open_world_as(world *w, const char *type, const char *scheme, bool h
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, true, &e), VQ_OK);
     memory_open(&w->weights, &w->graph, 11);
     if (halves) halve_vectors(&w->weights);
-    w->teacher = (vq_exec){.graph = &w->graph, .source = &w->weights.source, .kernels = &w->kernels, .arena = &w->scratch};
-    assert_int_equal(vq_overlay_init(&w->overlay, &w->weights.source, 2 * MOST, &w->arena, &e), VQ_OK);
+    w->teacher = (vq_exec){.graph = &w->graph,
+                           .source = &w->weights.source,
+                           .kernels = &w->kernels,
+                           .arena = &w->scratch};
+    assert_int_equal(vq_overlay_init(&w->overlay, &w->weights.source, 2 * MOST, &w->arena, &e),
+                     VQ_OK);
     w->student = w->teacher;
     w->student.source = &w->overlay.source;
     for (int id = 0; id < w->graph.count; id++)
-        if (w->graph.nodes[id].op == VQ_OP_LINEAR && w->graph.nodes[id].layer >= 0) quantize(w, &w->graph.nodes[id], s);
-    for (int i = 0; i < SAMPLES * LENGTH; i++) w->ids[i] = (int32_t)(vq_rng_at(4, (uint64_t)i) % (uint64_t)w->config.vocab);
+        if (w->graph.nodes[id].op == VQ_OP_LINEAR && w->graph.nodes[id].layer >= 0)
+            quantize(w, &w->graph.nodes[id], s);
+    for (int i = 0; i < SAMPLES * LENGTH; i++)
+        w->ids[i] = (int32_t)(vq_rng_at(4, (uint64_t)i) % (uint64_t)w->config.vocab);
     w->samples = (vq_samples){.ids = w->ids, .count = SAMPLES, .length = LENGTH};
-    w->options = (vq_tune_options){.steps = 24, .tokens = 6 * LENGTH, .rate = 0.01, .vectors = true, .scales = true};
+    w->options = (vq_tune_options){
+        .steps = 24, .tokens = 6 * LENGTH, .rate = 0.01, .vectors = true, .scales = true};
 }
 
 static void open_world(world *w, const char *type, const char *scheme)
@@ -123,8 +139,10 @@ static double kl_of(world *w, const vq_tune_job *job, float *g)
     double kl = 0;
     const vq_batch b = {.sequences = 2, .length = LENGTH};
     assert_int_equal(vq_exec_embed(&w->teacher, &b, w->ids, taught, &e), VQ_OK);
-    for (int l = 0; l < w->graph.layers; l++) assert_int_equal(vq_exec_block(&w->teacher, &b, l, taught, &e), VQ_OK);
-    if (vq_tune_gradient(job, &w->tuned, &b, w->ids, taught, h, g, &kl, &e) != VQ_OK) fail_msg("%s", e.text);
+    for (int l = 0; l < w->graph.layers; l++)
+        assert_int_equal(vq_exec_block(&w->teacher, &b, l, taught, &e), VQ_OK);
+    if (vq_tune_gradient(job, &w->tuned, &b, w->ids, taught, h, g, &kl, &e) != VQ_OK)
+        fail_msg("%s", e.text);
     return kl;
 }
 
@@ -141,8 +159,10 @@ static void check_gradients(const char *type)
     (void)kl_of(&w, &job, g);
     double most = 0;
     for (int64_t i = 0; i < w.tuned.count; i++) most = fmax(most, fabs((double)g[i]));
-    const int64_t factors = w.tuned.vectors[w.tuned.nvectors - 1].first + w.tuned.vectors[w.tuned.nvectors - 1].n;
-    assert_int_equal(w.tuned.count - factors, 2 * 4); /* q/k/v share one, o has one, gate/up share one, down has one */
+    const int64_t factors =
+        w.tuned.vectors[w.tuned.nvectors - 1].first + w.tuned.vectors[w.tuned.nvectors - 1].n;
+    assert_int_equal(w.tuned.count - factors,
+                     2 * 4); /* q/k/v share one, o has one, gate/up share one, down has one */
     for (int64_t i = 0; i < w.tuned.count; i += i < factors ? 7 : 1) {
         const float old = w.tuned.served[i], d = 0.01F;
         w.tuned.served[i] = old + d;
@@ -156,7 +176,8 @@ static void check_gradients(const char *type)
     close_world(&w);
 }
 
-/* Nothing is quantized behind the last linear of the last block: its factor's gradient is exact although its input is coded. */
+/* Nothing is quantized behind the last linear of the last block: its factor's gradient is exact
+ * although its input is coded. */
 static void test_coded_input(void **state)
 {
     (void)state;
@@ -174,7 +195,8 @@ static void test_coded_input(void **state)
     const double up = kl_of(&w, &job, ignored);
     *last = 1 - d;
     const double slope = (up - kl_of(&w, &job, ignored)) / (2 * (double)d);
-    if (!(fabs(slope - (double)g[w.tuned.count - 1]) < 0.01 * fabs(slope))) fail_msg("%g, not %g", (double)g[w.tuned.count - 1], slope);
+    if (!(fabs(slope - (double)g[w.tuned.count - 1]) < 0.01 * fabs(slope)))
+        fail_msg("%g, not %g", (double)g[w.tuned.count - 1], slope);
     close_world(&w);
 }
 
@@ -193,16 +215,23 @@ static double stored_kl(world *w, vq_dtype dtype, bool apply)
     double sum = 0;
     for (int i = 0; apply && i < w->tuned.nvectors; i++) {
         const vq_tuned_vector *v = &w->tuned.vectors[i];
-        for (int64_t j = v->first; j < v->first + v->n; j++) assert_true(w->tuned.served[j] == vq_round_to(dtype, w->tuned.served[j]));
-        assert_int_equal(vq_overlay_dense(&w->overlay, v->name, w->tuned.served + v->first, &v->n, 1, &e), VQ_OK);
+        for (int64_t j = v->first; j < v->first + v->n; j++)
+            assert_true(w->tuned.served[j] == vq_round_to(dtype, w->tuned.served[j]));
+        assert_int_equal(
+            vq_overlay_dense(&w->overlay, v->name, w->tuned.served + v->first, &v->n, 1, &e),
+            VQ_OK);
     }
     for (int i = 0, id = 0; apply && id < w->graph.count; id++) {
         if (w->graph.nodes[id].op != VQ_OP_LINEAR || w->graph.nodes[id].layer < 0) continue;
         vq_qtensor *q = &w->q[i++];
-        q->super = vq_tune_super(&w->tuned, id, (vq_super){q->super, q->super_divides}).value;
+        q->global_scale =
+            vq_tune_global_scale(&w->tuned, id,
+                                 (vq_global_scale){q->global_scale, q->global_scale_divides})
+                .value;
     }
     const vq_batch b = {.sequences = SAMPLES, .length = LENGTH};
-    float *h = malloc(sizeof *h * SAMPLES * LENGTH * 32 * 3), *t = h + SAMPLES * LENGTH * 32, *g = t + SAMPLES * LENGTH * 32;
+    float *h = malloc(sizeof *h * SAMPLES * LENGTH * 32 * 3), *t = h + SAMPLES * LENGTH * 32,
+          *g = t + SAMPLES * LENGTH * 32;
     assert_int_equal(vq_exec_embed(&w->student, &b, w->ids, h, &e), VQ_OK);
     memcpy(t, h, sizeof *h * SAMPLES * LENGTH * 32);
     for (int l = 0; l < w->graph.layers; l++) {
@@ -210,12 +239,14 @@ static double stored_kl(world *w, vq_dtype dtype, bool apply)
         assert_int_equal(vq_exec_block(&w->teacher, &b, l, t, &e), VQ_OK);
     }
     const vq_head_loss loss = {.target = VQ_HEAD_TEACHER, .teacher = &w->teacher, .teacher_h = t};
-    assert_int_equal(vq_exec_head_backward(&w->student, &loss, h, SAMPLES * LENGTH, g, &sum, NULL, &e), VQ_OK);
+    assert_int_equal(
+        vq_exec_head_backward(&w->student, &loss, h, SAMPLES * LENGTH, g, &sum, NULL, &e), VQ_OK);
     free(h);
     return sum / (SAMPLES * LENGTH);
 }
 
-static void check_falls(const char *type, const char *scheme, vq_dtype dtype, bool vectors, bool scales)
+static void check_falls(const char *type, const char *scheme, vq_dtype dtype, bool vectors,
+                        bool scales)
 {
     static world w;
     vq_err e;
@@ -227,7 +258,9 @@ static void check_falls(const char *type, const char *scheme, vq_dtype dtype, bo
     if (vq_tune_run(&job, &w.tuned, &e) != VQ_OK) fail_msg("%s", e.text);
     assert_true(job.best < job.first);
     const double after = stored_kl(&w, dtype, true);
-    if (!(after < before)) fail_msg("%s %s: %g -> %g, held out %g -> %g", type, scheme, before, after, job.first, job.best);
+    if (!(after < before))
+        fail_msg("%s %s: %g -> %g, held out %g -> %g", type, scheme, before, after, job.first,
+                 job.best);
     close_world(&w);
 }
 
@@ -290,7 +323,8 @@ static void test_options_and_threads(void **state)
 {
     (void)state;
     static float plain[4096], other[4096];
-    const vq_tune_options o = {.steps = 6, .tokens = 4 * LENGTH, .rate = 0.005, .vectors = true, .scales = true};
+    const vq_tune_options o = {
+        .steps = 6, .tokens = 4 * LENGTH, .rate = 0.005, .vectors = true, .scales = true};
     vq_tune_options steps = o, tokens = o, rate = o, norms = o;
     steps.steps = 8, tokens.tokens = 2 * LENGTH, rate.rate = 0.004, norms.scales = false;
     tuned_values(&o, 1, plain);
@@ -348,9 +382,10 @@ static void test_spool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),       cmocka_unit_test(test_coded_input), cmocka_unit_test(test_falls),
-        cmocka_unit_test(test_nothing_to_tune), cmocka_unit_test(test_never_worse), cmocka_unit_test(test_options_and_threads),
-        cmocka_unit_test(test_memory),          cmocka_unit_test(test_spool),
+        cmocka_unit_test(test_gradients),   cmocka_unit_test(test_coded_input),
+        cmocka_unit_test(test_falls),       cmocka_unit_test(test_nothing_to_tune),
+        cmocka_unit_test(test_never_worse), cmocka_unit_test(test_options_and_threads),
+        cmocka_unit_test(test_memory),      cmocka_unit_test(test_spool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_weights.c -- dense weights as f32 in every stored type, gathered columns, and the place of the first NaN or Inf. */
+/* test_weights.c -- dense weights as f32 in every stored type, gathered columns, and the place of
+ * the first NaN or Inf. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,9 +8,13 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "run/weights.h"
+#include "load/weights.h"
 
-enum { ROWS = 5, COLUMNS = 1500, ALL = ROWS * COLUMNS }; /* more columns than one slice of the search for the maximum */
+enum {
+    ROWS = 5,
+    COLUMNS = 1500,
+    ALL = ROWS * COLUMNS
+}; /* more columns than one slice of the search for the maximum */
 
 typedef struct stored {
     vq_kernels kernels;
@@ -56,7 +61,8 @@ static void test_values_and_order(void **state)
         assert_int_equal(vq_weights_load(&s->kernels, &s->tensor, NULL, s->out, &e), VQ_OK);
         for (int i = 0; i < ALL; i++) assert_true(s->out[i] == value(i));
         assert_int_equal(vq_weights_load(&s->kernels, &s->tensor, s->order, s->out, &e), VQ_OK);
-        for (int i = 0; i < ALL; i++) assert_true(s->out[i] == value(i / COLUMNS * COLUMNS + s->order[i % COLUMNS]));
+        for (int i = 0; i < ALL; i++)
+            assert_true(s->out[i] == value(i / COLUMNS * COLUMNS + s->order[i % COLUMNS]));
     }
 }
 
@@ -95,7 +101,8 @@ static void test_not_finite(void **state)
         refused(s, NULL, "m.weight[2][1499]", "infinite");
         put(s, 2 * COLUMNS + 1030, NAN);
         refused(s, NULL, "m.weight[2][1030]", "NaN");
-        refused(s, s->order, "m.weight[2][1030]", "NaN"); /* the place in the file, not in the gathered row */
+        refused(s, s->order, "m.weight[2][1030]",
+                "NaN"); /* the place in the file, not in the gathered row */
     }
 }
 

@@ -1,17 +1,20 @@
-/* butterfly.c -- block Hadamard transform of one row: butterflies in the order 1, 2, 4, ..., then the Paley factor; the same sums at every
- * level. */
+/* butterfly.c -- block Hadamard transform of one row: butterflies in the order 1, 2, 4, ..., then
+ * the Paley factor; the same sums at every level. */
 #include <math.h>
 
-#include "base/hadamard_matrix.h"
+#include "base/num/hadamard_matrix.h"
 #include "kernels/simd/lanes.h"
 
 /* Lane i holds lane i ^ h. */
 #if VQ_VEC == 64
-#define SWAPPED(v, h)                                                                                                                      \
-    __builtin_shufflevector(v, v, 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h), 8 ^ (h), 9 ^ (h), 10 ^ (h),      \
-                            11 ^ (h), 12 ^ (h), 13 ^ (h), 14 ^ (h), 15 ^ (h))
+#define SWAPPED(v, h)                                                                              \
+    __builtin_shufflevector(v, v, 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h),   \
+                            7 ^ (h), 8 ^ (h), 9 ^ (h), 10 ^ (h), 11 ^ (h), 12 ^ (h), 13 ^ (h),     \
+                            14 ^ (h), 15 ^ (h))
 #elif VQ_VEC == 32
-#define SWAPPED(v, h) __builtin_shufflevector(v, v, 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h))
+#define SWAPPED(v, h)                                                                              \
+    __builtin_shufflevector(v, v, 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h),   \
+                            7 ^ (h))
 #else
 #define SWAPPED(v, h) __builtin_shufflevector(v, v, 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h))
 #endif

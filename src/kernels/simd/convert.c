@@ -23,7 +23,8 @@ static inline vf bf16_lanes(vi h)
 /* f16: shift into place and rebias; the two ends of the exponent range need a second step. */
 static inline vf f16_lanes(vi h)
 {
-    const vi sign = (h & 0x8000) << 16, magnitude = (h & 0x7FFF) << 13, exponent = magnitude & 0x0F800000;
+    const vi sign = (h & 0x8000) << 16, magnitude = (h & 0x7FFF) << 13,
+             exponent = magnitude & 0x0F800000;
     const vi normal = magnitude + (112 << 23);
     const vi special = normal + (112 << 23);
     const vf tiny = (vf)(normal + (1 << 23)) - (vf)vi_all(113 << 23);

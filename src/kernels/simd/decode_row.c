@@ -1,4 +1,5 @@
-/* decode_row.c -- vq_decode_at for a row: value of the code, less the zero point, times the group's scale. */
+/* decode_row.c -- vq_decode_at for a row: value of the code, less the zero point, times the group's
+ * scale. */
 #include "kernels/simd/grid_lanes.h"
 
 static inline vi load_codes(const uint8_t *codes, size_t n)
@@ -12,10 +13,12 @@ static inline vi load_codes(const uint8_t *codes, size_t n)
 }
 
 /* One group; `decode` is a constant of the caller and is inlined. */
-static inline void decode_group(const grid_lanes *l, decoder decode, const uint8_t *codes, size_t n, float scale, float zero, float *x)
+static inline void decode_group(const grid_lanes *l, decoder decode, const uint8_t *codes, size_t n,
+                                float scale, float zero, float *x)
 {
     size_t i = 0;
-    for (; i + VQ_L <= n; i += VQ_L) vf_store(x + i, (decode(l, load_codes(codes + i, VQ_L)) - zero) * scale);
+    for (; i + VQ_L <= n; i += VQ_L)
+        vf_store(x + i, (decode(l, load_codes(codes + i, VQ_L)) - zero) * scale);
     if (i < n) vf_store_n(x + i, n - i, (decode(l, load_codes(codes + i, n - i)) - zero) * scale);
 }
 
@@ -32,7 +35,8 @@ static inline void decode_groups(const grid_lanes *l, decoder decode, const row 
 {
     for (size_t i = 0, g = 0; i < r->n; i += r->block, g++) {
         const size_t n = r->n - i < r->block ? r->n - i : r->block;
-        decode_group(l, decode, r->codes + i, n, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F, r->x + i);
+        decode_group(l, decode, r->codes + i, n, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F,
+                     r->x + i);
     }
 }
 
@@ -44,7 +48,8 @@ static void decode_scalar(const vq_num *num, const row *r)
     }
 }
 
-void VQ_FN(decode_row)(const vq_num *num, const uint8_t *codes, size_t n, size_t block, const float *scale, const int16_t *zero, float *x)
+void VQ_FN(decode_row)(const vq_num *num, const uint8_t *codes, size_t n, size_t block,
+                       const float *scale, const int16_t *zero, float *x)
 {
     const row r = {codes, n, block, scale, zero, x};
     if (!grid_is_plain(&num->grid)) {

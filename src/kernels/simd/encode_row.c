@@ -1,4 +1,5 @@
-/* encode_row.c -- vq_encode_at for a row: divide by the group's scale, add its zero point, round to the grid. */
+/* encode_row.c -- vq_encode_at for a row: divide by the group's scale, add its zero point, round to
+ * the grid. */
 #include "kernels/simd/grid_lanes.h"
 
 static inline void store_codes(uint8_t *codes, size_t n, vi code)
@@ -13,8 +14,10 @@ static inline void store_codes(uint8_t *codes, size_t n, vi code)
     for (size_t i = 0; i < n; i++) codes[i] = lane[i];
 }
 
-/* One group; `encode` is a constant of the caller and is inlined. Missing lanes of the last vector hold 0. */
-static inline void encode_group(const grid_lanes *l, encoder encode, const float *x, size_t n, float scale, float zero, uint8_t *codes)
+/* One group; `encode` is a constant of the caller and is inlined. Missing lanes of the last vector
+ * hold 0. */
+static inline void encode_group(const grid_lanes *l, encoder encode, const float *x, size_t n,
+                                float scale, float zero, uint8_t *codes)
 {
     const vf s = vf_all(scale), z = vf_all(zero);
     size_t i = 0;
@@ -35,7 +38,8 @@ static inline void encode_groups(const grid_lanes *l, encoder encode, const row 
 {
     for (size_t i = 0, g = 0; i < r->n; i += r->block, g++) {
         const size_t n = r->n - i < r->block ? r->n - i : r->block;
-        encode_group(l, encode, r->x + i, n, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F, r->codes + i);
+        encode_group(l, encode, r->x + i, n, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F,
+                     r->codes + i);
     }
 }
 
@@ -43,7 +47,8 @@ static inline void encode_groups(const grid_lanes *l, encoder encode, const row 
 static inline void encode_groups_16(const grid_lanes *l, encoder encode, const row *r)
 {
     for (size_t i = 0, g = 0; i < r->n; i += 16, g++)
-        encode_group(l, encode, r->x + i, 16, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F, r->codes + i);
+        encode_group(l, encode, r->x + i, 16, r->scale[g], r->zero ? (float)r->zero[g] : 0.0F,
+                     r->codes + i);
 }
 
 static void encode_scalar(const vq_num *num, const row *r)
@@ -54,7 +59,8 @@ static void encode_scalar(const vq_num *num, const row *r)
     }
 }
 
-void VQ_FN(encode_row)(const vq_num *num, const float *x, size_t n, size_t block, const float *scale, const int16_t *zero, uint8_t *codes)
+void VQ_FN(encode_row)(const vq_num *num, const float *x, size_t n, size_t block,
+                       const float *scale, const int16_t *zero, uint8_t *codes)
 {
     const row r = {x, n, block, scale, zero, codes};
     if (!encode_is_vectorised(num)) {

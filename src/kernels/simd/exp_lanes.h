@@ -1,5 +1,6 @@
-/* exp_lanes.h -- e^x, within 2 units in the last place, the same bits at every level (no fused multiply-add).
- * Method: x = n ln 2 + r, a polynomial in r (Cephes expf), and 2^n in two halves so that both ends of the range come out right. */
+/* exp_lanes.h -- e^x, within 2 units in the last place, the same bits at every level (no fused
+ * multiply-add). Method: x = n ln 2 + r, a polynomial in r (Cephes expf), and 2^n in two halves so
+ * that both ends of the range come out right. */
 #ifndef VQ_KERNELS_SIMD_EXP_LANES_H
 #define VQ_KERNELS_SIMD_EXP_LANES_H
 

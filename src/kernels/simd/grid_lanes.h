@@ -1,6 +1,6 @@
-/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8 bits; vectorised are ints, tables and
- * floats with a mantissa, e8m0 and mantissa-free grids (ties to an even exponent) go element by element through base. NaN encodes like the
- * largest value. */
+/* grid_lanes.h -- vq_encode and vq_decode (base/num.c) for a vector of values. Grids of at most 8
+ * bits; vectorised are ints, tables and floats with a mantissa, e8m0 and mantissa-free grids (ties
+ * to an even exponent) go element by element through base. NaN encodes like the largest value. */
 #ifndef VQ_KERNELS_SIMD_GRID_LANES_H
 #define VQ_KERNELS_SIMD_GRID_LANES_H
 
@@ -9,15 +9,16 @@
 /* What the lanes need of a grid, worked out once per row. */
 typedef struct grid_lanes {
     const vq_grid *grid;
-    float up, down;        /* int: 2^frac and its inverse; float: down = value of the smallest subnormal */
-    float lo, hi;          /* int: range of t = x * up */
+    float up, down; /* int: 2^frac and its inverse; float: down = value of the smallest subnormal */
+    float lo, hi;   /* int: range of t = x * up */
     int32_t mask, sign;    /* bits of a code; its sign bit, 0 when unsigned */
     int32_t mbits, low;    /* float: mantissa bits, exponent field of the smallest normal as f32 */
     int32_t top, max_code; /* float: bits of the largest finite value as f32, its code */
-    float beyond;          /* float: value of the code after max_code when there is one (Inf or NaN) */
-    bool round_bf16;       /* vq_encode_at: steps rounded to bf16 */
-    vf table[VQ_ENTRIES];  /* table: its values */
-    vf border[VQ_ENTRIES]; /* table: the largest number that goes to a code; infinite for the last one */
+    float beyond;    /* float: value of the code after max_code when there is one (Inf or NaN) */
+    bool round_bf16; /* vq_encode_at: steps rounded to bf16 */
+    vf table[VQ_ENTRIES]; /* table: its values */
+    vf border
+        [VQ_ENTRIES]; /* table: the largest number that goes to a code; infinite for the last one */
 } grid_lanes;
 
 static inline float grid_pow2(int e)
@@ -47,9 +48,11 @@ static inline void table_lanes_of(const vq_grid *g, grid_lanes *l)
 {
     float table[VQ_TABLE], border[VQ_TABLE];
     for (int c = 0; c < VQ_TABLE; c++) {
-        const float middle = c < l->mask ? 0.5F * (g->table[c] + g->table[c + 1]) : __builtin_inff();
+        const float middle =
+            c < l->mask ? 0.5F * (g->table[c] + g->table[c + 1]) : __builtin_inff();
         table[c] = g->table[c < l->mask ? c : l->mask];
-        border[c] = c < l->mask && c % 2 ? float_below(middle) : middle; /* a middle goes to the even code */
+        border[c] = c < l->mask && c % 2 ? float_below(middle)
+                                         : middle; /* a middle goes to the even code */
     }
     memcpy(l->table, table, sizeof table);
     memcpy(l->border, border, sizeof border);
@@ -57,7 +60,8 @@ static inline void table_lanes_of(const vq_grid *g, grid_lanes *l)
 
 static inline grid_lanes grid_lanes_of(const vq_grid *g)
 {
-    grid_lanes l = {.grid = g, .mask = (1 << g->bits) - 1, .sign = g->is_signed ? 1 << (g->bits - 1) : 0};
+    grid_lanes l = {
+        .grid = g, .mask = (1 << g->bits) - 1, .sign = g->is_signed ? 1 << (g->bits - 1) : 0};
     if (g->kind == VQ_GRID_TABLE) {
         table_lanes_of(g, &l);
         return l;
@@ -84,10 +88,12 @@ static inline vi encode_int_lanes(const grid_lanes *l, vf y)
     return vf_rint(vf_pick(t < hi, vf_max(t, lo), hi)) & l->mask;
 }
 
-/* Scale |y| so that the grid's last place is 1, let one float addition round, and put the exponent above. */
+/* Scale |y| so that the grid's last place is 1, let one float addition round, and put the exponent
+ * above. */
 static inline vi encode_float_lanes(const grid_lanes *l, vf y)
 {
-    const vi bits = vf_magnitude(y), top = vi_all(l->top), low = vi_all(l->low), negative = (vi)y >> 31;
+    const vi bits = vf_magnitude(y), top = vi_all(l->top), low = vi_all(l->low),
+             negative = (vi)y >> 31;
     const vi a = vi_pick(bits < top, bits, top);
     const vi field = a >> 23, e = vi_pick(field > low, field, low);
     const vf unit = (vf)((l->mbits + 254 - e) << 23);
@@ -100,7 +106,8 @@ static inline vi encode_float_lanes(const grid_lanes *l, vf y)
 static inline vi encode_table_lanes(const grid_lanes *l, vf y)
 {
     vi code = {0};
-    for (int half = VQ_TABLE / 2; half > 0; half /= 2) code += ~(y <= vf_lookup(l->border, code + (half - 1))) & half;
+    for (int half = VQ_TABLE / 2; half > 0; half /= 2)
+        code += ~(y <= vf_lookup(l->border, code + (half - 1))) & half;
     return code & l->mask;
 }
 
@@ -129,20 +136,24 @@ static inline vf decode_float_lanes(const grid_lanes *l, vi code)
     return (vf)(v | negative);
 }
 
-/* grid_lanes_of_num -- the same with what vq_encode_at does beyond the grid: narrow ranges, steps rounded to bf16. */
+/* grid_lanes_of_num -- the same with what vq_encode_at does beyond the grid: narrow ranges, steps
+ * rounded to bf16. */
 static inline grid_lanes grid_lanes_of_num(const vq_num *num)
 {
     grid_lanes l = grid_lanes_of(&num->grid);
-    l.round_bf16 = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_BF16;
+    l.round_bf16 = num->compat == VQ_COMPAT_CT && !num->global_scale && num->scale == VQ_SCALE_BF16;
     if (num->range == VQ_RANGE_NARROW && l.sign) l.lo = -l.hi;
     return l;
 }
 
-/* Rounding of steps to f16, and ModelOpt's ties toward zero in e2m1 with e8m0 scales, are left to the scalar definition. */
+/* Rounding of steps to f16, and ModelOpt's ties toward zero in e2m1 with e8m0 scales, are left to
+ * the scalar definition. */
 static inline bool encode_is_vectorised(const vq_num *num)
 {
-    const bool f16_steps = num->compat == VQ_COMPAT_CT && !num->super && num->scale == VQ_SCALE_F16;
-    const bool low_ties = num->compat == VQ_COMPAT_MODELOPT && num->scale == VQ_SCALE_E8M0 && num->grid.bits == 4;
+    const bool f16_steps =
+        num->compat == VQ_COMPAT_CT && !num->global_scale && num->scale == VQ_SCALE_F16;
+    const bool low_ties =
+        num->compat == VQ_COMPAT_MODELOPT && num->scale == VQ_SCALE_E8M0 && num->grid.bits == 4;
     return grid_is_plain(&num->grid) && !f16_steps && !low_ties;
 }
 

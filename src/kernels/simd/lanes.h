@@ -1,8 +1,9 @@
-/* lanes.h -- vectors of one ISA level: every file of simd/ is compiled once per level with VQ_ISA (its name) and VQ_VEC (bytes of a
- * vector).
+/* lanes.h -- vectors of one ISA level: every file of simd/ is compiled once per level with VQ_ISA
+ * (its name) and VQ_VEC (bytes of a vector).
  *
- * Elementwise code gives the same bits for every width. Reductions keep 16 partial results, element i in partial i % 16, and halve
- * them in a fixed tree (8, 4, 2, 1), so they too give the same bits at every level. */
+ * Elementwise code gives the same bits for every width. Reductions keep 16 partial results, element
+ * i in partial i % 16, and halve them in a fixed tree (8, 4, 2, 1), so they too give the same bits
+ * at every level. */
 #ifndef VQ_KERNELS_SIMD_LANES_H
 #define VQ_KERNELS_SIMD_LANES_H
 
@@ -83,8 +84,9 @@ static inline vf vf_pick(vi mask, vf yes, vf no)
     return (vf)vi_pick(mask, (vi)yes, (vi)no);
 }
 
-/* vf_max, vf_min, vi_of_u8, vu8_of, vf_lookup -- one instruction or few where the compiler does not find them by itself.
- * Ties and NaN give the second operand of max and min; vu8_of keeps the low byte; vf_lookup is entry `at` (0 to 15) of 16. */
+/* vf_max, vf_min, vi_of_u8, vu8_of, vf_lookup -- one instruction or few where the compiler does not
+ * find them by itself. Ties and NaN give the second operand of max and min; vu8_of keeps the low
+ * byte; vf_lookup is entry `at` (0 to 15) of 16. */
 #define VQ_ENTRIES (16 / VQ_L) /* vectors of a table of 16 */
 #if VQ_VEC == 64
 static inline vf vf_max(vf a, vf b)
@@ -131,10 +133,11 @@ static inline vi vi_of_u8(vu8 c)
 
 static inline vu8 vu8_of(vi c)
 {
-    const __m256i pick =
-        _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+    const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4,
+                                          8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
     const __m256i bytes = _mm256_shuffle_epi8((__m256i)c, pick);
-    const long long low = _mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
+    const long long low = _mm_cvtsi128_si64(
+        _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
     vu8 out;
     memcpy(&out, &low, sizeof out);
     return out;
@@ -207,40 +210,43 @@ static inline vf vf_round_bf16(vf x)
 /* vf_widen -- the lower or upper half as doubles. */
 static inline void vf_widen(vf x, vd out[2])
 {
-    const vf_half low = __builtin_shufflevector(x, x, VQ_LOW), high = __builtin_shufflevector(x, x, VQ_HIGH);
+    const vf_half low = __builtin_shufflevector(x, x, VQ_LOW),
+                  high = __builtin_shufflevector(x, x, VQ_HIGH);
     out[0] = __builtin_convertvector(low, vd);
     out[1] = __builtin_convertvector(high, vd);
 }
 
-/* VQ_REDUCE -- a function that brings 16 partial results to one by op (min, max, add), in the order 8, 4, 2, 1. */
+/* VQ_REDUCE -- a function that brings 16 partial results to one by op (min, max, add), in the order
+ * 8, 4, 2, 1. */
 #if VQ_VEC >= 32
-#define VQ_REDUCE(name, op)                                                                                                                \
-    static inline float name(const vf part[VQ_ACC])                                                                                        \
-    {                                                                                                                                      \
-        const __m256 y = _mm256_##op##_ps(vf_part(part, 0), vf_part(part, 1));                                                             \
-        __m128 z = _mm_##op##_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));                                                  \
-        z = _mm_##op##_ps(z, _mm_movehl_ps(z, z));                                                                                         \
-        return _mm_cvtss_f32(_mm_##op##_ps(z, _mm_shuffle_ps(z, z, 1)));                                                                   \
+#define VQ_REDUCE(name, op)                                                                        \
+    static inline float name(const vf part[VQ_ACC])                                                \
+    {                                                                                              \
+        const __m256 y = _mm256_##op##_ps(vf_part(part, 0), vf_part(part, 1));                     \
+        __m128 z = _mm_##op##_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));          \
+        z = _mm_##op##_ps(z, _mm_movehl_ps(z, z));                                                 \
+        return _mm_cvtss_f32(_mm_##op##_ps(z, _mm_shuffle_ps(z, z, 1)));                           \
     }
 
 /* Partial results 0 to 7 or 8 to 15. */
 static inline __m256 vf_part(const vf part[VQ_ACC], int upper)
 {
 #if VQ_VEC == 64
-    return upper ? _mm512_extractf32x8_ps((__m512)part[0], 1) : _mm512_castps512_ps256((__m512)part[0]);
+    return upper ? _mm512_extractf32x8_ps((__m512)part[0], 1)
+                 : _mm512_castps512_ps256((__m512)part[0]);
 #else
     return (__m256)part[upper];
 #endif
 }
 #else
 #define vf_add(a, b) ((a) + (b))
-#define VQ_REDUCE(name, op)                                                                                                                \
-    static inline float name(const vf part[VQ_ACC])                                                                                        \
-    {                                                                                                                                      \
-        const vf low = vf_##op(part[0], part[2]), high = vf_##op(part[1], part[3]);                                                        \
-        vf x = vf_##op(low, high);                                                                                                         \
-        x = vf_##op(x, __builtin_shufflevector(x, x, 2, 3, 2, 3));                                                                         \
-        return vf_##op(x, __builtin_shufflevector(x, x, 1, 1, 3, 3))[0];                                                                   \
+#define VQ_REDUCE(name, op)                                                                        \
+    static inline float name(const vf part[VQ_ACC])                                                \
+    {                                                                                              \
+        const vf low = vf_##op(part[0], part[2]), high = vf_##op(part[1], part[3]);                \
+        vf x = vf_##op(low, high);                                                                 \
+        x = vf_##op(x, __builtin_shufflevector(x, x, 2, 3, 2, 3));                                 \
+        return vf_##op(x, __builtin_shufflevector(x, x, 1, 1, 3, 3))[0];                           \
     }
 #endif
 VQ_REDUCE(vf_lowest, min)

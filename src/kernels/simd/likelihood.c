@@ -1,4 +1,5 @@
-/* likelihood.c -- log-sum-exp and Kullback-Leibler divergence of rows of logits: exponentials in f32, sums in f64. */
+/* likelihood.c -- log-sum-exp and Kullback-Leibler divergence of rows of logits: exponentials in
+ * f32, sums in f64. */
 #include <math.h>
 
 #include "kernels/simd/exp_lanes.h"
@@ -48,7 +49,8 @@ static inline void kl_step(vq_sum *s, const pair *r, const float *p, const float
         vf_widen(x, u);
         vf_widen(vf_load(q + a * VQ_L), v);
         vf_widen(vf_exp(x - (float)r->lp), e);
-        for (size_t h = 0; h < 2; h++) s->part[2 * a + h] += e[h] * ((u[h] - r->lp) - (v[h] - r->lq));
+        for (size_t h = 0; h < 2; h++)
+            s->part[2 * a + h] += e[h] * ((u[h] - r->lp) - (v[h] - r->lq));
     }
 }
 

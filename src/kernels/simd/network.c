@@ -9,7 +9,9 @@ void VQ_FN(rms_norm)(const float *x, const float *w, float eps, size_t n, float 
     const float inverse = 1.0F / sqrtf((float)mean + eps);
     size_t i = 0;
     for (; i + VQ_L <= n; i += VQ_L) vf_store(y + i, vf_load(x + i) * inverse * vf_load(w + i));
-    if (i < n) vf_store_n(y + i, n - i, vf_load_n(x + i, n - i, 0.0F) * inverse * vf_load_n(w + i, n - i, 0.0F));
+    if (i < n)
+        vf_store_n(y + i, n - i,
+                   vf_load_n(x + i, n - i, 0.0F) * inverse * vf_load_n(w + i, n - i, 0.0F));
 }
 
 static inline vf silu_lanes(vf gate)
@@ -20,8 +22,11 @@ static inline vf silu_lanes(vf gate)
 void VQ_FN(silu_mul)(const float *gate, const float *up, size_t n, float *y)
 {
     size_t i = 0;
-    for (; i + VQ_L <= n; i += VQ_L) vf_store(y + i, silu_lanes(vf_load(gate + i)) * vf_load(up + i));
-    if (i < n) vf_store_n(y + i, n - i, silu_lanes(vf_load_n(gate + i, n - i, 0.0F)) * vf_load_n(up + i, n - i, 0.0F));
+    for (; i + VQ_L <= n; i += VQ_L)
+        vf_store(y + i, silu_lanes(vf_load(gate + i)) * vf_load(up + i));
+    if (i < n)
+        vf_store_n(y + i, n - i,
+                   silu_lanes(vf_load_n(gate + i, n - i, 0.0F)) * vf_load_n(up + i, n - i, 0.0F));
 }
 
 /* x * scale in place, and the largest of them. */
@@ -84,7 +89,8 @@ void VQ_FN(rope)(float *x, const float *cos, const float *sin, size_t d)
     const size_t half = d / 2;
     size_t i = 0;
     for (; i + VQ_L <= half; i += VQ_L) {
-        const vf a = vf_load(x + i), b = vf_load(x + half + i), c = vf_load(cos + i), s = vf_load(sin + i);
+        const vf a = vf_load(x + i), b = vf_load(x + half + i), c = vf_load(cos + i),
+                 s = vf_load(sin + i);
         vf_store(x + i, a * c - b * s);
         vf_store(x + half + i, b * c + a * s);
     }

@@ -1,4 +1,5 @@
-/* network_back.c -- derivatives of network.c's norms, activations, softmax and rotary embedding, one row at a time. */
+/* network_back.c -- derivatives of network.c's norms, activations, softmax and rotary embedding,
+ * one row at a time. */
 #include <math.h>
 
 #include "kernels/simd/exp_lanes.h"
@@ -29,25 +30,30 @@ static double weighted_dot(const float *g, const float *w, const float *x, size_
     return vd_total(&s);
 }
 
-void VQ_FN(rms_norm_back)(const float *x, const float *w, const float *g, float eps, size_t n, float *dx)
+void VQ_FN(rms_norm_back)(const float *x, const float *w, const float *g, float eps, size_t n,
+                          float *dx)
 {
     const double mean = n ? VQ_FN(dot)(x, x, n) / (double)n : 0.0;
     const float inverse = 1.0F / sqrtf((float)mean + eps);
     const double share = n ? weighted_dot(g, w, x, n) / (double)n : 0.0;
     const float pull = (float)(share * (double)inverse * (double)inverse * (double)inverse);
     size_t i = 0;
-    for (; i + VQ_L <= n; i += VQ_L) vf_store(dx + i, vf_load(g + i) * vf_load(w + i) * inverse - vf_load(x + i) * pull);
+    for (; i + VQ_L <= n; i += VQ_L)
+        vf_store(dx + i, vf_load(g + i) * vf_load(w + i) * inverse - vf_load(x + i) * pull);
     for (; i < n; i++) dx[i] = g[i] * w[i] * inverse - x[i] * pull;
 }
 
-static inline void silu_mul_step(const float *gate, const float *up, const float *g, vf *dgate, vf *dup)
+static inline void silu_mul_step(const float *gate, const float *up, const float *g, vf *dgate,
+                                 vf *dup)
 {
-    const vf a = vf_load(gate), d = vf_load(g), below = vf_exp(-a) + 1.0F, slope = 1.0F / below, silu = a / below;
+    const vf a = vf_load(gate), d = vf_load(g), below = vf_exp(-a) + 1.0F, slope = 1.0F / below,
+             silu = a / below;
     *dgate = d * vf_load(up) * (slope + silu * (1.0F - slope));
     *dup = d * silu;
 }
 
-void VQ_FN(silu_mul_back)(const float *gate, const float *up, const float *g, size_t n, float *dgate, float *dup)
+void VQ_FN(silu_mul_back)(const float *gate, const float *up, const float *g, size_t n,
+                          float *dgate, float *dup)
 {
     vf a, b;
     size_t i = 0;
@@ -70,7 +76,8 @@ void VQ_FN(softmax_back)(const float *p, size_t n, float scale, float *g)
 {
     const float mean = (float)VQ_FN(dot)(p, g, n);
     size_t i = 0;
-    for (; i + VQ_L <= n; i += VQ_L) vf_store(g + i, vf_load(p + i) * (vf_load(g + i) - mean) * scale);
+    for (; i + VQ_L <= n; i += VQ_L)
+        vf_store(g + i, vf_load(p + i) * (vf_load(g + i) - mean) * scale);
     for (; i < n; i++) g[i] = p[i] * (g[i] - mean) * scale;
 }
 
@@ -79,7 +86,8 @@ void VQ_FN(rope_back)(float *g, const float *cos, const float *sin, size_t d)
     const size_t half = d / 2;
     size_t i = 0;
     for (; i + VQ_L <= half; i += VQ_L) {
-        const vf a = vf_load(g + i), b = vf_load(g + half + i), c = vf_load(cos + i), s = vf_load(sin + i);
+        const vf a = vf_load(g + i), b = vf_load(g + half + i), c = vf_load(cos + i),
+                 s = vf_load(sin + i);
         vf_store(g + i, a * c + b * s);
         vf_store(g + half + i, b * c - a * s);
     }

@@ -1,5 +1,5 @@
-/* nudge_row.c -- one step of learned rounding on a row: trained weights move against the sign of their gradient by a part of a grid step.
- */
+/* nudge_row.c -- one step of learned rounding on a row: trained weights move against the sign of
+ * their gradient by a part of a grid step. */
 #include "kernels/simd/grid_lanes.h"
 
 typedef struct row {
@@ -23,7 +23,8 @@ static inline vf table_spacing(const grid_lanes *l, vf t)
     return vf_max(gap, -gap);
 }
 
-/* Distance to the next grid value at |t|, seen from below; the top step beyond the largest value. */
+/* Distance to the next grid value at |t|, seen from below; the top step beyond the largest value.
+ */
 static inline vf spacing(const grid_lanes *l, vf t)
 {
     if (l->grid->kind == VQ_GRID_INT) return vf_all(l->down);
@@ -35,24 +36,29 @@ static inline vf spacing(const grid_lanes *l, vf t)
 }
 
 /* Sixteen elements of one group. */
-static inline void nudge_step(const grid_lanes *l, const row *r, float scale, float *x, const float *y, const float *g, vf slope[VQ_ACC])
+static inline void nudge_step(const grid_lanes *l, const row *r, float scale, float *x,
+                              const float *y, const float *g, vf slope[VQ_ACC])
 {
     const vf zero = {0}, s = vf_all(scale);
     for (size_t a = 0; a < VQ_ACC; a++) {
-        const vf at = vf_load(x + a * VQ_L), to = vf_load(y + a * VQ_L), d = vf_load(g + a * VQ_L), off = to - at;
+        const vf at = vf_load(x + a * VQ_L), to = vf_load(y + a * VQ_L), d = vf_load(g + a * VQ_L),
+                 off = to - at;
         const vf step = spacing(l, at / s) * vf_max(s, -s), move = step * r->rate;
-        const vi clipped = (vi)vf_max(off, -off) > (vi)(step * 0.50001F); /* both are positive: their bits are in order */
+        const vi clipped = (vi)vf_max(off, -off) >
+                           (vi)(step * 0.50001F); /* both are positive: their bits are in order */
         slope[a] += d * vf_pick(clipped, to, off);
         vf_store(x + a * VQ_L, at - vf_pick(d > zero, move, vf_pick(d < zero, -move, zero)));
     }
 }
 
-static inline float nudge_group(const grid_lanes *l, const row *r, size_t from, size_t n, float scale)
+static inline float nudge_group(const grid_lanes *l, const row *r, size_t from, size_t n,
+                                float scale)
 {
     vf slope[VQ_ACC];
     memset(slope, 0, sizeof slope);
     size_t i = 0;
-    for (; i + VQ_PARTS <= n; i += VQ_PARTS) nudge_step(l, r, scale, r->x + from + i, r->y + from + i, r->g + from + i, slope);
+    for (; i + VQ_PARTS <= n; i += VQ_PARTS)
+        nudge_step(l, r, scale, r->x + from + i, r->y + from + i, r->g + from + i, slope);
     if (i < n) {
         float x[VQ_PARTS], y[VQ_PARTS], g[VQ_PARTS];
         vq_pad(x, r->x + from + i, n - i, 0.0F);
@@ -64,10 +70,11 @@ static inline float nudge_group(const grid_lanes *l, const row *r, size_t from, 
     return vf_total(slope);
 }
 
-void VQ_FN(nudge_row)(const vq_num *num, float *x, const float *y, const float *g, size_t n, size_t block, const float *scale, float rate,
-                      float *slope)
+void VQ_FN(nudge_row)(const vq_num *num, float *x, const float *y, const float *g, size_t n,
+                      size_t block, const float *scale, float rate, float *slope)
 {
     const row r = {num, x, y, g, n, block, scale, rate, slope};
     const grid_lanes l = grid_lanes_of(&num->grid);
-    for (size_t i = 0, k = 0; i < n; i += block, k++) slope[k] = nudge_group(&l, &r, i, n - i < block ? n - i : block, scale[k]);
+    for (size_t i = 0, k = 0; i < n; i += block, k++)
+        slope[k] = nudge_group(&l, &r, i, n - i < block ? n - i : block, scale[k]);
 }

@@ -64,7 +64,8 @@ static inline void range_of(const float *x, size_t n, float *lo, float *hi)
 
 void VQ_FN(range_blocks)(const float *x, size_t n, size_t block, float *lo, float *hi)
 {
-    for (size_t i = 0, g = 0; i < n; i += block, g++) range_of(x + i, n - i < block ? n - i : block, lo + g, hi + g);
+    for (size_t i = 0, g = 0; i < n; i += block, g++)
+        range_of(x + i, n - i < block ? n - i : block, lo + g, hi + g);
 }
 
 void VQ_FN(range_columns)(float *lo, float *hi, const float *x, size_t ldx, size_t rows, size_t n)

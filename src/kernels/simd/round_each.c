@@ -1,5 +1,5 @@
-/* round_each.c -- rounding with error feedback: elements with scales of their own, at once or each after the one before it; what a scale
- * would lose; and the feedback itself. */
+/* round_each.c -- rounding with error feedback: elements with scales of their own, at once or each
+ * after the one before it; what a scale would lose; and the feedback itself. */
 #include "kernels/simd/round_lanes.h"
 
 static inline vf load_zeros(const int16_t *zero, size_t n)
@@ -26,7 +26,8 @@ typedef struct each {
 } each;
 
 /* n <= VQ_L elements from i on; missing lanes hold 0 over 1. */
-static inline void round_some(const grid_lanes *l, vq_grid_kind kind, const each *e, size_t i, size_t n)
+static inline void round_some(const grid_lanes *l, vq_grid_kind kind, const each *e, size_t i,
+                              size_t n)
 {
     const bool full = n == VQ_L;
     vi code;
@@ -47,12 +48,14 @@ static inline void round_all(const grid_lanes *l, vq_grid_kind kind, const each 
     if (i < n) round_some(l, kind, e, i, n - i);
 }
 
-void VQ_FN(round_each)(const vq_num *num, const float *x, size_t n, const float *scale, const int16_t *zero, uint8_t *codes, float *y)
+void VQ_FN(round_each)(const vq_num *num, const float *x, size_t n, const float *scale,
+                       const int16_t *zero, uint8_t *codes, float *y)
 {
     const each e = {x, scale, zero, codes, y};
     const grid_lanes l = grid_lanes_of_num(num);
     if (!encode_is_vectorised(num))
-        for (size_t i = 0; i < n; i++) y[i] = round_scalar(num, x[i], scale[i], zero ? zero[i] : 0, codes + i);
+        for (size_t i = 0; i < n; i++)
+            y[i] = round_scalar(num, x[i], scale[i], zero ? zero[i] : 0, codes + i);
     else if (num->grid.kind == VQ_GRID_INT)
         round_all(&l, VQ_GRID_INT, &e, n);
     else if (num->grid.kind == VQ_GRID_TABLE)
@@ -69,17 +72,20 @@ static inline void add_scaled(float *y, const float *x, float c, size_t n)
     for (; i < n; i++) y[i] += c * x[i];
 }
 
-static inline float round_one(const vq_num *num, const grid_lanes *l, float x, float scale, int zero, uint8_t *out)
+static inline float round_one(const vq_num *num, const grid_lanes *l, float x, float scale,
+                              int zero, uint8_t *out)
 {
     vi code;
     if (!l) return round_scalar(num, x, scale, zero, out);
-    const vf y = round_lanes(l, num->grid.kind, vf_all(x), vf_all(scale), vf_all((float)zero), &code);
+    const vf y =
+        round_lanes(l, num->grid.kind, vf_all(x), vf_all(scale), vf_all((float)zero), &code);
     *out = (uint8_t)code[0];
     return y[0];
 }
 
-void VQ_FN(round_chain)(const vq_num *num, float *x, size_t n, const float *base, const float *scale, const int16_t *zero, const float *v,
-                        size_t ldv, uint8_t *codes, float *y)
+void VQ_FN(round_chain)(const vq_num *num, float *x, size_t n, const float *base,
+                        const float *scale, const int16_t *zero, const float *v, size_t ldv,
+                        uint8_t *codes, float *y)
 {
     const grid_lanes lanes = grid_lanes_of_num(num), *l = encode_is_vectorised(num) ? &lanes : NULL;
     for (size_t i = 0; i < n; i++) {
@@ -88,13 +94,14 @@ void VQ_FN(round_chain)(const vq_num *num, float *x, size_t n, const float *base
     }
 }
 
-void VQ_FN(rounding_errors)(const vq_num *num, const float *x, const float *d, size_t n, size_t block, const float *scale,
-                            const int16_t *zero, double *error)
+void VQ_FN(rounding_errors)(const vq_num *num, const float *x, const float *d, size_t n,
+                            size_t block, const float *scale, const int16_t *zero, double *error)
 {
     const grid_lanes l = grid_lanes_of_num(num);
     const bool fast = encode_is_vectorised(num);
     for (size_t i = 0, g = 0; i < n; i += block, g++) {
-        const run r = {x + i, d ? d + i : NULL, n - i < block ? n - i : block, scale[g], zero ? (float)zero[g] : 0.0F};
+        const run r = {x + i, d ? d + i : NULL, n - i < block ? n - i : block, scale[g],
+                       zero ? (float)zero[g] : 0.0F};
         if (!fast)
             error[g] += (double)run_error_scalar(num, &r);
         else if (num->grid.kind == VQ_GRID_INT)
@@ -106,15 +113,18 @@ void VQ_FN(rounding_errors)(const vq_num *num, const float *x, const float *d, s
     }
 }
 
-void VQ_FN(add_rows)(float *y, const float *x, size_t ldx, const float *c, size_t ldc, size_t rows, size_t n)
+void VQ_FN(add_rows)(float *y, const float *x, size_t ldx, const float *c, size_t ldc, size_t rows,
+                     size_t n)
 {
     size_t i = 0;
     for (; i + 4 * VQ_L <= n; i += 4 * VQ_L) {
         vf sum[4];
         for (size_t a = 0; a < 4; a++) sum[a] = vf_load(y + i + a * VQ_L);
         for (size_t r = 0; r < rows; r++)
-            for (size_t a = 0; a < 4; a++) sum[a] += c[r * ldc] * vf_load(x + r * ldx + i + a * VQ_L);
+            for (size_t a = 0; a < 4; a++)
+                sum[a] += c[r * ldc] * vf_load(x + r * ldx + i + a * VQ_L);
         for (size_t a = 0; a < 4; a++) vf_store(y + i + a * VQ_L, sum[a]);
     }
-    for (size_t r = 0; i < n && r < rows; r++) add_scaled(y + i, x + r * ldx + i, c[r * ldc], n - i);
+    for (size_t r = 0; i < n && r < rows; r++)
+        add_scaled(y + i, x + r * ldx + i, c[r * ldc], n - i);
 }

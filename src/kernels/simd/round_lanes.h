@@ -1,10 +1,12 @@
-/* round_lanes.h -- what a vector of values becomes under its scales, and what a group loses under one. */
+/* round_lanes.h -- what a vector of values becomes under its scales, and what a group loses under
+ * one. */
 #ifndef VQ_KERNELS_SIMD_ROUND_LANES_H
 #define VQ_KERNELS_SIMD_ROUND_LANES_H
 
 #include "kernels/simd/grid_lanes.h"
 
-static inline vf round_lanes(const grid_lanes *l, vq_grid_kind kind, vf x, vf scale, vf zero, vi *code)
+static inline vf round_lanes(const grid_lanes *l, vq_grid_kind kind, vf x, vf scale, vf zero,
+                             vi *code)
 {
     if (kind == VQ_GRID_INT) {
         *code = encode_int_at(l, x, scale, zero);
@@ -31,11 +33,13 @@ typedef struct run {
     float scale, zero;
 } run;
 
-static inline void error_step(const grid_lanes *l, vq_grid_kind kind, const run *r, const float *x, const float *d, vf part[VQ_ACC])
+static inline void error_step(const grid_lanes *l, vq_grid_kind kind, const run *r, const float *x,
+                              const float *d, vf part[VQ_ACC])
 {
     vi code;
     for (size_t a = 0; a < VQ_ACC; a++) {
-        const vf v = vf_load(x + a * VQ_L), e = v - round_lanes(l, kind, v, vf_all(r->scale), vf_all(r->zero), &code);
+        const vf v = vf_load(x + a * VQ_L),
+                 e = v - round_lanes(l, kind, v, vf_all(r->scale), vf_all(r->zero), &code);
         part[a] += d ? vf_load(d + a * VQ_L) * (e * e) : e * e;
     }
 }
@@ -45,7 +49,8 @@ static inline float run_error(const grid_lanes *l, vq_grid_kind kind, const run 
 {
     vf part[VQ_ACC] = {0};
     size_t i = 0;
-    for (; i + VQ_PARTS <= r->n; i += VQ_PARTS) error_step(l, kind, r, r->x + i, r->d ? r->d + i : NULL, part);
+    for (; i + VQ_PARTS <= r->n; i += VQ_PARTS)
+        error_step(l, kind, r, r->x + i, r->d ? r->d + i : NULL, part);
     if (i < r->n) {
         float x[VQ_PARTS], d[VQ_PARTS], ones[VQ_PARTS];
         for (size_t j = 0; j < VQ_PARTS; j++) ones[j] = 1.0F;

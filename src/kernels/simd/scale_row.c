@@ -1,5 +1,6 @@
-/* scale_row.c -- vq_group_scale for the groups of a row, and the effective scales of a row. Rules that are rare or not elementwise
- * (f16 scales, e8m0 of subnormal ranges) go to the scalar definition. */
+/* scale_row.c -- vq_group_scale for the groups of a row, and the effective scales of a row. Rules
+ * that are rare or not elementwise (f16 scales, e8m0 of subnormal ranges) go to the scalar
+ * definition. */
 #include <float.h>
 
 #include "kernels/simd/grid_lanes.h"
@@ -9,7 +10,7 @@ typedef struct groups {
     const vq_num *num;
     const float *lo, *hi;
     size_t n;
-    vq_super super;
+    vq_global_scale global_scale;
     vq_dtype arith;
     float *scale;
     int16_t *zero;
@@ -17,7 +18,8 @@ typedef struct groups {
 
 static void scale_scalar(const groups *g, size_t i)
 {
-    vq_group_scale(g->num, g->lo[i], g->hi[i], g->super, g->arith, g->scale + i, g->zero ? g->zero + i : NULL);
+    vq_group_scale(g->num, g->lo[i], g->hi[i], g->global_scale, g->arith, g->scale + i,
+                   g->zero ? g->zero + i : NULL);
 }
 
 static inline vf round_lanes(vq_dtype t, vf x)
@@ -37,15 +39,16 @@ typedef struct rule {
     grid_lanes grid; /* of coded scales */
     const groups *g;
     vq_dtype arith, type;
-    float reach, second, least, top;
+    float qmax, second, least, top;
     float code_min, code_max; /* asymmetric ints */
-    int32_t emax, over;       /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
-    float of_zero;            /* scale of a group of zeros */
+    int32_t emax,
+        over; /* e8m0: exponent of the grid's maximum; mantissa from which the exponent goes up */
+    float of_zero; /* scale of a group of zeros */
 } rule;
 
 static inline vf coded_ct_lanes(const rule *r, vf lo, vf hi)
 {
-    const vf a = round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->reach);
+    const vf a = round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->qmax);
     const vf s = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, r->second * a));
     return vf_pick(s > 0.0F, s, vf_all(0.125F));
 }
@@ -53,7 +56,7 @@ static inline vf coded_ct_lanes(const rule *r, vf lo, vf hi)
 static inline vf coded_lanes(const rule *r, vf lo, vf hi)
 {
     const vf a = amax_lanes(r->g->num, lo, hi);
-    const vf s = r->g->super.divides ? a / r->reach * r->second : a / (r->reach * r->second);
+    const vf s = r->g->global_scale.divides ? a / r->qmax * r->second : a / (r->qmax * r->second);
     const vf coded = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, s));
     const vf floored = vf_pick(s > r->least, coded, vf_all(r->least));
     return vf_pick(s > 0.0F, floored, vf_all(r->of_zero));
@@ -67,7 +70,7 @@ static inline vf stored_lanes(const rule *r, vf s)
 
 static inline vf float_lanes(const rule *r, vf lo, vf hi)
 {
-    const vf s = stored_lanes(r, round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->reach));
+    const vf s = stored_lanes(r, round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->qmax));
     return vf_pick(s > 0.0F, s, vf_all(r->of_zero));
 }
 
@@ -89,7 +92,8 @@ static inline void scale_all(const rule *r, scaler scale)
 {
     const groups *g = r->g;
     size_t i = 0;
-    for (; i + VQ_L <= g->n; i += VQ_L) vf_store(g->scale + i, scale(r, vf_load(g->lo + i), vf_load(g->hi + i)));
+    for (; i + VQ_L <= g->n; i += VQ_L)
+        vf_store(g->scale + i, scale(r, vf_load(g->lo + i), vf_load(g->hi + i)));
     if (i == g->n) return;
     const vf lo = vf_load_n(g->lo + i, g->n - i, 0.0F), hi = vf_load_n(g->hi + i, g->n - i, 0.0F);
     vf_store_n(g->scale + i, g->n - i, scale(r, lo, hi));
@@ -98,10 +102,13 @@ static inline void scale_all(const rule *r, scaler scale)
 /* Asymmetric ints: all codes over [lo, hi], which holds zero. */
 static inline vf range_lanes(const rule *r, vf lo, vf hi, vi *zero)
 {
-    const vf none = {0}, low = vf_min(lo, none), high = vf_max(hi, none), least = vf_all(r->code_min), most = vf_all(r->code_max);
-    const vf s = stored_lanes(r, round_lanes(r->arith, round_lanes(r->arith, high - low) / (r->code_max - r->code_min)));
+    const vf none = {0}, low = vf_min(lo, none), high = vf_max(hi, none),
+             least = vf_all(r->code_min), most = vf_all(r->code_max);
+    const vf s = stored_lanes(
+        r, round_lanes(r->arith, round_lanes(r->arith, high - low) / (r->code_max - r->code_min)));
     const vi live = s > 0.0F;
-    const vf z = round_lanes(r->arith, least - round_lanes(r->arith, low / vf_pick(live, s, vf_all(1.0F))));
+    const vf z =
+        round_lanes(r->arith, least - round_lanes(r->arith, low / vf_pick(live, s, vf_all(1.0F))));
     *zero = vf_rint(vf_pick(z < least, least, vf_pick(z > most, most, z))) & live;
     return vf_pick(live, s, vf_all(r->of_zero));
 }
@@ -116,7 +123,8 @@ static void scale_asymmetric(rule *r)
         const size_t n = g->n - i < VQ_L ? g->n - i : VQ_L;
         int32_t lane[VQ_L];
         vi zero;
-        const vf s = range_lanes(r, vf_load_n(g->lo + i, n, 0.0F), vf_load_n(g->hi + i, n, 0.0F), &zero);
+        const vf s =
+            range_lanes(r, vf_load_n(g->lo + i, n, 0.0F), vf_load_n(g->hi + i, n, 0.0F), &zero);
         vf_store_n(g->scale + i, n, s);
         memcpy(lane, &zero, sizeof zero);
         for (size_t t = 0; t < n; t++) g->zero[i + t] = (int16_t)lane[t];
@@ -128,7 +136,7 @@ static void scale_coded(rule *r)
     const vq_num *num = r->g->num;
     const vq_grid *grid = vq_scale_grid(num->scale);
     r->grid = grid_lanes_of(grid);
-    r->second = num->super ? r->g->super.value : 1.0F;
+    r->second = num->global_scale ? r->g->global_scale.value : 1.0F;
     r->least = vq_decode(grid, 1);
     if (num->compat == VQ_COMPAT_CT)
         scale_all(r, coded_ct_lanes);
@@ -136,7 +144,8 @@ static void scale_coded(rule *r)
         scale_all(r, coded_lanes);
 }
 
-/* Mantissa bits of amax from which the exponent is one more; 2^23 for never. Where rule bump starts is read off the scalar rule. */
+/* Mantissa bits of amax from which the exponent is one more; 2^23 for never. Where rule bump starts
+ * is read off the scalar rule. */
 static int32_t e8m0_over(const vq_num *num, int32_t emax, int32_t max_bits)
 {
     const int32_t never = 1 << 23;
@@ -176,19 +185,22 @@ static bool is_vectorised(const vq_num *num)
     return num->scale != VQ_SCALE_F16 && (num->zero == VQ_ZERO_NONE || !vq_scale_grid(num->scale));
 }
 
-void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_t n, vq_super super, vq_dtype arith, float *scale,
-                      int16_t *zero)
+void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_t n,
+                      vq_global_scale global_scale, vq_dtype arith, float *scale, int16_t *zero)
 {
-    const groups g = {num, lo, hi, n, super, arith, scale, zero};
+    const groups g = {num, lo, hi, n, global_scale, arith, scale, zero};
     if (!is_vectorised(num)) {
         for (size_t i = 0; i < n; i++) scale_scalar(&g, i);
         return;
     }
     const bool bf16 = num->scale == VQ_SCALE_BF16;
-    rule r = {.g = &g, .arith = num->compat == VQ_COMPAT_CT ? arith : VQ_F32, .type = bf16 ? VQ_BF16 : VQ_F32, .reach = vq_reach(num)};
+    rule r = {.g = &g,
+              .arith = num->compat == VQ_COMPAT_CT ? arith : VQ_F32,
+              .type = bf16 ? VQ_BF16 : VQ_F32,
+              .qmax = vq_qmax(num)};
     r.top = bf16 ? 0x1.fep127F : FLT_MAX;
     int16_t zero_of_zero;
-    vq_group_scale(num, 0.0F, 0.0F, super, arith, &r.of_zero, &zero_of_zero);
+    vq_group_scale(num, 0.0F, 0.0F, global_scale, arith, &r.of_zero, &zero_of_zero);
     if (num->scale == VQ_SCALE_E8M0)
         scale_e8m0(&r);
     else if (vq_scale_grid(num->scale))
@@ -199,16 +211,19 @@ void VQ_FN(scale_row)(const vq_num *num, const float *lo, const float *hi, size_
         scale_all(&r, float_lanes);
 }
 
-static inline vf effective_lanes(bool super, bool divides, float value, vf s)
+static inline vf effective_lanes(bool global_scale, bool divides, float value, vf s)
 {
-    return !super ? s : divides ? s / value : s * value;
+    return !global_scale ? s : divides ? s / value : s * value;
 }
 
-void VQ_FN(effective_row)(const vq_num *num, const float *scale, size_t n, vq_super super, float *effective)
+void VQ_FN(effective_row)(const vq_num *num, const float *scale, size_t n,
+                          vq_global_scale global_scale, float *effective)
 {
-    const float factor = vq_effective_scale(num, 1.0F, (vq_super){1.0F, false}); /* of the rule: 1 or 4/3 */
+    const float factor =
+        vq_effective_scale(num, 1.0F, (vq_global_scale){1.0F, false}); /* of the rule: 1 or 4/3 */
     size_t i = 0;
     for (; i + VQ_L <= n; i += VQ_L)
-        vf_store(effective + i, effective_lanes(num->super, super.divides, super.value, vf_load(scale + i) * factor));
-    for (; i < n; i++) effective[i] = vq_effective_scale(num, scale[i], super);
+        vf_store(effective + i, effective_lanes(num->global_scale, global_scale.divides,
+                                                global_scale.value, vf_load(scale + i) * factor));
+    for (; i < n; i++) effective[i] = vq_effective_scale(num, scale[i], global_scale);
 }

@@ -1,11 +1,13 @@
-/* search_codes.c -- the best of the coded scales that a group may have: outwards from the plain one, without those that must lose. */
+/* search_codes.c -- the best of the coded scales that a group may have: outwards from the plain
+ * one, without those that must lose. */
 #include <math.h>
 
 #include "kernels/simd/round_lanes.h"
 
 static const int8_t offsets[] = {-1, 1, -2, 2, -3, 3, -4, -5, -6};
 
-/* Rounding of the sums behind an error, many times over: what loses more than this is worse for sure. */
+/* Rounding of the sums behind an error, many times over: what loses more than this is worse for
+ * sure. */
 static const float doubt = 1.0001F;
 
 typedef struct group {
@@ -13,13 +15,15 @@ typedef struct group {
     const grid_lanes *lanes; /* NULL: by the scalar definition */
     const vq_code_search *s;
     run r;
-    float top, d_top, reach; /* largest |x|, the least weight that one so large has, largest |value| of the grid */
-    float sign, least;       /* of the scales; smallest error so far */
-    int best;                /* its code, negative: of a negative scale */
+    float top, d_top,
+        qmax; /* largest |x|, the least weight that one so large has, largest |value| of the grid */
+    float sign, least; /* of the scales; smallest error so far */
+    int best;          /* its code, negative: of a negative scale */
 } group;
 
 /* Up to 16 elements from i on, the missing ones `fill`. */
-static inline const float *step_at(const float *x, size_t i, size_t n, float fill, float tail[VQ_PARTS])
+static inline const float *step_at(const float *x, size_t i, size_t n, float fill,
+                                   float tail[VQ_PARTS])
 {
     if (n - i >= VQ_PARTS) return x + i;
     vq_pad(tail, x + i, n - i, fill);
@@ -32,7 +36,8 @@ static inline float largest(const run *r)
     vf part[VQ_ACC] = {0};
     for (size_t i = 0; i < r->n; i += VQ_PARTS) {
         const float *x = step_at(r->x, i, r->n, 0.0F, tail);
-        for (size_t a = 0; a < VQ_ACC; a++) part[a] = vf_max((vf)vf_magnitude(vf_load(x + a * VQ_L)), part[a]);
+        for (size_t a = 0; a < VQ_ACC; a++)
+            part[a] = vf_max((vf)vf_magnitude(vf_load(x + a * VQ_L)), part[a]);
     }
     return vf_highest(part);
 }
@@ -43,7 +48,8 @@ static inline float weight_of(const run *r, float top)
     vf part[VQ_ACC];
     for (size_t a = 0; a < VQ_ACC; a++) part[a] = vf_all(INFINITY);
     for (size_t i = 0; i < r->n; i += VQ_PARTS) {
-        const float *x = step_at(r->x, i, r->n, 0.0F, xs), *d = step_at(r->d, i, r->n, INFINITY, ds);
+        const float *x = step_at(r->x, i, r->n, 0.0F, xs),
+                    *d = step_at(r->d, i, r->n, INFINITY, ds);
         for (size_t a = 0; a < VQ_ACC; a++) {
             const vi is_top = (vf)vf_magnitude(vf_load(x + a * VQ_L)) == vf_all(top);
             part[a] = vf_min(vf_pick(is_top, vf_load(d + a * VQ_L), vf_all(INFINITY)), part[a]);
@@ -61,7 +67,7 @@ static inline float error_of(group *g, vq_grid_kind kind, float scale)
 /* The largest element alone loses that much by the end of the grid. */
 static inline bool cuts_too_much(const group *g, float scale)
 {
-    const float lost = g->top - g->reach * scale;
+    const float lost = g->top - g->qmax * scale;
     return lost > 0 && g->d_top * (lost * lost) > g->least * doubt;
 }
 
@@ -104,9 +110,13 @@ static inline int search_group(group *g, vq_grid_kind kind, int plain)
 void VQ_FN(search_codes)(const vq_num *num, const vq_code_search *s, int16_t *best)
 {
     const grid_lanes lanes = grid_lanes_of_num(num);
-    group g = {.num = num, .lanes = encode_is_vectorised(num) ? &lanes : NULL, .s = s, .reach = s->codes->reach};
+    group g = {.num = num,
+               .lanes = encode_is_vectorised(num) ? &lanes : NULL,
+               .s = s,
+               .qmax = s->codes->qmax};
     for (size_t i = 0, k = 0; i < s->n; i += s->block, k++) {
-        g.r = (run){s->x + i, s->d ? s->d + i : NULL, s->n - i < s->block ? s->n - i : s->block, 0, 0};
+        g.r = (run){s->x + i, s->d ? s->d + i : NULL, s->n - i < s->block ? s->n - i : s->block, 0,
+                    0};
         g.sign = s->negative && s->negative[k] ? -1.0F : 1.0F;
         if (num->grid.kind == VQ_GRID_INT)
             best[k] = (int16_t)search_group(&g, VQ_GRID_INT, s->plain[k]);

@@ -5,7 +5,8 @@
 
 enum { NODES_PER_BLOCK = 17, NODES_OUTSIDE = 3 };
 
-/* Sizes that no such model reaches: a lying config must not make us allocate gigabytes for names. */
+/* Sizes that no such model reaches: a lying config must not make us allocate gigabytes for names.
+ */
 enum { MAX_LAYERS = 4096 };
 
 typedef struct builder {
@@ -20,8 +21,9 @@ typedef struct builder {
 
 static const char *name_of(builder *b, const char *part)
 {
-    const char *text =
-        b->layer < 0 ? vq_arena_text(b->arena, b->err, "%s", part) : vq_arena_text(b->arena, b->err, "model.layers.%d.%s", b->layer, part);
+    const char *text = b->layer < 0
+                           ? vq_arena_text(b->arena, b->err, "%s", part)
+                           : vq_arena_text(b->arena, b->err, "model.layers.%d.%s", b->layer, part);
     if (!text) b->failed = true;
     return text ? text : "";
 }
@@ -50,8 +52,12 @@ static int add_norm(builder *b, const char *part, int x)
 
 static int add_linear(builder *b, vq_role role, const char *part, int x, int64_t width, bool bias)
 {
-    const vq_node n = {
-        .op = VQ_OP_LINEAR, .role = role, .name = name_of(b, part), .width = width, .in_width = b->graph->nodes[x].width, .bias = bias};
+    const vq_node n = {.op = VQ_OP_LINEAR,
+                       .role = role,
+                       .name = name_of(b, part),
+                       .width = width,
+                       .in_width = b->graph->nodes[x].width,
+                       .bias = bias};
     return add(b, n, x, -1, -1);
 }
 
@@ -69,7 +75,8 @@ static int add_positions(builder *b, const char *norm, int x, int64_t heads)
                            .eps = (float)b->config->norm_eps};
         x = add(b, n, x, -1, -1);
     }
-    const vq_node n = {.op = VQ_OP_ROPE, .role = VQ_ROLE_OTHER, .width = heads * d, .heads = heads, .head_dim = d};
+    const vq_node n = {
+        .op = VQ_OP_ROPE, .role = VQ_ROLE_OTHER, .width = heads * d, .heads = heads, .head_dim = d};
     return add(b, n, x, -1, -1);
 }
 
@@ -103,16 +110,21 @@ static int add_mlp(builder *b, int x)
     const int norm = add_norm(b, "post_attention_layernorm.weight", x);
     const int gate = add_linear(b, VQ_ROLE_GATE, "mlp.gate_proj", norm, c->ffn, bias);
     const int up = add_linear(b, VQ_ROLE_UP, "mlp.up_proj", norm, c->ffn, bias);
-    const int gated = add(b, (vq_node){.op = VQ_OP_SILU_MUL, .role = VQ_ROLE_OTHER, .width = c->ffn}, gate, up, -1);
+    const int gated = add(
+        b, (vq_node){.op = VQ_OP_SILU_MUL, .role = VQ_ROLE_OTHER, .width = c->ffn}, gate, up, -1);
     const int down = add_linear(b, VQ_ROLE_DOWN, "mlp.down_proj", gated, c->hidden, bias);
-    return add(b, (vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .width = c->hidden}, x, down, -1);
+    return add(b, (vq_node){.op = VQ_OP_ADD, .role = VQ_ROLE_OTHER, .width = c->hidden}, x, down,
+               -1);
 }
 
 static void add_parts(builder *b)
 {
     const vq_arch_config *c = b->config;
     vq_graph_part(b->graph, 0);
-    const vq_node embed = {.op = VQ_OP_EMBEDDING, .role = VQ_ROLE_EMBED, .name = name_of(b, "model.embed_tokens"), .width = c->hidden};
+    const vq_node embed = {.op = VQ_OP_EMBEDDING,
+                           .role = VQ_ROLE_EMBED,
+                           .name = name_of(b, "model.embed_tokens"),
+                           .width = c->hidden};
     int x = add(b, embed, -1, -1, -1);
     for (b->layer = 0; b->layer < c->layers; b->layer++) {
         vq_graph_part(b->graph, 1 + b->layer);
@@ -130,14 +142,15 @@ static vq_status check_sizes(const vq_arch_config *c, vq_err *e)
     const struct {
         const char *name;
         int64_t value, max;
-    } sizes[] = {{"hidden size", c->hidden, INT32_MAX},          {"intermediate size", c->ffn, INT32_MAX},
-                 {"number of layers", c->layers, MAX_LAYERS},    {"number of heads", c->heads, INT32_MAX},
-                 {"number of key heads", c->kv_heads, c->heads}, {"head size", c->head_dim, VQ_MAX_HEAD_DIM},
-                 {"vocabulary size", c->vocab, INT32_MAX}};
+    } sizes[] = {
+        {"hidden size", c->hidden, INT32_MAX},          {"intermediate size", c->ffn, INT32_MAX},
+        {"number of layers", c->layers, MAX_LAYERS},    {"number of heads", c->heads, INT32_MAX},
+        {"number of key heads", c->kv_heads, c->heads}, {"head size", c->head_dim, VQ_MAX_HEAD_DIM},
+        {"vocabulary size", c->vocab, INT32_MAX}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (sizes[i].value < 1 || sizes[i].value > sizes[i].max)
-            return vq_fail(e, VQ_E_INPUT, "%s is %lld; %s needs 1 to %lld", sizes[i].name, (long long)sizes[i].value, c->model_type,
-                           (long long)sizes[i].max);
+            return vq_fail(e, VQ_E_INPUT, "%s is %lld; %s needs 1 to %lld", sizes[i].name,
+                           (long long)sizes[i].value, c->model_type, (long long)sizes[i].max);
     return VQ_OK;
 }
 
@@ -145,20 +158,26 @@ static vq_status check_config(const vq_arch_config *c, vq_err *e)
 {
     VQ_TRY(check_sizes(c, e));
     if (c->heads % c->kv_heads != 0)
-        return vq_fail(e, VQ_E_INPUT, "%lld heads cannot share %lld key heads evenly", (long long)c->heads, (long long)c->kv_heads);
+        return vq_fail(e, VQ_E_INPUT, "%lld heads cannot share %lld key heads evenly",
+                       (long long)c->heads, (long long)c->kv_heads);
     if (c->heads > INT32_MAX / c->head_dim)
-        return vq_fail(e, VQ_E_INPUT, "%lld heads of %lld channels are beyond any model", (long long)c->heads, (long long)c->head_dim);
-    if (c->head_dim % 2 != 0) return vq_fail(e, VQ_E_INPUT, "head size %lld is odd; rope turns pairs of channels", (long long)c->head_dim);
+        return vq_fail(e, VQ_E_INPUT, "%lld heads of %lld channels are beyond any model",
+                       (long long)c->heads, (long long)c->head_dim);
+    if (c->head_dim % 2 != 0)
+        return vq_fail(e, VQ_E_INPUT, "head size %lld is odd; rope turns pairs of channels",
+                       (long long)c->head_dim);
     if (!c->activation || strcmp(c->activation, "silu") != 0)
-        return vq_fail(e, VQ_E_INPUT, "activation %s is not supported for %s; only silu is", c->activation ? c->activation : "(none)",
-                       c->model_type);
+        return vq_fail(e, VQ_E_INPUT, "activation %s is not supported for %s; only silu is",
+                       c->activation ? c->activation : "(none)", c->model_type);
     return VQ_OK;
 }
 
-vq_status vq_decoder_build(const vq_arch_config *c, const vq_decoder_traits *t, vq_graph *g, vq_arena *a, vq_err *e)
+vq_status vq_decoder_build(const vq_arch_config *c, const vq_decoder_traits *t, vq_graph *g,
+                           vq_arena *a, vq_err *e)
 {
     VQ_TRY(check_config(c, e));
-    VQ_TRY(vq_graph_start(g, t->model_type, (int)c->layers, (int)c->layers * NODES_PER_BLOCK + NODES_OUTSIDE, a, e));
+    VQ_TRY(vq_graph_start(g, t->model_type, (int)c->layers,
+                          (int)c->layers * NODES_PER_BLOCK + NODES_OUTSIDE, a, e));
     g->vocab = c->vocab;
     g->hidden = c->hidden;
     g->max_position = c->max_position;

@@ -7,4 +7,5 @@ static vq_status build(const vq_arch_config *c, vq_graph *g, vq_arena *a, vq_err
     return vq_decoder_build(c, &traits, g, a, e);
 }
 
-const vq_arch vq_arch_mistral = {"mistral", "Mistral 7B and its like, with or without a sliding window", build};
+const vq_arch vq_arch_mistral = {
+    "mistral", "Mistral 7B and its like, with or without a sliding window", build};

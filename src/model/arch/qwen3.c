@@ -3,7 +3,10 @@
 
 static vq_status build(const vq_arch_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    const vq_decoder_traits traits = {.model_type = "qwen3", .qkv_bias = c->attention_bias, .o_bias = c->attention_bias, .head_norm = true};
+    const vq_decoder_traits traits = {.model_type = "qwen3",
+                                      .qkv_bias = c->attention_bias,
+                                      .o_bias = c->attention_bias,
+                                      .head_norm = true};
     return vq_decoder_build(c, &traits, g, a, e);
 }
 

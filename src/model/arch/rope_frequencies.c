@@ -1,4 +1,5 @@
-/* rope_frequencies.c -- angular step of each pair of channels per position, with the scalings that stretch a trained context. */
+/* rope_frequencies.c -- angular step of each pair of channels per position, with the scalings that
+ * stretch a trained context. */
 #include <math.h>
 
 #include "model/arch/decoder.h"
@@ -9,7 +10,8 @@ enum { ROPE_DEFAULT, ROPE_LINEAR, ROPE_LLAMA3 };
 static float llama3_frequency(const vq_arch_config *c, float freq)
 {
     const double turn = 2 * acos(-1.0);
-    const float factor = (float)c->rope_factor, low = (float)c->rope_low_freq_factor, high = (float)c->rope_high_freq_factor;
+    const float factor = (float)c->rope_factor, low = (float)c->rope_low_freq_factor,
+                high = (float)c->rope_high_freq_factor;
     const float trained = (float)c->rope_original_max, wavelength = (float)turn / freq;
     if (wavelength > trained / low) return freq / factor;
     if (wavelength < trained / high) return freq;

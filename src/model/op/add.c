@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "model/op.h"
+#include "model/op/op.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
 {

@@ -1,13 +1,16 @@
 /* embedding.c -- a row of the table per token id. */
-#include "model/dense.h"
-#include "model/op.h"
+#include "model/op/dense.h"
+#include "model/op/op.h"
 
 static vq_status check_ids(const vq_batch *b, const int32_t *ids, int64_t vocab, vq_err *e)
 {
     for (int64_t i = 0; i < b->sequences * b->length; i++)
         if (ids[i] < 0 || ids[i] >= vocab)
-            return vq_fail(e, VQ_E_INPUT, "token id %d at position %lld of sequence %lld is outside the vocabulary of %lld", (int)ids[i],
-                           (long long)(b->position + i % b->length), (long long)(i / b->length), (long long)vocab);
+            return vq_fail(
+                e, VQ_E_INPUT,
+                "token id %d at position %lld of sequence %lld is outside the vocabulary of %lld",
+                (int)ids[i], (long long)(b->position + i % b->length), (long long)(i / b->length),
+                (long long)vocab);
     return VQ_OK;
 }
 

@@ -1,6 +1,6 @@
 /* head_norm.c -- RMSNorm over each head of each token, one weight for all heads. */
 #include "base/parallel.h"
-#include "model/dense.h"
+#include "model/op/dense.h"
 #include "model/op/norm_back.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
@@ -12,7 +12,8 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     float *out = f->values[id];
 #pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
     for (int64_t row = 0; row < f->tokens * n->heads; row++)
-        x->kernels->rms_norm(in + row * n->head_dim, weight, n->eps, (size_t)n->head_dim, out + row * n->head_dim);
+        x->kernels->rms_norm(in + row * n->head_dim, weight, n->eps, (size_t)n->head_dim,
+                             out + row * n->head_dim);
     vq_arena_rewind(x->arena, mark);
     return VQ_OK;
 }

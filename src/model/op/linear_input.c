@@ -1,4 +1,5 @@
-/* linear_input.c -- what the weight of a linear meets: its input, rotated and quantized where the stored scheme says so. */
+/* linear_input.c -- what the weight of a linear meets: its input, rotated and quantized where the
+ * stored scheme says so. */
 #include <string.h>
 
 #include "base/parallel.h"
@@ -21,13 +22,20 @@ int64_t vq_linear_input_width(const vq_exec *x, const vq_linear *l)
 
 vq_act_spec vq_linear_act_spec(const vq_linear *l)
 {
-    return (vq_act_spec){
-        .num = &l->scheme.act, .super = l->act_super, .scale = l->act_scale, .zero = l->act_zero, .order = l->arc_order, .s = l->arc_s};
+    return (vq_act_spec){.num = &l->scheme.act,
+                         .global_scale = l->act_global_scale,
+                         .scale = l->act_scale,
+                         .zero = l->act_zero,
+                         .order = l->arc_order,
+                         .s = l->arc_s};
 }
 
-enum { ROTATED_ROWS = 16 }; /* in one call of the kernel, which sets up the signs of a Paley factor at each */
+enum {
+    ROTATED_ROWS = 16
+}; /* in one call of the kernel, which sets up the signs of a Paley factor at each */
 
-static void rotate_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, float *out)
+static void rotate_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
+                        float *out)
 {
 #pragma omp parallel for schedule(static) if (m * l->k > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < m; t += ROTATED_ROWS) {
@@ -48,9 +56,11 @@ size_t vq_linear_input_scratch(const vq_exec *x, const vq_linear *l, int64_t m)
     return rotates_elsewhere(x, l) ? (size_t)(m * l->k) * sizeof(float) : 0;
 }
 
-static vq_status input_in_arena(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, float *out, vq_err *e)
+static vq_status input_in_arena(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
+                                float *out, vq_err *e)
 {
-    float *rotated = rotates_elsewhere(x, l) ? VQ_ALLOC(x->arena, float, m * l->k, "rotated input", e) : out;
+    float *rotated =
+        rotates_elsewhere(x, l) ? VQ_ALLOC(x->arena, float, m * l->k, "rotated input", e) : out;
     if (!rotated) return e->status;
     if (l->hadamard > 0) {
         rotate_rows(x, l, in, m, rotated);
@@ -61,7 +71,8 @@ static vq_status input_in_arena(const vq_exec *x, const vq_linear *l, const floa
     return vq_fake_quant(x->kernels, &spec, in, m, l->k, out, e);
 }
 
-vq_status vq_linear_input(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, float *out, vq_err *e)
+vq_status vq_linear_input(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
+                          float *out, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
     const vq_status status = input_in_arena(x, l, in, m, out, e);

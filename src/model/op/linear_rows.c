@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "model/dense.h"
+#include "model/op/dense.h"
 #include "model/op/linear.h"
 
-/* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does not double the memory of a run. */
+/* Weights decoded at a time: enough rows to keep a GEMM busy, few enough that a large layer does
+ * not double the memory of a run. */
 enum { SLICE_FLOATS = 4 << 20, SLICE_MIN_ROWS = 256 };
 
 static int64_t min_of(int64_t a, int64_t b)
@@ -22,13 +23,14 @@ static int64_t rows_together(const vq_linear *l)
 
 static int64_t slice_rows(const vq_linear *l)
 {
-    const int64_t rows = SLICE_FLOATS / l->k_stored > SLICE_MIN_ROWS ? SLICE_FLOATS / l->k_stored : SLICE_MIN_ROWS;
+    const int64_t rows =
+        SLICE_FLOATS / l->k_stored > SLICE_MIN_ROWS ? SLICE_FLOATS / l->k_stored : SLICE_MIN_ROWS;
     const int64_t step = rows_together(l);
     return min_of(l->n, (rows + step - 1) / step * step);
 }
 
-/* An ARC weight for inputs as they come: column order[i] of out is stored column i of the ordered part; the copies for the residuals fall
- * away. */
+/* An ARC weight for inputs as they come: column order[i] of out is stored column i of the ordered
+ * part; the copies for the residuals fall away. */
 static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, float *out)
 {
     const int64_t block = vq_arc_block(&l->scheme);
@@ -36,11 +38,13 @@ static void undo_arc(const vq_linear *l, const float *stored, int64_t rows, floa
     for (int64_t r = 0; r < rows; r++) {
         const float *from = stored + r * l->k_stored;
         float *to = out + r * l->k;
-        for (int64_t i = 0; i < l->k; i++) to[l->arc_order[i]] = from[vq_arc_column(i, l->k, l->arc_s, block)];
+        for (int64_t i = 0; i < l->k; i++)
+            to[l->arc_order[i]] = from[vq_arc_column(i, l->k, l->arc_s, block)];
     }
 }
 
-/* Loaders that decompress get weights in the type of their scales: an evaluation of the weights alone measures those. */
+/* Loaders that decompress get weights in the type of their scales: an evaluation of the weights
+ * alone measures those. */
 static void round_like_loaders(const vq_exec *x, const vq_linear *l, float *w, int64_t n)
 {
     if (x->quantize_inputs || l->scheme.weight.scale != VQ_SCALE_BF16) return;
@@ -49,7 +53,8 @@ static void round_like_loaders(const vq_exec *x, const vq_linear *l, float *w, i
 }
 
 /* plain: [rows][k] for inputs as they come, whatever was stored; else [rows][k_stored] */
-static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t r0, int64_t rows, bool plain, float *out, vq_err *e)
+static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t r0, int64_t rows,
+                                  bool plain, float *out, vq_err *e)
 {
     vq_qtensor q;
     VQ_TRY(x->source->rows(x->source->self, l, r0, rows, &q, x->arena, e));
@@ -65,7 +70,8 @@ static vq_status decode_quantized(const vq_exec *x, const vq_linear *l, int64_t 
     return VQ_OK;
 }
 
-static void add_bias(const vq_kernels *kr, const float *bias, float *out, int64_t m, int64_t n, int64_t ld)
+static void add_bias(const vq_kernels *kr, const float *bias, float *out, int64_t m, int64_t n,
+                     int64_t ld)
 {
 #pragma omp parallel for schedule(static) if (m * n > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < m; t++) kr->add(out + t * ld, bias, (size_t)n);
@@ -76,7 +82,8 @@ typedef struct slice {
     int64_t r0, rows, skip, want;
 } slice;
 
-static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice *s, bool plain, float **w, vq_err *e)
+static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice *s, bool plain,
+                              float **w, vq_err *e)
 {
     const int64_t k = plain ? l->k : l->k_stored;
     *w = VQ_ALLOC(x->arena, float, s->rows *k, "decoded weight", e);
@@ -85,8 +92,8 @@ static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice 
     return vq_dense_rows(x->kernels, &l->dense, s->r0, s->rows, k, *w, e);
 }
 
-static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, const slice *s, float *out, int64_t ld,
-                             vq_err *e)
+static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
+                             const slice *s, float *out, int64_t ld, vq_err *e)
 {
     const bool plain = !vq_linear_codes_input(x, l);
     const int64_t k = vq_linear_input_width(x, l);
@@ -99,14 +106,16 @@ static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *
 /* The slice from row `at` on: whole groups of rows are decoded, wanted rows lie in [r0, end). */
 static slice slice_at(const vq_linear *l, int64_t at, int64_t r0, int64_t end)
 {
-    const int64_t step = rows_together(l), stored_end = min_of(l->n, (end + step - 1) / step * step);
-    slice s = {.r0 = at, .rows = min_of(slice_rows(l), stored_end - at), .skip = at < r0 ? r0 - at : 0};
+    const int64_t step = rows_together(l),
+                  stored_end = min_of(l->n, (end + step - 1) / step * step);
+    slice s = {
+        .r0 = at, .rows = min_of(slice_rows(l), stored_end - at), .skip = at < r0 ? r0 - at : 0};
     s.want = min_of(s.rows, end - at) - s.skip;
     return s;
 }
 
-vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m, int64_t r0, int64_t count, float *out,
-                         int64_t ld, vq_err *e)
+vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
+                         int64_t r0, int64_t count, float *out, int64_t ld, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
     const int64_t step = rows_together(l), end = r0 + count;
@@ -124,11 +133,13 @@ vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, 
     return VQ_OK;
 }
 
-static vq_status back_slice(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, const slice *s, float *dx, vq_err *e)
+static vq_status back_slice(const vq_exec *x, const vq_linear *l, const float *g, int64_t m,
+                            const slice *s, float *dx, vq_err *e)
 {
     float *w;
     VQ_TRY(decode_slice(x, l, s, true, &w, e));
-    (s->r0 == 0 ? vq_gemm_nn : vq_gemm_nn_add)(x->kernels, m, l->k, s->rows, g + s->r0, l->n, w, l->k, dx, l->k);
+    (s->r0 == 0 ? vq_gemm_nn : vq_gemm_nn_add)(x->kernels, m, l->k, s->rows, g + s->r0, l->n, w,
+                                               l->k, dx, l->k);
     return VQ_OK;
 }
 
@@ -137,10 +148,12 @@ static void turn_back(const vq_exec *x, const vq_linear *l, float *dx, int64_t m
 {
     if (l->hadamard == 0) return;
 #pragma omp parallel for schedule(static) if (m * l->k > VQ_PARALLEL_MIN)
-    for (int64_t t = 0; t < m; t++) x->kernels->hadamard_row(dx + t * l->k, (size_t)l->k, (size_t)l->hadamard);
+    for (int64_t t = 0; t < m; t++)
+        x->kernels->hadamard_row(dx + t * l->k, (size_t)l->k, (size_t)l->hadamard);
 }
 
-vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, float *dx, vq_err *e)
+vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m,
+                              float *dx, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
     for (int64_t at = 0; at < l->n; at += slice_rows(l)) {
@@ -161,7 +174,9 @@ static size_t slice_bytes(const vq_linear *l, bool plain)
     const size_t codes = l->scheme.weight.grid.bits > 8 ? sizeof(uint16_t) : sizeof(uint8_t);
     bytes += rows * stored * codes + (l->arc_order && plain ? rows * stored * sizeof(float) : 0);
     int64_t per_row = 1, groups = 0;
-    if (vq_group_count(&l->scheme.weight, (int64_t)rows, l->k_stored, &per_row, &groups, NULL) != VQ_OK) return bytes;
+    if (vq_group_count(&l->scheme.weight, (int64_t)rows, l->k_stored, &per_row, &groups, NULL) !=
+        VQ_OK)
+        return bytes;
     return bytes + (size_t)groups * (sizeof(float) + sizeof(int16_t));
 }
 

@@ -4,9 +4,11 @@
 #include <math.h>
 
 #include "base/parallel.h"
-#include "model/dense.h"
+#include "model/op/dense.h"
 
-enum { COLUMNS = 16 }; /* one cache line of each row: a thread owns columns and walks the rows in order */
+enum {
+    COLUMNS = 16
+}; /* one cache line of each row: a thread owns columns and walks the rows in order */
 
 typedef struct rows_of {
     const vq_kernels *kernels;
@@ -20,7 +22,9 @@ static void invert(const rows_of *r, float *inverse)
 #pragma omp parallel for schedule(static) if (r->count * r->width > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < r->count; i++) {
         const float *x = r->x + i * r->width;
-        inverse[i] = 1.0F / sqrtf((float)(r->kernels->dot(x, x, (size_t)r->width) / (double)r->width) + r->eps);
+        inverse[i] =
+            1.0F /
+            sqrtf((float)(r->kernels->dot(x, x, (size_t)r->width) / (double)r->width) + r->eps);
     }
 }
 
@@ -42,11 +46,13 @@ static vq_status tell_weight(const rows_of *r, int id, const vq_frame *f, vq_err
     if (!sums) return e->status;
     invert(r, inverse);
 #pragma omp parallel for schedule(static) if (r->count * r->width > VQ_PARALLEL_MIN)
-    for (int64_t c = 0; c < r->width; c += COLUMNS) sum_columns(r, inverse, c, r->width - c < COLUMNS ? r->width - c : COLUMNS, sums);
+    for (int64_t c = 0; c < r->width; c += COLUMNS)
+        sum_columns(r, inverse, c, r->width - c < COLUMNS ? r->width - c : COLUMNS, sums);
     return f->hooks->norm(f->hooks->ctx, id, sums, r->width, e);
 }
 
-vq_status vq_norm_back(const vq_node *n, int id, vq_frame *f, int64_t rows, int64_t width, vq_err *e)
+vq_status vq_norm_back(const vq_node *n, int id, vq_frame *f, int64_t rows, int64_t width,
+                       vq_err *e)
 {
     const vq_exec *x = f->exec;
     const vq_arena_mark mark = vq_arena_here(x->arena);
@@ -57,7 +63,8 @@ vq_status vq_norm_back(const vq_node *n, int id, vq_frame *f, int64_t rows, int6
     float *dx = f->into[0];
 #pragma omp parallel for schedule(static) if (rows * width > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < rows; i++)
-        x->kernels->rms_norm_back(r.x + i * width, weight, r.g + i * width, n->eps, (size_t)width, dx + i * width);
+        x->kernels->rms_norm_back(r.x + i * width, weight, r.g + i * width, n->eps, (size_t)width,
+                                  dx + i * width);
     vq_arena_rewind(x->arena, mark);
     return VQ_OK;
 }

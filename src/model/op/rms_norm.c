@@ -1,6 +1,6 @@
 /* rms_norm.c -- y = x / rms(x) * w over each token's row. */
 #include "base/parallel.h"
-#include "model/dense.h"
+#include "model/op/dense.h"
 #include "model/op/norm_back.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
@@ -11,7 +11,9 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     VQ_TRY(vq_norm_weight(x, n->name, n->width, &weight, e));
     float *out = f->values[id];
 #pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
-    for (int64_t t = 0; t < f->tokens; t++) x->kernels->rms_norm(in + t * n->width, weight, n->eps, (size_t)n->width, out + t * n->width);
+    for (int64_t t = 0; t < f->tokens; t++)
+        x->kernels->rms_norm(in + t * n->width, weight, n->eps, (size_t)n->width,
+                             out + t * n->width);
     vq_arena_rewind(x->arena, mark);
     return VQ_OK;
 }
@@ -33,5 +35,9 @@ static size_t back_scratch(const vq_node *n, const vq_exec *x, const vq_batch *b
     return vq_norm_back_scratch(b->sequences * b->length, n->width);
 }
 
-const vq_op vq_op_rms_norm = {
-    .name = "rms_norm", .back_reads = true, .forward = forward, .scratch = scratch, .backward = backward, .back_scratch = back_scratch};
+const vq_op vq_op_rms_norm = {.name = "rms_norm",
+                              .back_reads = true,
+                              .forward = forward,
+                              .scratch = scratch,
+                              .backward = backward,
+                              .back_scratch = back_scratch};

@@ -1,9 +1,9 @@
-/* rope.c -- turn the channel pairs (i, i + d/2) of each head by the angles of the token's position; where channels were reordered, the
- * pairs are those of the original order. */
+/* rope.c -- turn the channel pairs (i, i + d/2) of each head by the angles of the token's position;
+ * where channels were reordered, the pairs are those of the original order. */
 #include <string.h>
 
 #include "base/parallel.h"
-#include "model/op.h"
+#include "model/op/op.h"
 
 typedef void (*turn)(float *x, const float *cos, const float *sin, size_t d);
 
@@ -13,7 +13,8 @@ static const int32_t *orders_of(const vq_node *n, const vq_graph *g)
 }
 
 /* One head: order NULL, or where each channel stood before it was moved. room [d]. */
-static void turn_head(turn by, float *x, const float *cos, const float *sin, int64_t d, const int32_t *order, float *room)
+static void turn_head(turn by, float *x, const float *cos, const float *sin, int64_t d,
+                      const int32_t *order, float *room)
 {
     if (!order) {
         by(x, cos, sin, (size_t)d);
@@ -26,7 +27,8 @@ static void turn_head(turn by, float *x, const float *cos, const float *sin, int
 
 static void turn_all(const vq_node *n, const vq_frame *f, turn by, const float *in, float *out)
 {
-    const int64_t d = n->head_dim, half = d / 2, key_heads = f->exec->graph->key_heads, shared = key_heads ? n->heads / key_heads : 1;
+    const int64_t d = n->head_dim, half = d / 2, key_heads = f->exec->graph->key_heads,
+                  shared = key_heads ? n->heads / key_heads : 1;
     const int32_t *orders = orders_of(n, f->exec->graph);
 #pragma omp parallel for schedule(static) if (f->tokens * n->width > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < f->tokens; t++) {
@@ -35,7 +37,8 @@ static void turn_all(const vq_node *n, const vq_frame *f, turn by, const float *
         if (in != out) memcpy(row, in + t * n->width, (size_t)n->width * sizeof *row);
         float room[VQ_MAX_HEAD_DIM];
         for (int64_t h = 0; h < n->heads; h++)
-            turn_head(by, row + h * d, f->cos + at, f->sin + at, d, orders ? orders + h / shared * d : NULL, room);
+            turn_head(by, row + h * d, f->cos + at, f->sin + at, d,
+                      orders ? orders + h / shared * d : NULL, room);
     }
 }
 
@@ -54,4 +57,5 @@ static vq_status backward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     return VQ_OK;
 }
 
-const vq_op vq_op_rope = {.name = "rope", .in_place = true, .forward = forward, .backward = backward};
+const vq_op vq_op_rope = {
+    .name = "rope", .in_place = true, .forward = forward, .backward = backward};

@@ -1,0 +1,45 @@
+/* reporter.c -- lines, warnings and progress of a long job, formatted once. */
+#include "base/reporter.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+void vq_say(const vq_reporter *w, int level, const char *fmt, ...)
+{
+    if (!w || !w->line) return;
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    w->line(w->ctx, level, text);
+}
+
+void vq_warn(const vq_reporter *w, const char *code, const char *where, const char *fmt, ...)
+{
+    if (!w || !w->warning) return;
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    w->warning(w->ctx, code, where, text);
+}
+
+vq_status vq_step(const vq_reporter *w, const char *phase, int64_t done, int64_t total, vq_err *e)
+{
+    if (!w) return VQ_OK;
+    if (w->stop && *w->stop)
+        return vq_fail(e, VQ_E_STOPPED, "stopped while %s (%lld of %lld)", phase, (long long)done,
+                       (long long)total);
+    if (w->progress) w->progress(w->ctx, phase, done, total);
+    return VQ_OK;
+}
+
+double vq_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}

@@ -1,0 +1,123 @@
+/* edited.c -- load, edit, round: what a tensor of the model is after the transforms so far. */
+#include "edit/edited.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "load/weights.h"
+
+enum { NAME = 1024 };
+
+static bool text_is(const char *name, const char *module, const char *suffix)
+{
+    const size_t n = strlen(module);
+    return strncmp(name, module, n) == 0 && strcmp(name + n, suffix) == 0;
+}
+
+vq_status vq_edited_stored(const vq_edited *d, const char *name, vq_tensor *t, vq_err *e)
+{
+    const vq_graph *g = d->graph;
+    const vq_node *head = &g->nodes[g->count - 1];
+    char embedding[NAME];
+    if (!d->source->has(d->source->self, name) && head->role == VQ_ROLE_LM_HEAD &&
+        text_is(name, head->name, ".weight")) {
+        (void)snprintf(embedding, sizeof embedding, "%s.weight", g->nodes[g->first[0]].name);
+        name = embedding;
+    }
+    return d->source->tensor(d->source->self, name, t, e);
+}
+
+static vq_status check_kind(const vq_tensor *t, vq_err *e)
+{
+    if (t->dtype != VQ_F32 && t->dtype != VQ_F16 && t->dtype != VQ_BF16)
+        return vq_fail(e, VQ_E_INPUT, "%s is %s; a transform changes F32, F16 and BF16 only",
+                       t->name, vq_dtype_name(t->dtype));
+    if (t->ndim == 1 || t->ndim == 2) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s has %d dimensions; a transform changes vectors and matrices only", t->name,
+                   t->ndim);
+}
+
+vq_status vq_edited_load(const vq_edited *d, const char *name, vq_arena *a, vq_tensor *t, float **w,
+                         vq_err *e)
+{
+    VQ_TRY(vq_edited_stored(d, name, t, e));
+    VQ_TRY(check_kind(t, e));
+    vq_tensor matrix = *t;
+    if (t->ndim == 1) {
+        matrix.shape[0] = 1;
+        matrix.shape[1] = t->shape[0];
+    }
+    *w = VQ_ALLOC(a, float, vq_tensor_numel(t), name, e);
+    if (!*w) return VQ_E_LIMIT;
+    VQ_TRY(vq_weights_load(d->kernels, &matrix, NULL, *w, e));
+    return vq_edits_run(d->edits, name, *w, t->shape[0], t->ndim == 2 ? t->shape[1] : 1, a, e);
+}
+
+vq_status vq_round_like(vq_dtype t, float *x, int64_t n, vq_err *e)
+{
+    int64_t bad = n;
+    if (t == VQ_F32) return VQ_OK;
+#pragma omp parallel for schedule(static) reduction(min : bad) if (n > VQ_PARALLEL_MIN)
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = vq_round_to(t, x[i]);
+        if (!isfinite(x[i]) && i < bad) bad = i;
+    }
+    if (bad == n) return VQ_OK;
+    return vq_fail(e, VQ_E_NUMERIC,
+                   "value %lld is beyond %s after the transforms: leave this tensor out of them",
+                   (long long)bad, vq_dtype_name(t));
+}
+
+/* The edits' own spelling of a name, which lives as long as they do; NULL: untouched. */
+static const char *touched_name(const vq_edits *edits, const char *name)
+{
+    for (int i = 0; i < edits->count; i++)
+        if (strcmp(edits->list[i].tensor, name) == 0) return edits->list[i].tensor;
+    return NULL;
+}
+
+static vq_status overlay_tensor(const vq_edited *d, const char *any_name, bool as_stored,
+                                vq_overlay *o, vq_arena *a, vq_err *e)
+{
+    const char *name = touched_name(d->edits, any_name);
+    vq_tensor t;
+    float *w;
+    if (!name) return VQ_OK;
+    VQ_TRY(vq_edited_load(d, name, a, &t, &w, e));
+    if (as_stored && vq_round_like(t.dtype, w, vq_tensor_numel(&t), e) != VQ_OK)
+        return vq_at(e, "%s", name);
+    return vq_overlay_dense(o, name, w, t.shape, t.ndim, e);
+}
+
+static vq_status overlay_node(const vq_edited *d, const vq_node *n, bool as_stored, vq_overlay *o,
+                              vq_arena *a, vq_err *e)
+{
+    char name[NAME];
+    if (n->op == VQ_OP_RMS_NORM || n->op == VQ_OP_HEAD_NORM)
+        return overlay_tensor(d, n->name, as_stored, o, a, e);
+    if ((n->op != VQ_OP_LINEAR && n->op != VQ_OP_EMBEDDING) || n->tied) return VQ_OK;
+    (void)snprintf(name, sizeof name, "%s.weight", n->name);
+    VQ_TRY(overlay_tensor(d, name, as_stored, o, a, e));
+    (void)snprintf(name, sizeof name, "%s.bias", n->name);
+    return d->source->has(d->source->self, name) ? overlay_tensor(d, name, as_stored, o, a, e)
+                                                 : VQ_OK;
+}
+
+vq_status vq_edited_part(const vq_edited *d, int part, bool as_stored, vq_overlay *o, vq_arena *a,
+                         vq_err *e)
+{
+    const vq_graph *g = d->graph;
+    for (int id = g->first[part]; id < vq_graph_end(g, part); id++)
+        VQ_TRY(overlay_node(d, &g->nodes[id], as_stored, o, a, e));
+    return VQ_OK;
+}
+
+vq_status vq_edited_whole(const vq_edited *d, bool as_stored, vq_overlay *o, vq_arena *a, vq_err *e)
+{
+    for (int part = 0; part <= d->graph->layers + 1; part++)
+        VQ_TRY(vq_edited_part(d, part, as_stored, o, a, e));
+    return VQ_OK;
+}

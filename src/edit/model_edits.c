@@ -1,0 +1,188 @@
+/* model_edits.c -- sites of the graph by name for the transforms of a whole model, and what they
+ * make of the graph. */
+#include "edit/model_edits.h"
+
+#include <string.h>
+
+#include "model/walk/targets.h"
+
+/* What the callbacks of one pass work on. */
+typedef struct pass {
+    const vq_graph *graph;
+    vq_edited view;
+    vq_arena *scratch; /* sites and loaded tensors: until the pass ends */
+    vq_residual_site stream;
+    vq_heads_site *heads;
+    int nheads;
+} pass;
+
+static vq_status load_tensor(void *ctx, const char *name, float **w, int64_t *rows, int64_t *cols,
+                             vq_err *e)
+{
+    const pass *p = ctx;
+    vq_tensor t;
+    VQ_TRY(vq_edited_load(&p->view, name, p->scratch, &t, w, e));
+    *rows = t.shape[0];
+    *cols = t.ndim == 2 ? t.shape[1] : 1;
+    return VQ_OK;
+}
+
+static bool has_tensor(void *ctx, const char *name)
+{
+    const pass *p = ctx;
+    return p->view.source->has(p->view.source->self, name);
+}
+
+static vq_residual_linear linear_of(const vq_graph *g, int id, int norm)
+{
+    const vq_node *n = &g->nodes[id];
+    return (vq_residual_linear){.module = n->name,
+                                .norm = norm >= 0 ? g->nodes[norm].name : NULL,
+                                .n = n->width,
+                                .tied = n->tied};
+}
+
+static vq_status name_stream(pass *p, vq_arena *names, vq_err *e)
+{
+    const vq_graph *g = p->graph;
+    vq_residual s;
+    VQ_TRY(vq_residual_find(g, p->scratch, &s, e));
+    const char **norms = VQ_ALLOC(p->scratch, const char *, s.nnorms, "residual stream", e);
+    vq_residual_linear *linears = norms ? VQ_ALLOC(p->scratch, vq_residual_linear,
+                                                   s.nwriters + s.nreaders, "residual stream", e)
+                                        : NULL;
+    const char *embedding =
+        linears ? vq_arena_text(names, e, "%s.weight", g->nodes[s.embedding].name) : NULL;
+    if (!embedding) return VQ_E_LIMIT;
+    for (int i = 0; i < s.nnorms; i++) norms[i] = g->nodes[s.norms[i]].name;
+    for (int i = 0; i < s.nwriters; i++) linears[i] = linear_of(g, s.writers[i], -1);
+    for (int i = 0; i < s.nreaders; i++)
+        linears[s.nwriters + i] = linear_of(g, s.readers[i].linear, s.readers[i].norm);
+    p->stream = (vq_residual_site){.absmax = p->stream.absmax,
+                                   .square = p->stream.square,
+                                   .width = g->hidden,
+                                   .embedding = embedding,
+                                   .norms = norms,
+                                   .nnorms = s.nnorms,
+                                   .writers = linears,
+                                   .nwriters = s.nwriters,
+                                   .readers = linears + s.nwriters,
+                                   .nreaders = s.nreaders};
+    return VQ_OK;
+}
+
+static const char *name_or_null(const vq_graph *g, int id)
+{
+    return id >= 0 ? g->nodes[id].name : NULL;
+}
+
+static vq_status name_heads(pass *p, vq_err *e)
+{
+    const vq_graph *g = p->graph;
+    vq_heads *found;
+    VQ_TRY(vq_heads_find(g, p->scratch, &found, &p->nheads, e));
+    p->heads = VQ_ALLOC(p->scratch, vq_heads_site, p->nheads, "attention heads", e);
+    if (!p->heads) return VQ_E_LIMIT;
+    for (int i = 0; i < p->nheads; i++) {
+        const vq_heads *h = &found[i];
+        const vq_node *n = &g->nodes[h->attention];
+        const char **outputs =
+            VQ_ALLOC(p->scratch, const char *, h->noutputs, "attention heads", e);
+        if (!outputs) return VQ_E_LIMIT;
+        for (int j = 0; j < h->noutputs; j++) outputs[j] = g->nodes[h->outputs[j]].name;
+        p->heads[i] = (vq_heads_site){.layer = n->layer,
+                                      .q = g->nodes[h->q].name,
+                                      .k = g->nodes[h->k].name,
+                                      .v = g->nodes[h->v].name,
+                                      .q_norm = name_or_null(g, h->q_norm),
+                                      .k_norm = name_or_null(g, h->k_norm),
+                                      .outputs = outputs,
+                                      .noutputs = h->noutputs,
+                                      .heads = n->heads,
+                                      .kv_heads = n->kv_heads,
+                                      .head_dim = n->head_dim,
+                                      .rope = h->q_rope >= 0 && h->k_rope >= 0};
+    }
+    return VQ_OK;
+}
+
+/* The tied head becomes a linear with a matrix of its own. */
+static vq_status untie_graph(vq_model_edits *m, vq_err *e)
+{
+    vq_node *nodes = VQ_ALLOC(m->edits.arena, vq_node, m->graph.count, "graph nodes", e);
+    if (!nodes) return VQ_E_LIMIT;
+    memcpy(nodes, m->graph.nodes, (size_t)m->graph.count * sizeof *nodes);
+    for (int id = 0; id < m->graph.count; id++) nodes[id].tied = false;
+    m->graph.nodes = nodes;
+    m->untied = true;
+    return VQ_OK;
+}
+
+static vq_status order_graph(vq_model_edits *m, const pass *p, int32_t *const *orders, vq_err *e)
+{
+    const int32_t **by_layer =
+        VQ_NEW(m->edits.arena, const int32_t *, m->graph.layers, "orders of keys", e);
+    if (!by_layer) return VQ_E_LIMIT;
+    for (int i = 0; i < p->nheads; i++) {
+        by_layer[p->heads[i].layer] = orders[i];
+        m->graph.key_heads = p->heads[i].kv_heads;
+    }
+    m->graph.key_orders = by_layer;
+    m->ordered = true;
+    return VQ_OK;
+}
+
+static vq_status check_pass(const vq_model_edits *m, const vq_transform *t, const vq_option_set *o,
+                            const pass *p, vq_err *e)
+{
+    if (t == &vq_transform_ksort && m->ordered)
+        return vq_fail(e, VQ_E_RECIPE, "keys are in order already: leave the second pass out");
+    if (!t->needs || !t->needs(o) || !vq_edits_touch(&m->edits, p->stream.embedding)) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "it goes by statistics of the residual stream as it is stored: put it before "
+                   "the pass that changes the stream");
+}
+
+static vq_status run_pass(vq_model_edits *m, const vq_transform *t, const vq_option_set *o, pass *p,
+                          vq_err *e)
+{
+    VQ_TRY(name_stream(p, m->edits.arena, e));
+    VQ_TRY(name_heads(p, e));
+    VQ_TRY(check_pass(m, t, o, p, e));
+    vq_model_job job = {.options = o,
+                        .stream = &p->stream,
+                        .heads = p->heads,
+                        .nheads = p->nheads,
+                        .load = load_tensor,
+                        .has = has_tensor,
+                        .ctx = p,
+                        .scratch = p->scratch,
+                        .edits = &m->edits};
+    VQ_TRY(t->run_model(&job, e));
+    if (job.untie) VQ_TRY(untie_graph(m, e));
+    return job.orders ? order_graph(m, p, job.orders, e) : VQ_OK;
+}
+
+void vq_model_edits_init(vq_model_edits *m, const vq_graph *g, vq_arena *a)
+{
+    *m = (vq_model_edits){.graph = *g};
+    vq_edits_init(&m->edits, a);
+}
+
+vq_status vq_model_edits_pass(vq_model_edits *m, const vq_transform *t, const vq_option_set *o,
+                              const vq_source *source, const vq_kernels *kernels,
+                              const vq_residual_stats *stream, vq_arena *scratch, vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    const vq_graph before = m->graph;
+    pass p = {.graph = &before, .scratch = scratch};
+    p.view =
+        (vq_edited){.graph = &before, .source = source, .kernels = kernels, .edits = &m->edits};
+    if (stream) {
+        p.stream.absmax = stream->absmax;
+        p.stream.square = stream->square;
+    }
+    const vq_status s = run_pass(m, t, o, &p, e);
+    vq_arena_rewind(scratch, mark);
+    return s == VQ_OK ? VQ_OK : vq_at(e, "%s", t->name);
+}

@@ -1,0 +1,31 @@
+/* ct_config.h -- the quantization_config of compressed-tensors: written from modules, and read into
+ * targets and schemes. test tests/unit/test_artifact.c, tests/unit/test_checkpoint.c */
+#ifndef VQ_FORMATS_CT_CT_CONFIG_H
+#define VQ_FORMATS_CT_CT_CONFIG_H
+
+#include "formats/layouts/layout.h"
+
+/* vq_ct_config_write -- see vq_format_config. */
+vq_status vq_ct_config_write(const vq_module *modules, size_t n, const char *const *dense,
+                             size_t ndense, json_t **out, vq_err *e);
+
+/* A group of the config: how its modules are stored. */
+typedef struct vq_ct_group {
+    const char *name;   /* borrowed from the config */
+    const char *format; /* of this group */
+    vq_scheme scheme;
+} vq_ct_group;
+
+typedef struct vq_ct_config vq_ct_config;
+/* vq_ct_config_read -- q: quantization_config, borrowed while the result is in use. Arrays from the
+ * arena. VQ_E_INPUT: a group that is not
+ *   understood, a regular expression that does not compile. */
+vq_status vq_ct_config_read(vq_ct_config **c, const json_t *q, vq_arena *a, vq_err *e);
+void vq_ct_config_free(vq_ct_config *c); /* the compiled expressions; NULL is fine */
+/* vq_ct_config_group -- the group that a Linear of this name belongs to, *out NULL when it is
+ * ignored or not targeted; exact names win over
+ *   expressions, these over the class name. VQ_E_INPUT: matching costs too much. */
+vq_status vq_ct_config_group(const vq_ct_config *c, const char *module, const vq_ct_group **out,
+                             vq_err *e);
+
+#endif

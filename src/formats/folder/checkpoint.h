@@ -1,0 +1,39 @@
+/* checkpoint.h -- a model folder as a vq_source: dense weights, compressed-tensors artifacts, vq
+ * artifacts. test tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
+#ifndef VQ_FORMATS_FOLDER_CHECKPOINT_H
+#define VQ_FORMATS_FOLDER_CHECKPOINT_H
+
+#include "base/exchange/source.h"
+#include "formats/folder/hf_config.h"
+#include "formats/safetensors/safetensors.h"
+
+typedef struct vq_checkpoint {
+    const char *dir;  /* folder that holds the files */
+    const char *path; /* as the user named it */
+    vq_st_set weights;
+    vq_hf_config config; /* model_type "" when there is no config.json */
+    vq_source source;
+    struct vq_module_map *modules; /* of an artifact: module -> stored scheme; NULL when dense */
+    const char
+        *note; /* what the config says and vq does not use (a quantized key-value cache); NULL */
+    vq_arena *arena;
+} vq_checkpoint;
+
+/* vq_checkpoint_open -- PATH: a .safetensors file (config.json beside it), or a folder. A
+ * quantization_config that is neither
+ *   compressed-tensors nor vq is VQ_E_INPUT naming the method. config holds names and quantization
+ *   only (known=false of vq_hf_config_read).
+ * Both ways checked: modules that the config claims and tensors that exist. */
+vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq_err *e);
+void vq_checkpoint_close(vq_checkpoint *c);
+
+/* vq_checkpoint_modules -- names of all stored linears (2-D weights) of an artifact or dense model,
+ * sorted; quantized[i] says which. */
+vq_status vq_checkpoint_modules(const vq_checkpoint *c, vq_arena *a, const char *const **names,
+                                const bool **quantized, size_t *n, vq_err *e);
+/* vq_checkpoint_sidecars -- files of the folder to copy: everything but weights, indexes,
+ * config.json and vq.json. */
+vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_arena *a, const char *const **names,
+                                 size_t *n, vq_err *e);
+
+#endif

@@ -1,0 +1,174 @@
+/* model.c -- opening a model: checkpoint, architecture, graph, token ids. */
+#include "load/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "load/key_orders.h"
+
+static vq_arch_config arch_config(const vq_hf_config *c)
+{
+    return (vq_arch_config){
+        .model_type = c->model_type,
+        .hidden = c->hidden,
+        .ffn = c->ffn,
+        .layers = c->layers,
+        .heads = c->heads,
+        .kv_heads = c->kv_heads,
+        .head_dim = c->head_dim,
+        .vocab = c->vocab,
+        .max_position = c->max_position,
+        .sliding_window = c->sliding_window,
+        .sliding_from = c->sliding_from,
+        .norm_eps = c->norm_eps,
+        .rope_theta = c->rope_theta,
+        .rope_factor = c->rope_factor,
+        .rope_low_freq_factor = c->rope_low_freq_factor,
+        .rope_high_freq_factor = c->rope_high_freq_factor,
+        .rope_type = (int)c->rope_type,
+        .rope_original_max = c->rope_original_max,
+        .tied = c->tied,
+        .attention_bias = c->attention_bias,
+        .mlp_bias = c->mlp_bias,
+        .activation = c->activation,
+    };
+}
+
+/* With a builder at hand every field that it reads must be there: read the config again, strictly.
+ */
+static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
+{
+    const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
+    if (!path) return e->status;
+    vq_hf_config strict;
+    VQ_TRY(vq_hf_config_read(&strict, path, true, e));
+    vq_hf_config_done(&m->checkpoint.config);
+    m->checkpoint.config = strict;
+    const vq_arch_config c = arch_config(&m->checkpoint.config);
+    if (m->arch->build(&c, &m->graph, a, e) != VQ_OK) return vq_at(e, "%s", path);
+    return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+}
+
+static vq_dtype model_dtype(const vq_checkpoint *c)
+{
+    const vq_tensor *largest = NULL;
+    for (size_t i = 0; i < c->weights.count; i++) {
+        const vq_tensor *t = c->weights.sorted[i];
+        const bool dense = t->dtype == VQ_BF16 || t->dtype == VQ_F16 || t->dtype == VQ_F32;
+        if (dense && (!largest || t->bytes > largest->bytes)) largest = t;
+    }
+    return largest ? largest->dtype : VQ_BF16;
+}
+
+vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e)
+{
+    *m = (vq_model){0};
+    VQ_TRY(vq_checkpoint_open(&m->checkpoint, path, a, e));
+    m->dtype = model_dtype(&m->checkpoint);
+    m->arch = vq_arch_find(m->checkpoint.config.model_type);
+    const vq_status s = m->arch ? build_graph(m, a, e) : VQ_OK;
+    if (s != VQ_OK) vq_model_close(m);
+    return s;
+}
+
+void vq_model_close(vq_model *m)
+{
+    vq_checkpoint_close(&m->checkpoint);
+}
+
+static void list_architectures(char *buf, size_t len)
+{
+    size_t at = 0;
+    for (int i = 0; vq_arch_at(i) && at < len; i++) {
+        const int n =
+            snprintf(buf + at, len - at, "%s%s", i ? ", " : "", vq_arch_at(i)->model_type);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
+{
+    if (m->arch) return VQ_OK;
+    const char *type = m->checkpoint.config.model_type;
+    char known[256];
+    if (!*type)
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: %s needs a config.json beside the weights; there is none",
+                       m->checkpoint.path, what);
+    list_architectures(known, sizeof known);
+    return vq_fail(
+        e, VQ_E_INPUT,
+        "%s: %s cannot run architecture \"%s\"; known: %s (recipes that need no data work on any)",
+        m->checkpoint.path, what, type, known);
+}
+
+vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs)
+{
+    return (vq_exec){
+        .graph = &m->graph,
+        .source = &m->checkpoint.source,
+        .kernels = &job->kernels,
+        .arena = a,
+        .quantize_inputs = quantize_inputs,
+    };
+}
+
+static vq_status ids_from_file(const vq_map *map, vq_ids *out, const char *path, vq_arena *a,
+                               vq_err *e)
+{
+    if (map->size % 4)
+        return vq_fail(e, VQ_E_INPUT, "%s: %zu bytes are not whole int32 ids", path, map->size);
+    out->count = map->size / 4;
+    int32_t *ids = VQ_ALLOC(a, int32_t, out->count, "token ids", e);
+    if (!ids) return e->status;
+    memcpy(ids, map->data, map->size);
+    out->ids = ids;
+    return VQ_OK;
+}
+
+vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, vq_err *e)
+{
+    const char *path = vq_join(a, m->checkpoint.dir, "tokenizer.json", e);
+    if (!path) return e->status;
+    if (vq_tokenizer_open(t, path, e) == VQ_OK) return VQ_OK;
+    return vq_at(e, "tokenizer (text needs one; token ids with --tokens do not)");
+}
+
+static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out, bool special,
+                               const char *path, vq_arena *a, vq_err *e)
+{
+    vq_tokenizer *t = NULL;
+    VQ_TRY(vq_model_tokenizer(m, &t, a, e));
+    int32_t *ids = NULL;
+    const vq_status s = vq_tokenizer_encode(t, (const char *)map->data, map->size, special, a, &ids,
+                                            &out->count, e);
+    out->ids = ids;
+    vq_tokenizer_free(t);
+    return s == VQ_OK ? VQ_OK : vq_at(e, "%s", path);
+}
+
+vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq_err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= m->graph.vocab)
+            return vq_fail(e, VQ_E_INPUT,
+                           "id %d at position %zu is outside the vocabulary of %lld; is this the "
+                           "right tokenizer?",
+                           ids[i], i, (long long)m->graph.vocab);
+    return VQ_OK;
+}
+
+vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, bool special, vq_ids *out,
+                       vq_arena *a, vq_err *e)
+{
+    *out = (vq_ids){0};
+    vq_map map;
+    VQ_TRY(vq_map_open(&map, path, e));
+    vq_sha256_of(map.data, map.size, out->sha256);
+    vq_status s = tokens ? ids_from_file(&map, out, path, a, e)
+                         : ids_from_text(m, &map, out, special, path, a, e);
+    if (s == VQ_OK && vq_model_check_ids(m, out->ids, out->count, e) != VQ_OK)
+        s = vq_at(e, "%s", path);
+    vq_map_close(&map);
+    return s;
+}

@@ -1,0 +1,50 @@
+/* model.h -- an opened checkpoint with its graph: what every pipeline starts from. test
+ * tests/unit/test_run_plan.c */
+#ifndef VQ_LOAD_MODEL_H
+#define VQ_LOAD_MODEL_H
+
+#include "formats/folder/checkpoint.h"
+#include "load/job.h"
+#include "model/arch/arch.h"
+#include "model/exec/exec.h"
+#include "text/tokenizer.h"
+
+typedef struct vq_model {
+    vq_checkpoint checkpoint;
+    const vq_arch *arch; /* NULL: no builder for this architecture */
+    vq_graph graph;      /* when arch is known */
+    vq_dtype dtype;      /* of the largest dense weight: the model's own type */
+} vq_model;
+
+/* vq_model_open -- PATH as for vq_checkpoint_open; builds the graph when there is a builder. Close
+ * with vq_model_close. */
+vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e);
+void vq_model_close(vq_model *m);
+/* vq_model_need_graph -- VQ_E_INPUT that names the architecture and what is missing, when there is
+ * no graph. `what`: "vq eval ppl". */
+vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e);
+/* vq_model_check -- every tensor of the graph is there, with the type and shape that config.json
+ * asks for; VQ_E_INPUT names the first one that is not. Reads no data; true of any model without a
+ * graph. test tests/cli/bad_models.sh */
+vq_status vq_model_check(const vq_model *m, vq_err *e);
+/* vq_model_exec -- an executor over the model's own source; scratch in `a`. */
+vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs);
+
+/* vq_model_tokenizer -- tokenizer.json beside the model; free it. */
+vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, vq_err *e);
+/* vq_model_check_ids -- VQ_E_INPUT names the first id outside the vocabulary. */
+vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq_err *e);
+
+/* Token ids of a text or of an int32 file, mapped or encoded. */
+typedef struct vq_ids {
+    const int32_t *ids;
+    size_t count;
+    char sha256[VQ_SHA256_TEXT]; /* of the file */
+} vq_ids;
+/* vq_model_ids -- PATH holds text (tokenizer.json beside the model) or, with tokens, little-endian
+ * int32 ids. special: as the tokenizer adds. VQ_E_INPUT: an id outside the vocabulary, an odd size,
+ * text that is not UTF-8. */
+vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, bool special, vq_ids *out,
+                       vq_arena *a, vq_err *e);
+
+#endif

@@ -1,0 +1,105 @@
+/* weights.c -- reading dense weights row by row, refusing NaN and Inf. */
+#include "load/weights.h"
+
+#include <math.h>
+#include <string.h>
+
+static void row_to_f32(const vq_kernels *kr, const vq_tensor *t, int64_t row, int64_t first,
+                       size_t n, float *out)
+{
+    const size_t size = (size_t)vq_dtype_bits(t->dtype) / 8;
+    const unsigned char *src =
+        (const unsigned char *)t->data + ((size_t)(row * t->shape[1]) + (size_t)first) * size;
+    if (t->dtype == VQ_BF16)
+        kr->bf16_to_f32(src, out, n);
+    else if (t->dtype == VQ_F16)
+        kr->f16_to_f32(src, out, n);
+    else
+        memcpy(out, src, n * sizeof *out);
+}
+
+static vq_status not_finite(const vq_kernels *kr, const vq_tensor *t, int64_t row, vq_err *e)
+{
+    float x = 0;
+    int64_t column = 0;
+    while (column < t->shape[1]) {
+        row_to_f32(kr, t, row, column, 1, &x);
+        if (!isfinite(x)) break;
+        column++;
+    }
+    return vq_fail(e, VQ_E_INPUT, "%s[%lld][%lld] is %s; the model is broken: fetch it again",
+                   t->name, (long long)row, (long long)column, isnan(x) ? "NaN" : "infinite");
+}
+
+/* One gathered element at a time: a row in order of ARC has no runs to speak of. */
+static void row_gathered(const vq_tensor *t, int64_t row, const int32_t *order, float *out)
+{
+    const int64_t k = t->shape[1];
+    const size_t size = (size_t)vq_dtype_bits(t->dtype) / 8;
+    const unsigned char *src = (const unsigned char *)t->data + (size_t)(row * k) * size;
+    for (int64_t i = 0; i < k; i++) {
+        uint16_t half;
+        const unsigned char *at = src + (size_t)order[i] * size;
+        memcpy(t->dtype == VQ_F32 ? (void *)&out[i] : (void *)&half, at, size);
+        if (t->dtype == VQ_BF16) out[i] = vq_bf16_to_f32(half);
+        if (t->dtype == VQ_F16) out[i] = vq_f16_to_f32(half);
+    }
+}
+
+vq_status vq_weights_load(const vq_kernels *kr, const vq_tensor *t, const int32_t *order,
+                          float *out, vq_err *e)
+{
+    const int64_t n = t->shape[0], k = t->shape[1];
+    int64_t bad = n;
+#pragma omp parallel for schedule(static) reduction(min : bad)
+    for (int64_t r = 0; r < n; r++) {
+        if (order)
+            row_gathered(t, r, order, out + r * k);
+        else
+            row_to_f32(kr, t, r, 0, (size_t)k, out + r * k);
+        if (!kr->all_finite(out + r * k, (size_t)k) && r < bad) bad = r;
+    }
+    return bad < n ? not_finite(kr, t, bad, e) : VQ_OK;
+}
+
+#define SLICE 1024 /* elements on the stack */
+
+static float row_absmax(const vq_kernels *kr, const vq_tensor *t, int64_t row)
+{
+    float x[SLICE], max = 0;
+    for (int64_t at = 0; at < t->shape[1]; at += SLICE) {
+        const size_t n = (size_t)(t->shape[1] - at < SLICE ? t->shape[1] - at : SLICE);
+        row_to_f32(kr, t, row, at, n, x);
+        if (!kr->all_finite(x, n)) return INFINITY;
+        const float m = kr->absmax(x, n);
+        if (m > max) max = m;
+    }
+    return max;
+}
+
+vq_status vq_weights_absmax(const vq_kernels *kr, const vq_tensor *t, float *absmax, vq_err *e)
+{
+    const int64_t n = t->shape[0];
+    int64_t bad = n;
+    float max = 0;
+#pragma omp parallel for schedule(static) reduction(min : bad) reduction(max : max)
+    for (int64_t r = 0; r < n; r++) {
+        const float m = row_absmax(kr, t, r);
+        if (isinf(m) && r < bad) bad = r;
+        if (m > max) max = m;
+    }
+    *absmax = max;
+    return bad < n ? not_finite(kr, t, bad, e) : VQ_OK;
+}
+
+vq_status vq_weights_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *e)
+{
+    if (t->dtype != VQ_F32 && t->dtype != VQ_F16 && t->dtype != VQ_BF16) return VQ_OK;
+    vq_tensor flat = *t;
+    if (t->ndim != 2) {
+        flat.shape[0] = 1;
+        flat.shape[1] = vq_tensor_numel(t);
+    }
+    float absmax;
+    return vq_weights_absmax(kr, &flat, &absmax, e);
+}

@@ -1,0 +1,19 @@
+/* weights.h -- dense weights as f32, checked. */
+#ifndef VQ_LOAD_WEIGHTS_H
+#define VQ_LOAD_WEIGHTS_H
+
+#include "base/num/dtype.h"
+#include "kernels/kernels.h"
+
+/* vq_weights_load -- t [n][k] of F32, F16 or BF16 -> out [n][k] f32, columns gathered by order when
+ * given. VQ_E_INPUT: NaN or Inf, with its place. Parallel over rows. */
+vq_status vq_weights_load(const vq_kernels *kr, const vq_tensor *t, const int32_t *order,
+                          float *out, vq_err *e);
+/* vq_weights_absmax -- largest magnitude of a dense tensor, without holding it in f32. VQ_E_INPUT
+ * as above. */
+vq_status vq_weights_absmax(const vq_kernels *kr, const vq_tensor *t, float *absmax, vq_err *e);
+/* vq_weights_finite -- VQ_E_INPUT as above for a tensor of any shape that is kept as it is; types
+ * other than F32, F16 and BF16 pass. */
+vq_status vq_weights_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *e);
+
+#endif

@@ -1,0 +1,79 @@
+/* dense.c -- dense tensors to f32 with the kernels of this machine, after checking that they hold
+ * what the graph expects. */
+#include "model/op/dense.h"
+#include "base/parallel.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool has_kernel(vq_dtype t)
+{
+    return t == VQ_BF16 || t == VQ_F16 || t == VQ_F32;
+}
+
+static void convert_row(const vq_kernels *kr, const vq_tensor *t, int64_t row, int64_t cols,
+                        float *out)
+{
+    const size_t n = (size_t)cols, size = (size_t)vq_dtype_bits(t->dtype) / 8;
+    const unsigned char *from = (const unsigned char *)t->data + (size_t)row * n * size;
+    if (t->dtype == VQ_BF16)
+        kr->bf16_to_f32(from, out, n);
+    else if (t->dtype == VQ_F16)
+        kr->f16_to_f32(from, out, n);
+    else
+        memcpy(out, from, n * sizeof *out);
+}
+
+vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count,
+                        int64_t cols, float *out, vq_err *e)
+{
+    if (!has_kernel(t->dtype)) return vq_to_f32(t, r0 * cols, count * cols, out, e);
+#pragma omp parallel for schedule(static) if (count * cols > VQ_PARALLEL_MIN)
+    for (int64_t r = 0; r < count; r++) convert_row(kr, t, r0 + r, cols, out + r * cols);
+    return VQ_OK;
+}
+
+vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_t *rows,
+                          int64_t count, int64_t cols, float *out, vq_err *e)
+{
+    if (!has_kernel(t->dtype)) {
+        for (int64_t i = 0; i < count; i++)
+            VQ_TRY(vq_to_f32(t, rows[i] * cols, cols, out + i * cols, e));
+        return VQ_OK;
+    }
+#pragma omp parallel for schedule(static) if (count * cols > VQ_PARALLEL_MIN)
+    for (int64_t i = 0; i < count; i++) convert_row(kr, t, rows[i], cols, out + i * cols);
+    return VQ_OK;
+}
+
+vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, const float **out,
+                          vq_err *e)
+{
+    if (vq_tensor_numel(t) != n)
+        return vq_fail(e, VQ_E_INPUT, "%s holds %lld numbers; the model needs %lld", t->name,
+                       (long long)vq_tensor_numel(t), (long long)n);
+    float *v = VQ_ALLOC(x->arena, float, n, t->name, e);
+    if (!v) return e->status;
+    *out = v;
+    return vq_dense_rows(x->kernels, t, 0, 1, n, v, e);
+}
+
+vq_status vq_norm_weight(const vq_exec *x, const char *name, int64_t n, const float **out,
+                         vq_err *e)
+{
+    vq_tensor t;
+    VQ_TRY(x->source->tensor(x->source->self, name, &t, e));
+    return vq_dense_vector(x, &t, n, out, e);
+}
+
+vq_status vq_embedding_table(const vq_exec *x, const vq_node *n, int64_t vocab, vq_tensor *out,
+                             vq_err *e)
+{
+    char name[256], text[128];
+    (void)snprintf(name, sizeof name, "%s.weight", n->name);
+    VQ_TRY(x->source->tensor(x->source->self, name, out, e));
+    if (out->ndim == 2 && out->shape[0] == vocab && out->shape[1] == n->width) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s has shape %s; the model needs [%lld, %lld]", name,
+                   vq_shape_text(out->shape, out->ndim, text, sizeof text), (long long)vocab,
+                   (long long)n->width);
+}

@@ -1,0 +1,68 @@
+/* pass_order.c -- the order of passes: the whole model, then groups, then what the runtime does to
+ * inputs, then rounding. */
+#include "plan/pass_order.h"
+
+#include "calib/observer.h"
+#include "calib/stats/stats_file.h"
+
+/* Two neighbours among the transforms. */
+static vq_status check_pair(const vq_transform *first, const vq_transform *next, vq_err *e)
+{
+    if (next->scope == VQ_SCOPE_MODEL && first->scope == VQ_SCOPE_GROUP)
+        return vq_fail(e, VQ_E_RECIPE, "pass %s changes the whole model: put it before %s",
+                       next->name, first->name);
+    if (next->at_run_time && first->at_run_time)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "passes %s and %s both leave something to do to the input at run time: "
+                       "leave one of them out",
+                       first->name, next->name);
+    if (first->at_run_time)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "pass %s works on inputs before the runtime changes them: put it before %s",
+                       next->name, first->name);
+    return VQ_OK;
+}
+
+/* What `who` needs of an input, against what the transforms before it lose. */
+static vq_status check_needs(const vq_plan *p, int before, const char *who, unsigned needs,
+                             vq_err *e)
+{
+    char text[128];
+    for (int i = 0; i < before; i++) {
+        const vq_transform *t = p->passes[i].transform;
+        if (!(t->loses & needs)) continue;
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s needs statistics of the input (%s) that pass %s does not carry over: "
+                       "leave one of them out",
+                       who, vq_stats_needs_text(t->loses & needs, text, sizeof text), t->name);
+    }
+    return VQ_OK;
+}
+
+static vq_status check_scales(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
+{
+    if (w->group < 0 || p->groups[w->group].stats < 0 || !vq_plan_observes(p, w)) return VQ_OK;
+    const vq_status s =
+        check_needs(p, p->npasses, "a static scale", vq_observer_needs(w->scheme.act.observer), e);
+    return s == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
+}
+
+vq_status vq_pass_order_check(const vq_plan *p, vq_err *e)
+{
+    for (int i = 0; i < p->npasses; i++) {
+        const vq_plan_pass *pass = &p->passes[i];
+        const vq_transform *t = pass->transform;
+        if (i) VQ_TRY(check_pair(p->passes[i - 1].transform, t, e));
+        if (t->needs) VQ_TRY(check_needs(p, i, t->name, t->needs(pass->options), e));
+        if (t == &vq_transform_ksort && p->format != VQ_FORMAT_VQ)
+            return vq_fail(e, VQ_E_RECIPE,
+                           "pass %s needs rope to know the order of channels, which only format vq "
+                           "stores: set output.format: vq",
+                           t->name);
+    }
+    if (p->rounder->needs)
+        VQ_TRY(
+            check_needs(p, p->npasses, p->rounder->name, p->rounder->needs(p->round_options), e));
+    for (int i = 0; i < p->nweights; i++) VQ_TRY(check_scales(p, &p->weights[i], e));
+    return VQ_OK;
+}

@@ -1,0 +1,38 @@
+/* pass_table.c -- the registries of quant as the recipe reader wants them: recipe computes no
+ * tensor, so it never includes quant. */
+#include "plan/pass_table.h"
+#include "quant/finish.h"
+#include "quant/rounder.h"
+#include "quant/transform.h"
+
+static const vq_option *transform_options(const char *name)
+{
+    const vq_transform *t = vq_transform_find(name);
+    return t ? t->options : NULL;
+}
+
+static const vq_option *rounder_options(const char *name)
+{
+    const vq_rounder *r = vq_rounder_find(name);
+    return r ? r->options : NULL;
+}
+
+static const vq_option *finish_options(const char *name)
+{
+    const vq_finish *f = vq_finish_find(name);
+    return f ? f->options : NULL;
+}
+
+const vq_pass_table *vq_pass_names(void)
+{
+    enum { MAX_PASSES = 64 };
+    static const char *names[MAX_PASSES];
+    static vq_pass_table table = {transform_options, rounder_options, names, 0, finish_options};
+    int n = 0;
+    for (int i = 0; n < MAX_PASSES && vq_transform_at(i); i++)
+        names[n++] = vq_transform_at(i)->name;
+    for (int i = 0; n < MAX_PASSES && vq_rounder_at(i); i++) names[n++] = vq_rounder_at(i)->name;
+    for (int i = 0; n < MAX_PASSES && vq_finish_at(i); i++) names[n++] = vq_finish_at(i)->name;
+    table.nnames = n;
+    return &table;
+}

@@ -1,0 +1,92 @@
+/* plan.h -- recipe x model -> what happens to every tensor, from headers only. test
+ * tests/unit/test_run_plan.c, tests/plans */
+#ifndef VQ_PLAN_PLAN_H
+#define VQ_PLAN_PLAN_H
+
+#include "formats/layouts/artifact.h"
+#include "load/model.h"
+#include "quant/finish.h"
+#include "quant/rounder.h"
+#include "quant/transform.h"
+#include "recipe/recipe.h"
+
+typedef struct vq_plan_weight {
+    const char *module; /* without ".weight" */
+    const vq_tensor *tensor;
+    vq_role role;
+    int layer; /* -1 outside blocks */
+    int rule;  /* deciding rule of the recipe */
+    bool quantized;
+    vq_scheme
+        scheme; /* when quantized; float scales in the model's type where the format asks for it */
+    int group;  /* index in plan.groups, -1 when kept */
+} vq_plan_weight;
+
+/* Linears that share an input (and, when fused, the second-level scales). */
+#define VQ_PLAN_MEMBERS 8
+typedef struct vq_plan_group {
+    int weights[VQ_PLAN_MEMBERS];
+    int count;
+    int layer;
+    bool fused;
+    int stats; /* index among the block's groups (vq_graph_groups order); -1 without a graph */
+} vq_plan_group;
+
+typedef struct vq_plan_pass {
+    const vq_transform *transform;
+    const vq_option_set *options;
+} vq_plan_pass;
+
+#define VQ_PLAN_PASSES 8
+typedef struct vq_plan {
+    const vq_recipe *recipe;
+    const vq_model *model;
+    vq_format format;
+    vq_plan_weight *weights; /* every 2-D weight, sorted by name */
+    int nweights, nquantized;
+    vq_plan_group *groups; /* quantized ones, in execution order */
+    int ngroups;
+    vq_plan_pass passes[VQ_PLAN_PASSES];
+    int npasses;
+    const vq_rounder *rounder;
+    const vq_option_set *round_options;
+    const vq_finish *finish; /* NULL: none */
+    const vq_option_set *finish_options;
+    unsigned needs; /* statistics (vq_need bits) that passes and static activation scales ask for */
+    bool own_text;  /* the model writes its own calibration text */
+    bool has_stats; /* statistics come from a file made before */
+    uint64_t peak_bytes; /* anonymous memory expected */
+} vq_plan;
+
+/* vq_plan_make -- every 2-D weight decided by a rule, every rule decides something, fused members
+ * end with one scheme, groups divide K,
+ *   the format holds it. VQ_E_RECIPE otherwise. Arrays in the arena. What it needs, and what is
+ *   given beside the recipe: vq_plan_given (run/budget.h). */
+vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_arena *a, vq_err *e);
+/* vq_plan_gathers -- are statistics gathered block by block on the way? Those of gradients come
+ * from a sweep before, together with the rest unless that is to see quantized inputs. */
+bool vq_plan_gathers(const vq_plan *p);
+#define VQ_TRIAL_TOKENS 2048 /* of the first samples: what a candidate is judged on */
+/* vq_plan_trials -- does a pass or the rounder try blocks out on samples? vq_plan_ahead -- do the
+ * outputs of a block stay beside its inputs meanwhile? */
+bool vq_plan_trials(const vq_plan *p);
+bool vq_plan_ahead(const vq_plan *p);
+/* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
+bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
+/* vq_plan_arith -- compat modes repeat the arithmetic of the writer that they are named after:
+ * scales in the model's own type. */
+vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n);
+/* vq_plan_weight_named -- index of the weight of this module, -1: none. */
+int vq_plan_weight_named(const vq_plan *p, const char *module);
+/* vq_plan_quantizes -- is this stored tensor the weight of a module that is quantized? */
+bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
+/* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
+vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
+/* vq_plan_stored_bytes -- of one weight; ARC's extra channels are only known after calibration. */
+uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);
+/* vq_plan_bytes -- weights as they will be stored. */
+uint64_t vq_plan_bytes(const vq_plan *p);
+/* vq_plan_json -- the `plan` object of the command line, without its times. */
+json_t *vq_plan_json(const vq_plan *p);
+
+#endif

@@ -1,0 +1,150 @@
+/* calibrate_file.c -- vq calibrate: plan, samples, one sweep, and every layer into the file as soon
+ * as it is done. */
+#include <string.h>
+
+#include "run/run.h"
+#include "plan/budget.h"
+#include "plan/model_passes.h"
+#include "plan/pass_table.h"
+#include "run/origin.h"
+
+typedef struct calibration_job {
+    vq_job *job;
+    const vq_calibrate_options *o;
+    vq_arena arena, scratch; /* of the run; of one block's work */
+    vq_recipe recipe;
+    vq_model model;
+    vq_plan plan;
+    vq_input_hash inputs;
+    vq_sample_set set;
+    vq_stats_origin origin;
+    vq_stats_writer *writer;
+    double started;
+} calibration_job;
+
+static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
+{
+    if (o->force || !vq_exists(o->out)) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_RECIPE,
+        "%s exists already; remove it, choose another name with -o, or replace it with --force",
+        o->out);
+}
+
+static vq_status open_inputs(calibration_job *c, vq_err *e)
+{
+    const vq_calibrate_options *o = c->o;
+    VQ_TRY(vq_recipe_load(&c->recipe, o->recipe, o->sets, o->nsets, vq_pass_names(), &c->arena, e));
+    VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
+    vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
+    if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);
+    if (s == VQ_OK) vq_plan_given(&c->plan, c->job, false, false);
+    if (s == VQ_OK && !c->plan.needs)
+        s = vq_fail(e, VQ_E_RECIPE,
+                    "%s: this recipe needs no statistics; vq quantize does without them",
+                    c->recipe.path);
+    if (s == VQ_OK && vq_model_passes_any(&c->plan))
+        s = vq_fail(e, VQ_E_RECIPE,
+                    "%s: rotate, ksort and stream_order change the model before statistics are "
+                    "gathered; vq quantize does both",
+                    c->recipe.path);
+    if (s != VQ_OK) vq_model_close(&c->model);
+    return s;
+}
+
+static vq_status put_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
+{
+    calibration_job *c = ctx;
+    return vq_stats_put(c->writer, layer, stats, nstats, e);
+}
+
+static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_dir, vq_err *e)
+{
+    const vq_calib_options o = vq_calibration_options(&c->plan, c->job, c->plan.needs, spool_dir);
+    const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
+    if (!(c->plan.needs & VQ_NEED_GRADIENT))
+        return vq_calib_forward(x, &c->set.samples, &o, &sink, &c->job->reporter, &c->arena, e);
+    return vq_calib_gradients(x, &c->set.samples, &o, c->origin.seed, c->model.graph.layers, &sink,
+                              &c->job->reporter, &c->arena, e);
+}
+
+/* The folder that a file lies in. */
+static const char *folder_of(const char *path, vq_arena *a, vq_err *e)
+{
+    const int n = (int)(vq_base_name(path) - path);
+    return n ? vq_arena_text(a, e, "%.*s", n, path) : ".";
+}
+
+static vq_status gather(calibration_job *c, vq_err *e)
+{
+    const vq_exec x = vq_model_exec(&c->model, c->job, &c->scratch, false);
+    const char *dir = folder_of(c->o->out, &c->arena, e);
+    if (!dir) return e->status;
+    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, c->o->tokens, &x, c->job, &c->arena, e));
+    char model[VQ_SHA256_TEXT];
+    VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, e));
+    c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
+    VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0,
+                           c->model.graph.layers, &c->arena, e));
+    VQ_TRY(sweep(c, &x, dir, e));
+    return vq_stats_commit(c->writer, e);
+}
+
+static json_t *result_json(const calibration_job *c)
+{
+    char holds[128];
+    const vq_stats_origin *o = &c->origin;
+    return json_pack("{s:s, s:s, s:I, s:s, s:{s:s, s:s, s:I, s:I}, s:f, s:I}", "out", c->o->out,
+                     "holds", vq_stats_needs_text(o->needs, holds, sizeof holds), "layers",
+                     (json_int_t)c->model.graph.layers, "model", o->model, "calibration", "kind",
+                     c->set.kind, "sha256", c->set.sha256, "tokens",
+                     (json_int_t)(o->samples * o->seqlen), "seqlen", (json_int_t)o->seqlen,
+                     "seconds", vq_seconds() - c->started, "peak_bytes",
+                     (json_int_t)c->job->budget.peak);
+}
+
+static vq_status run_opened(calibration_job *c, json_t **result, vq_err *e)
+{
+    VQ_TRY(vq_input_hash_begin(&c->inputs, &c->model.checkpoint.weights, c->job->threads, &c->arena,
+                               e));
+    const vq_status s = gather(c, e);
+    vq_stats_drop(c->writer);
+    if (s == VQ_OK) *result = result_json(c);
+    vq_input_hash_end(&c->inputs);
+    return s;
+}
+
+vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e)
+{
+    calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
+    VQ_TRY(check_output(o, e));
+    vq_arena_init(&c.arena, &job->budget);
+    vq_arena_init(&c.scratch, &job->budget);
+    vq_status s = open_inputs(&c, e);
+    if (s == VQ_OK) {
+        s = run_opened(&c, result, e);
+        vq_model_close(&c.model);
+    }
+    vq_arena_done(&c.scratch);
+    vq_arena_done(&c.arena);
+    return s;
+}
+
+vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
+                             bool force, json_t **result, vq_err *e)
+{
+    const vq_calibrate_options o = {.out = out, .force = force};
+    vq_stats_origin merged;
+    char holds[128];
+    vq_arena a;
+    VQ_TRY(check_output(&o, e));
+    vq_arena_init(&a, &job->budget);
+    const vq_status s = vq_stats_merge(files, n, out, &merged, &a, e);
+    vq_arena_done(&a);
+    if (s == VQ_OK)
+        *result =
+            json_pack("{s:s, s:s, s:i, s:I, s:I}", "out", out, "holds",
+                      vq_stats_needs_text(merged.needs, holds, sizeof holds), "files", n, "samples",
+                      (json_int_t)merged.samples, "seqlen", (json_int_t)merged.seqlen);
+    return s;
+}

@@ -1,0 +1,32 @@
+/* module_check.h -- checks of one stored module: hash, scales, codes, kernels against the
+ * reference, recorded error. */
+#ifndef VQ_RUN_VERIFY_MODULE_CHECK_H
+#define VQ_RUN_VERIFY_MODULE_CHECK_H
+
+#include "load/model.h"
+#include "run/findings.h"
+
+typedef struct vq_module_checker {
+    const vq_job *job;
+    const vq_model *model;   /* the artifact */
+    const json_t *manifest;  /* NULL: none */
+    const vq_model *against; /* NULL: no comparison with the original */
+    bool decode; /* digests, and every weight decoded by the kernels and by the reference; else
+                 * structure and scales */
+    vq_arena *scratch;
+} vq_module_checker;
+
+/* vq_module_entry -- what vq.json says of a module, NULL: nothing. */
+const json_t *vq_module_entry(const vq_module_checker *c, const char *module);
+/* vq_module_check -- one module; failures go to f, a status means that checking itself could not go
+ * on. */
+vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char *module,
+                          vq_err *e);
+/* vq_against_check -- the error against the original weights is the one that vq.json records. */
+vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_linear *l,
+                           vq_err *e);
+/* vq_fused_check -- members that runtimes fuse share second-level scales. */
+void vq_fused_check(const vq_module_checker *c, vq_findings *f, const char *const *names,
+                    const bool *quantized, size_t n);
+
+#endif

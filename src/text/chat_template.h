@@ -1,0 +1,46 @@
+/* chat_template.h -- the chat template of a model folder: conversations to text as transformers
+ * renders them.
+ *   statements   {{ }}, for (if, else, break, continue), if/elif/else, set (names, pairs,
+ *                namespace members, blocks), macro, generation
+ *   expressions  literals, lists, tuples, maps, attributes, items, slices, calls, filters,
+ *                tests, + - * / // % ~, comparisons, and or not
+ * in, a if b else c white space  {%- -%} and what trim_blocks and lstrip_blocks do An
+ *     interpreter of its own with no access to anything: a
+ * template sees messages, tools, the special tokens of tokenizer_config.json and
+ * add_generation_prompt, false. Anything else is refused by name and line; there is no clock
+ * (strftime_now is undefined, so that a template takes the date it falls back to). Steps, memory
+ * and nesting are bounded. Letters are changed to upper and lower case one by one. Source: Jinja
+ * 3.1 and transformers 5 (behaviour). test tests/unit/test_chat_template.c,
+ * tests/fuzz/test_fuzz_chat_template.c */
+#ifndef VQ_TEXT_CHAT_TEMPLATE_H
+#define VQ_TEXT_CHAT_TEMPLATE_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+
+typedef struct vq_chat_template vq_chat_template;
+
+/* The text of a template and the names that it may use; all borrowed. */
+typedef struct vq_chat_source {
+    const char *text; /* UTF-8, len bytes */
+    size_t len;
+    const json_t *names; /* object: bos_token, eos_token, ...; NULL: none */
+} vq_chat_source;
+
+/* vq_chat_template_open -- the template of a model folder: chat_template.jinja, else
+ * "chat_template" of tokenizer_config.json (text, or a list of named ones: "default"). *t NULL,
+ * VQ_OK: the folder has none. VQ_E_INPUT: broken, or a construct outside the subset. Memory from a.
+ */
+vq_status vq_chat_template_open(vq_chat_template **t, const char *dir, vq_arena *a, vq_err *e);
+/* vq_chat_template_parse -- the same from memory; the source is copied. */
+vq_status vq_chat_template_parse(vq_chat_template **t, const vq_chat_source *s, vq_arena *a,
+                                 vq_err *e);
+/* vq_chat_template_render -- one conversation: messages a list of objects, tools a list or NULL.
+ * Text of *len bytes from a. VQ_E_INPUT: what the template refuses (raise_exception), something
+ * undefined is used, too many steps; with the template's line. */
+vq_status vq_chat_template_render(const vq_chat_template *t, const json_t *messages,
+                                  const json_t *tools, vq_arena *a, char **text, size_t *len,
+                                  vq_err *e);
+
+#endif
