@@ -8,7 +8,7 @@
 /* calib_open -- window: sliding attention, 0 none. Qwen2 is tied. */
 static inline void calib_open(decoder_world *w, const char *type, int64_t window)
 {
-    vq_arch_config c = world_config(type);
+    made_config c = world_config(type);
     c.ffn = 56;
     c.layers = 3;
     c.heads = 6;

@@ -9,7 +9,7 @@
 #include "model/arch/arch.h"
 
 typedef struct reference {
-    const vq_arch_config *config;
+    const made_config *config;
     const memory_source *weights;
 } reference;
 
@@ -70,7 +70,7 @@ static inline void ref_heads(const reference *r, int layer, const char *norm, do
 static inline void ref_attend(const reference *r, const double *q, const double *k, const double *v,
                               int64_t position, int64_t head, double *out)
 {
-    const vq_arch_config *c = r->config;
+    const made_config *c = r->config;
     const int64_t d = c->head_dim, kv_width = c->kv_heads * d,
                   kv = head / (c->heads / c->kv_heads) * d;
     double sum = 0;
@@ -89,7 +89,7 @@ static inline void ref_attend(const reference *r, const double *q, const double 
 
 static inline void ref_attention(const reference *r, int layer, double *x, int64_t length)
 {
-    const vq_arch_config *c = r->config;
+    const made_config *c = r->config;
     const int64_t hidden = c->hidden, qw = c->heads * c->head_dim, kw = c->kv_heads * c->head_dim;
     double *q = malloc((size_t)(length * (qw + 2 * kw) + 2 * qw + 2 * hidden) * sizeof *q),
            *k = q + length * qw, *v = k + length * kw;
@@ -131,7 +131,7 @@ static inline void ref_mlp(const reference *r, int layer, double *x)
 static inline void ref_logits(const reference *r, const int32_t *ids, int64_t length,
                               double *logits)
 {
-    const vq_arch_config *c = r->config;
+    const made_config *c = r->config;
     double *x = malloc((size_t)(length * c->hidden) * sizeof *x);
     const float *table = ref_weight(r, -1, "model.embed_tokens.weight");
     for (int64_t t = 0; t < length; t++)

@@ -9,14 +9,14 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "made_config.h"
 #include "memory_source.h"
-#include "model/arch/arch.h"
 #include "model/exec/exec.h"
 
 enum { WORLD_SAMPLES = 5, WORLD_TOKENS = 24, WORLD_IDS = 150 };
 
 typedef struct decoder_world {
-    vq_arch_config config;
+    made_config config;
     vq_budget budget; /* of scratch */
     vq_arena arena, scratch;
     vq_graph graph;
@@ -31,9 +31,9 @@ typedef struct decoder_world {
 static const char *const world_families[] = {"llama", "mistral", "qwen2", "qwen3"};
 enum { WORLD_FAMILIES = 4 };
 
-static inline vq_arch_config world_config(const char *type)
+static inline made_config world_config(const char *type)
 {
-    return (vq_arch_config){.model_type = type,
+    return (made_config){.model_type = type,
                             .hidden = 32,
                             .ffn = 64,
                             .layers = 2,
@@ -50,15 +50,14 @@ static inline vq_arch_config world_config(const char *type)
 }
 
 /* world_open_as -- of other sizes. strict: with the reference kernels alone. */
-static inline void world_open_as(decoder_world *w, const vq_arch_config *c, bool strict,
+static inline void world_open_as(decoder_world *w, const made_config *c, bool strict,
                                  uint64_t seed)
 {
     vq_err e = {0};
     *w = (decoder_world){.config = *c};
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, &w->budget);
-    assert_int_equal(vq_arch_find(c->model_type)->build(&w->config, &w->graph, &w->arena, &e),
-                     VQ_OK);
+    if (made_config_build(&w->config, &w->graph, &w->arena, &e) != VQ_OK) fail_msg("%s", e.text);
     memory_open(&w->weights, &w->graph, seed);
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, strict, &e), VQ_OK);
     w->exec = (vq_exec){.graph = &w->graph,
@@ -70,7 +69,7 @@ static inline void world_open_as(decoder_world *w, const vq_arch_config *c, bool
 
 static inline void world_open(decoder_world *w, const char *type, uint64_t seed)
 {
-    const vq_arch_config c = world_config(type);
+    const made_config c = world_config(type);
     world_open_as(w, &c, false, seed);
 }
 
@@ -95,7 +94,7 @@ static inline float *world_logits(const decoder_world *w, const vq_source *sourc
     assert_int_equal(vq_exec_embed(&x, &b, w->ids, h, &e), VQ_OK);
     for (int layer = 0; layer < w->graph.layers; layer++)
         assert_int_equal(vq_exec_block(&x, &b, layer, h, &e), VQ_OK);
-    assert_int_equal(vq_exec_norm(&x, h, WORLD_TOKENS, h, &e), VQ_OK);
+    assert_int_equal(vq_exec_head(&x, h, WORLD_TOKENS, h, &e), VQ_OK);
     assert_int_equal(vq_exec_logits(&x, h, WORLD_TOKENS, 0, w->config.vocab, logits, &e), VQ_OK);
     free(h);
     return logits;

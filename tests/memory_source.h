@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph.h"
+#include "model/op/op.h"
 
 enum { MEMORY_TENSORS = 256 };
 
@@ -81,16 +81,20 @@ static inline float *memory_data(const memory_source *m, const char *name)
     return i < 0 ? NULL : m->data[i];
 }
 
-static inline void memory_add_node(memory_source *m, const vq_graph *g, const vq_node *n)
+/* Norms around 1 (0 where 1 + w works), tables and matrices around 0. */
+static inline void memory_add_node(memory_source *m, const vq_node *n)
 {
-    char name[128];
-    if (n->op == VQ_OP_RMS_NORM) memory_add(m, n->name, 0, n->width, 1, 0.3f);
-    if (n->op == VQ_OP_HEAD_NORM) memory_add(m, n->name, 0, n->head_dim, 1, 0.3f);
-    snprintf(name, sizeof name, "%s.weight", n->name);
-    if (n->op == VQ_OP_EMBEDDING) memory_add(m, name, g->vocab, n->width, 0, 1);
-    if (n->op == VQ_OP_LINEAR && !n->tied) memory_add(m, name, n->width, n->in_width, 0, 0.3f);
-    snprintf(name, sizeof name, "%s.bias", n->name);
-    if (n->op == VQ_OP_LINEAR && n->bias) memory_add(m, name, 0, n->width, 0, 0.2f);
+    vq_param params[VQ_OP_PARAMS];
+    char name[VQ_PARAM_NAME];
+    const int count = vq_op_params(n, params);
+    for (int i = 0; i < count; i++) {
+        const vq_param *p = &params[i];
+        const bool bias = p->ndim == 1 && strcmp(p->suffix, ".bias") == 0, norm = p->ndim == 1 && !bias;
+        const float base = norm && !p->plus_one ? 1 : 0,
+                    spread = p->ndim == 2 && !p->matrix ? 1 : bias ? 0.2f : 0.3f;
+        memory_add(m, vq_param_name(p, name), p->ndim == 2 ? p->shape[0] : 0,
+                   p->shape[p->ndim - 1], base, spread);
+    }
 }
 
 /* memory_open -- weights for all nodes of g, in graph order; memory_close frees them. */
@@ -99,7 +103,7 @@ static inline void memory_open(memory_source *m, const vq_graph *g, uint64_t see
     *m = (memory_source){.seed = seed};
     m->source =
         (vq_source){.self = m, .tensor = memory_tensor, .has = memory_has, .linear = memory_linear};
-    for (int id = 0; id < g->count; id++) memory_add_node(m, g, &g->nodes[id]);
+    for (int id = 0; id < g->count; id++) memory_add_node(m, &g->nodes[id]);
 }
 
 static inline void memory_close(memory_source *m)

@@ -4,8 +4,8 @@
 #define VQ_TESTS_MODEL_FOLDER_H
 
 #include "formats/safetensors/safetensors.h"
+#include "made_config.h"
 #include "memory_source.h"
-#include "model/arch/arch.h"
 #include "scratch.h"
 
 static inline void folder_weights(const memory_source *m, const char *dir)
@@ -32,23 +32,10 @@ static inline void folder_weights(const memory_source *m, const char *dir)
 }
 
 /* folder_write -- config.json and model.safetensors in the folder of s. */
-static inline void folder_write(scratch *s, const vq_arch_config *c, const memory_source *m)
+static inline void folder_write(scratch *s, const made_config *c, const memory_source *m)
 {
-    char text[1024], window[48] = "";
-    if (c->sliding_window)
-        snprintf(window, sizeof window, ", \"sliding_window\": %lld", (long long)c->sliding_window);
-    snprintf(text, sizeof text,
-             "{\"model_type\": \"%s\", \"hidden_size\": %lld, \"intermediate_size\": %lld, "
-             "\"num_hidden_layers\": %lld, "
-             "\"num_attention_heads\": %lld, \"num_key_value_heads\": %lld, \"head_dim\": %lld, "
-             "\"vocab_size\": %lld, "
-             "\"max_position_embeddings\": %lld, \"rms_norm_eps\": %g, \"rope_theta\": %g, "
-             "\"hidden_act\": \"%s\", "
-             "\"tie_word_embeddings\": %s%s}",
-             c->model_type, (long long)c->hidden, (long long)c->ffn, (long long)c->layers,
-             (long long)c->heads, (long long)c->kv_heads, (long long)c->head_dim,
-             (long long)c->vocab, (long long)c->max_position, c->norm_eps, c->rope_theta,
-             c->activation, c->tied ? "true" : "false", window);
+    char text[2048];
+    made_config_text(c, text, sizeof text);
     scratch_text(s, "config.json", text);
     folder_weights(m, s->dir);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calib/sweep.h"
+#include "model/exec/exec.h"
 
 struct vq_calib {
     vq_sweep sweep;

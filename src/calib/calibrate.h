@@ -12,7 +12,7 @@
 
 #include "base/exchange/stats.h"
 #include "base/reporter.h"
-#include "model/exec/exec.h"
+#include "model/op/context.h"
 
 typedef struct vq_samples {
     const int32_t *ids; /* [count][length] */

@@ -54,10 +54,10 @@ static void weigh_rows(const vq_kernels *kr, const float *x, int64_t k, const fl
 }
 
 vq_status vq_curvature_add(vq_curvature *c, const vq_kernels *kr, const vq_rows *x,
-                           const vq_rows *g, vq_arena *scratch, vq_err *e)
+                           const vq_rows *g, bool whole, vq_arena *scratch, vq_err *e)
 {
     assert(x->samples == g->samples && x->length == g->length && g->width == c->n);
-    if (c->output) vq_outer_add(c->output, kr, g, 1);
+    if (c->output) vq_outer_add(c->output, kr, g, whole);
     if (!c->input) return VQ_OK;
     const vq_arena_mark mark = vq_arena_here(scratch);
     float *weighed =

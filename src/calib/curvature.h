@@ -25,10 +25,11 @@ vq_status vq_outer_end(float *sum, int64_t width, const char *name, const char *
 /* vq_curvature_new -- the matrices that `needs` asks for, zero; name is borrowed. */
 vq_status vq_curvature_new(vq_curvature *c, const char *name, int64_t n, int64_t k, unsigned needs,
                            vq_arena *a, vq_err *e);
-/* vq_curvature_add -- input += |g_t|^2 x_t x_t^T, output += g_t g_t^T without the first token of
- * each sample, where they are gathered. scratch: one sample's inputs, given back. */
+/* vq_curvature_add -- input += |g_t|^2 x_t x_t^T, output += g_t g_t^T, where they are gathered;
+ * output without the first token of each sample, which is its first row when `whole`. scratch: one
+ * sample's inputs, given back. */
 vq_status vq_curvature_add(vq_curvature *c, const vq_kernels *kr, const vq_rows *x,
-                           const vq_rows *g, vq_arena *scratch, vq_err *e);
+                           const vq_rows *g, bool whole, vq_arena *scratch, vq_err *e);
 /* vq_curvature_end -- make both symmetric. VQ_E_NUMERIC: a sum is not finite. */
 vq_status vq_curvature_end(vq_curvature *c, int64_t k, vq_err *e);
 

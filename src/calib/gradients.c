@@ -4,11 +4,12 @@
 
 #include "calib/observer.h"
 #include "calib/sweep.h"
+#include "model/exec/exec.h"
 
 typedef struct backward_sweep {
     vq_sweep sweep;
     vq_spool
-        spool; /* [layers + 1][tokens][hidden]: inputs of the blocks; then d loss / d output of the
+        spool; /* [layers + 1] records of all samples: inputs of the blocks; then d loss / d output of the
                 * block under way */
     float *h, *g; /* one batch each */
     uint64_t seed;
@@ -26,18 +27,21 @@ static size_t place_of(const backward_sweep *s, int layer, const vq_sweep_batch 
     return (size_t)layer * vq_sweep_floats(&s->sweep) + b->offset;
 }
 
-static vq_status on_gradient(void *ctx, int node, const float *x, const float *g, int64_t tokens,
-                             vq_err *e)
+static vq_status on_gradient(void *ctx, int node, const vq_seen_rows *x, const float *g, vq_err *e)
 {
     backward_sweep *s = ctx;
-    const vq_node *n = &s->sweep.exec.graph->nodes[node];
-    const int64_t length = s->sweep.samples.length;
-    const vq_rows in = {.x = x, .samples = tokens / length, .length = length, .width = n->in_width};
-    const vq_rows out = {.x = g, .samples = tokens / length, .length = length, .width = n->width};
+    const int64_t width = s->sweep.exec.graph->nodes[node].width;
     int member;
     vq_stats *stats = &s->sweep.stats[vq_sweep_group(&s->sweep, node, &member)];
-    return vq_curvature_add(&stats->linears[member], s->sweep.exec.kernels, &in, &out,
-                            s->sweep.exec.arena, e);
+    vq_rows in;
+    bool whole;
+    for (int64_t at = 0, first; vq_sweep_rows(&s->sweep, x, &at, &first, &in, &whole);) {
+        const vq_rows out = {
+            .x = g + first * width, .samples = in.samples, .length = in.length, .width = width};
+        VQ_TRY(vq_curvature_add(&stats->linears[member], s->sweep.exec.kernels, &in, &out, whole,
+                                s->sweep.exec.arena, e));
+    }
+    return VQ_OK;
 }
 
 static vq_status step(const backward_sweep *s, int done, vq_err *e)
@@ -99,6 +103,8 @@ static vq_status open_curvatures(backward_sweep *s, int layer, vq_arena *a, vq_e
         if (g->layer != layer) continue;
         vq_stats *stats = &s->sweep.stats[place++];
         stats->gathered |= needs;
+        if (needs) stats->linears = VQ_NEW(a, vq_curvature, g->count, "statistics", e);
+        if (needs && !stats->linears) return e->status;
         for (int j = 0; needs && j < g->count; j++) {
             const vq_node *n = &s->sweep.exec.graph->nodes[g->linears[j]];
             VQ_TRY(

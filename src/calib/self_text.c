@@ -6,6 +6,8 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "calib/calibrate.h"
+#include "model/exec/exec.h"
+#include "model/op/kv_cache.h"
 
 #define CACHE_BYTES                                                                                \
     ((size_t)512                                                                                   \
@@ -22,15 +24,11 @@ typedef struct writing {
     int32_t *column;       /* [sequences] ids of one position */
 } writing;
 
-/* bytes that one sample takes: both caches of every attention, and a row of logits */
+/* bytes that one sample takes: what every attention keeps, a record and a row of logits */
 static size_t sample_bytes(const vq_graph *g, int64_t length)
 {
-    size_t bytes = (size_t)(g->vocab + g->hidden) * sizeof(float);
-    for (int i = 0; i < g->count; i++)
-        if (g->nodes[i].op == VQ_OP_ATTENTION)
-            bytes +=
-                2 * (size_t)(length * g->nodes[i].kv_heads * g->nodes[i].head_dim) * sizeof(float);
-    return bytes;
+    return (size_t)(g->vocab + vq_record_most(g, 1, 1) + vq_kv_cache_floats(g, length)) *
+           sizeof(float);
 }
 
 static int64_t batch_size(const vq_graph *g, const vq_samples *s, const vq_budget *budget)
@@ -96,7 +94,7 @@ static vq_status write_position(const writing *w, vq_kv_cache *cache, int64_t se
     VQ_TRY(vq_exec_embed(x, &b, w->column, w->h, e));
     for (int layer = 0; layer < x->graph->layers; layer++)
         VQ_TRY(vq_exec_block(x, &b, layer, w->h, e));
-    VQ_TRY(vq_exec_norm(x, w->h, sequences, w->h, e));
+    VQ_TRY(vq_exec_head(x, w->h, sequences, w->h, e));
     VQ_TRY(vq_exec_logits(x, w->h, sequences, 0, x->graph->vocab, w->logits, e));
     return draw_column(w, sequences, position, e);
 }
@@ -108,7 +106,8 @@ static vq_status write_batch(writing *w, int64_t sequences, int64_t total,
     vq_kv_cache *cache;
     VQ_TRY(vq_kv_cache_new(&cache, g, sequences, w->length, a, e));
     w->column = VQ_ALLOC(a, int32_t, sequences, "calibration text", e);
-    w->h = w->column ? VQ_ALLOC(a, float, sequences * g->hidden, "calibration text", e) : NULL;
+    w->h = w->column ? VQ_ALLOC(a, float, vq_record_most(g, sequences, 1), "calibration text", e)
+                     : NULL;
     w->logits =
         w->h ? VQ_ALLOC(a, float, sequences * g->vocab, "logits of calibration text", e) : NULL;
     if (!w->logits) return e->status;

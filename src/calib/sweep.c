@@ -6,32 +6,57 @@
 
 #include "calib/observer.h"
 #include "kernels/bf16_product.h"
+#include "model/exec/exec.h"
 #include "model/exec/finite.h"
+#include "model/walk/groups.h"
 
-static vq_status check_finite(const vq_sweep *s, const char *name, const float *x, int64_t tokens,
-                              int64_t k, vq_err *e)
+static vq_status check_finite(const vq_sweep *s, const char *name, const vq_seen_rows *x, vq_err *e)
 {
-    const int64_t row = vq_first_bad_row(s->exec.kernels, x, tokens, k);
+    const int64_t row = vq_first_bad_row(s->exec.kernels, x->x, x->count, x->width);
     if (row < 0) return VQ_OK;
     int64_t channel = 0;
-    while (channel + 1 < k && isfinite(x[row * k + channel])) channel++;
+    while (channel + 1 < x->width && isfinite(x->x[row * x->width + channel])) channel++;
+    const int64_t token = x->token ? x->token[row] : row;
     return vq_fail(e, VQ_E_NUMERIC,
                    "%s: input of sample %lld is not finite at channel %lld (position %lld)", name,
-                   (long long)(s->first + row / s->samples.length), (long long)channel,
-                   (long long)(row % s->samples.length));
+                   (long long)(s->first + token / s->samples.length), (long long)channel,
+                   (long long)(token % s->samples.length));
 }
 
-static vq_status on_input(void *ctx, int node, const float *x, int64_t tokens, int64_t k, vq_err *e)
+bool vq_sweep_rows(const vq_sweep *s, const vq_seen_rows *x, int64_t *at, int64_t *first,
+                   vq_rows *out, bool *whole)
+{
+    const int64_t length = s->samples.length;
+    *first = *at;
+    *whole = true;
+    if (*at >= x->count) return false;
+    *out = (vq_rows){.x = x->x + *at * x->width, .samples = 1, .width = x->width};
+    if (!x->token) {
+        assert(x->count % length == 0);
+        out->samples = x->count / length;
+        out->length = length;
+        *at = x->count;
+        return true;
+    }
+    const int64_t sample = x->token[*at] / length;
+    *whole = x->token[*at] % length == 0;
+    while (*at < x->count && x->token[*at] / length == sample) (*at)++;
+    out->length = *at - *first;
+    return true;
+}
+
+static vq_status on_input(void *ctx, int node, const vq_seen_rows *x, vq_err *e)
 {
     const vq_sweep *s = ctx;
     if (!s->stats) return VQ_OK;
-    VQ_TRY(check_finite(s, s->exec.graph->nodes[node].name, x, tokens, k, e));
+    VQ_TRY(check_finite(s, s->exec.graph->nodes[node].name, x, e));
     int member;
     vq_stats *stats = &s->stats[vq_sweep_group(s, node, &member)];
-    assert(stats->k == k && tokens % s->samples.length == 0);
-    const vq_rows rows = {
-        .x = x, .samples = tokens / s->samples.length, .length = s->samples.length, .width = k};
-    vq_stats_add(stats, s->exec.kernels, &rows);
+    assert(stats->k == x->width);
+    vq_rows rows;
+    bool whole;
+    for (int64_t at = 0, first; vq_sweep_rows(s, x, &at, &first, &rows, &whole);)
+        vq_stats_add(stats, s->exec.kernels, &rows);
     return VQ_OK;
 }
 
@@ -59,7 +84,7 @@ int64_t vq_sweep_batches(const vq_sweep *s)
 
 static size_t sample_floats(const vq_sweep *s)
 {
-    return (size_t)(s->samples.length * s->exec.graph->hidden);
+    return (size_t)vq_record_most(s->exec.graph, 1, s->samples.length);
 }
 
 size_t vq_sweep_floats(const vq_sweep *s)

@@ -4,7 +4,9 @@
 #define VQ_CALIB_SWEEP_H
 
 #include "calib/calibrate.h"
+#include "calib/curvature.h"
 #include "calib/spool.h"
+#include "model/walk/groups.h"
 
 typedef struct vq_sweep {
     vq_exec exec;       /* with our hook, which fills stats when there are any */
@@ -45,6 +47,11 @@ int vq_sweep_groups(const vq_sweep *s, int layer);
 /* vq_sweep_group -- place of the group among those of its block that a linear belongs to; *member:
  * its place in the group. */
 int vq_sweep_group(const vq_sweep *s, int node, int *member);
+/* vq_sweep_rows -- the rows of one call of a hook, sample by sample where a router chose them. Call
+ * with *at = 0 until false: rows [first, first + out->samples * out->length) of x; *whole: each
+ * sample begins with its first token. */
+bool vq_sweep_rows(const vq_sweep *s, const vq_seen_rows *x, int64_t *at, int64_t *first,
+                   vq_rows *out, bool *whole);
 /* vq_sweep_open -- empty statistics for the groups of a block, which the hook fills from now on.
  * VQ_E_BUG: not nstats of them. */
 vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out,

@@ -7,8 +7,7 @@
 
 #include "base/parallel.h"
 #include "load/weights.h"
-
-enum { NAME = 1024 };
+#include "model/op/op.h"
 
 static bool text_is(const char *name, const char *module, const char *suffix)
 {
@@ -19,14 +18,21 @@ static bool text_is(const char *name, const char *module, const char *suffix)
 vq_status vq_edited_stored(const vq_edited *d, const char *name, vq_tensor *t, vq_err *e)
 {
     const vq_graph *g = d->graph;
-    const vq_node *head = &g->nodes[g->count - 1];
-    char embedding[NAME];
-    if (!d->source->has(d->source->self, name) && head->role == VQ_ROLE_LM_HEAD &&
-        text_is(name, head->name, ".weight")) {
-        (void)snprintf(embedding, sizeof embedding, "%s.weight", g->nodes[g->first[0]].name);
+    const vq_node *head = &g->nodes[g->lm_head];
+    char embedding[VQ_PARAM_NAME];
+    if (!d->source->has(d->source->self, name) && text_is(name, head->name, ".weight")) {
+        (void)snprintf(embedding, sizeof embedding, "%s.weight", g->nodes[g->embedding].name);
         name = embedding;
     }
     return d->source->tensor(d->source->self, name, t, e);
+}
+
+/* Does 1 + this tensor work? Found by its name among the norms. */
+static bool is_plus_one(const vq_graph *g, const char *name)
+{
+    const int id = vq_graph_find(g, name);
+    vq_param params[VQ_OP_PARAMS];
+    return id >= 0 && vq_op_params(&g->nodes[id], params) == 1 && params[0].plus_one;
 }
 
 static vq_status check_kind(const vq_tensor *t, vq_err *e)
@@ -53,6 +59,8 @@ vq_status vq_edited_load(const vq_edited *d, const char *name, vq_arena *a, vq_t
     *w = VQ_ALLOC(a, float, vq_tensor_numel(t), name, e);
     if (!*w) return VQ_E_LIMIT;
     VQ_TRY(vq_weights_load(d->kernels, &matrix, NULL, *w, e));
+    if (is_plus_one(d->graph, name))
+        for (int64_t i = 0; i < vq_tensor_numel(t); i++) (*w)[i] += 1;
     return vq_edits_run(d->edits, name, *w, t->shape[0], t->ndim == 2 ? t->shape[1] : 1, a, e);
 }
 
@@ -87,6 +95,8 @@ static vq_status overlay_tensor(const vq_edited *d, const char *any_name, bool a
     float *w;
     if (!name) return VQ_OK;
     VQ_TRY(vq_edited_load(d, name, a, &t, &w, e));
+    if (is_plus_one(d->graph, name))
+        for (int64_t i = 0; i < vq_tensor_numel(&t); i++) w[i] -= 1;
     if (as_stored && vq_round_like(t.dtype, w, vq_tensor_numel(&t), e) != VQ_OK)
         return vq_at(e, "%s", name);
     return vq_overlay_dense(o, name, w, t.shape, t.ndim, e);
@@ -95,22 +105,19 @@ static vq_status overlay_tensor(const vq_edited *d, const char *any_name, bool a
 static vq_status overlay_node(const vq_edited *d, const vq_node *n, bool as_stored, vq_overlay *o,
                               vq_arena *a, vq_err *e)
 {
-    char name[NAME];
-    if (n->op == VQ_OP_RMS_NORM || n->op == VQ_OP_HEAD_NORM)
-        return overlay_tensor(d, n->name, as_stored, o, a, e);
-    if ((n->op != VQ_OP_LINEAR && n->op != VQ_OP_EMBEDDING) || n->tied) return VQ_OK;
-    (void)snprintf(name, sizeof name, "%s.weight", n->name);
-    VQ_TRY(overlay_tensor(d, name, as_stored, o, a, e));
-    (void)snprintf(name, sizeof name, "%s.bias", n->name);
-    return d->source->has(d->source->self, name) ? overlay_tensor(d, name, as_stored, o, a, e)
-                                                 : VQ_OK;
+    vq_param params[VQ_OP_PARAMS];
+    char name[VQ_PARAM_NAME];
+    const int count = vq_op_params(n, params);
+    for (int i = 0; i < count; i++)
+        VQ_TRY(overlay_tensor(d, vq_param_name(&params[i], name), as_stored, o, a, e));
+    return VQ_OK;
 }
 
 vq_status vq_edited_part(const vq_edited *d, int part, bool as_stored, vq_overlay *o, vq_arena *a,
                          vq_err *e)
 {
     const vq_graph *g = d->graph;
-    for (int id = g->first[part]; id < vq_graph_end(g, part); id++)
+    for (int id = g->parts[part].first; id < vq_graph_end(g, part); id++)
         VQ_TRY(overlay_node(d, &g->nodes[id], as_stored, o, a, e));
     return VQ_OK;
 }

@@ -21,7 +21,7 @@ static bool is_tied(const vq_graph *g)
 static int part_of(const vq_graph *g, const char *name)
 {
     for (int part = 0; part <= g->layers + 1; part++)
-        for (int id = g->first[part]; id < vq_graph_end(g, part); id++)
+        for (int id = g->parts[part].first; id < vq_graph_end(g, part); id++)
             if (names_node(name, &g->nodes[id]))
                 return part == g->layers + 1 && is_tied(g) ? 0 : part;
     return -1;
@@ -82,7 +82,7 @@ static int room_of(const vq_graph *g)
 {
     int most = 0;
     for (int part = 0; part <= g->layers + 1; part++) {
-        const int nodes = vq_graph_end(g, part) - g->first[part];
+        const int nodes = vq_graph_end(g, part) - g->parts[part].first;
         if (nodes > most) most = nodes;
     }
     return 4 * most; /* embedding and head may be one part */

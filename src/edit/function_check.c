@@ -46,8 +46,8 @@ static vq_status compare_logits(pair *p, sums *s, vq_err *e)
     float *logits = VQ_ALLOC(p->base->arena, float, 2 * tokens * VOCABULARY_TILE, "logits", e);
     if (!logits) return VQ_E_LIMIT;
     float *const other = logits + tokens * VOCABULARY_TILE;
-    VQ_TRY(vq_exec_norm(p->base, p->h[0], tokens, p->h[0], e));
-    VQ_TRY(vq_exec_norm(&p->edited, p->h[1], tokens, p->h[1], e));
+    VQ_TRY(vq_exec_head(p->base, p->h[0], tokens, p->h[0], e));
+    VQ_TRY(vq_exec_head(&p->edited, p->h[1], tokens, p->h[1], e));
     for (int64_t v0 = 0; v0 < vocab; v0 += VOCABULARY_TILE) {
         const int64_t nv = vocab - v0 < VOCABULARY_TILE ? vocab - v0 : VOCABULARY_TILE;
         VQ_TRY(vq_exec_logits(p->base, p->h[0], tokens, v0, nv, logits, e));
@@ -59,10 +59,10 @@ static vq_status compare_logits(pair *p, sums *s, vq_err *e)
 
 static vq_status run_pair(pair *p, const int32_t *ids, sums *s, vq_err *e)
 {
-    p->h[0] = VQ_ALLOC(p->base->arena, float, 2 * tokens_of(p) * p->base->graph->hidden,
+    p->h[0] = VQ_ALLOC(p->base->arena, float, 2 * tokens_of(p) * vq_record_width(p->base->graph, 0),
                        "activations", e);
     if (!p->h[0]) return VQ_E_LIMIT;
-    p->h[1] = p->h[0] + tokens_of(p) * p->base->graph->hidden;
+    p->h[1] = p->h[0] + tokens_of(p) * vq_record_width(p->base->graph, 0);
     VQ_TRY(vq_exec_embed(p->base, &p->batch, ids, p->h[0], e));
     VQ_TRY(vq_exec_embed(&p->edited, &p->batch, ids, p->h[1], e));
     for (int layer = 0; layer < p->base->graph->layers; layer++) {
@@ -93,7 +93,7 @@ vq_status vq_function_block(const vq_exec *base, const vq_exec *edited, const vq
                             int layer, const float *h, double *distance, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(base->arena);
-    const int64_t n = b->sequences * b->length * base->graph->hidden;
+    const int64_t n = b->sequences * b->length * vq_record_width(base->graph, 0);
     sums s = {0, 0};
     float *x = VQ_ALLOC(base->arena, float, 2 * n, "activations", e);
     if (!x) return VQ_E_LIMIT;

@@ -4,30 +4,21 @@
 #include <math.h>
 #include <string.h>
 
-/* The linear behind the gate of a silu_mul, when nothing else reads it. */
-static const vq_node *gate_of(const vq_graph *g, const vq_linear_group *group)
-{
-    const vq_node *made = &g->nodes[group->value];
-    const int gate = made->op == VQ_OP_SILU_MUL ? made->in[0] : -1;
-    return gate >= 0 && g->nodes[gate].op == VQ_OP_LINEAR &&
-                   vq_graph_consumers(g, gate, NULL, 0) == 1
-               ? &g->nodes[gate]
-               : NULL;
-}
+#include "model/op/op.h"
 
 vq_producer vq_producer_of(const vq_graph *g, const vq_linear_group *group)
 {
-    const vq_node *made = &g->nodes[group->value];
-    vq_producer p = {.kind = VQ_PRODUCER_NONE};
-    if (group->producer < 0) return p;
-    if (made->op == VQ_OP_RMS_NORM) p.kind = VQ_PRODUCER_NORM;
-    if (made->op == VQ_OP_LINEAR || gate_of(g, group)) p.kind = VQ_PRODUCER_ROWS;
-    if (made->op == VQ_OP_ATTENTION)
-        p = (vq_producer){.kind = VQ_PRODUCER_VALUES,
-                          .heads = made->heads,
-                          .kv_heads = made->kv_heads,
-                          .head_dim = made->head_dim};
-    return p;
+    if (group->producer < 0) return (vq_producer){.kind = VQ_PRODUCER_NONE};
+    if (group->heads >= 0) {
+        const vq_node *mix = &g->nodes[group->heads];
+        return (vq_producer){.kind = VQ_PRODUCER_VALUES,
+                             .heads = mix->heads,
+                             .kv_heads = mix->kv_heads,
+                             .head_dim = mix->width / mix->heads};
+    }
+    return (vq_producer){.kind = g->nodes[group->producer].op->absorb == VQ_ABSORB_WEIGHT
+                                     ? VQ_PRODUCER_NORM
+                                     : VQ_PRODUCER_ROWS};
 }
 
 /* What one side of a tensor goes through, in this order; NULL and 0: nothing. */
@@ -35,6 +26,7 @@ typedef struct change {
     const float *scale;
     const int32_t *order;
     int64_t hadamard;
+    int64_t first, of; /* of a side of `of` entries; of 0: the whole side */
 } change;
 
 static vq_status add_change(vq_edits *s, const char *tensor, vq_edit_side side, int64_t n,
@@ -43,6 +35,8 @@ static vq_status add_change(vq_edits *s, const char *tensor, vq_edit_side side, 
     vq_edit d = {.tensor = tensor,
                  .side = side,
                  .n = n,
+                 .first = c->first,
+                 .of = c->of,
                  .scale = c->scale,
                  .order = c->order,
                  .block = c->hadamard};
@@ -55,19 +49,36 @@ static vq_status add_change(vq_edits *s, const char *tensor, vq_edit_side side, 
     return c->hadamard ? vq_edits_add(s, &d, e) : VQ_OK;
 }
 
-/* Rows of a linear and its bias. */
-static vq_status change_rows(vq_edits *s, const vq_node *n, const change *c, vq_err *e)
+/* Rows [first, first + n) of a linear, and their biases. */
+static vq_status change_rows(vq_edits *s, const vq_node *node, int64_t first, int64_t n,
+                             const change *c, vq_err *e)
 {
-    VQ_TRY(add_change(s, vq_arena_text(s->arena, e, "%s.weight", n->name), VQ_EDIT_ROWS, n->width,
-                      c, e));
-    return add_change(s, vq_arena_text(s->arena, e, "%s.bias", n->name), VQ_EDIT_ROWS, n->width, c,
+    change rows = *c;
+    rows.first = first;
+    rows.of = node->width;
+    VQ_TRY(add_change(s, vq_arena_text(s->arena, e, "%s.weight", node->name), VQ_EDIT_ROWS, n,
+                      &rows, e));
+    return add_change(s, vq_arena_text(s->arena, e, "%s.bias", node->name), VQ_EDIT_ROWS, n, &rows,
                       e);
+}
+
+/* Everything of a norm that scales its channels. */
+static vq_status change_norm(vq_edits *s, const vq_node *n, const change *c, vq_err *e)
+{
+    vq_param params[VQ_OP_PARAMS];
+    const int count = vq_op_params(n, params);
+    for (int i = 0; i < count; i++)
+        if (params[i].channels)
+            VQ_TRY(add_change(
+                s, vq_arena_text(s->arena, e, "%s%s", params[i].module, params[i].suffix),
+                VQ_EDIT_ROWS, n->width, c, e));
+    return VQ_OK;
 }
 
 static vq_status change_consumers(vq_edits *s, const vq_graph *g, const vq_linear_group *group,
                                   const vq_input_map *m, vq_err *e)
 {
-    const change c = {m->scale, m->fold_order ? m->order : NULL, m->hadamard};
+    const change c = {m->scale, m->fold_order ? m->order : NULL, m->hadamard, 0, 0};
     for (int i = 0; i < group->count; i++) {
         const vq_node *n = &g->nodes[group->linears[i]];
         VQ_TRY(add_change(s, vq_arena_text(s->arena, e, "%s.weight", n->name), VQ_EDIT_COLS,
@@ -138,8 +149,8 @@ static vq_status change_values(vq_edits *s, const vq_graph *g, const vq_linear_g
         return bad_map(g, group, "heads that share values need the same map, inside the head", e);
     VQ_TRY(invert(scale, n, g, group, e));
     const change c = {m->scale ? scale : NULL, m->fold_order && m->order ? order : NULL,
-                      hadamard ? m->hadamard : 0};
-    return change_rows(s, &g->nodes[group->producer], &c, e);
+                      hadamard ? m->hadamard : 0, 0, 0};
+    return change_rows(s, &g->nodes[group->producer], group->first_row, n, &c, e);
 }
 
 static vq_status change_producer(vq_edits *s, const vq_graph *g, const vq_linear_group *group,
@@ -154,18 +165,19 @@ static vq_status change_producer(vq_edits *s, const vq_graph *g, const vq_linear
         return bad_map(g, group, "nothing before it can absorb a Hadamard", e);
     if (p.kind == VQ_PRODUCER_NONE || (p.kind == VQ_PRODUCER_NORM && order))
         return bad_map(g, group, "nothing before it can absorb this map", e);
-    float *scale =
-        m->scale ? VQ_ALLOC(s->arena, float, from->width, "scales of the producer", e) : NULL;
+    const int64_t n = g->nodes[group->value].width;
+    float *scale = m->scale ? VQ_ALLOC(s->arena, float, n, "scales of the producer", e) : NULL;
     if (m->scale && !scale) return VQ_E_LIMIT;
     if (scale) {
-        memcpy(scale, m->scale, (size_t)from->width * sizeof *scale);
-        VQ_TRY(invert(scale, from->width, g, group, e));
+        memcpy(scale, m->scale, (size_t)n * sizeof *scale);
+        VQ_TRY(invert(scale, n, g, group, e));
     }
-    if (p.kind == VQ_PRODUCER_NORM)
-        return add_change(s, from->name, VQ_EDIT_ROWS, from->width, &(change){.scale = scale}, e);
-    const vq_node *gate = gate_of(g, group);
-    if (gate && order) VQ_TRY(change_rows(s, gate, &(change){.order = m->order}, e));
-    return change_rows(s, from, &(change){.scale = scale, .order = order ? m->order : NULL}, e);
+    if (p.kind == VQ_PRODUCER_NORM) return change_norm(s, from, &(change){.scale = scale}, e);
+    if (group->gate >= 0 && order)
+        VQ_TRY(change_rows(s, &g->nodes[group->gate], group->gate_row, n,
+                           &(change){.order = m->order}, e));
+    return change_rows(s, from, group->first_row, n,
+                       &(change){.scale = scale, .order = order ? m->order : NULL}, e);
 }
 
 vq_status vq_edits_from_map(vq_edits *s, const vq_graph *g, const vq_linear_group *group,

@@ -3,7 +3,7 @@
 #ifndef VQ_EDIT_MAP_EDITS_H
 #define VQ_EDIT_MAP_EDITS_H
 
-#include "model/graph.h"
+#include "model/walk/groups.h"
 #include "quant/transform.h"
 
 /* vq_producer_of -- what can absorb changes of the group's input. NONE: others read the value too,

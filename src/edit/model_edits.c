@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "model/op/rope.h"
 #include "model/walk/targets.h"
 
 /* What the callbacks of one pass work on. */
@@ -60,7 +61,7 @@ static vq_status name_stream(pass *p, vq_arena *names, vq_err *e)
         linears[s.nwriters + i] = linear_of(g, s.readers[i].linear, s.readers[i].norm);
     p->stream = (vq_residual_site){.absmax = p->stream.absmax,
                                    .square = p->stream.square,
-                                   .width = g->hidden,
+                                   .width = vq_record_width(g, 0),
                                    .embedding = embedding,
                                    .norms = norms,
                                    .nnorms = s.nnorms,
@@ -106,28 +107,38 @@ static vq_status name_heads(pass *p, vq_err *e)
     return VQ_OK;
 }
 
-/* The tied head becomes a linear with a matrix of its own. */
-static vq_status untie_graph(vq_model_edits *m, vq_err *e)
+/* A pass changes nodes: they are the model's own no longer. */
+static vq_status own_nodes(vq_model_edits *m, vq_err *e)
 {
     vq_node *nodes = VQ_ALLOC(m->edits.arena, vq_node, m->graph.count, "graph nodes", e);
     if (!nodes) return VQ_E_LIMIT;
     memcpy(nodes, m->graph.nodes, (size_t)m->graph.count * sizeof *nodes);
-    for (int id = 0; id < m->graph.count; id++) nodes[id].tied = false;
     m->graph.nodes = nodes;
+    return VQ_OK;
+}
+
+/* The tied head becomes a linear with a matrix of its own. */
+static vq_status untie_graph(vq_model_edits *m, vq_err *e)
+{
+    VQ_TRY(own_nodes(m, e));
+    m->graph.nodes[m->graph.lm_head].tied = false;
     m->untied = true;
     return VQ_OK;
 }
 
 static vq_status order_graph(vq_model_edits *m, const pass *p, int32_t *const *orders, vq_err *e)
 {
-    const int32_t **by_layer =
-        VQ_NEW(m->edits.arena, const int32_t *, m->graph.layers, "orders of keys", e);
-    if (!by_layer) return VQ_E_LIMIT;
-    for (int i = 0; i < p->nheads; i++) {
-        by_layer[p->heads[i].layer] = orders[i];
-        m->graph.key_heads = p->heads[i].kv_heads;
+    vq_heads *found;
+    int n;
+    VQ_TRY(own_nodes(m, e));
+    VQ_TRY(vq_heads_find(p->graph, p->scratch, &found, &n, e));
+    for (int i = 0; i < n; i++) {
+        const int ropes[] = {found[i].q_rope, found[i].k_rope};
+        for (int j = 0; orders[i] && j < 2; j++)
+            if (ropes[j] >= 0)
+                VQ_TRY(vq_rope_set_orders(&m->graph, ropes[j], orders[i], p->heads[i].kv_heads,
+                                          m->edits.arena, e));
     }
-    m->graph.key_orders = by_layer;
     m->ordered = true;
     return VQ_OK;
 }

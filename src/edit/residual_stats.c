@@ -1,6 +1,7 @@
 /* residual_stats.c -- how large each channel of the residual stream is, over all linears that read
  * it. */
 #include "edit/model_edits.h"
+#include "model/walk/groups.h"
 #include "model/walk/targets.h"
 
 static bool reads_stream(const vq_residual *s, int linear)
@@ -31,7 +32,7 @@ vq_status vq_residual_stats_add(vq_residual_stats *s, const vq_graph *g, int lay
     vq_linear_group *groups;
     vq_residual stream;
     int n, at = 0;
-    s->width = g->hidden;
+    s->width = vq_record_width(g, 0);
     vq_status status = vq_residual_find(g, scratch, &stream, e);
     if (status == VQ_OK) status = vq_graph_groups(g, scratch, &groups, &n, e);
     for (int i = 0; status == VQ_OK && i < n; i++) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/op/rope.h"
 #include "model/walk/targets.h"
 
 static const char *name_of(const vq_graph *g, const vq_heads *h, vq_arena *a, vq_err *e)
@@ -15,16 +16,16 @@ vq_status vq_key_order_tensor(const vq_graph *g, int layer, vq_tensor *out, vq_a
     vq_heads *heads;
     int n;
     *out = (vq_tensor){.dtype = VQ_I32, .ndim = 2};
-    if (!g->key_orders || !g->key_orders[layer]) return VQ_OK;
     VQ_TRY(vq_heads_find(g, a, &heads, &n, e));
     for (int i = 0; i < n; i++) {
         const vq_node *node = &g->nodes[heads[i].attention];
-        if (node->layer != layer) continue;
+        const vq_rope *rope = heads[i].k_rope >= 0 ? g->nodes[heads[i].k_rope].args : NULL;
+        if (node->layer != layer || !rope || !rope->orders) continue;
         out->name = name_of(g, &heads[i], a, e);
         if (!out->name) return VQ_E_LIMIT;
         out->shape[0] = node->kv_heads;
         out->shape[1] = node->head_dim;
-        out->data = g->key_orders[layer];
+        out->data = rope->orders;
         return vq_tensor_bytes(VQ_I32, out->shape, 2, &out->bytes, e);
     }
     return VQ_OK;
@@ -69,8 +70,6 @@ vq_status vq_key_orders_load(vq_graph *g, const vq_source *source, vq_arena *a, 
     vq_heads *heads;
     int n;
     VQ_TRY(vq_heads_find(g, a, &heads, &n, e));
-    const int32_t **orders = VQ_NEW(a, const int32_t *, g->layers, "orders of keys", e);
-    if (!orders) return VQ_E_LIMIT;
     for (int i = 0; i < n; i++) {
         const vq_node *node = &g->nodes[heads[i].attention];
         const char *name = name_of(g, &heads[i], a, e);
@@ -78,9 +77,11 @@ vq_status vq_key_orders_load(vq_graph *g, const vq_source *source, vq_arena *a, 
         if (!name) return VQ_E_LIMIT;
         if (!source->has(source->self, name)) continue;
         VQ_TRY(source->tensor(source->self, name, &t, e));
-        VQ_TRY(load_order(&t, node, &orders[node->layer], a, e));
-        g->key_orders = orders;
-        g->key_heads = node->kv_heads;
+        const int32_t *order = NULL;
+        VQ_TRY(load_order(&t, node, &order, a, e));
+        if (heads[i].q_rope < 0 || heads[i].k_rope < 0) continue;
+        VQ_TRY(vq_rope_set_orders(g, heads[i].q_rope, order, node->kv_heads, a, e));
+        VQ_TRY(vq_rope_set_orders(g, heads[i].k_rope, order, node->kv_heads, a, e));
     }
     return VQ_OK;
 }

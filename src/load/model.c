@@ -6,47 +6,23 @@
 
 #include "load/key_orders.h"
 
-static vq_arch_config arch_config(const vq_hf_config *c)
-{
-    return (vq_arch_config){
-        .model_type = c->model_type,
-        .hidden = c->hidden,
-        .ffn = c->ffn,
-        .layers = c->layers,
-        .heads = c->heads,
-        .kv_heads = c->kv_heads,
-        .head_dim = c->head_dim,
-        .vocab = c->vocab,
-        .max_position = c->max_position,
-        .sliding_window = c->sliding_window,
-        .sliding_from = c->sliding_from,
-        .norm_eps = c->norm_eps,
-        .rope_theta = c->rope_theta,
-        .rope_factor = c->rope_factor,
-        .rope_low_freq_factor = c->rope_low_freq_factor,
-        .rope_high_freq_factor = c->rope_high_freq_factor,
-        .rope_type = (int)c->rope_type,
-        .rope_original_max = c->rope_original_max,
-        .tied = c->tied,
-        .attention_bias = c->attention_bias,
-        .mlp_bias = c->mlp_bias,
-        .activation = c->activation,
-    };
-}
-
-/* With a builder at hand every field that it reads must be there: read the config again, strictly.
- */
+/* What a builder refuses because it does not know it leaves a model without a graph, of which
+ * recipes without data work all the same; what is wrong with the config is an error. */
 static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
 {
+    vq_hf_config *of = &m->checkpoint.config;
+    vq_config c = {.root = of->root, .model_type = of->model_type};
     const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
     if (!path) return e->status;
-    vq_hf_config strict;
-    VQ_TRY(vq_hf_config_read(&strict, path, true, e));
-    vq_hf_config_done(&m->checkpoint.config);
-    m->checkpoint.config = strict;
-    const vq_arch_config c = arch_config(&m->checkpoint.config);
-    if (m->arch->build(&c, &m->graph, a, e) != VQ_OK) return vq_at(e, "%s", path);
-    return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    VQ_TRY(vq_hf_config_tokens(of, path, m->arch->bos, m->arch->eos, e));
+    const vq_status s = m->arch->build(&c, &m->graph, a, e);
+    if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    if (!c.unsupported) return vq_at(e, "%s", path);
+    m->arch = NULL;
+    m->without_graph = vq_arena_text(a, e, "%s", e->text);
+    if (!m->without_graph) return e->status;
+    *e = (vq_err){0};
+    return VQ_OK;
 }
 
 static vq_dtype model_dtype(const vq_checkpoint *c)
@@ -95,6 +71,10 @@ vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
         return vq_fail(e, VQ_E_INPUT,
                        "%s: %s needs a config.json beside the weights; there is none",
                        m->checkpoint.path, what);
+    if (m->without_graph)
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: %s cannot run this model: %s (recipes that need no data work on any)",
+                       m->checkpoint.path, what, m->without_graph);
     list_architectures(known, sizeof known);
     return vq_fail(
         e, VQ_E_INPUT,

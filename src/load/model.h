@@ -5,15 +5,16 @@
 
 #include "formats/folder/checkpoint.h"
 #include "load/job.h"
-#include "model/arch/arch.h"
+#include "model/arch/arch_table.h"
 #include "model/exec/exec.h"
 #include "text/tokenizer.h"
 
 typedef struct vq_model {
     vq_checkpoint checkpoint;
-    const vq_arch *arch; /* NULL: no builder for this architecture */
-    vq_graph graph;      /* when arch is known */
-    vq_dtype dtype;      /* of the largest dense weight: the model's own type */
+    const vq_arch *arch;       /* NULL: no builder for this architecture */
+    vq_graph graph;            /* when arch is known */
+    const char *without_graph; /* why a known architecture has no graph here; NULL */
+    vq_dtype dtype;            /* of the largest dense weight: the model's own type */
 } vq_model;
 
 /* vq_model_open -- PATH as for vq_checkpoint_open; builds the graph when there is a builder. Close

@@ -2,7 +2,7 @@
  * can say no. */
 #include "load/model.h"
 
-#include <stdio.h>
+#include "model/op/op.h"
 
 static vq_status check_vector(const vq_source *s, const char *name, int64_t n, vq_err *e)
 {
@@ -15,18 +15,16 @@ static vq_status check_vector(const vq_source *s, const char *name, int64_t n, v
                    (long long)vq_tensor_numel(&t), (long long)n);
 }
 
-static vq_status check_table(const vq_source *s, const char *module, int64_t rows, int64_t width,
-                             vq_err *e)
+static vq_status check_table(const vq_source *s, const char *name, const vq_param *p, vq_err *e)
 {
-    char name[256], shape[128];
+    char shape[128];
     vq_tensor t;
-    (void)snprintf(name, sizeof name, "%s.weight", module);
     VQ_TRY(s->tensor(s->self, name, &t, e));
-    if (t.ndim != 2 || t.shape[0] != rows || t.shape[1] != width)
+    if (t.ndim != 2 || t.shape[0] != p->shape[0] || t.shape[1] != p->shape[1])
         return vq_fail(e, VQ_E_INPUT, "%s has the shape %s; config.json asks for [%lld, %lld]",
-                       name, vq_shape_text(t.shape, t.ndim, shape, sizeof shape), (long long)rows,
-                       (long long)width);
-    return check_vector(s, name, rows * width, e);
+                       name, vq_shape_text(t.shape, t.ndim, shape, sizeof shape),
+                       (long long)p->shape[0], (long long)p->shape[1]);
+    return check_vector(s, name, p->shape[0] * p->shape[1], e);
 }
 
 static vq_status check_linear(const vq_source *s, const vq_node *n, vq_err *e)
@@ -37,26 +35,23 @@ static vq_status check_linear(const vq_source *s, const vq_node *n, vq_err *e)
     return vq_fail(e, VQ_E_INPUT, "%s.bias is missing; this architecture has one", n->name);
 }
 
-static vq_status check_node(const vq_model *m, const vq_node *n, vq_err *e)
+static vq_status check_node(const vq_source *s, const vq_node *n, vq_err *e)
 {
-    const vq_source *s = &m->checkpoint.source;
-    switch (n->op) {
-    case VQ_OP_EMBEDDING:
-        return check_table(s, n->name, m->graph.vocab, n->width, e);
-    case VQ_OP_LINEAR:
-        return n->tied ? VQ_OK : check_linear(s, n, e);
-    case VQ_OP_RMS_NORM:
-        return check_vector(s, n->name, n->width, e);
-    case VQ_OP_HEAD_NORM:
-        return check_vector(s, n->name, n->head_dim, e);
-    default:
-        return VQ_OK;
+    vq_param params[VQ_OP_PARAMS];
+    char name[VQ_PARAM_NAME];
+    const int count = vq_op_params(n, params);
+    if (n->op->linear) return n->tied ? VQ_OK : check_linear(s, n, e);
+    for (int i = 0; i < count; i++) {
+        (void)vq_param_name(&params[i], name);
+        VQ_TRY(params[i].ndim == 1 ? check_vector(s, name, params[i].shape[0], e)
+                                   : check_table(s, name, &params[i], e));
     }
+    return VQ_OK;
 }
 
 vq_status vq_model_check(const vq_model *m, vq_err *e)
 {
     for (int i = 0; m->arch && i < m->graph.count; i++)
-        VQ_TRY(check_node(m, &m->graph.nodes[i], e));
+        VQ_TRY(check_node(&m->checkpoint.source, &m->graph.nodes[i], e));
     return VQ_OK;
 }

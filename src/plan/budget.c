@@ -7,6 +7,8 @@
 #include "plan/samples.h"
 #include "train/block_train.h"
 #include "train/tune.h"
+#include "model/walk/groups.h"
+#include "model/op/op.h"
 
 #define BATCH_TOKENS 2048 /* of more, the values of a block leave the cache */
 #define SPOOL_BYTES                                                                                \
@@ -25,7 +27,7 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
     const size_t kept = needs & VQ_NEED_GRADIENT ? (size_t)p->model->graph.layers + 1
                                                  : 1; /* the way back needs every block's input */
     const size_t all = kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) *
-                       (size_t)p->model->graph.hidden * sizeof(float);
+                       (size_t)vq_record_most(&p->model->graph, 1, 1) * sizeof(float);
     const size_t room = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES;
     return all > room ? room : all;
 }
@@ -127,8 +129,8 @@ static uint64_t block_weights(const vq_graph *g)
     uint64_t most = 0;
     for (int layer = 0; layer < g->layers; layer++) {
         uint64_t block = 0;
-        for (int id = g->first[1 + layer]; id < vq_graph_end(g, 1 + layer); id++)
-            if (g->nodes[id].op == VQ_OP_LINEAR)
+        for (int id = g->parts[1 + layer].first; id < vq_graph_end(g, 1 + layer); id++)
+            if (g->nodes[id].op->linear)
                 block += (uint64_t)g->nodes[id].width * (uint64_t)g->nodes[id].in_width;
         most = larger(most, block);
     }
@@ -146,7 +148,7 @@ static uint64_t activation_bytes(const vq_plan *p, const vq_job *job, unsigned n
 {
     const vq_batch b = calibration_batch(p);
     const uint64_t buffer =
-        (uint64_t)(b.sequences * b.length * p->model->graph.hidden) * sizeof(float);
+        (uint64_t)vq_record_most(&p->model->graph, b.sequences, b.length) * sizeof(float);
     return spool_bytes(p, job, needs) + (needs & VQ_NEED_GRADIENT ? 2 : 1) * buffer +
            packed_bytes(p, job);
 }
@@ -217,8 +219,8 @@ static uint64_t ends_bytes(const vq_plan *p, const vq_job *job)
     if (!vq_model_passes_any(p)) return 0;
     const vq_graph *g = &p->model->graph;
     const bool sweeps = vq_plan_gathers(p) || vq_plan_trials(p);
-    const uint64_t matrix = (uint64_t)(g->vocab * g->hidden);
-    bool tied = g->nodes[g->count - 1].tied;
+    const uint64_t matrix = (uint64_t)(g->vocab * g->nodes[g->lm_head].in_width);
+    bool tied = g->nodes[g->lm_head].tied;
     for (int i = 0; i < p->npasses; i++)
         tied = tied && p->passes[i].transform != &vq_transform_rotate;
     return (sweeps ? activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT) : 0) +

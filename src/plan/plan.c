@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "plan/pass_order.h"
 #include "plan/rule_hint.h"
 #include "plan/samples.h"
+#include "model/walk/groups.h"
 
 static bool is_weight(const vq_tensor *t)
 {
@@ -19,9 +21,8 @@ static bool is_weight(const vq_tensor *t)
 
 static const vq_node *node_of(const vq_model *m, const char *module)
 {
-    for (int i = 0; m->arch && i < m->graph.count; i++)
-        if (strcmp(m->graph.nodes[i].name, module) == 0) return &m->graph.nodes[i];
-    return NULL;
+    const int id = m->arch ? vq_graph_find(&m->graph, module) : -1;
+    return id >= 0 ? &m->graph.nodes[id] : NULL;
 }
 
 /* "model.layers.12.mlp.up_proj" -> 12: layer ranges of rules work without a builder too. */
@@ -122,10 +123,20 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
                    p->recipe->path);
 }
 
+/* Weights are sorted by name; a module's name sorts as its weight's does but for the suffix. */
 int vq_plan_weight_named(const vq_plan *p, const char *module)
 {
-    for (int i = 0; i < p->nweights; i++)
-        if (strcmp(p->weights[i].module, module) == 0) return i;
+    char name[1024];
+    const int n = snprintf(name, sizeof name, "%s.weight", module);
+    for (int low = 0, high = p->nweights; n < (int)sizeof name && low < high;) {
+        const int middle = low + (high - low) / 2,
+                  order = strcmp(name, p->weights[middle].tensor->name);
+        if (order == 0) return middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
     return -1;
 }
 

@@ -4,6 +4,7 @@
 #include "plan/budget.h"
 #include "plan/samples.h"
 #include "train/block_train.h"
+#include "model/op/op.h"
 
 const char *const vq_stage_names[VQ_STAGES] = {"text",     "gradients", "statistics", "transforms",
                                                "rounding", "tuning",    "files"};
@@ -30,40 +31,42 @@ static double *products_of(vq_cost *c, const pass *s)
     return s->plain ? &c->plain : &c->products;
 }
 
-static void add_node(vq_cost *c, const pass *s, const vq_node *n)
+static void add_node(vq_cost *c, const pass *s, const vq_node *n, double times)
 {
-    if (n->op == VQ_OP_LINEAR) {
-        *products_of(c, s) += s->tokens * (double)n->width * (double)n->in_width;
-        c->decoded += s->batches * (double)n->width * (double)n->in_width;
-    } else if (n->op == VQ_OP_ATTENTION) {
-        c->tiles += s->tokens * 2 * s->keys * (double)n->width;
-        c->values += s->tokens * s->keys * (double)n->heads;
-    } else {
-        c->values += s->tokens * (double)n->width;
+    const double tokens = s->tokens * times * (n->routed > 0 ? n->routed : 1);
+    vq_op_work w = {.values = (double)n->width};
+    if (n->op->work) {
+        w.values = 0;
+        n->op->work(n, s->keys, &w);
     }
+    *products_of(c, s) += tokens * w.macs;
+    c->decoded += s->batches * times * w.macs; /* a weight has as many elements */
+    c->tiles += tokens * w.scores;
+    c->values += tokens * w.values;
 }
 
 static void add_block(vq_cost *c, const pass *s, int layer)
 {
-    for (int id = s->graph->first[1 + layer]; id < vq_graph_end(s->graph, 1 + layer); id++)
-        add_node(c, s, &s->graph->nodes[id]);
+    for (int id = s->graph->parts[1 + layer].first; id < vq_graph_end(s->graph, 1 + layer); id++)
+        add_node(c, s, &s->graph->nodes[id], 1);
 }
 
 /* Forwards once more, and back: twice the products of an activation, scores and all, none of a
  * weight. */
 static void add_block_back(vq_cost *c, const pass *s, int layer)
 {
-    for (int id = s->graph->first[1 + layer]; id < vq_graph_end(s->graph, 1 + layer); id++) {
+    for (int id = s->graph->parts[1 + layer].first; id < vq_graph_end(s->graph, 1 + layer); id++) {
         const vq_node *n = &s->graph->nodes[id];
-        for (int times = n->op == VQ_OP_LINEAR ? 2 : 3; times > 0; times--) add_node(c, s, n);
+        add_node(c, s, n, n->op->linear ? 2 : 3);
     }
 }
 
 static void add_head(vq_cost *c, const pass *s, double products)
 {
     const double logits = s->tokens * (double)s->graph->vocab;
-    *products_of(c, s) += products * logits * (double)s->graph->hidden;
-    c->decoded += s->batches * products * (double)s->graph->vocab * (double)s->graph->hidden;
+    *products_of(c, s) += products * logits * (double)s->graph->nodes[s->graph->lm_head].in_width;
+    c->decoded += s->batches * products * (double)s->graph->vocab *
+                  (double)s->graph->nodes[s->graph->lm_head].in_width;
     c->values += 2 * logits;
 }
 
@@ -78,9 +81,9 @@ static void add_observers(vq_cost *c, const vq_plan *p, int layer, double tokens
 {
     const vq_graph *g = &p->model->graph;
     int value = -1;
-    for (int id = g->first[1 + layer]; id < vq_graph_end(g, 1 + layer); id++) {
+    for (int id = g->parts[1 + layer].first; id < vq_graph_end(g, 1 + layer); id++) {
         const vq_node *n = &g->nodes[id];
-        if (n->op != VQ_OP_LINEAR) continue;
+        if (!n->op->linear) continue;
         if (n->in[0] != value) { /* the first of its group */
             c->values += 2 * tokens * (double)n->in_width;
             if (needs & VQ_NEED_HESSIAN) c->outer += tokens * triangle(n->in_width);

@@ -269,7 +269,7 @@ vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_
 {
     vq_arena arena; /* no budget: a limit that is too small for a plan is an answer, not an error */
     vq_arena_init(&arena, NULL);
-    const int64_t hidden = p->model->arch ? p->model->graph.hidden : WIDTH_MOST;
+    const int64_t hidden = p->model->arch ? vq_record_most(&p->model->graph, 1, 1) : WIDTH_MOST;
     trials t = {.plan = p,
                 .kernels = &job->kernels,
                 .sweep = job->kernels,

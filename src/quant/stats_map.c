@@ -1,6 +1,7 @@
 /* stats_map.c -- statistics of an input after a transform, from those before it. */
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 #include "base/num/hadamard_matrix.h"
 #include "base/parallel.h"
@@ -129,6 +130,11 @@ vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *ou
     drop_lost(map, out, lost);
     if (map->scale || map->order) VQ_TRY(map_vectors(map, out, a, e));
     if (in->hessian) VQ_TRY(map_factor(map, in->hessian, in->k, &out->hessian, a, e));
+    if (in->nlinears) {
+        out->linears = VQ_ALLOC(a, vq_curvature, in->nlinears, "statistics", e);
+        if (!out->linears) return e->status;
+        memcpy(out->linears, in->linears, (size_t)in->nlinears * sizeof *in->linears);
+    }
     for (int i = 0; i < in->nlinears; i++)
         if (in->linears[i].input)
             VQ_TRY(map_factor(map, in->linears[i].input, in->k, &out->linears[i].input, a, e));

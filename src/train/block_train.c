@@ -6,12 +6,14 @@
 
 #include "base/rng.h"
 #include "kernels/bf16_product.h"
+#include "model/exec/exec.h"
 #include "model/op/linear.h"
+#include "model/op/op.h"
 #include "quant/transform.h"
 #include "train/block_loss.h"
 #include "train/train_samples.h"
 
-enum { HELD_TOKENS = 2048, LOOKS = 5, MOST_LINEARS = 64, MOST_BATCH = 256 };
+enum { HELD_TOKENS = 2048, LOOKS = 5, MOST_BATCH = 256 };
 
 /* One linear while it is trained. */
 typedef struct trained {
@@ -28,7 +30,7 @@ typedef struct training {
     vq_kernels kernels; /* of it */
     vq_train_samples samples;
     vq_block_error error;
-    trained linears[MOST_LINEARS];
+    trained *linears;       /* [job->count] */
     int64_t batch;          /* samples of a step */
     float *in, *target, *g; /* [most tokens][hidden] */
     float *x;               /* [batch tokens][..] input of a linear as it meets the weight */
@@ -36,7 +38,7 @@ typedef struct training {
 
 static int64_t hidden_of(const training *t)
 {
-    return t->exec.graph->hidden;
+    return vq_record_width(t->exec.graph, 1 + t->job->layer);
 }
 
 /* Samples numbers[0..n) into t->in, and what the original block makes of them into t->target. */
@@ -70,20 +72,18 @@ static vq_status look(training *t, double *mean, vq_err *e)
     return VQ_OK;
 }
 
-/* Columns of x [tokens][..] in the order of the weight that is trained: ARC's residual copies add
- * up to what their channel carries. */
-static void in_trained_order(const training *t, const vq_linear *l, const float *from,
+/* Columns of x [tokens][..] in the order of the weight that is trained: ARC's residual copies add up
+ * to what their channel carries. */
+static void in_trained_order(const vq_linear *l, const vq_quantize *q, const float *from,
                              int64_t tokens, float *to)
 {
-    const bool coded = vq_linear_codes_input(&t->exec, l);
-    const int64_t width = vq_linear_input_width(&t->exec, l), plain = l->k - l->arc_s,
-                  block = vq_arc_block(&l->scheme);
+    const int64_t plain = l->k - l->arc_s, block = vq_arc_block(&l->scheme);
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < tokens; r++) {
         for (int64_t i = 0; i < l->k; i++) {
-            const int64_t at = coded ? vq_arc_column(i, l->k, l->arc_s, block) : l->arc_order[i];
-            const float *row = from + r * width;
-            to[r * l->k + i] = coded && i >= plain ? row[at] + row[at + block] : row[at];
+            const int64_t at = q->codes ? vq_arc_column(i, l->k, l->arc_s, block) : l->arc_order[i];
+            const float *row = from + r * q->k_out;
+            to[r * l->k + i] = q->codes && i >= plain ? row[at] + row[at + block] : row[at];
         }
     }
 }
@@ -92,19 +92,20 @@ static void in_trained_order(const training *t, const vq_linear *l, const float 
 static vq_status linear_input(training *t, const vq_linear *l, const float *x, int64_t tokens,
                               const float **out, vq_err *e)
 {
+    vq_quantize q;
     *out = x;
-    if (vq_linear_changes_input(&t->exec, l)) {
-        VQ_TRY(vq_linear_input(&t->exec, l, x, tokens, t->x, e));
+    if (vq_quantize_of(&t->exec, l, &q)) {
+        VQ_TRY(vq_quantize_run(&t->exec, &q, x, tokens, t->x, e));
         *out = t->x;
     }
     if (!l->arc_order) return VQ_OK;
-    float *ordered = t->x + tokens * vq_linear_input_width(&t->exec, l);
-    in_trained_order(t, l, *out, tokens, ordered);
+    float *ordered = t->x + tokens * q.k_out;
+    in_trained_order(l, &q, *out, tokens, ordered);
     *out = ordered;
     return VQ_OK;
 }
 
-static vq_status take_gradient(void *ctx, int node, const float *x, const float *g, int64_t tokens,
+static vq_status take_gradient(void *ctx, int node, const vq_seen_rows *x, const float *g,
                                vq_err *e)
 {
     training *t = ctx;
@@ -113,9 +114,9 @@ static vq_status take_gradient(void *ctx, int node, const float *x, const float 
         if (one->node != node) continue;
         const vq_qtensor *q = one->of->q;
         const float *in;
-        VQ_TRY(linear_input(t, &one->linear, x, tokens, &in, e));
-        vq_gemm_tn_add(t->exec.kernels, tokens, q->rows, q->cols, g, q->rows, in, q->cols, one->dw,
-                       q->cols);
+        VQ_TRY(linear_input(t, &one->linear, x->x, x->count, &in, e));
+        vq_gemm_tn_add(t->exec.kernels, x->count, q->rows, q->cols, g, q->rows, in, q->cols,
+                       one->dw, q->cols);
     }
     return VQ_OK;
 }
@@ -194,9 +195,8 @@ static vq_status take_steps(training *t, vq_block_train_job *job, vq_err *e)
 
 static int find_node(const vq_graph *g, int layer, const char *name)
 {
-    for (int id = g->first[1 + layer]; id < vq_graph_end(g, 1 + layer); id++)
-        if (g->nodes[id].op == VQ_OP_LINEAR && strcmp(g->nodes[id].name, name) == 0) return id;
-    return -1;
+    const int id = vq_graph_find(g, name);
+    return id >= 0 && g->nodes[id].layer == layer && g->nodes[id].op->linear ? id : -1;
 }
 
 static vq_status open_linear(training *t, const vq_train_linear *of, trained *one, vq_err *e)
@@ -218,7 +218,9 @@ static int64_t widest_input(const training *t)
     int64_t most = 0;
     for (int i = 0; i < t->job->count; i++) {
         const vq_linear *l = &t->linears[i].linear;
-        const int64_t width = vq_linear_input_width(&t->exec, l) + (l->arc_order ? l->k : 0);
+        vq_quantize q;
+        (void)vq_quantize_of(&t->exec, l, &q);
+        const int64_t width = q.k_out + (l->arc_order ? l->k : 0);
         if (width > most) most = width;
     }
     return most;
@@ -256,9 +258,8 @@ vq_status vq_block_train(vq_block_train_job *job, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(job->scratch);
     training t = {.job = job, .exec = *job->exec};
-    if (job->count > MOST_LINEARS)
-        return vq_fail(e, VQ_E_LIMIT, "layer %d has %d linears; %d can be trained", job->layer,
-                       job->count, MOST_LINEARS);
+    t.linears = VQ_NEW(job->scratch, trained, job->count, "linears of a block", e);
+    if (!t.linears) return e->status;
     t.exec.hook = NULL;
     t.kernels = *t.exec.kernels;
     t.exec.kernels = &t.kernels;
@@ -282,11 +283,12 @@ size_t vq_block_train_bytes(const vq_graph *g, int layer, const vq_num *num,
                           : o->tokens / length < MOST_BATCH ? o->tokens / length
                                                             : MOST_BATCH;
     const size_t tokens = (size_t)(batch * length);
-    size_t bytes = SMALL + tokens * (size_t)g->hidden * 5 * sizeof(float) + tokens * sizeof(double),
+    size_t bytes = SMALL + tokens * (size_t)vq_record_width(g, 1 + layer) * 5 * sizeof(float) +
+                   tokens * sizeof(double),
            widest = 0;
-    for (int id = g->first[1 + layer]; id < vq_graph_end(g, 1 + layer); id++) {
+    for (int id = g->parts[1 + layer].first; id < vq_graph_end(g, 1 + layer); id++) {
         const vq_node *n = &g->nodes[id];
-        if (n->op != VQ_OP_LINEAR) continue;
+        if (!n->op->linear) continue;
         bytes += vq_learn_bytes(num, n->width, n->in_width, o->clip_rate > 0) +
                  (size_t)(n->width * n->in_width) * sizeof(float);
         if ((size_t)n->in_width > widest) widest = (size_t)n->in_width;

@@ -7,7 +7,9 @@
 
 #include "calib/spool.h"
 #include "kernels/bf16_product.h"
+#include "model/exec/exec.h"
 #include "model/op/linear.h"
+#include "model/op/op.h"
 #include "train/adam.h"
 #include "train/train_samples.h"
 
@@ -34,12 +36,14 @@ typedef struct gradients {
     float *g; /* [t->count] */
 } gradients;
 
-static vq_status take_norm(void *ctx, int node, const float *g, int64_t width, vq_err *e)
+static vq_status take_vector(void *ctx, int node, int i, const float *g, int64_t width, vq_err *e)
 {
     const gradients *to = ctx;
-    const int v = to->t->vector_of[node];
+    const int first = to->t->vector_of[node];
     (void)e;
-    for (int64_t i = 0; v >= 0 && i < width; i++) to->g[to->t->vectors[v].first + i] += g[i];
+    if (first < 0) return VQ_OK;
+    const vq_tuned_vector *v = &to->t->vectors[first + i];
+    for (int64_t c = 0; c < width; c++) to->g[v->first + c] += g[c];
     return VQ_OK;
 }
 
@@ -81,11 +85,12 @@ static vq_status coded_output(const gradients *to, vq_linear *l, const float *in
 {
     const vq_exec *x = to->exec;
     l->bias.data = NULL;
-    float *coded =
-        VQ_ALLOC(x->arena, float, tokens *vq_linear_input_width(x, l), "input of a linear", e);
+    vq_quantize q;
+    (void)vq_quantize_of(x, l, &q);
+    float *coded = VQ_ALLOC(x->arena, float, tokens *q.k_out, "input of a linear", e);
     float *y = coded ? VQ_ALLOC(x->arena, float, tokens * l->n, "output of a linear", e) : NULL;
     if (!y) return VQ_E_LIMIT;
-    VQ_TRY(vq_linear_input(x, l, in, tokens, coded, e));
+    VQ_TRY(vq_quantize_run(x, &q, in, tokens, coded, e));
     VQ_TRY(vq_linear_rows(x, l, coded, tokens, 0, l->n, y, l->n, e));
     return dot_rows(x, g, y, tokens, l->n, sum, e);
 }
@@ -96,35 +101,39 @@ static vq_status find_linear(const gradients *to, int node, vq_linear *l, vq_err
     return to->exec->source->linear(to->exec->source->self, n->name, n->width, n->in_width, l, e);
 }
 
-static vq_status take_linear(void *ctx, int node, const float *x, const float *g, int64_t tokens,
-                             vq_err *e)
+static bool codes_input(const gradients *to, const vq_linear *l)
+{
+    vq_quantize q;
+    return vq_quantize_of(to->exec, l, &q) && q.codes;
+}
+
+static vq_status take_linear(void *ctx, int node, const vq_seen_rows *x, const float *g, vq_err *e)
 {
     const gradients *to = ctx;
     const int v = to->t->vector_of[node];
-    if (v >= 0) take_bias(to, &to->t->vectors[v], g, tokens);
+    if (v >= 0) take_bias(to, &to->t->vectors[v], g, x->count);
     if (to->t->factor_of[node] < 0) return VQ_OK;
     const vq_arena_mark mark = vq_arena_here(to->exec->arena);
     vq_linear l;
     double sum;
     VQ_TRY(find_linear(to, node, &l, e));
-    if (!vq_linear_codes_input(to->exec, &l)) return VQ_OK;
-    VQ_TRY(coded_output(to, &l, x, g, tokens, &sum, e));
+    if (!codes_input(to, &l)) return VQ_OK;
+    VQ_TRY(coded_output(to, &l, x->x, g, x->count, &sum, e));
     add_factor(to, node, sum);
     vq_arena_rewind(to->exec->arena, mark);
     return VQ_OK;
 }
 
 /* An input that meets the weight as it is, or turned: g . W x = dx . x. */
-static vq_status take_input(void *ctx, int node, const float *x, const float *dx, int64_t tokens,
-                            vq_err *e)
+static vq_status take_input(void *ctx, int node, const vq_seen_rows *x, const float *dx, vq_err *e)
 {
     const gradients *to = ctx;
     if (to->t->factor_of[node] < 0) return VQ_OK;
     vq_linear l;
     double sum;
     VQ_TRY(find_linear(to, node, &l, e));
-    if (vq_linear_codes_input(to->exec, &l)) return VQ_OK;
-    VQ_TRY(dot_rows(to->exec, x, dx, tokens, l.k, &sum, e));
+    if (codes_input(to, &l)) return VQ_OK;
+    VQ_TRY(dot_rows(to->exec, x->x, dx, x->count, l.k, &sum, e));
     add_factor(to, node, sum);
     return VQ_OK;
 }
@@ -142,7 +151,7 @@ static vq_exec student_of(const vq_tune_job *job, const vq_tuned_source *t)
 static vq_status run_blocks(const vq_exec *x, const vq_batch *b, const int32_t *ids, bool keep,
                             float *h, vq_err *e)
 {
-    const int64_t each = b->sequences * b->length * x->graph->hidden;
+    const int64_t each = b->sequences * b->length * vq_record_width(x->graph, 0);
     VQ_TRY(vq_exec_embed(x, b, ids, h, e));
     for (int l = 0; l < x->graph->layers; l++) {
         if (keep) h = memcpy(h + each, h, (size_t)each * sizeof *h);
@@ -156,12 +165,12 @@ vq_status vq_tune_gradient(const vq_tune_job *job, const vq_tuned_source *t, con
                            vq_err *e)
 {
     const vq_exec x = student_of(job, t);
-    const int64_t tokens = b->sequences * b->length, each = tokens * x.graph->hidden;
+    const int64_t tokens = b->sequences * b->length, each = tokens * vq_record_width(x.graph, 0);
     const int layers = x.graph->layers;
     float *back = h + (layers + 1) * each;
     gradients to = {&x, t, g};
     const vq_grad_hooks hooks = {
-        .ctx = &to, .linear = take_linear, .input = take_input, .norm = take_norm};
+        .ctx = &to, .linear = take_linear, .input = take_input, .vector = take_vector};
     const vq_head_loss loss = {
         .target = VQ_HEAD_TEACHER, .teacher = job->teacher, .teacher_h = taught};
     memset(g, 0, (size_t)t->count * sizeof *g);
@@ -174,7 +183,7 @@ vq_status vq_tune_gradient(const vq_tune_job *job, const vq_tuned_source *t, con
 
 static int64_t sample_floats(const tuning *r)
 {
-    return r->samples.length * r->job->student->graph->hidden;
+    return r->samples.length * vq_record_width(r->job->student->graph, 0);
 }
 
 static void load_ids(const tuning *r, const int64_t *numbers, int64_t n)
@@ -305,7 +314,7 @@ static vq_status open_buffers(tuning *r, vq_err *e)
 {
     const vq_graph *g = r->job->student->graph;
     vq_arena *a = r->job->scratch;
-    const int64_t tokens = r->batch * r->samples.length, each = tokens * g->hidden;
+    const int64_t tokens = r->batch * r->samples.length, each = tokens * vq_record_width(g, 0);
     r->h = VQ_ALLOC(a, float, (g->layers + 3) * each, "inputs of all blocks", e);
     r->g = VQ_ALLOC(a, float, 2 * r->t->count, "gradients", e);
     r->ids = VQ_ALLOC(a, int32_t, tokens, "token ids", e);
@@ -359,9 +368,9 @@ static size_t pass_bytes(const vq_exec *x, const vq_batch *b, size_t *parameters
     *parameters = 0;
     for (int id = 0; id < x->graph->count; id++) {
         const vq_node *n = &x->graph->nodes[id];
-        if (n->layer >= 0 && n->op == VQ_OP_LINEAR && (size_t)(2 * n->in_width + n->width) > widest)
+        if (n->layer >= 0 && n->op->linear && (size_t)(2 * n->in_width + n->width) > widest)
             widest = (size_t)(2 * n->in_width + n->width);
-        *parameters += n->op == VQ_OP_LINEAR && !n->bias ? 1 : (size_t)n->width;
+        *parameters += n->op->linear && !n->bias ? 1 : (size_t)n->width;
     }
     const size_t coded =
         tokens * (sizeof(double) + (x->quantize_inputs ? widest * sizeof(float) : 0));
@@ -373,7 +382,7 @@ size_t vq_tune_bytes(const vq_exec *x, const vq_tune_options *o, int64_t samples
     enum { SMALL = 1 << 20 };
     const vq_batch b = {.sequences = batch_of(o, samples, length), .length = length};
     const size_t tokens = (size_t)(b.sequences * length),
-                 each = tokens * (size_t)x->graph->hidden * sizeof(float);
+                 each = tokens * (size_t)vq_record_width(x->graph, 0) * sizeof(float);
     size_t parameters, passes = pass_bytes(x, &b, &parameters);
     return SMALL + passes + VQ_BF16_ROOM * sizeof(uint32_t) +
            (size_t)(x->graph->layers + 3) * each + parameters * 7 * sizeof(float) +

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "model/op/dense.h"
+#include "model/op/op.h"
+#include "model/walk/groups.h"
 
 static const vq_tuned_vector *find_vector(const vq_tuned_source *s, const char *name)
 {
@@ -32,9 +34,8 @@ static bool serve_has(void *self, const char *name)
 
 static int node_of(const vq_graph *g, const char *module)
 {
-    for (int id = 0; id < g->count; id++)
-        if (g->nodes[id].op == VQ_OP_LINEAR && strcmp(g->nodes[id].name, module) == 0) return id;
-    return -1;
+    const int id = vq_graph_find(g, module);
+    return id >= 0 && g->nodes[id].op->linear ? id : -1;
 }
 
 static vq_status serve_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out,
@@ -43,7 +44,8 @@ static vq_status serve_linear(void *self, const char *module, int64_t n, int64_t
     const vq_tuned_source *s = self;
     VQ_TRY(s->below->linear(s->below->self, module, n, k, out, e));
     const int node = node_of(s->graph, module);
-    if (node >= 0 && s->vector_of[node] >= 0) out->bias = s->vectors[s->vector_of[node]].tensor;
+    if (node >= 0 && s->vector_of[node] >= 0 && out->bias.data)
+        out->bias = s->vectors[s->vector_of[node]].tensor;
     return VQ_OK;
 }
 
@@ -60,28 +62,13 @@ static vq_status serve_rows(void *self, const vq_linear *l, int64_t r0, int64_t 
     return VQ_OK;
 }
 
-static bool is_norm(const vq_node *n)
-{
-    return n->op == VQ_OP_RMS_NORM || n->op == VQ_OP_HEAD_NORM;
-}
-
-static bool has_bias(const vq_node *n)
-{
-    return n->op == VQ_OP_LINEAR && n->bias && n->layer >= 0;
-}
-
-static int64_t vector_width(const vq_node *n)
-{
-    return n->op == VQ_OP_HEAD_NORM ? n->head_dim : n->width;
-}
-
 /* Where a factor can be stored: linears of blocks that have a second-level scale. */
 static vq_status takes_factor(const vq_tuned_source *s, int id, bool *yes, vq_err *e)
 {
     const vq_node *n = &s->graph->nodes[id];
     vq_linear l;
     *yes = false;
-    if (n->op != VQ_OP_LINEAR || n->layer < 0) return VQ_OK;
+    if (!n->op->linear || n->layer < 0) return VQ_OK;
     VQ_TRY(s->below->linear(s->below->self, n->name, n->width, n->in_width, &l, e));
     *yes = l.quantized && l.scheme.weight.global_scale;
     return VQ_OK;
@@ -106,21 +93,31 @@ static vq_status number_factors(vq_tuned_source *s, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status number_vectors(vq_tuned_source *s, vq_arena *a, vq_err *e)
+/* Vectors that are parameters of a node, in its order; those of lm_head stay as they are. */
+static vq_status number_node(vq_tuned_source *s, int id, vq_arena *a, vq_err *e)
 {
-    s->vectors = VQ_NEW(a, vq_tuned_vector, s->graph->count, "norms", e);
-    if (!s->vectors) return VQ_E_LIMIT;
-    for (int id = 0; id < s->graph->count; id++) {
-        const vq_node *n = &s->graph->nodes[id];
-        if (!is_norm(n) && !has_bias(n)) continue;
+    const vq_node *n = &s->graph->nodes[id];
+    vq_param params[VQ_OP_PARAMS];
+    const int count = n->op->linear && n->layer < 0 ? 0 : vq_op_params(n, params);
+    for (int i = 0; i < count; i++) {
+        if (params[i].ndim != 1) continue;
         vq_tuned_vector *v = &s->vectors[s->nvectors];
-        v->name = is_norm(n) ? n->name : vq_arena_text(a, e, "%s.bias", n->name);
+        v->name = vq_arena_text(a, e, "%s%s", params[i].module, params[i].suffix);
         if (!v->name) return VQ_E_LIMIT;
         v->first = s->count;
-        v->n = vector_width(n);
+        v->n = params[i].shape[0];
         s->count += v->n;
-        s->vector_of[id] = s->nvectors++;
+        if (s->vector_of[id] < 0) s->vector_of[id] = s->nvectors;
+        s->nvectors++;
     }
+    return VQ_OK;
+}
+
+static vq_status number_vectors(vq_tuned_source *s, vq_arena *a, vq_err *e)
+{
+    s->vectors = VQ_NEW(a, vq_tuned_vector, 2 * s->graph->count, "norms", e);
+    if (!s->vectors) return VQ_E_LIMIT;
+    for (int id = 0; id < s->graph->count; id++) VQ_TRY(number_node(s, id, a, e));
     return VQ_OK;
 }
 
@@ -136,7 +133,7 @@ static vq_status load_vector(vq_tuned_source *s, const vq_exec *x, vq_tuned_vect
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
     vq_tensor t;
-    const float *from;
+    float *from;
     VQ_TRY(s->below->tensor(s->below->self, v->name, &t, e));
     VQ_TRY(vq_dense_vector(x, &t, v->n, &from, e));
     memcpy(s->p + v->first, from, (size_t)v->n * sizeof *from);

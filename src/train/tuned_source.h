@@ -23,7 +23,7 @@ typedef struct vq_tuned_source {
     int64_t count;
     vq_tuned_vector *vectors;
     int nvectors;
-    int *vector_of; /* [nodes] vector of a norm or of a linear's bias, -1 none */
+    int *vector_of; /* [nodes] first vector of a norm, or a linear's bias; -1 none */
     int *factor_of; /* [nodes] parameter of a linear's factor, -1 none; fused linears share one */
 } vq_tuned_source;
 

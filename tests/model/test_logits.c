@@ -47,7 +47,7 @@ static float worst_difference(const opened *o, const int32_t *ids, int64_t lengt
     if (vq_exec_embed(&o->exec, &b, ids, h, &e) != VQ_OK) fail_msg("%s", e.text);
     for (int layer = 0; layer < o->model.graph.layers; layer++)
         if (vq_exec_block(&o->exec, &b, layer, h, &e) != VQ_OK) fail_msg("%s", e.text);
-    if (vq_exec_norm(&o->exec, h, length, h, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_exec_head(&o->exec, h, length, h, &e) != VQ_OK) fail_msg("%s", e.text);
     if (vq_exec_logits(&o->exec, h, length, 0, o->model.graph.vocab, logits, &e) != VQ_OK)
         fail_msg("%s", e.text);
     for (int64_t i = 0; i < length * o->model.graph.vocab; i++)

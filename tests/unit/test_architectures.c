@@ -13,9 +13,9 @@
 
 enum { LENGTH = 24, VOCAB = 61, HIDDEN = 48 };
 
-static vq_arch_config base(const char *type)
+static made_config base(const char *type)
 {
-    return (vq_arch_config){.model_type = type,
+    return (made_config){.model_type = type,
                             .hidden = HIDDEN,
                             .ffn = 56,
                             .layers = 2,
@@ -39,11 +39,11 @@ static void forward(const vq_exec *x, float *logits)
     assert_int_equal(vq_exec_embed(x, &b, ids, h, &e), VQ_OK);
     for (int layer = 0; layer < x->graph->layers; layer++)
         assert_int_equal(vq_exec_block(x, &b, layer, h, &e), VQ_OK);
-    assert_int_equal(vq_exec_norm(x, h, LENGTH, h, &e), VQ_OK);
+    assert_int_equal(vq_exec_head(x, h, LENGTH, h, &e), VQ_OK);
     assert_int_equal(vq_exec_logits(x, h, LENGTH, 0, VOCAB, logits, &e), VQ_OK);
 }
 
-static void check(const char *name, const vq_arch_config *c)
+static void check(const char *name, const made_config *c)
 {
     static const int picked[6] = {0, 7, 19, 33, 48, 60};
     static float logits[LENGTH * VOCAB];
@@ -71,7 +71,7 @@ static void check(const char *name, const vq_arch_config *c)
 static void test_llama3_rope(void **state)
 {
     (void)state;
-    vq_arch_config c = base("llama");
+    made_config c = base("llama");
     c.rope_type = 2;
     c.rope_factor = 4;
     c.rope_low_freq_factor = 1;
@@ -83,7 +83,7 @@ static void test_llama3_rope(void **state)
 static void test_linear_rope_and_biases(void **state)
 {
     (void)state;
-    vq_arch_config c = base("llama");
+    made_config c = base("llama");
     c.rope_type = 1;
     c.rope_factor = 4;
     c.attention_bias = c.mlp_bias = c.tied = true;
@@ -93,7 +93,7 @@ static void test_linear_rope_and_biases(void **state)
 static void test_mistral(void **state)
 {
     (void)state;
-    vq_arch_config c = base("mistral");
+    made_config c = base("mistral");
     c.sliding_window = 5;
     check("mistral_window", &c);
 }
@@ -101,7 +101,7 @@ static void test_mistral(void **state)
 static void test_qwen2(void **state)
 {
     (void)state;
-    vq_arch_config c = base("qwen2");
+    made_config c = base("qwen2");
     c.sliding_window = 6;
     c.sliding_from = 1;
     c.tied = true;
@@ -111,7 +111,7 @@ static void test_qwen2(void **state)
 static void test_qwen3(void **state)
 {
     (void)state;
-    const vq_arch_config c = base("qwen3");
+    const made_config c = base("qwen3");
     check("qwen3", &c);
 }
 

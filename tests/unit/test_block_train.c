@@ -22,7 +22,7 @@
 enum { SAMPLES = 24, LENGTH = 16, LINEARS = 7, LAYER = 1 };
 
 typedef struct world {
-    vq_arch_config config;
+    made_config config;
     vq_arena arena, scratch, work;
     vq_graph graph;
     memory_source weights;

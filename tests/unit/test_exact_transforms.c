@@ -42,7 +42,7 @@ enum { TRANSFORMS = sizeof transforms / sizeof *transforms };
 /* Wide enough for Hadamard blocks inside heads; the MLP is no power of two but 12 times 16. */
 static void open_wide(decoder_world *w, scratch *s, const char *type)
 {
-    vq_arch_config c = world_config(type);
+    made_config c = world_config(type);
     c.hidden = 64;
     c.ffn = 192;
     c.head_dim = 16;

@@ -16,7 +16,7 @@ enum { LENGTH = WORLD_IDS }; /* more than two tiles of queries, the last one sho
 /* Three query heads share a key head. */
 static void open_world(decoder_world *w, const char *type, int64_t window)
 {
-    vq_arch_config c = world_config(type);
+    made_config c = world_config(type);
     c.ffn = 56;
     c.heads = 6;
     c.sliding_window = window;
@@ -33,7 +33,7 @@ static void run(const decoder_world *w, const vq_batch *b, const int32_t *ids, f
     assert_int_equal(vq_exec_embed(&w->exec, b, ids, h, &e), VQ_OK);
     for (int layer = 0; layer < w->graph.layers; layer++)
         assert_int_equal(vq_exec_block(&w->exec, b, layer, h, &e), VQ_OK);
-    assert_int_equal(vq_exec_norm(&w->exec, h, tokens, h, &e), VQ_OK);
+    assert_int_equal(vq_exec_head(&w->exec, h, tokens, h, &e), VQ_OK);
     for (int64_t v0 = 0; v0 < vocab; v0 += half) {
         const int64_t nv = vocab - v0 < half ? vocab - v0 : half;
         assert_int_equal(vq_exec_logits(&w->exec, h, tokens, v0, nv, tile, &e), VQ_OK);

@@ -11,9 +11,9 @@
 #include "model/arch/arch.h"
 #include "model/arch/decoder.h"
 
-static vq_arch_config small(const char *type)
+static made_config small(const char *type)
 {
-    return (vq_arch_config){.model_type = type,
+    return (made_config){.model_type = type,
                             .hidden = 16,
                             .ffn = 24,
                             .layers = 3,
@@ -41,7 +41,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static vq_graph built(const vq_arch_config *c, vq_arena *a)
+static vq_graph built(const made_config *c, vq_arena *a)
 {
     vq_graph g;
     vq_err e;
@@ -59,7 +59,7 @@ static int named(const vq_graph *g, const char *name)
 
 static void test_llama_names_and_sizes(void **state)
 {
-    const vq_arch_config c = small("llama");
+    const made_config c = small("llama");
     const vq_graph g = built(&c, *state);
     const struct {
         const char *name;
@@ -89,7 +89,7 @@ static void test_llama_names_and_sizes(void **state)
 
 static void test_parts_are_joined_by_one_value(void **state)
 {
-    const vq_arch_config c = small("qwen3");
+    const made_config c = small("qwen3");
     const vq_graph g = built(&c, *state);
     assert_int_equal(g.first[0], 0);
     for (int part = 1; part <= g.layers + 1; part++)
@@ -108,7 +108,7 @@ static void test_biases_and_norms_by_family(void **state)
                 {"mistral", true, false, false, false}, {"qwen2", false, true, false, false},
                 {"qwen3", false, false, false, true},   {"qwen3", true, true, true, true}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        vq_arch_config c = small(rows[i].type);
+        made_config c = small(rows[i].type);
         c.attention_bias = rows[i].asks;
         const vq_graph g = built(&c, *state);
         assert_int_equal(g.nodes[named(&g, "model.layers.0.self_attn.q_proj")].bias,
@@ -125,7 +125,7 @@ static void test_biases_and_norms_by_family(void **state)
 
 static void test_window_from_a_block_on(void **state)
 {
-    vq_arch_config c = small("qwen2");
+    made_config c = small("qwen2");
     c.sliding_window = 7;
     c.sliding_from = 2;
     const vq_graph g = built(&c, *state);
@@ -148,7 +148,7 @@ static const vq_linear_group *group_of(const vq_graph *g, const vq_linear_group 
 static void test_groups_and_producers(void **state)
 {
     for (int arch = 0; vq_arch_at(arch); arch++) {
-        const vq_arch_config c = small(vq_arch_at(arch)->model_type);
+        const made_config c = small(vq_arch_at(arch)->model_type);
         const vq_graph g = built(&c, *state);
         vq_linear_group *groups;
         int n;
@@ -215,7 +215,7 @@ static void test_a_value_with_other_readers_has_no_producer(void **state)
 static void test_rope_scalings(void **state)
 {
     (void)state;
-    vq_arch_config c = small("llama");
+    made_config c = small("llama");
     float freq[4];
     vq_rope_frequencies(&c, freq);
     for (int i = 0; i < 4; i++) assert_float_equal(freq[i], pow(10000, -2.0 * i / 8), 1e-7);
@@ -241,23 +241,23 @@ static void test_broken_configs_are_refused(void **state)
         size_t field;
         int64_t value;
         const char *says;
-    } rows[] = {{offsetof(vq_arch_config, hidden), 0, "hidden size is 0"},
-                {offsetof(vq_arch_config, layers), 1 << 30, "number of layers"},
-                {offsetof(vq_arch_config, kv_heads), 3, "share 3 key heads"},
-                {offsetof(vq_arch_config, kv_heads), 8, "number of key heads is 8"},
-                {offsetof(vq_arch_config, head_dim), 7, "head size 7 is odd"},
-                {offsetof(vq_arch_config, head_dim), INT64_MAX, "head size is"},
-                {offsetof(vq_arch_config, vocab), INT64_MIN, "vocabulary size is"},
-                {offsetof(vq_arch_config, ffn), -1, "intermediate size is -1"}};
+    } rows[] = {{offsetof(made_config, hidden), 0, "hidden size is 0"},
+                {offsetof(made_config, layers), 1 << 30, "number of layers"},
+                {offsetof(made_config, kv_heads), 3, "share 3 key heads"},
+                {offsetof(made_config, kv_heads), 8, "number of key heads is 8"},
+                {offsetof(made_config, head_dim), 7, "head size 7 is odd"},
+                {offsetof(made_config, head_dim), INT64_MAX, "head size is"},
+                {offsetof(made_config, vocab), INT64_MIN, "vocabulary size is"},
+                {offsetof(made_config, ffn), -1, "intermediate size is -1"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        vq_arch_config c = small("llama");
+        made_config c = small("llama");
         memcpy((char *)&c + rows[i].field, &rows[i].value, sizeof rows[i].value);
         vq_graph g;
         vq_err e;
         assert_int_equal(vq_arch_find("llama")->build(&c, &g, *state, &e), VQ_E_INPUT);
         assert_non_null(strstr(e.text, rows[i].says));
     }
-    vq_arch_config c = small("llama");
+    made_config c = small("llama");
     c.activation = "gelu";
     vq_graph g;
     vq_err e;
@@ -269,7 +269,7 @@ static void test_broken_configs_are_refused(void **state)
 static void test_memory_limit_is_an_error(void **state)
 {
     (void)state;
-    const vq_arch_config c = small("llama");
+    const made_config c = small("llama");
     for (size_t nth = 1;; nth++) {
         vq_budget budget = {.fail_in = nth};
         vq_arena a;

@@ -160,7 +160,7 @@ static float *logits_of(world *w)
     must(&w->p, vq_exec_embed(&x, &b, ids, h, &w->p.err));
     for (int layer = 0; layer < m.graph.layers; layer++)
         must(&w->p, vq_exec_block(&x, &b, layer, h, &w->p.err));
-    must(&w->p, vq_exec_norm(&x, h, IDS, h, &w->p.err));
+    must(&w->p, vq_exec_head(&x, h, IDS, h, &w->p.err));
     must(&w->p, vq_exec_logits(&x, h, IDS, 0, 512, logits, &w->p.err));
     free(h);
     vq_model_close(&m);

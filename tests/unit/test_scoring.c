@@ -22,7 +22,7 @@ typedef struct scored {
 
 static void scored_open(scored *s, int64_t vocab, uint64_t seed, const vq_kernels *k, vq_arena *a)
 {
-    const vq_arch_config config = {.model_type = "llama",
+    const made_config config = {.model_type = "llama",
                                    .hidden = HIDDEN,
                                    .ffn = 16,
                                    .layers = 1,

@@ -20,7 +20,7 @@
 enum { SAMPLES = 20, LENGTH = 12, MOST = 64 };
 
 typedef struct world {
-    vq_arch_config config;
+    made_config config;
     vq_arena arena, scratch, work;
     vq_graph graph;
     memory_source weights;

@@ -79,23 +79,23 @@ static bool order_fits(const vq_edit *d)
 static vq_status check_edit(const vq_edit *d, int64_t rows, int64_t cols, vq_err *e)
 {
     const int64_t side = d->side == VQ_EDIT_ROWS ? rows : cols;
-    if (d->n != side)
+    if ((d->of ? d->of : d->n) != side || d->first < 0 || d->first > side - d->n)
         return vq_fail(e, VQ_E_BUG, "%s: an edit of %lld entries on a side of %lld", d->tensor,
                        (long long)d->n, (long long)side);
     if (d->kind == VQ_EDIT_GATHER && !order_fits(d))
         return vq_fail(e, VQ_E_BUG, "%s: an order that leaves the tensor", d->tensor);
     if (d->kind != VQ_EDIT_HADAMARD) return VQ_OK;
-    if (vq_hadamard_core(d->block) > 0 && side % d->block == 0) return VQ_OK;
+    if (vq_hadamard_core(d->block) > 0 && d->n % d->block == 0) return VQ_OK;
     return vq_fail(e, VQ_E_BUG, "%s: Hadamard blocks of %lld on a side of %lld", d->tensor,
-                   (long long)d->block, (long long)side);
+                   (long long)d->block, (long long)d->n);
 }
 
 /* Task t of a matrix: row t, or its t-th tile of columns. */
-static strip strip_at(const vq_edit *d, float *w, int64_t rows, int64_t cols, int64_t t)
+static strip strip_at(const vq_edit *d, float *w, int64_t cols, int64_t t)
 {
-    if (d->side == VQ_EDIT_COLS) return (strip){w + t * cols, cols, 1, 1};
+    if (d->side == VQ_EDIT_COLS) return (strip){w + t * cols + d->first, d->n, 1, 1};
     const int64_t at = t * TILE, left = cols - at;
-    return (strip){w + at, rows, cols, left < TILE ? left : TILE};
+    return (strip){w + d->first * cols + at, d->n, cols, left < TILE ? left : TILE};
 }
 
 vq_status vq_edit_apply(const vq_edit *d, float *w, int64_t rows, int64_t cols, vq_arena *scratch,
@@ -111,7 +111,7 @@ vq_status vq_edit_apply(const vq_edit *d, float *w, int64_t rows, int64_t cols, 
     if (!rooms) return VQ_E_LIMIT;
 #pragma omp parallel for schedule(static) if (rows * cols > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < tasks; t++) {
-        const strip s = strip_at(d, w, rows, cols, t);
+        const strip s = strip_at(d, w, cols, t);
         kind->run(d, &s, rooms + (size_t)omp_get_thread_num() * room);
     }
     vq_arena_rewind(scratch, mark);

@@ -29,6 +29,7 @@ typedef struct vq_edit {
     const int32_t *order; /* GATHER: [n], borrowed */
     int64_t block;        /* HADAMARD */
     int64_t n;            /* entries of that side */
+    int64_t first, of; /* entries [first, first + n) of a side of `of`; of 0: n is the whole side */
 } vq_edit;
 
 /* vq_edit_apply -- one edit on w [rows][cols] f32 in place. f64 arithmetic inside HADAMARD.

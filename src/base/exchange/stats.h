@@ -33,19 +33,18 @@ typedef struct vq_curvature {
                  * sample */
 } vq_curvature;
 
-#define VQ_STATS_LINEARS 8
 typedef struct vq_stats {
     const char *name; /* first linear of the group, borrowed */
     int64_t k;        /* input channels */
     int64_t tokens, samples;
-    float *min, *max;    /* [k] units: activation */
-    float *absmax;       /* [k] */
-    double *abs_sum;     /* [k] sum of |x| */
-    uint64_t tail_count; /* entries (token, channel) with x > max_c(x)/8 of their token, signed:
+    float *min, *max;      /* [k] units: activation */
+    float *absmax;         /* [k] */
+    double *abs_sum;       /* [k] sum of |x| */
+    uint64_t tail_count;   /* entries (token, channel) with x > max_c(x)/8 of their token, signed:
                      * ARCQuant's code */
-    uint64_t *histogram; /* [VQ_HIST_BINS] counts of |x| */
-    float *hessian;      /* [k][k] symmetric, sum of x x^T     units: activation^2 */
-    vq_curvature linears[VQ_STATS_LINEARS]; /* in graph order; count 0 without gradients */
+    uint64_t *histogram;   /* [VQ_HIST_BINS] counts of |x| */
+    float *hessian;        /* [k][k] symmetric, sum of x x^T     units: activation^2 */
+    vq_curvature *linears; /* [nlinears] in graph order; none without gradients */
     int nlinears;
     unsigned gathered; /* vq_need bits of what is here */
 } vq_stats;

@@ -8,6 +8,7 @@
 #include "base/num/dtype.h"
 #include "calib/stats/stats_origin.h"
 #include "calib/stats/stats_part.h"
+#include "model/walk/groups.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -134,6 +135,7 @@ static vq_status check_data(const vq_stats_file *f, vq_arena *a, vq_err *e)
 typedef struct layer_fill {
     const vq_stats_file *f;
     vq_stats *stats;
+    vq_curvature **curvature; /* per group of the layer: of its linears */
     size_t found;
     vq_arena *arena;
 } layer_fill;
@@ -181,6 +183,7 @@ static vq_status fill_slot(void *ctx, const vq_stats_slot *slot, vq_err *e)
     }
     char *owner = (char *)s;
     if (slot->part->per_linear) {
+        s->linears = l->curvature[slot->group];
         vq_curvature *c = &s->linears[slot->linear];
         c->name = slot->module;
         c->n = slot->n;
@@ -223,7 +226,13 @@ static vq_status fill_layer(layer_fill *l, const vq_graph *g, const vq_linear_gr
 {
     const int count = vq_graph_groups_in(groups, n, layer);
     l->stats = l->f->stats[layer] = VQ_NEW(l->arena, vq_stats, count, "statistics", e);
-    if (!l->stats) return e->status;
+    l->curvature = l->stats ? VQ_NEW(l->arena, vq_curvature *, count, "statistics", e) : NULL;
+    if (!l->curvature) return e->status;
+    for (int i = 0, at = 0; i < n; i++) {
+        if (groups[i].layer != layer) continue;
+        l->curvature[at] = VQ_NEW(l->arena, vq_curvature, groups[i].count, "statistics", e);
+        if (!l->curvature[at++]) return e->status;
+    }
     VQ_TRY(vq_stats_each(g, groups, n, layer, l->f->origin.needs, fill_slot, l, e));
     for (int i = 0; i < count; i++) VQ_TRY(end_range(&l->stats[i], l->arena, e));
     return VQ_OK;

@@ -5,7 +5,7 @@
 
 #include "base/exchange/stats.h"
 #include "base/num/dtype.h"
-#include "model/graph.h"
+#include "model/walk/groups.h"
 
 typedef enum vq_part_shape {
     VQ_PART_COUNTS, /* [VQ_STATS_COUNTS] tokens, samples, tail_count */

@@ -4,6 +4,7 @@
 
 #include "calib/stats/stats_origin.h"
 #include "calib/stats/stats_part.h"
+#include "model/walk/groups.h"
 
 struct vq_stats_writer {
     const vq_stats_origin *origin;

@@ -8,7 +8,7 @@
 
 static bool tied(const vq_checkpoint *c)
 {
-    return c->config.tied || json_is_true(json_object_get(c->config.root, "tie_word_embeddings"));
+    return json_is_true(json_object_get(c->config.root, "tie_word_embeddings"));
 }
 
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
@@ -115,7 +115,7 @@ static vq_status read_config(vq_checkpoint *c, vq_err *e)
                *modelopt = vq_join(c->arena, c->dir, "hf_quant_config.json", e);
     if (!config || !modelopt) return VQ_E_LIMIT;
     if (!vq_exists(config)) return VQ_OK;
-    VQ_TRY(vq_hf_config_read(&c->config, config, false, e));
+    VQ_TRY(vq_hf_config_read(&c->config, config, e));
     if (vq_exists(modelopt))
         return vq_fail(e, VQ_E_INPUT,
                        "hf_quant_config.json: quant_method modelopt is not supported; "

@@ -22,7 +22,7 @@ typedef struct vq_checkpoint {
 /* vq_checkpoint_open -- PATH: a .safetensors file (config.json beside it), or a folder. A
  * quantization_config that is neither
  *   compressed-tensors nor vq is VQ_E_INPUT naming the method. config holds names and quantization
- *   only (known=false of vq_hf_config_read).
+ *   only.
  * Both ways checked: modules that the config claims and tensors that exist. */
 vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq_err *e);
 void vq_checkpoint_close(vq_checkpoint *c);

@@ -1,6 +1,6 @@
-/* hf_config.h -- config.json and generation_config.json of a Hugging Face folder, checked and
- * typed. Source: spec/file-formats 5 (defaults of transformers 5.23); reads 4.x and 5.x spellings.
- * test tests/unit/test_hf_config.c */
+/* hf_config.h -- what every model says in config.json and generation_config.json: its type, whether
+ * it is quantized, its first and last tokens. What only its architecture knows is read by the
+ * builder (model/arch/config.h). test tests/unit/test_hf_config.c */
 #ifndef VQ_FORMATS_FOLDER_HF_CONFIG_H
 #define VQ_FORMATS_FOLDER_HF_CONFIG_H
 
@@ -10,33 +10,23 @@
 
 #include "base/arena.h"
 
-typedef enum vq_rope_type { VQ_ROPE_DEFAULT, VQ_ROPE_LINEAR, VQ_ROPE_LLAMA3 } vq_rope_type;
-
 typedef struct vq_hf_config {
     json_t *root;          /* whole file; owned by the config until vq_hf_config_done */
     char model_type[64];   /* "llama"; "" when there is no config.json */
     char architecture[96]; /* architectures[0] */
-    int64_t hidden, ffn, layers, heads, kv_heads, head_dim, vocab, max_position,
-        sliding_window /* 0 none */;
-    int64_t sliding_from; /* first layer with the sliding window */
-    double norm_eps, rope_theta;
-    vq_rope_type rope_type;
-    double rope_factor, rope_low_freq_factor, rope_high_freq_factor;
-    int64_t rope_original_max;
-    bool tied, attention_bias, mlp_bias;
-    char activation[32]; /* "silu" */
-    int64_t bos, eos[8]; /* -1 when absent */
+    int64_t bos, eos[8];   /* -1 when absent */
     int eos_count;
     bool quantized; /* has quantization_config */
     char quant_method[48];
 } vq_hf_config;
 
-/* vq_hf_config_read -- PATH of config.json; generation_config.json beside it, when there, has the
- * last word on bos and eos. VQ_E_INPUT: missing, broken, a size missing, zero, or beyond 2^31;
- * heads not a multiple of kv_heads; an unsupported rope type; layers that differ in their window.
- * With known=false (architecture without a builder) only model_type, architecture and quantization
- * are read and nothing is required. */
-vq_status vq_hf_config_read(vq_hf_config *c, const char *path, bool known, vq_err *e);
+/* vq_hf_config_read -- PATH of config.json. VQ_E_INPUT: missing, not JSON, a name that is no string.
+ * vq_hf_config_tokens -- bos and eos: as given where nothing is said, then config.json, then
+ * generation_config.json beside it, which has the last word. VQ_E_INPUT: not a token id, more than 8
+ * of them. */
+vq_status vq_hf_config_read(vq_hf_config *c, const char *path, vq_err *e);
+vq_status vq_hf_config_tokens(vq_hf_config *c, const char *path, int64_t bos, int64_t eos,
+                              vq_err *e);
 void vq_hf_config_done(vq_hf_config *c);
 
 #endif

@@ -1,11 +1,21 @@
 /* mistral.c -- Mistral: no biases; the sliding window, if any, in every block. */
-#include "model/arch/decoder.h"
+#include "model/arch/llama_like.h"
 
-static vq_status build(const vq_arch_config *c, vq_graph *g, vq_arena *a, vq_err *e)
+static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    const vq_decoder_traits traits = {.model_type = "mistral"};
-    return vq_decoder_build(c, &traits, g, a, e);
+    vq_llama_like t = {.sizes = {.hidden = VQ_REQUIRED,
+                                 .ffn = VQ_REQUIRED,
+                                 .layers = VQ_REQUIRED,
+                                 .heads = VQ_REQUIRED,
+                                 .vocab = VQ_REQUIRED,
+                                 .kv_heads = 8,
+                                 .max_position = 131072,
+                                 .eps = 1e-6},
+                       .theta = 10000};
+    const bool none = vq_config_has(c, "sliding_window") && !vq_config_get(c, "sliding_window");
+    VQ_TRY(vq_config_size(c, "sliding_window", none ? 0 : 4096, &t.window, e));
+    return vq_llama_like_build(c, &t, g, a, e);
 }
 
 const vq_arch vq_arch_mistral = {
-    "mistral", "Mistral 7B and its like, with or without a sliding window", build};
+    "mistral", "Mistral 7B and its like, with or without a sliding window", 1, 2, build};

@@ -1,10 +1,22 @@
 /* qwen2.c -- Qwen2: q, k and v always have a bias, o never. */
-#include "model/arch/decoder.h"
+#include "model/arch/llama_like.h"
 
-static vq_status build(const vq_arch_config *c, vq_graph *g, vq_arena *a, vq_err *e)
+static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    const vq_decoder_traits traits = {.model_type = "qwen2", .qkv_bias = true};
-    return vq_decoder_build(c, &traits, g, a, e);
+    int64_t layers;
+    vq_llama_like t = {.sizes = {.hidden = VQ_REQUIRED,
+                                 .ffn = VQ_REQUIRED,
+                                 .layers = VQ_REQUIRED,
+                                 .heads = VQ_REQUIRED,
+                                 .vocab = VQ_REQUIRED,
+
+                                 .max_position = 32768,
+                                 .eps = 1e-6},
+                       .qkv_bias = true,
+                       .theta = 10000};
+    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
+    VQ_TRY(vq_window_read(c, layers, &t, e));
+    return vq_llama_like_build(c, &t, g, a, e);
 }
 
-const vq_arch vq_arch_qwen2 = {"qwen2", "Qwen 2 and 2.5", build};
+const vq_arch vq_arch_qwen2 = {"qwen2", "Qwen 2 and 2.5", -1, -1, build};

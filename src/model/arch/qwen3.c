@@ -1,13 +1,24 @@
 /* qwen3.c -- Qwen3: heads of q and k are normalized before rope. */
-#include "model/arch/decoder.h"
+#include "model/arch/llama_like.h"
 
-static vq_status build(const vq_arch_config *c, vq_graph *g, vq_arena *a, vq_err *e)
+static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    const vq_decoder_traits traits = {.model_type = "qwen3",
-                                      .qkv_bias = c->attention_bias,
-                                      .o_bias = c->attention_bias,
-                                      .head_norm = true};
-    return vq_decoder_build(c, &traits, g, a, e);
+    int64_t layers;
+    vq_llama_like t = {.sizes = {.hidden = VQ_REQUIRED,
+                                 .ffn = VQ_REQUIRED,
+                                 .layers = VQ_REQUIRED,
+                                 .heads = VQ_REQUIRED,
+                                 .vocab = VQ_REQUIRED,
+                                 .head_dim = 128,
+                                 .max_position = 32768,
+                                 .eps = 1e-6},
+                       .head_norm = true,
+                       .theta = 10000};
+    VQ_TRY(vq_config_flag(c, "attention_bias", false, &t.qkv_bias, e));
+    t.o_bias = t.qkv_bias;
+    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
+    VQ_TRY(vq_window_read(c, layers, &t, e));
+    return vq_llama_like_build(c, &t, g, a, e);
 }
 
-const vq_arch vq_arch_qwen3 = {"qwen3", "Qwen 3 (dense)", build};
+const vq_arch vq_arch_qwen3 = {"qwen3", "Qwen 3 (dense)", -1, -1, build};

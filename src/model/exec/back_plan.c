@@ -1,88 +1,109 @@
-/* back_plan.c -- lifetimes over both directions: node i of n runs forwards at moment i, the loss is
- * at n, node i runs backwards at 2n - i. */
+/* back_plan.c -- lifetimes over both directions: node id runs forwards at moment id, the loss is at
+ * count, node id runs backwards at 2 count - id. */
 #include "model/exec/back_plan.h"
 
-#include <assert.h>
 #include <limits.h>
 
-static int backwards_at(const vq_back_plan *p, int id)
+static int backwards_at(const vq_program *p, int id)
 {
-    return 2 * (p->end - p->first) - (id - p->first);
+    return 2 * p->count - id;
 }
 
-static bool reads(const vq_node *n, int value)
+static bool lives_on(const vq_program *p, int value)
 {
-    for (int i = 0; i < n->nin; i++)
-        if (n->in[i] == value) return true;
+    for (int i = 0; i < p->nout; i++)
+        if (p->out[i] == value) return true;
     return false;
 }
 
-/* Last moment at which a value is read. */
-static int value_until(const vq_back_plan *p, const vq_graph *g, int value)
+/* Does the backward of node id read the value? Of a linear it is the hooks that see its raw input. */
+static bool read_backwards(const vq_program *p, int id, int value)
 {
-    if (value == p->end - 1) return p->end - p->first;
-    int until = value - p->first;
-    for (int id = p->end - 1; id > value; id--) {
-        if (!reads(&g->nodes[id], value)) continue;
-        const int at = vq_op_of(g->nodes[id].op)->back_reads ? backwards_at(p, id) : id - p->first;
+    if (p->raw[id] >= 0) return p->raw[id] == value;
+    return p->nodes[id].op->back_reads && vq_program_reads(p, id, value);
+}
+
+/* Last moment at which a value is read. */
+static int value_until(const vq_program *p, int value)
+{
+    int until = lives_on(p, value) ? p->count : value;
+    for (int id = p->count - 1; id > value && id >= p->ninputs; id--) {
+        if (!vq_program_reads(p, id, value)) continue;
+        const int at = read_backwards(p, id, value) ? backwards_at(p, id) : id;
         if (at > until) until = at;
     }
     return until;
 }
 
-static bool may_take_over(const vq_graph *g, const vq_node *n)
+static int64_t floats_of(const vq_program *p, int id, const vq_batch *b)
 {
-    return vq_op_of(n->op)->in_place && n->nin > 0 && g->nodes[n->in[0]].width == n->width;
+    return vq_program_rows(p, id, b) * p->nodes[id].width;
+}
+
+static bool may_take_over(const vq_program *p, int id)
+{
+    const vq_node *n = &p->nodes[id];
+    if (!n->op->in_place || n->nin == 0) return false;
+    const vq_node *from = &p->nodes[n->in[0]];
+    return from->width == n->width && from->rows == n->rows && from->routed == n->routed;
 }
 
 /* The part's input stays the caller's; buffers of values that end here can be taken over. */
-static void place_value(vq_back_plan *p, const vq_graph *g, int id)
+static void place_value(vq_back_plan *plan, const vq_program *p, const vq_batch *b, int id)
 {
-    const vq_node *n = &g->nodes[id];
-    const int now = id - p->first, until = value_until(p, g, id);
-    if (may_take_over(g, n) && n->in[0] >= p->first && value_until(p, g, n->in[0]) == now) {
-        p->value[now] = p->value[n->in[0] - p->first];
-        p->buffers.until[p->value[now]] = until;
-        return;
+    const vq_node *n = &p->nodes[id];
+    const int until = value_until(p, id);
+    if (n->routed > 0) {
+        plan->value[id] = VQ_MADE_LATE;
+    } else if (may_take_over(p, id) && n->in[0] >= p->ninputs && value_until(p, n->in[0]) == id) {
+        plan->value[id] = plan->value[n->in[0]];
+        plan->buffers.until[plan->value[id]] = until;
+    } else {
+        plan->value[id] = vq_buffers_take(&plan->buffers, id, until, floats_of(p, id, b));
     }
-    p->value[now] = vq_buffers_take(&p->buffers, now, until, n->width);
 }
 
-bool vq_back_begun(const vq_graph *g, int end, int id, int i)
+bool vq_back_begun(const vq_program *p, int id, int i)
 {
-    const int value = g->nodes[id].in[i];
-    for (int later = id + 1; later < end; later++)
-        if (reads(&g->nodes[later], value)) return true;
+    const int value = p->nodes[id].in[i];
+    if (lives_on(p, value)) return true;
+    for (int later = id + 1; later < p->count; later++)
+        for (int j = 0; j < p->nodes[later].nin; j++)
+            if (p->nodes[later].in[j] == value) return true;
     for (int other = 0; other < i; other++)
-        if (g->nodes[id].in[other] == value) return true;
+        if (p->nodes[id].in[other] == value) return true;
     return false;
 }
 
-static void place_grads(vq_back_plan *p, const vq_graph *g, int id)
+static void place_grads(vq_back_plan *plan, const vq_program *p, const vq_batch *b, int id)
 {
-    const vq_node *n = &g->nodes[id];
+    const vq_node *n = &p->nodes[id];
     const int now = backwards_at(p, id);
     for (int i = 0; i < n->nin; i++) {
-        if (vq_back_begun(g, p->end, id, i)) continue;
-        const int value = n->in[i], until = value < p->first ? INT_MAX : backwards_at(p, value);
-        int *buffer = &p->grad[value - p->first + 1];
-        if (i == 0 && may_take_over(g, n)) {
-            *buffer = p->grad[id - p->first + 1];
-            p->buffers.until[*buffer] = until;
+        const int value = n->in[i], until = value < p->ninputs ? INT_MAX : backwards_at(p, value);
+        if (vq_back_begun(p, id, i)) continue;
+        int *buffer = &plan->grad[value];
+        if (p->nodes[value].routed > 0) {
+            *buffer = VQ_MADE_LATE;
+        } else if (i == 0 && may_take_over(p, id) && plan->grad[id] != VQ_MADE_LATE) {
+            *buffer = plan->grad[id];
+            plan->buffers.until[*buffer] = until;
         } else {
-            *buffer = vq_buffers_take(&p->buffers, now, until, g->nodes[value].width);
+            *buffer = vq_buffers_take(&plan->buffers, now, until, floats_of(p, value, b));
         }
     }
 }
 
-void vq_back_plan_part(vq_back_plan *p, const vq_graph *g, int part)
+vq_status vq_back_plan_make(vq_back_plan *plan, const vq_program *p, const vq_batch *b, vq_arena *a,
+                            vq_err *e)
 {
-    *p = (vq_back_plan){
-        .first = g->first[part], .end = vq_graph_end(g, part), .buffers = {.count = 1}};
-    const int nodes = p->end - p->first;
-    assert(part > 0 && nodes <= VQ_PART_NODES);
-    p->buffers.width[0] = g->hidden;
-    for (int id = p->first; id < p->end; id++) place_value(p, g, id);
-    p->grad[nodes] = 0;
-    for (int id = p->end - 1; id >= p->first; id--) place_grads(p, g, id);
+    plan->value = VQ_ALLOC(a, int, 2 * p->count, "buffers of a block", e);
+    if (!plan->value) return e->status;
+    plan->grad = plan->value + p->count;
+    VQ_TRY(vq_buffers_init(&plan->buffers, 2 * p->count + 1, 0, a, e));
+    for (int id = 0; id < p->count; id++) plan->grad[id] = VQ_MADE_LATE;
+    for (int id = p->ninputs; id < p->count; id++) place_value(plan, p, b, id);
+    for (int i = 0; i < p->nout; i++) plan->grad[p->out[i]] = 0;
+    for (int id = p->count - 1; id >= p->ninputs; id--) place_grads(plan, p, b, id);
+    return VQ_OK;
 }

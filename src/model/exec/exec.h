@@ -5,74 +5,25 @@
 #ifndef VQ_MODEL_EXEC_EXEC_H
 #define VQ_MODEL_EXEC_EXEC_H
 
-#include "base/reporter.h"
-#include "kernels/kernels.h"
-#include "model/graph.h"
+#include "model/op/context.h"
 
-/* Hook before each linear: x [tokens][k] is its input, not yet quantized. Called once per linear
- * group (first member). */
-typedef vq_status (*vq_input_hook)(void *ctx, int node, const float *x, int64_t tokens, int64_t k,
-                                   vq_err *e);
-
-typedef struct vq_exec {
-    const vq_graph *graph;
-    const vq_source *source;
-    const vq_kernels *kernels;
-    vq_arena *arena;      /* scratch: one part's weights and values */
-    bool quantize_inputs; /* false: weights only, as loaders that decompress have them; activations
-                          * stay f32 */
-    vq_input_hook hook;   /* may be NULL */
-    void *hook_ctx;
-} vq_exec;
-
-/* Keys and values of earlier positions, for generation. Opaque; made for a batch and a length. */
-typedef struct vq_kv_cache vq_kv_cache;
-vq_status vq_kv_cache_new(vq_kv_cache **c, const vq_graph *g, int64_t sequences, int64_t length,
-                          vq_arena *a, vq_err *e);
-
-/* A batch: `sequences` of `length` tokens each, rows sequence-major. position: of the first token
- * (0 without cache). */
-typedef struct vq_batch {
-    int64_t sequences, length, position;
-    vq_kv_cache *cache; /* NULL: none */
-    int64_t first;      /* which sample the first sequence is: for messages */
-} vq_batch;
-
-/* vq_exec_embed -- ids [sequences*length] -> x [tokens][hidden]. VQ_E_INPUT: an id outside the
- * vocabulary, with its place. */
-vq_status vq_exec_embed(const vq_exec *x, const vq_batch *b, const int32_t *ids, float *out,
+/* vq_exec_embed -- ids [sequences*length] -> the first record h (vq_record_floats of part 0).
+ * VQ_E_INPUT: an id outside the vocabulary, with its place. */
+vq_status vq_exec_embed(const vq_exec *x, const vq_batch *b, const int32_t *ids, float *h,
                         vq_err *e);
-/* vq_exec_block -- block `layer` in place on x [tokens][hidden]. VQ_E_NUMERIC names the layer when
- * the output is not finite. */
+/* vq_exec_block -- block `layer` in place on a record h (room: vq_record_most). VQ_E_NUMERIC names
+ * the layer when the output is not finite. */
 vq_status vq_exec_block(const vq_exec *x, const vq_batch *b, int layer, float *h, vq_err *e);
-/* vq_exec_norm -- the head part before lm_head (final norm): h [rows][hidden] -> out
- * [rows][hidden]. */
-vq_status vq_exec_norm(const vq_exec *x, const float *h, int64_t rows, float *out, vq_err *e);
-/* vq_exec_logits -- lm_head rows [v0, v0 + nv) of the vocabulary on normed rows -> logits
+/* vq_exec_head -- the head before lm_head (norm, projection) on rows of the last record: h
+ * [rows][width] -> out [rows][lm_head's in_width]; out may be h. */
+vq_status vq_exec_head(const vq_exec *x, const float *h, int64_t rows, float *out, vq_err *e);
+/* vq_exec_logits -- lm_head rows [v0, v0 + nv) of the vocabulary on rows of vq_exec_head -> logits
  * [rows][nv]. Callers walk the vocabulary in tiles, so neither the whole matrix in f32 nor all
  * logits are ever held. */
-vq_status vq_exec_logits(const vq_exec *x, const float *normed, int64_t rows, int64_t v0,
-                         int64_t nv, float *logits, vq_err *e);
+vq_status vq_exec_logits(const vq_exec *x, const float *head, int64_t rows, int64_t v0, int64_t nv,
+                         float *logits, vq_err *e);
 /* vq_exec_bytes -- bytes of scratch that a block of this batch needs (plan uses it). */
 size_t vq_exec_bytes(const vq_exec *x, const vq_batch *b);
-
-/* Who wants to know what a backward pass finds. Calls may be NULL; they come from the thread that
- * started the pass, outside parallel regions, and their arrays are borrowed. */
-typedef struct vq_grad_hooks {
-    void *ctx;
-    /* linear -- once per linear of a block, last one first: x [tokens][k] its input as the model
-     * computes it (before any quantization of inputs), g [tokens][n] = d loss / d output. Not
-     * called for lm_head. */
-    vq_status (*linear)(void *ctx, int node, const float *x, const float *g, int64_t tokens,
-                        vq_err *e);
-    /* input -- after it, for the same linear: dx [tokens][k] = d loss / d x through this linear
-     * alone. */
-    vq_status (*input)(void *ctx, int node, const float *x, const float *dx, int64_t tokens,
-                       vq_err *e);
-    /* norm -- g [width] = d loss / d weight, summed over tokens (and heads): rms_norm has `hidden`
-     * of them, head_norm head_dim. */
-    vq_status (*norm)(void *ctx, int node, const float *g, int64_t width, vq_err *e);
-} vq_grad_hooks;
 
 /* vq_exec_block_backward -- h [tokens][hidden]: the block's input, kept. g [tokens][hidden]: d loss
  * / d output, replaced by d loss / d h. The forward pass is run again inside (x->hook is called as
@@ -118,9 +69,9 @@ typedef struct vq_head_loss {
     const float *teacher_h; /* [rows][teacher hidden]: what its blocks gave */
 } vq_head_loss;
 
-/* vq_exec_head_backward -- final norm, lm_head and loss over h [rows][hidden] -> g [rows][hidden] =
- * d loss / d h (may not be h), *loss (may be NULL) the sum over rows in nats. hooks (may be NULL):
- * norm is called for the final norm. All logits are never held, only those of some rows. Same bits,
+/* vq_exec_head_backward -- head, lm_head and loss over h, rows of the last record, -> g = d loss / d h
+ * (may not be h; room for the wider of the record and lm_head's input), *loss (may be NULL) the sum
+ * over rows in nats. hooks (may be NULL): vector is called for the final norm. All logits are never held, only those of some rows. Same bits,
  * and the same draws, for every thread count; a row's draw does not depend on the rows that come
  * with it.
  *   VQ_E_INPUT: a label outside the vocabulary; VQ_E_NUMERIC: logits of a row are not finite.

@@ -12,13 +12,14 @@ int64_t vq_first_bad_row(const vq_kernels *kr, const float *h, int64_t rows, int
     return bad < rows ? bad : -1;
 }
 
-vq_status vq_check_finite(const vq_exec *x, const vq_batch *b, const float *h, const char *what,
-                          vq_err *e)
+vq_status vq_check_finite(const vq_exec *x, const vq_batch *b, const float *h, int64_t width,
+                          const char *what, vq_err *e)
 {
-    const int64_t bad = vq_first_bad_row(x->kernels, h, b->sequences * b->length, x->graph->hidden);
+    const int64_t bad = vq_first_bad_row(x->kernels, h, b->sequences * b->length, width);
     if (bad < 0) return VQ_OK;
-    return vq_fail(
-        e, VQ_E_NUMERIC,
-        "%s of position %lld of sample %lld is not finite: check the weights of this layer", what,
-        (long long)(b->position + bad % b->length), (long long)(b->first + bad / b->length));
+    return vq_fail(e, VQ_E_NUMERIC,
+                   "%s of position %lld of sample %lld is not finite: check the weights of this "
+                   "layer",
+                   what, (long long)(b->position + bad % b->length),
+                   (long long)(b->first + bad / b->length));
 }

@@ -1,162 +1,198 @@
 /* frame.c -- plan the buffers of a part, then run its nodes over them. */
 #include "model/exec/frame.h"
 
-#include <assert.h>
-#include <math.h>
 #include <string.h>
 
-#include "base/parallel.h"
+#include "model/op/rope.h"
 
-/* The last node of the part that reads the value; the value's own node when none does. */
-static int last_reader(const vq_graph *g, int end, int value)
+static int64_t floats_of(const vq_program *p, int id, const vq_batch *b)
 {
-    for (int id = end - 1; id > value; id--)
-        for (int i = 0; i < g->nodes[id].nin; i++)
-            if (g->nodes[id].in[i] == value) return id;
-    return value;
+    return vq_program_rows(p, id, b) * p->nodes[id].width;
 }
 
-static int buffer_of(const vq_frame_plan *p, int value)
+/* One value in, one value out that is made here: the usual case, in which nothing is copied. */
+static bool is_plain(const vq_program *p)
 {
-    return value < p->first ? 0 : p->buffer[value - p->first];
+    return p->ninputs <= 1 && p->nout == 1 && p->out[0] >= p->ninputs;
 }
 
-static bool takes_over(const vq_graph *g, const vq_frame_plan *p, int id)
+static bool takes_over(const vq_program *p, int id, const vq_batch *b, bool apart)
 {
-    const vq_node *n = &g->nodes[id];
-    if (!vq_op_of(n->op)->in_place || n->nin == 0) return false;
-    return g->nodes[n->in[0]].width == n->width && last_reader(g, p->end, n->in[0]) == id;
+    const vq_node *n = &p->nodes[id];
+    if (!n->op->in_place || n->nin == 0) return false;
+    if (n->in[0] < p->ninputs && (apart || !is_plain(p))) return false;
+    return floats_of(p, n->in[0], b) == floats_of(p, id, b) &&
+           p->nodes[n->in[0]].width == n->width && vq_program_last_reader(p, n->in[0]) == id;
 }
 
-void vq_frame_plan_part(vq_frame_plan *p, const vq_graph *g, int part)
+vq_status vq_frame_plan_make(vq_frame_plan *plan, const vq_program *p, const vq_batch *b,
+                             bool apart, vq_arena *a, vq_err *e)
 {
-    *p = (vq_frame_plan){
-        .first = g->first[part], .end = vq_graph_end(g, part), .buffers = {.count = 1}};
-    assert(p->end - p->first <= VQ_PART_NODES);
-    p->buffers.width[0] = g->hidden;
-    for (int id = p->first; id < p->end; id++) {
-        const vq_node *n = &g->nodes[id];
-        const int until = id == p->end - 1 ? p->end : last_reader(g, p->end, id);
-        int *buffer = &p->buffer[id - p->first];
-        if (takes_over(g, p, id)) {
-            *buffer = buffer_of(p, n->in[0]);
-            p->buffers.until[*buffer] = until;
+    plan->buffer = VQ_ALLOC(a, int, p->count, "buffers of a block", e);
+    if (!plan->buffer) return e->status;
+    VQ_TRY(vq_buffers_init(&plan->buffers, p->count + 1, 0, a, e));
+    const bool plain = is_plain(p), to_caller = plain && (apart || p->ninputs == 0);
+    for (int id = 0; id < p->count; id++) {
+        const int until = vq_program_last_reader(p, id);
+        int *buffer = &plan->buffer[id];
+        *buffer = 0;
+        if (id < p->ninputs || (to_caller && id == p->out[0])) continue;
+        if (takes_over(p, id, b, apart)) {
+            *buffer = plan->buffer[p->nodes[id].in[0]];
+            plan->buffers.until[*buffer] = until;
         } else {
-            *buffer = vq_buffers_take(&p->buffers, id, until, n->width);
+            *buffer = vq_buffers_take(&plan->buffers, id, until, floats_of(p, id, b));
         }
     }
+    return VQ_OK;
 }
 
-static bool has_rope(const vq_graph *g, int first, int end)
+/* Angles of every table that the part's nodes turn by. */
+static vq_status open_angles(vq_frame *f, const vq_program *p, vq_err *e)
 {
-    for (int id = first; id < end; id++)
-        if (g->nodes[id].op == VQ_OP_ROPE) return true;
-    return false;
+    for (int id = p->ninputs; id < p->count; id++) {
+        const vq_node *n = &p->nodes[id];
+        const vq_rope_table *table = n->op->table ? n->op->table(n) : NULL;
+        if (!table || vq_angles_find(f->angles, table)) continue;
+        VQ_TRY(vq_angles_make(&f->angles, table, f->batch, f->exec->arena, e));
+    }
+    return VQ_OK;
 }
 
-size_t vq_frame_angle_bytes(const vq_graph *g, const vq_batch *b, int first, int end)
+static size_t angle_bytes(const vq_program *p, const vq_batch *b)
 {
-    return has_rope(g, first, end) ? (size_t)(2 * b->length * g->rope_half) * sizeof(float) : 0;
+    size_t bytes = 0;
+    const vq_rope_table *last = NULL;
+    for (int id = p->ninputs; id < p->count; id++) {
+        const vq_node *n = &p->nodes[id];
+        const vq_rope_table *table = n->op->table ? n->op->table(n) : NULL;
+        if (table && table != last) bytes += vq_angles_bytes(table, b);
+        if (table) last = table;
+    }
+    return bytes;
+}
+
+size_t vq_frame_fixed_bytes(const vq_program *p, const vq_batch *b)
+{
+    const size_t each = 2 * sizeof(float *) + sizeof(int64_t) + sizeof(vq_route) +
+                        sizeof(vq_linear) + sizeof(vq_node) + 8 * sizeof(int);
+    return 2 * (size_t)p->count * each + angle_bytes(p, b);
+}
+
+size_t vq_frame_scratch(const vq_exec *x, const vq_program *p, const vq_batch *b)
+{
+    size_t most = 0;
+    for (int id = p->ninputs; id < p->count; id++) {
+        const vq_op *op = p->nodes[id].op;
+        const size_t need = op->scratch ? op->scratch(&p->nodes[id], &p->linears[id], x, b,
+                                                      vq_program_rows(p, id, b))
+                                        : 0;
+        if (need > most) most = need;
+    }
+    return most;
 }
 
 size_t vq_frame_bytes(const vq_exec *x, const vq_batch *b, int part)
 {
-    vq_frame_plan p;
-    vq_frame_plan_part(&p, x->graph, part);
-    const size_t width = (size_t)vq_buffers_width(&p.buffers);
-    const size_t bytes = width * (size_t)(b->sequences * b->length) * sizeof(float) +
-                         (size_t)x->graph->count * sizeof(float *);
-    size_t scratch = 0;
-    for (int id = p.first; id < p.end; id++) {
-        const vq_op *op = vq_op_of(x->graph->nodes[id].op);
-        const size_t need = op->scratch ? op->scratch(&x->graph->nodes[id], x, b) : 0;
-        if (need > scratch) scratch = need;
-    }
-    return bytes + vq_frame_angle_bytes(x->graph, b, p.first, p.end) + scratch + VQ_SMALL_CHUNKS;
+    vq_program p;
+    vq_frame_plan plan;
+    vq_err ignored;
+    vq_arena a;
+    size_t bytes = 0;
+    vq_arena_init(&a, NULL);
+    if (vq_program_make(&p, x, part, &a, &ignored) == VQ_OK &&
+        vq_frame_plan_make(&plan, &p, b, false, &a, &ignored) == VQ_OK)
+        bytes = (size_t)vq_buffers_floats(&plan.buffers) * sizeof(float) +
+                vq_frame_fixed_bytes(&p, b) + vq_frame_scratch(x, &p, b) + VQ_SMALL_CHUNKS;
+    vq_arena_done(&a);
+    return bytes;
 }
 
-static vq_status open_values(vq_frame *f, const vq_frame_plan *p, float *h, vq_err *e)
+vq_status vq_frame_open(vq_frame *f, const vq_exec *x, const vq_program *p, const vq_batch *b,
+                        vq_err *e)
 {
-    vq_arena *a = f->exec->arena;
-    f->values = VQ_NEW(a, float *, f->exec->graph->count, "values of a block", e);
-    float *buffers = f->values ? VQ_ALLOC(a, float, vq_buffers_width(&p->buffers) * f->tokens,
-                                          "values of a block", e)
-                               : NULL;
-    if (!buffers) return e->status;
-    float *start[VQ_BUFFERS_MAX] = {h};
-    for (int i = 1; i < p->buffers.count; i++) {
-        start[i] = buffers;
-        buffers += p->buffers.width[i] * f->tokens;
-    }
-    if (p->first > 0) f->values[p->first - 1] = h;
-    for (int id = p->first; id < p->end; id++) f->values[id] = start[p->buffer[id - p->first]];
-    return VQ_OK;
+    vq_arena *a = x->arena;
+    *f = (vq_frame){.exec = x, .batch = b, .linears = p->linears, .node = p->node, .raw = p->raw};
+    f->values = VQ_NEW(a, float *, 2 * p->count, "values of a block", e);
+    f->rows = f->values ? VQ_ALLOC(a, int64_t, p->count, "values of a block", e) : NULL;
+    f->routes = f->rows ? VQ_NEW(a, vq_route, p->count, "values of a block", e) : NULL;
+    if (!f->routes) return e->status;
+    f->grads = f->values + p->count;
+    for (int id = 0; id < p->count; id++) f->rows[id] = vq_program_rows(p, id, b);
+    return open_angles(f, p, e);
 }
 
-/* Angles in f32, as the models were trained. */
-vq_status vq_frame_open_angles(vq_frame *f, int first, int end, vq_err *e)
+/* Rows of a value that only some tokens have go by those of its first operand. */
+static void follow_rows(vq_frame *f, const vq_node *n, int id)
 {
-    const vq_graph *g = f->exec->graph;
-    if (!has_rope(g, first, end)) return VQ_OK;
-    const int64_t half = g->rope_half, length = f->batch->length;
-    float *cosines = VQ_ALLOC(f->exec->arena, float, length *half, "rope angles", e);
-    float *sines = cosines ? VQ_ALLOC(f->exec->arena, float, length *half, "rope angles", e) : NULL;
-    if (!sines) return e->status;
-#pragma omp parallel for schedule(static) if (length > 1024)
-    for (int64_t t = 0; t < length; t++) {
-        const float position = (float)(f->batch->position + t);
-        for (int64_t i = 0; i < half; i++) {
-            const double angle = (double)(position * g->rope_inv_freq[i]);
-            cosines[t * half + i] = (float)(cos(angle) * g->rope_scale);
-            sines[t * half + i] = (float)(sin(angle) * g->rope_scale);
+    if (n->routed == 0 || n->op->fixes_rows) return;
+    f->rows[id] = f->rows[n->in[0]];
+    f->routes[id] = f->routes[n->in[0]];
+}
+
+vq_status vq_frame_forward(vq_frame *f, const vq_program *p, vq_err *e)
+{
+    const vq_exec *x = f->exec;
+    for (int id = p->ninputs; id < p->count; id++) {
+        const vq_node *n = &p->nodes[id];
+        follow_rows(f, n, id);
+        if (!n->op->fixes_rows) VQ_TRY(vq_frame_take_room(f, n, id, e));
+        if (x->hook && p->seen[id] >= 0) {
+            const int raw = p->node[id] < 0 ? n->in[0] : p->raw[id];
+            const vq_seen_rows seen = vq_frame_seen(f, raw, p->nodes[raw].width);
+            if (x->hook(x->hook_ctx, p->seen[id], &seen, e) != VQ_OK)
+                return vq_at(e, "%s", vq_node_label(&x->graph->nodes[p->seen[id]]));
         }
-    }
-    f->cos = cosines;
-    f->sin = sines;
-    return VQ_OK;
-}
-
-void vq_frame_drop_coded(vq_frame *f)
-{
-    if (f->coded_value >= 0) vq_arena_rewind(f->exec->arena, f->base);
-    f->coded_value = -1;
-    f->coded = NULL;
-}
-
-const char *vq_frame_name(const vq_node *n)
-{
-    return n->role == VQ_ROLE_OTHER ? vq_op_of(n->op)->name : vq_role_name(n->role);
-}
-
-vq_status vq_frame_forward(vq_frame *f, int first, int end, vq_err *e)
-{
-    const vq_graph *g = f->exec->graph;
-    for (int id = first; id < end; id++) {
-        const vq_node *n = &g->nodes[id];
-        if (n->op != VQ_OP_LINEAR) vq_frame_drop_coded(f);
-        if (vq_op_of(n->op)->forward(n, id, f, e) != VQ_OK) return vq_at(e, "%s", vq_frame_name(n));
+        if (n->op->forward(n, id, f, e) != VQ_OK) return vq_at(e, "%s", vq_node_label(n));
     }
     return VQ_OK;
 }
 
-static vq_status run_in_arena(const vq_exec *x, const vq_batch *b, int part, float *h, vq_err *e)
+/* Through a copy: the values may lie where the record goes, in another order. */
+vq_status vq_frame_copy_out(const vq_frame *f, const vq_program *p, float *const *values,
+                            float *out, vq_err *e)
 {
-    vq_frame_plan p;
-    vq_frame_plan_part(&p, x->graph, part);
-    vq_frame f = {.exec = x, .batch = b, .tokens = b->sequences * b->length, .coded_value = -1};
-    VQ_TRY(open_values(&f, &p, h, e));
-    VQ_TRY(vq_frame_open_angles(&f, p.first, p.end, e));
-    f.base = vq_arena_here(x->arena);
-    VQ_TRY(vq_frame_forward(&f, p.first, p.end, e));
-    const float *last = f.values[p.end - 1];
-    if (last != h) memcpy(h, last, (size_t)(f.tokens * x->graph->hidden) * sizeof *h);
+    if (p->nout == 1) {
+        const size_t floats = (size_t)floats_of(p, p->out[0], f->batch);
+        if (values[p->out[0]] != out) memmove(out, values[p->out[0]], floats * sizeof *out);
+        return VQ_OK;
+    }
+    int64_t floats = 0, at = 0;
+    for (int i = 0; i < p->nout; i++) floats += floats_of(p, p->out[i], f->batch);
+    float *copy = VQ_ALLOC(f->exec->arena, float, floats, "values between blocks", e);
+    if (!copy) return e->status;
+    for (int i = 0; i < p->nout; at += floats_of(p, p->out[i++], f->batch))
+        memcpy(copy + at, values[p->out[i]],
+               (size_t)floats_of(p, p->out[i], f->batch) * sizeof *copy);
+    memcpy(out, copy, (size_t)floats * sizeof *out);
     return VQ_OK;
 }
 
-vq_status vq_frame_run(const vq_exec *x, const vq_batch *b, int part, float *h, vq_err *e)
+static vq_status run_in_arena(const vq_exec *x, const vq_frame_job *job, vq_err *e)
+{
+    vq_program p;
+    vq_frame f;
+    vq_frame_plan plan;
+    float **start;
+    const bool apart = job->in != job->out;
+    VQ_TRY(vq_program_make(&p, x, job->part, x->arena, e));
+    VQ_TRY(vq_frame_plan_make(&plan, &p, job->batch, apart, x->arena, e));
+    VQ_TRY(vq_frame_open(&f, x, &p, job->batch, e));
+    VQ_TRY(vq_buffers_place(&plan.buffers, job->out, &start, x->arena, e));
+    f.ids = job->ids;
+    const float *in = job->in;
+    for (int id = 0; id < p.ninputs; in += floats_of(&p, id++, job->batch))
+        f.values[id] =
+            (float *)(uintptr_t)in; /* the plan gives it to nobody where it is not ours */
+    for (int id = p.ninputs; id < p.count; id++) f.values[id] = start[plan.buffer[id]];
+    VQ_TRY(vq_frame_forward(&f, &p, e));
+    return vq_frame_copy_out(&f, &p, f.values, job->out, e);
+}
+
+vq_status vq_frame_run(const vq_exec *x, const vq_frame_job *job, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
-    const vq_status status = run_in_arena(x, b, part, h, e);
+    const vq_status status = run_in_arena(x, job, e);
     vq_arena_rewind(x->arena, mark);
     return status;
 }

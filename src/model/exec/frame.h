@@ -4,34 +4,46 @@
 #define VQ_MODEL_EXEC_FRAME_H
 
 #include "model/exec/buffers.h"
-#include "model/op/op.h"
+#include "model/exec/program.h"
 
-/* Buffer 0 is the caller's: it holds the part's input and, at the end, its output. */
+/* Buffer 0 is the caller's: it holds the part's record and, at the end, that of the part itself. */
 typedef struct vq_frame_plan {
-    int first, end;
-    int buffer[VQ_PART_NODES]; /* of node first + i */
+    int *buffer; /* [count] of each value */
     vq_buffers buffers;
 } vq_frame_plan;
 
-/* vq_frame_plan_part -- assign buffers. An op that may work in place takes over its first input's
- * buffer when it is the last reader. */
-void vq_frame_plan_part(vq_frame_plan *p, const vq_graph *g, int part);
+/* vq_frame_plan_make -- assign buffers. An op that may work in place takes over its first input's
+ * buffer when it is the last reader. apart: input and output are different memory. */
+vq_status vq_frame_plan_make(vq_frame_plan *plan, const vq_program *p, const vq_batch *b,
+                             bool apart, vq_arena *a, vq_err *e);
 
-/* vq_frame_bytes -- arena bytes that vq_frame_run takes for a part: buffers, angles and the largest
- * scratch of an op. */
+/* A pass over a part: ids for the embedding, the records in and out, which may be the same memory
+ * (room for the larger of both). */
+typedef struct vq_frame_job {
+    const vq_batch *batch;
+    int part;
+    const int32_t *ids;
+    const float *in;
+    float *out;
+} vq_frame_job;
+
+/* vq_frame_run -- the arena is rewound. Errors carry the node's name. test tests/unit/test_exec.c */
+vq_status vq_frame_run(const vq_exec *x, const vq_frame_job *job, vq_err *e);
+/* vq_frame_bytes -- arena bytes that it takes: buffers, angles and the largest scratch of an op; 0
+ * where the source does not hold the part (running it says why). */
 size_t vq_frame_bytes(const vq_exec *x, const vq_batch *b, int part);
 
-/* vq_frame_run -- run a part on h [tokens][hidden], in place.  The arena is rewound. Errors
- *              carry the node's name. test tests/unit/test_exec.c */
-vq_status vq_frame_run(const vq_exec *x, const vq_batch *b, int part, float *h, vq_err *e);
-
-/* Pieces of it that a backward pass needs too. vq_frame_forward runs nodes [first, end);
- * vq_frame_open_angles makes the angles of rope where one of these nodes needs them,
- * vq_frame_angle_bytes says how much that takes; vq_frame_name is what errors call a node. */
-vq_status vq_frame_forward(vq_frame *f, int first, int end, vq_err *e);
-vq_status vq_frame_open_angles(vq_frame *f, int first, int end, vq_err *e);
-size_t vq_frame_angle_bytes(const vq_graph *g, const vq_batch *b, int first, int end);
-const char *vq_frame_name(const vq_node *n);
+/* Pieces of it that a backward pass needs too. vq_frame_open fills in all but the values;
+ * vq_frame_forward runs every node; vq_frame_fixed_bytes is what open takes. */
+vq_status vq_frame_open(vq_frame *f, const vq_exec *x, const vq_program *p, const vq_batch *b,
+                        vq_err *e);
+vq_status vq_frame_forward(vq_frame *f, const vq_program *p, vq_err *e);
+size_t vq_frame_fixed_bytes(const vq_program *p, const vq_batch *b);
+/* vq_frame_scratch -- the most that an op takes on the way there. */
+size_t vq_frame_scratch(const vq_exec *x, const vq_program *p, const vq_batch *b);
+/* vq_frame_copy_out -- the record of the part from its values (or their gradients). */
+vq_status vq_frame_copy_out(const vq_frame *f, const vq_program *p, float *const *values,
+                            float *out, vq_err *e);
 
 /* Small requests open chunks of their own size class in the arena; a part has at most this much of
  * it. */

@@ -5,8 +5,9 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "model/exec/backward.h"
 #include "model/exec/frame.h"
-#include "model/exec/lm_head.h"
+#include "model/exec/logits.h"
 #include "model/op/linear.h"
 
 /* Rows whose logits are held: enough for a GEMM over the whole matrix, at most 64 MiB of them. */
@@ -17,7 +18,8 @@ typedef struct head_pass {
     const vq_head_loss *loss;
     int64_t vocab;
     float *normed,
-        *logits; /* [tile rows][hidden], [tile rows][vocab]; the logits become their gradient */
+        *logits;   /* [tile rows][hidden], [tile rows][vocab]; the logits become their gradient */
+    float *capped; /* [tile rows][vocab] logits as bounded; NULL: they are not */
     float *teacher_normed, *teacher_logits;
     double *sums; /* [tile rows] */
 } head_pass;
@@ -115,41 +117,46 @@ static vq_status lose_rows(const head_pass *p, int64_t first, int64_t rows, doub
     return VQ_OK;
 }
 
+/* Columns of the record that the head reads, and of what lm_head reads. */
+static int64_t record_width(const vq_graph *g)
+{
+    return vq_record_width(g, g->layers);
+}
+
+static int64_t head_width(const vq_graph *g)
+{
+    return g->nodes[g->lm_head].in_width;
+}
+
+/* Losses of a tile of rows; gradient of what lm_head read into g [rows][head width]. */
 static vq_status run_tile(const head_pass *p, const float *h, int64_t first, int64_t rows, float *g,
                           double *loss, vq_err *e)
 {
     const vq_exec *x = p->exec, *teacher = p->loss->teacher;
-    const int64_t hidden = x->graph->hidden;
-    VQ_TRY(vq_exec_norm(x, h + first * hidden, rows, p->normed, e));
+    VQ_TRY(vq_exec_head(x, h + first * record_width(x->graph), rows, p->normed, e));
     VQ_TRY(vq_exec_logits(x, p->normed, rows, 0, p->vocab, p->logits, e));
+    if (p->capped) memcpy(p->capped, p->logits, (size_t)(rows * p->vocab) * sizeof *p->logits);
     if (p->teacher_logits) {
-        VQ_TRY(vq_exec_norm(teacher, p->loss->teacher_h + first * teacher->graph->hidden, rows,
-                            p->teacher_normed, e));
+        VQ_TRY(vq_exec_head(teacher, p->loss->teacher_h + first * record_width(teacher->graph),
+                            rows, p->teacher_normed, e));
         VQ_TRY(vq_exec_logits(teacher, p->teacher_normed, rows, 0, p->vocab, p->teacher_logits, e));
     }
     VQ_TRY(lose_rows(p, first, rows, loss, e));
+    if (p->capped) vq_logits_back(x->graph, p->capped, rows * p->vocab, p->logits);
     vq_linear l;
     VQ_TRY(vq_lm_head_find(x, &l, e));
-    return vq_linear_rows_back(x, &l, p->logits, rows, g + first * hidden, e);
+    return vq_linear_back(x, &l, p->logits, rows, g + first * head_width(x->graph), e);
 }
 
-/* g = d loss / d normed row -> d loss / d row. */
-static vq_status back_norm(const vq_exec *x, const float *h, int64_t rows, float *g,
+/* g = d loss / d what lm_head read -> d loss / d record. */
+static vq_status back_head(const vq_exec *x, const float *h, int64_t rows, float *g,
                            const vq_grad_hooks *hooks, vq_err *e)
 {
-    const int id = x->graph->first[x->graph->layers + 1];
-    const vq_node *n = &x->graph->nodes[id];
     const vq_batch b = {.sequences = 1, .length = rows};
-    vq_frame f = {
-        .exec = x, .batch = &b, .tokens = rows, .coded_value = -1, .hooks = hooks, .into = {g}};
-    f.values = VQ_NEW(x->arena, float *, 2 * x->graph->count, "values", e);
-    if (!f.values) return e->status;
-    f.grads = f.values + x->graph->count;
-    f.values[n->in[0]] = (float *)(uintptr_t)h;
-    f.grads[id] = g;
-    return vq_op_of(n->op)->backward(n, id, &f, e) == VQ_OK
-               ? VQ_OK
-               : vq_at(e, "backward of the final norm");
+    const vq_back_job job = {.batch = &b, .part = 1 + x->graph->layers, .h = h, .g = g};
+    vq_exec quiet = *x;
+    quiet.hook = NULL;
+    return vq_back_run(&quiet, &job, hooks, e);
 }
 
 static vq_status check_labels(const vq_head_loss *l, int64_t rows, int64_t vocab, vq_err *e)
@@ -177,11 +184,14 @@ static vq_status open_pass(head_pass *p, int64_t rows, vq_err *e)
                   *teacher = p->loss->target == VQ_HEAD_TEACHER ? p->loss->teacher : NULL;
     vq_arena *a = x->arena;
     p->sums = VQ_ALLOC(a, double, rows, "losses", e);
-    p->normed = p->sums ? VQ_ALLOC(a, float, rows * x->graph->hidden, "normed rows", e) : NULL;
+    p->normed = p->sums ? VQ_ALLOC(a, float, rows *head_width(x->graph), "normed rows", e) : NULL;
     p->logits = p->normed ? VQ_ALLOC(a, float, rows * p->vocab, "logits", e) : NULL;
     if (!p->logits) return e->status;
+    if (vq_logit_cap(x->graph) > 0 &&
+        !(p->capped = VQ_ALLOC(a, float, rows * p->vocab, "logits", e)))
+        return e->status;
     if (!teacher) return VQ_OK;
-    p->teacher_normed = VQ_ALLOC(a, float, rows * teacher->graph->hidden, "normed rows", e);
+    p->teacher_normed = VQ_ALLOC(a, float, rows *head_width(teacher->graph), "normed rows", e);
     p->teacher_logits = p->teacher_normed ? VQ_ALLOC(a, float, rows * p->vocab, "logits", e) : NULL;
     return p->teacher_logits ? VQ_OK : e->status;
 }
@@ -195,7 +205,7 @@ static vq_status run_in_arena(const vq_exec *x, const vq_head_loss *l, const flo
     VQ_TRY(open_pass(&p, step, e));
     for (int64_t first = 0; first < rows; first += step)
         VQ_TRY(run_tile(&p, h, first, rows - first < step ? rows - first : step, g, loss, e));
-    return back_norm(x, h, rows, g, hooks, e);
+    return back_head(x, h, rows, g, hooks, e);
 }
 
 vq_status vq_exec_head_backward(const vq_exec *x, const vq_head_loss *l, const float *h,
@@ -216,13 +226,12 @@ static size_t product_bytes(const vq_exec *x, int64_t rows, bool back)
 {
     vq_linear l;
     vq_err ignored;
+    vq_quantize q;
     if (vq_lm_head_find(x, &l, &ignored) != VQ_OK) return 0; /* running it says why */
-    const size_t changed = vq_linear_changes_input(x, &l)
-                               ? (size_t)(rows * vq_linear_input_width(x, &l)) * sizeof(float)
-                               : 0;
-    const size_t making = vq_linear_input_scratch(x, &l, rows), product = vq_linear_scratch(x, &l);
+    const size_t changed = vq_quantize_of(x, &l, &q) ? (size_t)(rows * q.k_out) * sizeof(float) : 0;
+    const size_t making = vq_quantize_bytes(&q, rows), product = vq_linear_scratch(x, &l);
     const size_t there = changed + (making > product ? making : product),
-                 home = back ? vq_linear_back_scratch(&l) : 0;
+                 home = back ? vq_linear_back_scratch(x, &l, rows) : 0;
     return there > home ? there : home;
 }
 
@@ -231,17 +240,17 @@ size_t vq_exec_head_backward_bytes(const vq_exec *x, const vq_head_loss *l, int6
     const vq_graph *g = x->graph;
     const vq_exec *teacher = l->target == VQ_HEAD_TEACHER ? l->teacher : NULL;
     const vq_batch b = {.sequences = 1, .length = rows};
-    const int64_t step = tile_rows(g->vocab, rows);
-    const vq_node *norm = &g->nodes[g->first[g->layers + 1]];
+    const int64_t step = tile_rows(g->vocab, rows),
+                  logits = (vq_logit_cap(g) > 0 ? 2 : 1) * g->vocab;
     const size_t held =
-        (size_t)step * (sizeof(double) + (size_t)(g->hidden + g->vocab) * sizeof(float));
+        (size_t)step * (sizeof(double) + (size_t)(head_width(g) + logits) * sizeof(float));
     const size_t taught =
-        teacher ? (size_t)(step * (teacher->graph->hidden + g->vocab)) * sizeof(float) : 0;
+        teacher ? (size_t)(step * (head_width(teacher->graph) + g->vocab)) * sizeof(float) : 0;
     const size_t scratch[] = {product_bytes(x, step, true),
                               teacher ? product_bytes(teacher, step, false) : 0,
-                              vq_op_of(norm->op)->back_scratch(norm, x, &b)};
+                              vq_back_bytes(x, &b, 1 + g->layers)};
     size_t most = 0;
     for (size_t i = 0; i < sizeof scratch / sizeof scratch[0]; i++)
         most = scratch[i] > most ? scratch[i] : most;
-    return held + taught + most + 2 * (size_t)g->count * sizeof(float *) + VQ_SMALL_CHUNKS;
+    return held + taught + most + VQ_SMALL_CHUNKS;
 }

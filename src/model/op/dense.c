@@ -46,8 +46,7 @@ vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_
     return VQ_OK;
 }
 
-vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, const float **out,
-                          vq_err *e)
+vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, float **out, vq_err *e)
 {
     if (vq_tensor_numel(t) != n)
         return vq_fail(e, VQ_E_INPUT, "%s holds %lld numbers; the model needs %lld", t->name,
@@ -58,22 +57,13 @@ vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, const
     return vq_dense_rows(x->kernels, t, 0, 1, n, v, e);
 }
 
-vq_status vq_norm_weight(const vq_exec *x, const char *name, int64_t n, const float **out,
-                         vq_err *e)
-{
-    vq_tensor t;
-    VQ_TRY(x->source->tensor(x->source->self, name, &t, e));
-    return vq_dense_vector(x, &t, n, out, e);
-}
-
-vq_status vq_embedding_table(const vq_exec *x, const vq_node *n, int64_t vocab, vq_tensor *out,
-                             vq_err *e)
+vq_status vq_embedding_table(const vq_exec *x, const vq_node *n, vq_tensor *out, vq_err *e)
 {
     char name[256], text[128];
     (void)snprintf(name, sizeof name, "%s.weight", n->name);
     VQ_TRY(x->source->tensor(x->source->self, name, out, e));
-    if (out->ndim == 2 && out->shape[0] == vocab && out->shape[1] == n->width) return VQ_OK;
+    if (out->ndim == 2 && out->shape[0] == n->in_width && out->shape[1] == n->width) return VQ_OK;
     return vq_fail(e, VQ_E_INPUT, "%s has shape %s; the model needs [%lld, %lld]", name,
-                   vq_shape_text(out->shape, out->ndim, text, sizeof text), (long long)vocab,
+                   vq_shape_text(out->shape, out->ndim, text, sizeof text), (long long)n->in_width,
                    (long long)n->width);
 }

@@ -2,7 +2,7 @@
 #ifndef VQ_MODEL_OP_DENSE_H
 #define VQ_MODEL_OP_DENSE_H
 
-#include "model/exec/exec.h"
+#include "model/op/context.h"
 
 /* vq_dense_rows -- rows [r0, r0 + count) of t [..][cols] into out [count][cols]; parallel for BF16,
  * F16 and F32. VQ_E_INPUT: not a float type. */
@@ -15,15 +15,9 @@ vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_
 
 /* vq_dense_vector -- n elements of t as f32 in the arena; VQ_E_INPUT when it holds another number
  * of them. */
-vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, const float **out,
-                          vq_err *e);
+vq_status vq_dense_vector(const vq_exec *x, const vq_tensor *t, int64_t n, float **out, vq_err *e);
 
-/* vq_norm_weight -- the same for a norm's tensor by name. */
-vq_status vq_norm_weight(const vq_exec *x, const char *name, int64_t n, const float **out,
-                         vq_err *e);
-
-/* vq_embedding_table -- tensor [vocab][width] of an embedding node. VQ_E_INPUT: another shape. */
-vq_status vq_embedding_table(const vq_exec *x, const vq_node *n, int64_t vocab, vq_tensor *out,
-                             vq_err *e);
+/* vq_embedding_table -- tensor [in_width][width] of an embedding node. VQ_E_INPUT: another shape. */
+vq_status vq_embedding_table(const vq_exec *x, const vq_node *n, vq_tensor *out, vq_err *e);
 
 #endif

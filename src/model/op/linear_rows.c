@@ -82,6 +82,12 @@ typedef struct slice {
     int64_t r0, rows, skip, want;
 } slice;
 
+/* Does the weight meet the input's own channels, or what coding made of them? */
+static bool is_plain(const vq_exec *x, const vq_linear *l)
+{
+    return !(x->quantize_inputs && l->quantized && l->scheme.has_act);
+}
+
 static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice *s, bool plain,
                               float **w, vq_err *e)
 {
@@ -95,8 +101,8 @@ static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice 
 static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
                              const slice *s, float *out, int64_t ld, vq_err *e)
 {
-    const bool plain = !vq_linear_codes_input(x, l);
-    const int64_t k = vq_linear_input_width(x, l);
+    const bool plain = is_plain(x, l);
+    const int64_t k = plain ? l->k : l->k_stored;
     float *w;
     VQ_TRY(decode_slice(x, l, s, plain, &w, e));
     vq_gemm_nt(x->kernels, m, s->want, k, in, k, w + s->skip * k, k, out, ld);
@@ -118,7 +124,7 @@ vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, 
                          int64_t r0, int64_t count, float *out, int64_t ld, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
-    const int64_t step = rows_together(l), end = r0 + count;
+    const int64_t step = rows_together(l), end = m > 0 ? r0 + count : r0;
     for (int64_t at = r0 / step * step; at < end; at += slice_rows(l)) {
         const slice s = slice_at(l, at, r0, end);
         const vq_status status = apply_slice(x, l, in, m, &s, out + (s.r0 + s.skip - r0), ld, e);
@@ -126,7 +132,7 @@ vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, 
         if (status != VQ_OK) return status;
     }
     if (!l->bias.data) return VQ_OK;
-    const float *bias = NULL;
+    float *bias = NULL;
     VQ_TRY(vq_dense_vector(x, &l->bias, l->n, &bias, e));
     add_bias(x->kernels, bias + r0, out, m, count, ld);
     vq_arena_rewind(x->arena, mark);
@@ -136,34 +142,39 @@ vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, 
 static vq_status back_slice(const vq_exec *x, const vq_linear *l, const float *g, int64_t m,
                             const slice *s, float *dx, vq_err *e)
 {
+    const bool plain = is_plain(x, l);
+    const int64_t k = plain ? l->k : l->k_stored;
     float *w;
-    VQ_TRY(decode_slice(x, l, s, true, &w, e));
-    (s->r0 == 0 ? vq_gemm_nn : vq_gemm_nn_add)(x->kernels, m, l->k, s->rows, g + s->r0, l->n, w,
-                                               l->k, dx, l->k);
+    VQ_TRY(decode_slice(x, l, s, plain, &w, e));
+    (s->r0 == 0 ? vq_gemm_nn : vq_gemm_nn_add)(x->kernels, m, k, s->rows, g + s->r0, l->n, w, k, dx,
+                                               k);
     return VQ_OK;
-}
-
-/* A rotation by blocks is symmetric: its own transpose. */
-static void turn_back(const vq_exec *x, const vq_linear *l, float *dx, int64_t m)
-{
-    if (l->hadamard == 0) return;
-#pragma omp parallel for schedule(static) if (m * l->k > VQ_PARALLEL_MIN)
-    for (int64_t t = 0; t < m; t++)
-        x->kernels->hadamard_row(dx + t * l->k, (size_t)l->k, (size_t)l->hadamard);
 }
 
 vq_status vq_linear_rows_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m,
                               float *dx, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(x->arena);
-    for (int64_t at = 0; at < l->n; at += slice_rows(l)) {
+    for (int64_t at = 0; m > 0 && at < l->n; at += slice_rows(l)) {
         const slice s = slice_at(l, at, 0, l->n);
         const vq_status status = back_slice(x, l, g, m, &s, dx, e);
         vq_arena_rewind(x->arena, mark);
         if (status != VQ_OK) return status;
     }
-    turn_back(x, l, dx, m);
     return VQ_OK;
+}
+
+vq_status vq_linear_back(const vq_exec *x, const vq_linear *l, const float *g, int64_t m, float *dx,
+                         vq_err *e)
+{
+    vq_quantize q;
+    if (!vq_quantize_of(x, l, &q)) return vq_linear_rows_back(x, l, g, m, dx, e);
+    const vq_arena_mark mark = vq_arena_here(x->arena);
+    float *met = VQ_ALLOC(x->arena, float, m *q.k_out, "gradient of an input", e);
+    vq_status s = met ? vq_linear_rows_back(x, l, g, m, met, e) : e->status;
+    if (s == VQ_OK) vq_quantize_back(x, &q, met, m, dx);
+    vq_arena_rewind(x->arena, mark);
+    return s;
 }
 
 static size_t slice_bytes(const vq_linear *l, bool plain)
@@ -182,10 +193,12 @@ static size_t slice_bytes(const vq_linear *l, bool plain)
 
 size_t vq_linear_scratch(const vq_exec *x, const vq_linear *l)
 {
-    return slice_bytes(l, !vq_linear_codes_input(x, l));
+    return l->k_stored ? slice_bytes(l, is_plain(x, l)) : 0;
 }
 
-size_t vq_linear_back_scratch(const vq_linear *l)
+size_t vq_linear_back_scratch(const vq_exec *x, const vq_linear *l, int64_t m)
 {
-    return slice_bytes(l, true);
+    vq_quantize q;
+    const size_t met = vq_quantize_of(x, l, &q) ? (size_t)(m * q.k_out) * sizeof(float) : 0;
+    return met + vq_linear_scratch(x, l);
 }

@@ -1,5 +1,5 @@
 /* norm_back.c -- gradients of an RMSNorm: of its rows, and of its weight summed over them. */
-#include "model/op/norm_back.h"
+#include "model/op/norm.h"
 
 #include <math.h>
 
@@ -48,7 +48,7 @@ static vq_status tell_weight(const rows_of *r, int id, const vq_frame *f, vq_err
 #pragma omp parallel for schedule(static) if (r->count * r->width > VQ_PARALLEL_MIN)
     for (int64_t c = 0; c < r->width; c += COLUMNS)
         sum_columns(r, inverse, c, r->width - c < COLUMNS ? r->width - c : COLUMNS, sums);
-    return f->hooks->norm(f->hooks->ctx, id, sums, r->width, e);
+    return f->hooks->vector(f->hooks->ctx, f->node[id], 0, sums, r->width, e);
 }
 
 vq_status vq_norm_back(const vq_node *n, int id, vq_frame *f, int64_t rows, int64_t width,
@@ -57,9 +57,9 @@ vq_status vq_norm_back(const vq_node *n, int id, vq_frame *f, int64_t rows, int6
     const vq_exec *x = f->exec;
     const vq_arena_mark mark = vq_arena_here(x->arena);
     const rows_of r = {x->kernels, f->values[n->in[0]], f->grads[id], rows, width, n->eps};
-    if (f->hooks && f->hooks->norm) VQ_TRY(tell_weight(&r, id, f, e));
+    if (f->hooks && f->hooks->vector) VQ_TRY(tell_weight(&r, id, f, e));
     const float *weight = NULL;
-    VQ_TRY(vq_norm_weight(x, n->name, width, &weight, e));
+    VQ_TRY(vq_norm_load(x, n, width, &weight, e));
     float *dx = f->into[0];
 #pragma omp parallel for schedule(static) if (rows * width > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < rows; i++)

@@ -1,47 +1,70 @@
-/* groups.c -- what the graph tells without any table per model: who reads a value, who shares an
- * input, who can absorb its scale. */
-#include "model/graph.h"
+/* groups.c -- what the graph tells without any table per model: who shares an input, who can absorb
+ * its scale. */
+#include "model/walk/groups.h"
 
-int vq_graph_consumers(const vq_graph *g, int value, int *nodes, int max)
+#include "model/op/op.h"
+
+/* The columns that a node takes from its first operand. */
+static bool overlap(const vq_node *a, const vq_node *b)
 {
-    int found = 0;
-    const int last_layer =
-        g->nodes[value].layer +
-        1; /* a value lives in its own part and, when it is the part's last, in the next */
-    for (int id = value + 1; id < g->count && g->nodes[id].layer <= last_layer; id++) {
-        bool reads = false;
-        for (int i = 0; i < g->nodes[id].nin; i++) reads = reads || g->nodes[id].in[i] == value;
-        if (reads && found < max) nodes[found] = id;
-        found += reads;
+    const int64_t from = a->op->first_channel(a), other = b->op->first_channel(b);
+    return from < other + b->width && other < from + a->width;
+}
+
+/* Does only node `reader` read the columns that it reads of this value? Others may cut other columns
+ * out of it. */
+static bool read_alone(const vq_graph *g, int value, int reader)
+{
+    enum { MOST = 8 };
+    int readers[MOST];
+    const int n = vq_graph_consumers(g, value, readers, MOST);
+    const vq_node *one = &g->nodes[reader];
+    if (!one->op->first_channel) return n == 1;
+    if (n > MOST) return false;
+    for (int i = 0; i < n; i++) {
+        const vq_node *other = &g->nodes[readers[i]];
+        if (readers[i] == reader) continue;
+        if (!other->op->first_channel || overlap(one, other)) return false;
     }
-    return found;
+    return true;
 }
 
-static bool read_by_one(const vq_graph *g, int value)
+/* The linear that makes an operand, directly or cut out of its output; *first: its row that makes
+ * channel 0. -1: something else does, or others read it too. */
+static int linear_behind(const vq_graph *g, int id, int operand, int64_t *first)
 {
-    return vq_graph_consumers(g, value, NULL, 0) == 1;
-}
-
-/* The linear that makes operand `operand` of node id, when nothing else reads it. */
-static int linear_behind(const vq_graph *g, int id, int operand)
-{
-    const int from = g->nodes[id].in[operand];
-    return g->nodes[from].op == VQ_OP_LINEAR && read_by_one(g, from) ? from : -1;
-}
-
-static int producer_of(const vq_graph *g, int value)
-{
-    switch (g->nodes[value].op) {
-    case VQ_OP_RMS_NORM:
-    case VQ_OP_LINEAR:
-        return value;
-    case VQ_OP_SILU_MUL:
-        return linear_behind(g, value, 1); /* silu(gate) * up is linear in up */
-    case VQ_OP_ATTENTION:
-        return linear_behind(g, value, 2); /* softmax(q k) v is linear in v */
-    default:
-        return -1;
+    int from = g->nodes[id].in[operand];
+    *first = 0;
+    if (!read_alone(g, from, id)) return -1;
+    while (g->nodes[from].op->first_channel) {
+        const vq_node *cut = &g->nodes[from];
+        *first += cut->op->first_channel(cut);
+        if (!read_alone(g, cut->in[0], from)) return -1;
+        from = cut->in[0];
     }
+    return g->nodes[from].op->linear ? from : -1;
+}
+
+/* From the value towards the inputs, as long as the ops pass a channel scale on. */
+static void find_producer(const vq_graph *g, vq_linear_group *group)
+{
+    const vq_node *made = &g->nodes[group->value];
+    switch (made->op->absorb) {
+    case VQ_ABSORB_NOBODY:
+        return;
+    case VQ_ABSORB_WEIGHT:
+    case VQ_ABSORB_ROWS:
+        group->producer = group->value;
+        return;
+    case VQ_ABSORB_OPERAND:
+        break;
+    }
+    int64_t gate_row;
+    group->producer = linear_behind(g, group->value, made->op->through, &group->first_row);
+    if (made->op->heads == VQ_HEAD_MIX) group->heads = group->value;
+    if (group->producer < 0 || !made->op->gate) return;
+    group->gate = linear_behind(g, group->value, made->op->gate - 1, &gate_row);
+    group->gate_row = gate_row;
 }
 
 static bool is_qkv(vq_role r)
@@ -65,39 +88,62 @@ static bool is_fused(const vq_graph *g, const vq_linear_group *group)
     return group->count > 1 && (qkv == group->count || gate_up == group->count);
 }
 
-static vq_linear_group *group_with(vq_linear_group *groups, int n, int value)
+static bool in_block(const vq_node *n)
 {
-    for (int i = n - 1; i >= 0; i--)
-        if (groups[i].value == value && groups[i].count < 8) return &groups[i];
-    return NULL;
+    return n->op->linear && n->layer >= 0;
+}
+
+/* group_of [nodes]: 1 + group that reads a value. Counts members first, then hands each group its
+ * slice of `members`. */
+static int number_groups(const vq_graph *g, int *group_of, vq_linear_group *list)
+{
+    int count = 0;
+    for (int id = 0; id < g->count; id++) {
+        const vq_node *n = &g->nodes[id];
+        if (!in_block(n)) continue;
+        int *group = &group_of[n->in[0]];
+        if (!*group) {
+            list[count] = (vq_linear_group){
+                .layer = n->layer, .value = n->in[0], .producer = -1, .heads = -1, .gate = -1};
+            *group = ++count;
+        }
+        list[*group - 1].count++;
+    }
+    return count;
+}
+
+static void fill_groups(const vq_graph *g, const int *group_of, vq_linear_group *list, int n,
+                        int *members)
+{
+    for (int i = 0; i < n; i++) {
+        list[i].linears = members;
+        members += list[i].count;
+        list[i].count = 0;
+    }
+    for (int id = 0; id < g->count; id++) {
+        if (!in_block(&g->nodes[id])) continue;
+        vq_linear_group *group = &list[group_of[g->nodes[id].in[0]] - 1];
+        ((int *)(uintptr_t)group->linears)[group->count++] = id;
+    }
 }
 
 vq_status vq_graph_groups(const vq_graph *g, vq_arena *a, vq_linear_group **groups, int *n,
                           vq_err *e)
 {
     int linears = 0;
-    for (int id = 0; id < g->count; id++)
-        linears += g->nodes[id].op == VQ_OP_LINEAR && g->nodes[id].layer >= 0;
+    for (int id = 0; id < g->count; id++) linears += in_block(&g->nodes[id]);
     vq_linear_group *list = VQ_NEW(a, vq_linear_group, linears, "linear groups", e);
-    if (!list) return e->status;
-    int count = 0;
-    for (int id = 0; id < g->count; id++) {
-        const vq_node *node = &g->nodes[id];
-        if (node->op != VQ_OP_LINEAR || node->layer < 0) continue;
-        vq_linear_group *group = group_with(list, count, node->in[0]);
-        if (!group) {
-            group = &list[count++];
-            *group = (vq_linear_group){.layer = node->layer, .value = node->in[0]};
-        }
-        group->linears[group->count++] = id;
-    }
-    for (int i = 0; i < count; i++) {
-        const bool alone = vq_graph_consumers(g, list[i].value, NULL, 0) == list[i].count;
-        list[i].producer = alone ? producer_of(g, list[i].value) : -1;
+    int *members = list ? VQ_ALLOC(a, int, linears, "linear groups", e) : NULL;
+    int *group_of = members ? VQ_NEW(a, int, g->count, "linear groups", e) : NULL;
+    if (!group_of) return e->status;
+    *n = number_groups(g, group_of, list);
+    fill_groups(g, group_of, list, *n, members);
+    for (int i = 0; i < *n; i++) {
+        if (vq_graph_consumers(g, list[i].value, NULL, 0) == list[i].count)
+            find_producer(g, &list[i]);
         list[i].fused = is_fused(g, &list[i]);
     }
     *groups = list;
-    *n = count;
     return VQ_OK;
 }
 

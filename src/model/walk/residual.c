@@ -17,7 +17,7 @@ static vq_status blocked(const walk *w, int id, const char *does, vq_err *e)
     return vq_fail(e, VQ_E_INPUT,
                    "%s %s the residual stream of this model; transforms of the stream know "
                    "embeddings, norms, linears and sums",
-                   n->name[0] ? n->name : vq_op_of(n->op)->name, does);
+                   n->name[0] ? n->name : n->op->name, does);
 }
 
 /* One operand of the sum is the stream; the other is what a linear adds to it, or the stream again.
@@ -29,7 +29,7 @@ static vq_status take_sum(walk *w, int id, vq_err *e)
         const int from = n->in[i];
         if (w->behind[from] == 0) continue;
         const bool alone = vq_graph_consumers(w->g, from, NULL, 0) == 1;
-        if (w->behind[from] > 0 || w->g->nodes[from].op != VQ_OP_LINEAR || !alone)
+        if (w->behind[from] > 0 || !w->g->nodes[from].op->linear || !alone)
             return blocked(w, from, "is added to", e);
         w->s->writers[w->s->nwriters++] = from;
     }
@@ -41,12 +41,12 @@ static vq_status take_reader(walk *w, int id, int operand, vq_err *e)
 {
     const vq_node *n = &w->g->nodes[id];
     const int behind = w->behind[n->in[operand]];
-    if (behind == 0 && n->op == VQ_OP_ADD) return take_sum(w, id, e);
-    if (n->op == VQ_OP_LINEAR) {
+    if (behind == 0 && n->op->rows == VQ_ROW_SUM) return take_sum(w, id, e);
+    if (n->op->linear) {
         w->s->readers[w->s->nreaders++] = (vq_residual_reader){.linear = id, .norm = behind - 1};
         return VQ_OK;
     }
-    if (behind > 0 || n->op != VQ_OP_RMS_NORM) return blocked(w, id, "reads", e);
+    if (behind > 0 || n->op->rows != VQ_ROW_RMS) return blocked(w, id, "reads", e);
     w->s->norms[w->s->nnorms++] = id;
     w->behind[id] = 1 + id;
     return VQ_OK;
@@ -66,13 +66,14 @@ static vq_status follow(walk *w, vq_err *e)
 
 vq_status vq_residual_find(const vq_graph *g, vq_arena *a, vq_residual *s, vq_err *e)
 {
-    *s = (vq_residual){.embedding = g->first[0],
+    *s = (vq_residual){.embedding = g->embedding,
                        .writers = VQ_ALLOC(a, int, 2 * g->count, "residual stream", e),
                        .norms = VQ_ALLOC(a, int, g->count, "residual stream", e),
                        .readers = VQ_ALLOC(a, vq_residual_reader, g->count, "residual stream", e)};
     walk w = {.g = g, .s = s, .behind = VQ_ALLOC(a, int, g->count, "residual stream", e)};
     if (!s->writers || !s->norms || !s->readers || !w.behind) return VQ_E_LIMIT;
-    if (g->nodes[s->embedding].op != VQ_OP_EMBEDDING) return blocked(&w, s->embedding, "begins", e);
+    if (g->nodes[s->embedding].op->rows != VQ_ROW_TABLE)
+        return blocked(&w, s->embedding, "begins", e);
     for (int id = 0; id < g->count; id++) w.behind[id] = -1;
     w.behind[s->embedding] = 0;
     return follow(&w, e);

@@ -21,7 +21,8 @@ typedef struct search {
     double *input, *weight; /* [k] mean magnitudes; of weights relative to their group's largest */
     double *scale, *best;   /* [k] */
     float **candidate; /* per consumer [n][k]: the rounded weight, for the input as it stands */
-    bool shared;       /* consumers share the second-level scale */
+    vq_global_scale *global_scale; /* per consumer */
+    bool shared;                   /* consumers share the second-level scale */
     double least;
 } search;
 
@@ -151,9 +152,8 @@ static vq_status round_candidate(const search *s, int c, vq_global_scale global_
 /* Error of the parent's output with all consumers rounded under s->scale. */
 static vq_status try_scales(const search *s, double *mse, vq_err *e)
 {
-    enum { MOST = VQ_STATS_LINEARS };
     const vq_transform_job *job = s->job;
-    vq_global_scale global_scale[MOST];
+    vq_global_scale *global_scale = s->global_scale;
     for (int c = 0; c < job->nconsumers; c++)
         scale_columns(s, job->consumers[c].w, job->consumers[c].n, false, s->candidate[c]);
     for (int c = 0; c < job->nconsumers; c++) global_scale[c] = global_scale_of(s, c);
@@ -220,7 +220,8 @@ static vq_status open_search(search *s, vq_transform_job *job, vq_err *e)
         if (!*vectors[i]) return VQ_E_LIMIT;
     }
     s->candidate = VQ_ALLOC(job->scratch, float *, job->nconsumers, "candidates", e);
-    if (!s->candidate) return VQ_E_LIMIT;
+    s->global_scale = VQ_ALLOC(job->scratch, vq_global_scale, job->nconsumers, "candidates", e);
+    if (!s->candidate || !s->global_scale) return VQ_E_LIMIT;
     for (int c = 0; c < job->nconsumers; c++) {
         s->candidate[c] = VQ_ALLOC(job->scratch, float, job->consumers[c].n *k, "scaled weight", e);
         if (!s->candidate[c]) return VQ_E_LIMIT;
@@ -247,8 +248,7 @@ static vq_status find_scales(vq_transform_job *job, vq_err *e)
 static vq_status run(vq_transform_job *job, vq_err *e)
 {
     job->map = (vq_input_map){.scale = NULL};
-    if (!job->stats->abs_sum || !job->trial || job->nconsumers < 1 ||
-        job->nconsumers > VQ_STATS_LINEARS)
+    if (!job->stats->abs_sum || !job->trial || job->nconsumers < 1)
         return vq_fail(e, VQ_E_BUG, "awq without mean magnitudes, trials or consumers");
     if (job->producer.kind == VQ_PRODUCER_NONE || job->stats->tokens < 1) return VQ_OK;
     const vq_arena_mark mark = vq_arena_here(job->scratch);

@@ -2,11 +2,11 @@
  * as it is done. */
 #include <string.h>
 
-#include "run/run.h"
 #include "plan/budget.h"
 #include "plan/model_passes.h"
 #include "plan/pass_table.h"
 #include "run/origin.h"
+#include "run/run.h"
 
 typedef struct calibration_job {
     vq_job *job;

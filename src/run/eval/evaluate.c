@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/run.h"
 #include "load/model.h"
 #include "run/eval/scoring.h"
+#include "run/run.h"
 
 #define CHUNK_TOKENS 8192 /* forward passes of whole windows, at most this many tokens at a time */
 
@@ -101,9 +101,11 @@ static vq_status open_side(evaluation *v, side *s, const char *path, bool quanti
 
 static vq_status alloc_side(evaluation *v, side *s, vq_err *e)
 {
-    const int64_t tokens = v->chunk * v->length, hidden = s->model.graph.hidden;
+    const int64_t tokens = v->chunk * v->length, hidden = vq_record_most(&s->model.graph, 1, 1);
     s->h = VQ_ALLOC(&v->arena, float, tokens *hidden, "activations", e);
-    s->normed = VQ_ALLOC(&v->arena, float, tokens *hidden, "activations", e);
+    s->normed =
+        VQ_ALLOC(&v->arena, float, tokens * s->model.graph.nodes[s->model.graph.lm_head].in_width,
+                 "activations", e);
     s->scores = VQ_ALLOC(&v->arena, vq_row_score, tokens, "scores", e);
     s->nll = VQ_ALLOC(&v->arena, double, v->windows, "scores", e);
     return s->h && s->normed && s->scores && s->nll ? VQ_OK : e->status;
@@ -147,7 +149,7 @@ static vq_status run_side(evaluation *v, side *s, const vq_batch *b, vq_err *e)
         v->blocks += b->sequences;
         VQ_TRY(vq_step(&v->job->reporter, "evaluating", v->blocks, all_blocks(v), e));
     }
-    return vq_exec_norm(&s->exec, s->h, b->sequences * b->length, s->normed, e);
+    return vq_exec_head(&s->exec, s->h, b->sequences * b->length, s->normed, e);
 }
 
 static void sum_window(const evaluation *v, int64_t w, int64_t row)

@@ -2,9 +2,9 @@
  * schemes. */
 #include <stdio.h>
 
-#include "run/run.h"
 #include "load/model.h"
 #include "run/inspect/inspect_stats.h"
+#include "run/run.h"
 
 static json_t *tensor_json(const vq_tensor *t)
 {

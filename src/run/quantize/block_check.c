@@ -12,7 +12,7 @@ enum { CHECK_TOKENS = 256 };
 /* Without samples any input does: an exact transform keeps the output of all of them. */
 static vq_status made_up_input(vq_work *w, vq_batch *shape, const float **h, vq_err *e)
 {
-    const int64_t n = CHECK_TOKENS * w->graph->hidden;
+    const int64_t n = vq_record_most(w->graph, 1, CHECK_TOKENS);
     float *x = VQ_ALLOC(&w->scratch, float, n, "input of a check", e);
     if (!x) return VQ_E_LIMIT;
     for (int64_t i = 0; i < n; i++)

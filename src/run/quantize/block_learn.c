@@ -28,10 +28,10 @@ static vq_status hold_module(vq_work *w, size_t i, held *h, vq_train_linear *t, 
 }
 
 /* The metric of the block's output, when the curvature at the linear that ends it was gathered. */
-static vq_status output_metric(vq_work *w, const float **metric, vq_err *e)
+static vq_status output_metric(vq_work *w, int layer, const float **metric, vq_err *e)
 {
     *metric = NULL;
-    const int64_t n = w->graph->hidden;
+    const int64_t n = vq_record_width(w->graph, 1 + layer);
     for (int i = 0; i < w->nstats; i++)
         for (int j = 0; j < w->stats[i].nlinears; j++) {
             const vq_curvature *c = &w->stats[i].linears[j];
@@ -61,7 +61,7 @@ static vq_status train(vq_work *w, int layer, const vq_train_linear *linears, in
                               .seed = w->plan->recipe->calib.seed + (uint64_t)layer,
                               .reporter = &w->j->job->reporter,
                               .scratch = &w->scratch};
-    VQ_TRY(output_metric(w, &job.metric, e));
+    VQ_TRY(output_metric(w, layer, &job.metric, e));
     VQ_TRY(vq_block_train(&job, e));
     vq_say(&w->j->job->reporter, 1, "layer %d: error of the output %.4g -> %.4g", layer, job.first,
            job.best);

@@ -23,7 +23,8 @@ typedef struct trial {
 
 static vq_status run_trial_block(const trial *t, float *out, vq_err *e)
 {
-    const size_t n = (size_t)(t->shape.sequences * t->shape.length * t->work->graph->hidden);
+    const size_t n = (size_t)(t->shape.sequences * t->shape.length *
+                              vq_record_width(t->work->graph, 1 + t->layer));
     memcpy(out, t->input, n * sizeof *out);
     return vq_exec_block(&t->work->exec, &t->shape, t->layer, out, e);
 }
@@ -34,7 +35,8 @@ static vq_status open_trial(trial *t, vq_arena *a, vq_err *e)
     const int64_t most =
         VQ_TRIAL_TOKENS / t->shape.length > 1 ? VQ_TRIAL_TOKENS / t->shape.length : 1;
     if (t->shape.sequences > most) t->shape.sequences = most;
-    const int64_t n = t->shape.sequences * t->shape.length * t->work->graph->hidden;
+    const int64_t n =
+        t->shape.sequences * t->shape.length * vq_record_width(t->work->graph, 1 + t->layer);
     t->reference = VQ_ALLOC(a, float, 2 * n, "outputs of a trial", e);
     if (!t->reference) return e->status;
     t->output = t->reference + n;
@@ -64,7 +66,7 @@ static vq_status try_weights(void *ctx, const float *const *weights, double *mse
     }
     VQ_TRY(run_trial_block(t, t->output, e));
     *mse = mean_square(t->reference, t->output, t->shape.sequences * t->shape.length,
-                       t->work->graph->hidden, &t->work->j->job->kernels);
+                       vq_record_width(t->work->graph, 1 + t->layer), &t->work->j->job->kernels);
     return vq_step(&t->work->j->job->reporter, "transforming", t->layer, t->work->graph->layers, e);
 }
 
@@ -112,12 +114,15 @@ static vq_status map_output(vq_work *w, const vq_linear_group *group, const vq_i
 static vq_status edit_group(vq_work *w, const vq_linear_group *lg, const vq_input_map *m, vq_err *e)
 {
     if (!m->hadamard || m->fold_hadamard) return vq_edits_from_map(&w->edits, w->graph, lg, m, e);
+    int *linears = VQ_ALLOC(&w->layer, int, lg->count, "linear groups", e);
+    if (!linears) return e->status;
     vq_linear_group rotated = *lg;
     vq_input_map folded = *m;
     const vq_input_map online = {.hadamard = m->hadamard};
     rotated.count = 0;
+    rotated.linears = linears;
     for (int i = 0; i < lg->count; i++)
-        if (vq_work_quantizes(w, lg->linears[i])) rotated.linears[rotated.count++] = lg->linears[i];
+        if (vq_work_quantizes(w, lg->linears[i])) linears[rotated.count++] = lg->linears[i];
     folded.hadamard = 0;
     VQ_TRY(vq_edits_from_map(&w->edits, w->graph, lg, &folded, e));
     return vq_edits_from_map(&w->edits, w->graph, &rotated, &online, e);

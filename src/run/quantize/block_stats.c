@@ -57,7 +57,7 @@ vq_status vq_work_gradients(vq_work *w, vq_err *e)
 /* The curvature of the original model beside the statistics of the inputs as they are now. */
 static void add_curvature(vq_stats *to, const vq_stats *from)
 {
-    memcpy(to->linears, from->linears, sizeof to->linears);
+    to->linears = from->linears;
     to->nlinears = from->nlinears;
     to->gathered |= from->gathered & VQ_NEED_GRADIENT;
 }

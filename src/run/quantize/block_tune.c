@@ -7,6 +7,7 @@
 #include "plan/budget.h"
 #include "run/quantize/block_work.h"
 #include "train/tune.h"
+#include "model/op/op.h"
 
 typedef struct changes {
     vq_work *w;
@@ -86,9 +87,8 @@ static vq_status follow_sqnr(vq_work *w, size_t i, double factor, vq_err *e)
 
 static int node_named(const vq_graph *g, const char *module)
 {
-    for (int id = 0; id < g->count; id++)
-        if (g->nodes[id].op == VQ_OP_LINEAR && strcmp(g->nodes[id].name, module) == 0) return id;
-    return -1;
+    const int id = vq_graph_find(g, module);
+    return id >= 0 && g->nodes[id].op->linear ? id : -1;
 }
 
 static vq_status add_scales(changes *c, vq_err *e)

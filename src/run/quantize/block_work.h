@@ -10,6 +10,7 @@
 #include "run/quantize/blocks.h"
 #include "run/quantize/parts.h"
 #include "run/quantize/run_state.h"
+#include "model/walk/groups.h"
 
 typedef struct vq_work {
     const vq_blocks_job *j;

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/run.h"
 #include "plan/budget.h"
 #include "plan/pass_table.h"
 #include "plan/plan_time.h"
@@ -13,6 +12,7 @@
 #include "run/quantize/outputs.h"
 #include "run/quantize/rounding.h"
 #include "run/quantize/summary.h"
+#include "run/run.h"
 #include "run/verify/verify.h"
 
 typedef struct quantization {

@@ -1,6 +1,6 @@
 /* verify.c -- hashes, structure, values and kernels of an artifact. */
-#include "run/run.h"
 #include "run/verify/verify.h"
+#include "run/run.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,0 +1,52 @@
+/* config.h -- getters over config.json for the builders: a key, its default, its range.
+ * test tests/unit/test_config.c */
+#ifndef VQ_MODEL_ARCH_CONFIG_H
+#define VQ_MODEL_ARCH_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct vq_config {
+    const json_t *root; /* borrowed; NULL: an empty object */
+    const char *model_type;
+    bool unsupported; /* out: the builder refused something that it does not know, not a mistake */
+} vq_config;
+
+#define VQ_REQUIRED INT64_MIN
+enum { VQ_CONFIG_SIZE_MAX = INT32_MAX };
+
+/* Every getter takes null as absent, leaves *out alone on errors, and fails with VQ_E_INPUT and the
+ * key's name on another type or a value out of range.
+ *   size    whole number in [1, VQ_CONFIG_SIZE_MAX]; fallback VQ_REQUIRED: missing is an error
+ *   count   the same, 0 allowed
+ *   number  finite, above 0
+ *   text    borrowed from root */
+vq_status vq_config_size(const vq_config *c, const char *key, int64_t fallback, int64_t *out,
+                         vq_err *e);
+vq_status vq_config_count(const vq_config *c, const char *key, int64_t fallback, int64_t *out,
+                          vq_err *e);
+vq_status vq_config_number(const vq_config *c, const char *key, double fallback, double *out,
+                           vq_err *e);
+vq_status vq_config_flag(const vq_config *c, const char *key, bool fallback, bool *out, vq_err *e);
+vq_status vq_config_text(const vq_config *c, const char *key, const char *fallback,
+                         const char **out, vq_err *e);
+/* vq_config_numbers -- an array of exactly n numbers into out [n]. VQ_E_INPUT when it is missing. */
+vq_status vq_config_numbers(const vq_config *c, const char *key, int64_t n, float *out, vq_err *e);
+/* vq_config_get -- NULL when absent or null. vq_config_has -- is the key there, be it null? */
+const json_t *vq_config_get(const vq_config *c, const char *key);
+bool vq_config_has(const vq_config *c, const char *key);
+/* vq_config_inside -- the object under the key; an empty one when absent. */
+vq_status vq_config_inside(const vq_config *c, const char *key, vq_config *out, vq_err *e);
+/* vq_config_unsupported -- VQ_E_INPUT, and c->unsupported. */
+vq_status vq_config_unsupported(vq_config *c, vq_err *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* vq_config_slides -- layer_types: is layer i "sliding_attention"? fallback where there is no list.
+ * VQ_E_INPUT: a list of another length; unsupported: another kind of layer. */
+vq_status vq_config_slides(vq_config *c, int64_t layer, int64_t layers, bool fallback, bool *out,
+                           vq_err *e);
+
+#endif

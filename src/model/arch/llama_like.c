@@ -1,0 +1,88 @@
+/* llama_like.c -- strings the ops of a Llama-like decoder together. */
+#include "model/arch/llama_like.h"
+
+static int add_block(vq_build *b, const vq_llama_like *t, const vq_mixing *m,
+                     const vq_activation *act, int x)
+{
+    const vq_attention_names attention = {.q = vq_usual_attention.q,
+                                          .k = vq_usual_attention.k,
+                                          .v = vq_usual_attention.v,
+                                          .o = vq_usual_attention.o,
+                                          .qkv_bias = t->qkv_bias,
+                                          .o_bias = t->o_bias};
+    const vq_mlp_names mlp = {vq_usual_mlp.gate, vq_usual_mlp.up, vq_usual_mlp.down, t->mlp_bias};
+    vq_mixing mixing = *m;
+    mixing.window = b->layer >= t->slides_from ? t->window : 0;
+    const int read = vq_build_rms_norm(b, "input_layernorm.weight", x, NULL);
+    x = vq_build_add(b, x, vq_build_attention(b, &mixing, &attention, read));
+    const int again = vq_build_rms_norm(b, "post_attention_layernorm.weight", x, NULL);
+    return vq_build_add(b, x, vq_build_mlp(b, act, &mlp, b->sizes->ffn, again));
+}
+
+vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g, vq_arena *a,
+                              vq_err *e)
+{
+    vq_sizes s = t->sizes;
+    const vq_activation *act;
+    VQ_TRY(vq_sizes_read(c, &s, e));
+    VQ_TRY(vq_build_activation(c, "hidden_act", "silu", &act, e));
+    const vq_rope_defaults rope = {
+        .theta = t->theta, .head_dim = s.head_dim, .max_position = s.max_position};
+    vq_mixing m = {.heads = s.heads,
+                   .kv_heads = s.kv_heads,
+                   .head_dim = s.head_dim,
+                   .q_norm = t->head_norm ? "self_attn.q_norm.weight" : NULL,
+                   .k_norm = t->head_norm ? "self_attn.k_norm.weight" : NULL};
+    VQ_TRY(vq_rope_read(c, &rope, &m.rope, NULL, a, e));
+    vq_build b = {.config = c,
+                  .sizes = &s,
+                  .graph = g,
+                  .arena = a,
+                  .err = e,
+                  .model = "model.",
+                  .blocks = "model.layers."};
+    vq_build_begin(&b, c->model_type);
+    int x = vq_build_embedding(&b, "embed_tokens", 1);
+    for (int layer = 0; layer < s.layers; layer++) {
+        vq_build_block(&b, layer);
+        x = add_block(&b, t, &m, act, x);
+    }
+    vq_build_head(&b);
+    (void)vq_build_lm_head(&b, "lm_head", vq_build_rms_norm(&b, "norm.weight", x, NULL), false);
+    return vq_build_end(&b);
+}
+
+/* From which layer on the window holds: layer_types says it; without it max_window_layers does. */
+static vq_status first_sliding(vq_config *c, int64_t layers, bool use, int64_t *first, vq_err *e)
+{
+    int64_t from;
+    bool was = false;
+    VQ_TRY(vq_config_count(c, "max_window_layers", 28, &from, e));
+    *first = layers;
+    for (int64_t i = 0; i < layers; i++) {
+        bool slides;
+        VQ_TRY(vq_config_slides(c, i, layers, use && i >= from, &slides, e));
+        if (was && !slides)
+            return vq_config_unsupported(
+                c, e, "layer_types: full attention after sliding layers is not supported");
+        if (slides && !was) *first = i;
+        was = slides;
+    }
+    return VQ_OK;
+}
+
+vq_status vq_window_read(vq_config *c, int64_t layers, vq_llama_like *t, vq_err *e)
+{
+    bool use;
+    int64_t window;
+    const bool none = vq_config_has(c, "sliding_window") && !vq_config_get(c, "sliding_window");
+    VQ_TRY(vq_config_size(c, "sliding_window", none ? 0 : 4096, &window, e));
+    VQ_TRY(vq_config_flag(c, "use_sliding_window", false, &use, e));
+    VQ_TRY(first_sliding(c, layers, use, &t->slides_from, e));
+    if (t->slides_from == layers) return VQ_OK;
+    if (!use || !window)
+        return vq_fail(e, VQ_E_INPUT,
+                       "layer_types has sliding layers but no sliding window is in use");
+    t->window = window;
+    return VQ_OK;
+}

@@ -1,0 +1,26 @@
+/* llama_like.h -- the decoder that the Llama family shares: norm, attention with rope and grouped
+ * heads, norm, gated MLP. */
+#ifndef VQ_MODEL_ARCH_LLAMA_LIKE_H
+#define VQ_MODEL_ARCH_LLAMA_LIKE_H
+
+#include "model/arch/build.h"
+#include "model/arch/rope_config.h"
+
+/* Where a family differs. sizes: defaults of its config. */
+typedef struct vq_llama_like {
+    vq_sizes sizes;
+    bool qkv_bias, o_bias, mlp_bias;
+    bool head_norm; /* RMSNorm over each head of q and k, before rope */
+    int64_t window; /* sliding window, 0: none; from block `slides_from` on */
+    int64_t slides_from;
+    double theta;
+} vq_llama_like;
+
+/* vq_llama_like_build -- sizes, activation and rope are read here; the rest of t is the caller's. */
+vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g, vq_arena *a,
+                              vq_err *e);
+/* vq_window_read -- Qwen's keys: use_sliding_window, sliding_window, max_window_layers,
+ * layer_types. */
+vq_status vq_window_read(vq_config *c, int64_t layers, vq_llama_like *t, vq_err *e);
+
+#endif
