@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "made_config.h"
 #include "memory_source.h"
 #include "model/arch/arch.h"
 

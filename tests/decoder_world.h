@@ -12,6 +12,7 @@
 #include "made_config.h"
 #include "memory_source.h"
 #include "model/exec/exec.h"
+#include "model/op/rope.h"
 
 enum { WORLD_SAMPLES = 5, WORLD_TOKENS = 24, WORLD_IDS = 150 };
 
@@ -34,24 +35,23 @@ enum { WORLD_FAMILIES = 4 };
 static inline made_config world_config(const char *type)
 {
     return (made_config){.model_type = type,
-                            .hidden = 32,
-                            .ffn = 64,
-                            .layers = 2,
-                            .heads = 4,
-                            .kv_heads = 2,
-                            .head_dim = 8,
-                            .vocab = 61,
-                            .max_position = 256,
-                            .norm_eps = 1e-5,
-                            .rope_theta = 10000,
-                            .activation = "silu",
-                            .tied = strncmp(type, "qwen", 4) == 0,
-                            .sliding_window = strcmp(type, "mistral") == 0 ? 9 : 0};
+                         .hidden = 32,
+                         .ffn = 64,
+                         .layers = 2,
+                         .heads = 4,
+                         .kv_heads = 2,
+                         .head_dim = 8,
+                         .vocab = 61,
+                         .max_position = 256,
+                         .norm_eps = 1e-5,
+                         .rope_theta = 10000,
+                         .activation = "silu",
+                         .tied = strncmp(type, "qwen", 4) == 0,
+                         .sliding_window = strcmp(type, "mistral") == 0 ? 9 : 0};
 }
 
 /* world_open_as -- of other sizes. strict: with the reference kernels alone. */
-static inline void world_open_as(decoder_world *w, const made_config *c, bool strict,
-                                 uint64_t seed)
+static inline void world_open_as(decoder_world *w, const made_config *c, bool strict, uint64_t seed)
 {
     vq_err e = {0};
     *w = (decoder_world){.config = *c};
@@ -109,6 +109,14 @@ static inline double world_distance(const decoder_world *w, const float *a, cons
         size += (double)b[i] * (double)b[i];
     }
     return sqrt(difference / size);
+}
+
+/* world_key_orders -- the orders that the keys of a block turn by, NULL: none. */
+static inline const int32_t *world_key_orders(const vq_graph *g, int layer)
+{
+    for (int id = g->parts[1 + layer].first; id < vq_graph_end(g, 1 + layer); id++)
+        if (g->nodes[id].op == &vq_op_rope) return ((const vq_rope *)g->nodes[id].args)->orders;
+    return NULL;
 }
 
 #endif

@@ -89,11 +89,13 @@ static inline void memory_add_node(memory_source *m, const vq_node *n)
     const int count = vq_op_params(n, params);
     for (int i = 0; i < count; i++) {
         const vq_param *p = &params[i];
-        const bool bias = p->ndim == 1 && strcmp(p->suffix, ".bias") == 0, norm = p->ndim == 1 && !bias;
-        const float base = norm && !p->plus_one ? 1 : 0,
-                    spread = p->ndim == 2 && !p->matrix ? 1 : bias ? 0.2f : 0.3f;
-        memory_add(m, vq_param_name(p, name), p->ndim == 2 ? p->shape[0] : 0,
-                   p->shape[p->ndim - 1], base, spread);
+        const bool bias = p->ndim == 1 && strcmp(p->suffix, ".bias") == 0,
+                   norm = p->ndim == 1 && !bias;
+        const float base = norm && !p->plus_one ? 1 : 0, spread = p->ndim == 2 && !p->matrix ? 1
+                                                                  : bias                     ? 0.2f
+                                                                                             : 0.3f;
+        memory_add(m, vq_param_name(p, name), p->ndim == 2 ? p->shape[0] : 0, p->shape[p->ndim - 1],
+                   base, spread);
     }
 }
 

@@ -67,7 +67,7 @@ static vq_status read_config(scratch *s, vq_arena *a, vq_err *e)
 {
     (void)a;
     vq_hf_config c;
-    VQ_TRY(vq_hf_config_read(&c, scratch_path(s, "config.json"), true, e));
+    VQ_TRY(vq_hf_config_read(&c, scratch_path(s, "config.json"), e));
     vq_hf_config_done(&c);
     return VQ_OK;
 }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "golden.h"
 #include "load/model.h"
+#include "model/op/rope.h"
 
 typedef struct opened {
     vq_arena arena;
@@ -41,7 +42,7 @@ static float worst_difference(const opened *o, const int32_t *ids, int64_t lengt
 {
     const vq_batch b = {.sequences = 1, .length = length};
     vq_err e = {0};
-    float *h = malloc((size_t)(length * o->model.graph.hidden) * sizeof *h),
+    float *h = malloc((size_t)vq_record_most(&o->model.graph, 1, length) * sizeof *h),
           *logits = malloc((size_t)(length * o->model.graph.vocab) * sizeof *logits);
     float worst = 0;
     if (vq_exec_embed(&o->exec, &b, ids, h, &e) != VQ_OK) fail_msg("%s", e.text);
@@ -74,10 +75,14 @@ static int64_t read_tokens(const char *path, int32_t *ids, int64_t max)
 /* The stored logits of the base models come from a model that was turned to bf16 and back to f32 as
  * a whole, inverse frequencies of rope included; a checkpoint that is loaded keeps them in f32.
  * Same frequencies, same logits. */
-static void round_frequencies(vq_graph *g)
+static void round_frequencies(const vq_graph *g)
 {
-    for (int64_t i = 0; i < g->rope_half; i++)
-        g->rope_inv_freq[i] = vq_round_to(VQ_BF16, g->rope_inv_freq[i]);
+    for (int id = 0; id < g->count; id++) {
+        if (g->nodes[id].op != &vq_op_rope) continue;
+        const vq_rope_table *table = ((const vq_rope *)g->nodes[id].args)->table;
+        float *freq = (float *)(uintptr_t)table->inv_freq;
+        for (int64_t i = 0; i < table->half; i++) freq[i] = vq_round_to(VQ_BF16, freq[i]);
+    }
 }
 
 /* Largest difference of the model in FOLDER to the tensor `name` of FILE, both below the family's

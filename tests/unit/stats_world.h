@@ -3,6 +3,7 @@
 #ifndef VQ_TESTS_STATS_WORLD_H
 #define VQ_TESTS_STATS_WORLD_H
 
+#include "model/walk/groups.h"
 #include "calib/observer.h"
 #include "calib/stats/stats_file.h"
 #include "calib_world.h"
@@ -39,9 +40,10 @@ static inline void stats_fill(vq_stats *s, const vq_graph *g, const vq_linear_gr
         const vq_node *n = &g->nodes[group->linears[i]];
         const vq_rows out = {
             .x = grad + i, .samples = SAMPLES, .length = LENGTH, .width = n->width};
+        if (!s->linears) s->linears = VQ_NEW(a, vq_curvature, group->count, "test", NULL);
         vq_curvature *c = &s->linears[s->nlinears++];
         if (vq_curvature_new(c, n->name, n->width, n->in_width, needs, a, NULL) != VQ_OK) abort();
-        if (vq_curvature_add(c, kr, &in, &out, a, NULL) != VQ_OK ||
+        if (vq_curvature_add(c, kr, &in, &out, true, a, NULL) != VQ_OK ||
             vq_curvature_end(c, s->k, NULL) != VQ_OK)
             abort();
     }

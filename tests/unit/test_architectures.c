@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "architecture_logits.h"
+#include "made_config.h"
 #include "memory_source.h"
-#include "model/arch/arch.h"
 #include "model/exec/exec.h"
 
 enum { LENGTH = 24, VOCAB = 61, HIDDEN = 48 };
@@ -16,17 +16,17 @@ enum { LENGTH = 24, VOCAB = 61, HIDDEN = 48 };
 static made_config base(const char *type)
 {
     return (made_config){.model_type = type,
-                            .hidden = HIDDEN,
-                            .ffn = 56,
-                            .layers = 2,
-                            .heads = 6,
-                            .kv_heads = 2,
-                            .head_dim = 16,
-                            .vocab = VOCAB,
-                            .max_position = 256,
-                            .norm_eps = 1e-5,
-                            .rope_theta = 10000,
-                            .activation = "silu"};
+                         .hidden = HIDDEN,
+                         .ffn = 56,
+                         .layers = 2,
+                         .heads = 6,
+                         .kv_heads = 2,
+                         .head_dim = 16,
+                         .vocab = VOCAB,
+                         .max_position = 256,
+                         .norm_eps = 1e-5,
+                         .rope_theta = 10000,
+                         .activation = "silu"};
 }
 
 static void forward(const vq_exec *x, float *logits)
@@ -55,7 +55,7 @@ static void check(const char *name, const made_config *c)
     vq_err e;
     memory_source m;
     vq_kernels kernels;
-    assert_int_equal(vq_arch_find(c->model_type)->build(c, &g, &a, &e), VQ_OK);
+    if (made_config_build(c, &g, &a, &e) != VQ_OK) fail_msg("%s", e.text);
     assert_int_equal(vq_kernels_select(&kernels, NULL, false, &e), VQ_OK);
     memory_open(&m, &g, 7);
     forward(&(vq_exec){.graph = &g, .source = &m.source, .kernels = &kernels, .arena = &a}, logits);
@@ -72,11 +72,8 @@ static void test_llama3_rope(void **state)
 {
     (void)state;
     made_config c = base("llama");
-    c.rope_type = 2;
-    c.rope_factor = 4;
-    c.rope_low_freq_factor = 1;
-    c.rope_high_freq_factor = 4;
-    c.rope_original_max = 64;
+    c.rope_scaling = "{\"rope_type\": \"llama3\", \"factor\": 4, \"low_freq_factor\": 1, "
+                     "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}";
     check("llama3_rope", &c);
 }
 
@@ -84,8 +81,7 @@ static void test_linear_rope_and_biases(void **state)
 {
     (void)state;
     made_config c = base("llama");
-    c.rope_type = 1;
-    c.rope_factor = 4;
+    c.rope_scaling = "{\"type\": \"linear\", \"factor\": 4}";
     c.attention_bias = c.mlp_bias = c.tied = true;
     check("llama_linear_rope_biases", &c);
 }

@@ -10,6 +10,8 @@
 #include "calib_world.h"
 #include "decoder_reference.h"
 #include "model/exec/back_plan.h"
+#include "model/op/kv_cache.h"
+#include "model/op/norm.h"
 
 enum {
     SEQUENCES = 2,
@@ -72,23 +74,23 @@ typedef struct seen {
     int order[64], count;
 } seen;
 
-static vq_status see_linear(void *ctx, int node, const float *x, const float *g, int64_t tokens,
-                            vq_err *e)
+static vq_status see_linear(void *ctx, int node, const vq_seen_rows *x, const float *g, vq_err *e)
 {
     (void)e;
     seen *s = ctx;
     const vq_node *n = &s->world->graph.nodes[node];
     assert_null(s->grad[node]);
     s->grad[node] = calloc((size_t)(n->width * n->in_width), sizeof(float));
-    vq_gemm_tn_add(&s->world->kernels, tokens, n->width, n->in_width, g, n->width, x, n->in_width,
-                   s->grad[node], n->in_width);
+    vq_gemm_tn_add(&s->world->kernels, x->count, n->width, n->in_width, g, n->width, x->x,
+                   n->in_width, s->grad[node], n->in_width);
     s->order[s->count++] = node;
     return VQ_OK;
 }
 
-static vq_status see_norm(void *ctx, int node, const float *g, int64_t width, vq_err *e)
+static vq_status see_vector(void *ctx, int node, int i, const float *g, int64_t width, vq_err *e)
 {
     (void)e;
+    assert_int_equal(i, 0);
     seen *s = ctx;
     assert_null(s->grad[node]);
     s->grad[node] = malloc((size_t)width * sizeof(float));
@@ -121,12 +123,12 @@ static void check_weights(const decoder_world *w, const rows *r, const seen *s)
 {
     const vq_graph *g = &w->graph;
     char name[160];
-    for (int id = g->first[1 + LAYER]; id < vq_graph_end(g, 1 + LAYER); id++) {
+    for (int id = g->parts[1 + LAYER].first; id < vq_graph_end(g, 1 + LAYER); id++) {
         const vq_node *n = &g->nodes[id];
         snprintf(name, sizeof name, "%s.weight", n->name);
-        if (n->op == VQ_OP_LINEAR) check_weight(w, r, name, s->grad[id], n->width * n->in_width);
-        if (n->op == VQ_OP_RMS_NORM) check_weight(w, r, n->name, s->grad[id], n->width);
-        if (n->op == VQ_OP_HEAD_NORM) check_weight(w, r, n->name, s->grad[id], n->head_dim);
+        if (n->op->linear) check_weight(w, r, name, s->grad[id], n->width * n->in_width);
+        if (n->op == &vq_op_rms_norm) check_weight(w, r, n->name, s->grad[id], n->width);
+        if (n->op == &vq_op_head_norm) check_weight(w, r, n->name, s->grad[id], n->head_dim);
     }
 }
 
@@ -141,7 +143,7 @@ static void against_differences(const char *type, int64_t window, bool strict)
     fill_rows(&r);
     memcpy(g, r.g, sizeof g);
     seen s = {.world = &w};
-    const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear, .norm = see_norm};
+    const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear, .vector = see_vector};
     assert_int_equal(vq_exec_block_backward(&w.exec, &batch, LAYER, r.h, g, &hooks, &e), VQ_OK);
     const double step = 1e-4;
     for (int64_t i = 0; i < SIZE; i += 97)
@@ -205,15 +207,15 @@ static void test_same_bits_for_every_thread_count(void **state)
         omp_set_num_threads(n + 1);
         s[n] = (seen){.world = &w};
         memcpy(g, r.g, sizeof g);
-        const vq_grad_hooks hooks = {.ctx = &s[n], .linear = see_linear, .norm = see_norm};
+        const vq_grad_hooks hooks = {.ctx = &s[n], .linear = see_linear, .vector = see_vector};
         assert_int_equal(vq_exec_block_backward(&w.exec, &wide, 0, r.h, g, &hooks, &e), VQ_OK);
         if (n == 0) memcpy(first, g, sizeof g);
         assert_memory_equal(g, first, sizeof g);
         for (int id = 0; id < w.graph.count; id++) {
             const vq_node *node = &w.graph.nodes[id];
-            const int64_t size = node->op == VQ_OP_LINEAR ? node->width * node->in_width
-                                 : node->heads            ? node->head_dim
-                                                          : node->width;
+            const int64_t size = node->op->linear ? node->width * node->in_width
+                                 : node->heads    ? node->head_dim
+                                                  : node->width;
             if (s[0].grad[id])
                 assert_memory_equal(s[n].grad[id], s[0].grad[id], (size_t)size * sizeof(float));
         }
@@ -277,7 +279,7 @@ static void test_scratch_is_predicted(void **state)
     float *h = calloc(2 * n, sizeof *h), *g = h + n;
     for (size_t i = 0; i < 2 * n; i++) h[i] = (float)(i % 13) - 6;
     seen s = {.world = &w};
-    const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear, .norm = see_norm};
+    const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear, .vector = see_vector};
     assert_int_equal(vq_exec_block_backward(&w.exec, &b, 1, h, g, &hooks, &e), VQ_OK);
     const size_t bytes = vq_exec_backward_bytes(&w.exec, &b);
     assert_true(w.budget.peak <= bytes);
@@ -294,13 +296,17 @@ static void test_buffers_are_handed_on(void **state)
 {
     (void)state;
     decoder_world w;
-    vq_back_plan p;
+    vq_program p;
+    vq_back_plan plan;
+    vq_err e;
     calib_open(&w, "llama", 0);
-    vq_back_plan_part(&p, &w.graph, 1);
+    const vq_batch one = {.sequences = 1, .length = 1};
+    assert_int_equal(vq_program_make(&p, &w.exec, 1, &w.arena, &e), VQ_OK);
+    assert_int_equal(vq_back_plan_make(&plan, &p, &one, &w.arena, &e), VQ_OK);
     const int64_t kept = 3 * HIDDEN + 2 * 48 + 2 * 16 + 3 * w.config.ffn;
-    assert_true(vq_buffers_width(&p.buffers) <= kept + 2 * HIDDEN + 2 * w.config.ffn);
-    assert_int_equal(p.grad[0], 0); /* the gradient of the residual stream never moves */
-    for (int i = 0; i < p.end - p.first; i++) assert_int_not_equal(p.value[i], 0);
+    assert_true(vq_buffers_floats(&plan.buffers) <= kept + 2 * HIDDEN + 2 * w.config.ffn);
+    assert_int_equal(plan.grad[0], 0); /* the gradient of the residual stream never moves */
+    for (int i = p.ninputs; i < p.count; i++) assert_int_not_equal(plan.value[i], 0);
     world_close(&w);
 }
 
@@ -311,10 +317,9 @@ static vq_status run_backward(const decoder_world *w, const vq_batch *b, const r
     return vq_exec_block_backward(&w->exec, b, LAYER, r->h, g, NULL, e);
 }
 
-static vq_status refuse(void *ctx, int node, const float *x, const float *g, int64_t tokens,
-                        vq_err *e)
+static vq_status refuse(void *ctx, int node, const vq_seen_rows *x, const float *g, vq_err *e)
 {
-    (void)ctx, (void)node, (void)x, (void)g, (void)tokens;
+    (void)ctx, (void)node, (void)x, (void)g;
     return vq_fail(e, VQ_E_STOPPED, "enough");
 }
 

@@ -47,7 +47,7 @@ static void open_model(world *w)
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, NULL);
     vq_arena_init(&w->work, NULL);
-    assert_int_equal(vq_arch_find("llama")->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
+    assert_int_equal(made_config_build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, true, &e), VQ_OK);
     memory_open(&w->weights, &w->graph, 11);
     w->original = (vq_exec){.graph = &w->graph,
@@ -108,8 +108,8 @@ static void open_world(world *w, const char *scheme)
     const vq_scheme *s = vq_scheme_find(scheme, &buf);
     open_model(w);
     open_activations(w);
-    for (int id = w->graph.first[1 + LAYER]; id < vq_graph_end(&w->graph, 1 + LAYER); id++)
-        if (w->graph.nodes[id].op == VQ_OP_LINEAR) quantize_linear(w, &w->graph.nodes[id], s);
+    for (int id = w->graph.parts[1 + LAYER].first; id < vq_graph_end(&w->graph, 1 + LAYER); id++)
+        if (w->graph.nodes[id].op->linear) quantize_linear(w, &w->graph.nodes[id], s);
     assert_int_equal(w->count, LINEARS);
     w->exec.quantize_inputs = s->has_act;
     w->options = (vq_learn_options){
@@ -164,7 +164,7 @@ static double error_over_all(world *w)
 {
     vq_err e;
     double sum = 0;
-    const int64_t hidden = w->graph.hidden;
+    const int64_t hidden = vq_record_width(&w->graph, 0);
     for (int64_t i = 0; i < vq_calib_batches(w->inputs); i++) {
         static float out[8 * LENGTH * 32];
         vq_batch shape;

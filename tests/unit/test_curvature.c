@@ -94,7 +94,7 @@ static void add_curvature(vq_curvature *c, const vq_kernels *kr, int first, int 
         .x = x + first * LENGTH * K, .samples = samples, .length = LENGTH, .width = K};
     const vq_rows grad = {
         .x = g + first * LENGTH * N, .samples = samples, .length = LENGTH, .width = N};
-    assert_int_equal(vq_curvature_add(c, kr, &in, &grad, a, NULL), VQ_OK);
+    assert_int_equal(vq_curvature_add(c, kr, &in, &grad, true, a, NULL), VQ_OK);
 }
 
 static void test_curvature(void **state)

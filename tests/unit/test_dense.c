@@ -79,16 +79,17 @@ static void test_shapes_that_do_not_fit(void **state)
     vq_err e;
     assert_int_equal(vq_kernels_select(&kr, NULL, false, &e), VQ_OK);
     const vq_exec x = {.source = &m.source, .kernels = &kr, .arena = &a};
-    const vq_node embed = {.name = "e", .width = 4};
+    vq_node embed = {.name = "e", .width = 4, .in_width = 6};
     vq_tensor t;
-    const float *v;
-    assert_int_equal(vq_embedding_table(&x, &embed, 6, &t, &e), VQ_OK);
-    assert_int_equal(vq_embedding_table(&x, &embed, 7, &t, &e), VQ_E_INPUT);
+    float *v;
+    assert_int_equal(vq_embedding_table(&x, &embed, &t, &e), VQ_OK);
+    embed.in_width = 7;
+    assert_int_equal(vq_embedding_table(&x, &embed, &t, &e), VQ_E_INPUT);
     assert_string_equal(e.text, "e.weight has shape [6, 4]; the model needs [7, 4]");
-    assert_int_equal(vq_norm_weight(&x, "norm.weight", 4, &v, &e), VQ_OK);
+    assert_int_equal(memory_tensor(&m, "norm.weight", &t, &e), VQ_OK);
+    assert_int_equal(vq_dense_vector(&x, &t, 4, &v, &e), VQ_OK);
     assert_memory_equal(v, memory_data(&m, "norm.weight"), 4 * sizeof *v);
-    assert_int_equal(vq_norm_weight(&x, "norm.weight", 5, &v, &e), VQ_E_INPUT);
-    assert_int_equal(vq_norm_weight(&x, "absent", 4, &v, &e), VQ_E_INPUT);
+    assert_int_equal(vq_dense_vector(&x, &t, 5, &v, &e), VQ_E_INPUT);
     memory_close(&m);
     vq_arena_done(&a);
 }

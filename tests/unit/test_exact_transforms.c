@@ -1,10 +1,10 @@
 /* test_exact_transforms.c -- every transform on every architecture, from the recipe to the finished
  * files, keeps the logits: with a number format that loses nothing, an artifact computes what the
  * model computes. */
-#include "run/run.h"
 #include "decoder_world.h"
 #include "load/model.h"
 #include "model_folder.h"
+#include "run/run.h"
 
 /* Blocks of one element whose scale is the element: as good as F32, and still packed, permuted,
  * rotated and given residuals. */

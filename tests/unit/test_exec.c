@@ -10,6 +10,8 @@
 #include "decoder_reference.h"
 #include "decoder_world.h"
 #include "model/exec/frame.h"
+#include "model/op/kv_cache.h"
+#include "model/walk/groups.h"
 
 enum { LENGTH = WORLD_IDS }; /* more than two tiles of queries, the last one short */
 
@@ -166,12 +168,12 @@ typedef struct seen {
     int64_t tokens;
 } seen;
 
-static vq_status note(void *ctx, int node, const float *x, int64_t tokens, int64_t k, vq_err *e)
+static vq_status note(void *ctx, int node, const vq_seen_rows *x, vq_err *e)
 {
-    (void)x, (void)k, (void)e;
+    (void)e;
     seen *s = ctx;
     s->nodes[s->count++] = node;
-    s->tokens += tokens;
+    s->tokens += x->count;
     return VQ_OK;
 }
 
@@ -270,12 +272,16 @@ static void test_buffers_are_handed_on(void **state)
 {
     (void)state;
     decoder_world w;
-    vq_frame_plan p;
+    vq_program p;
+    vq_frame_plan plan;
+    vq_err e;
     open_world(&w, "qwen3", 0);
-    vq_frame_plan_part(&p, &w.graph, 1);
-    assert_true(p.buffers.count <= 5);
-    assert_true(vq_buffers_width(&p.buffers) <= 2 * w.config.ffn + 2 * w.config.hidden);
-    assert_int_equal(p.buffer[p.end - p.first - 1], 0); /* the residual stream never moves */
+    const vq_batch one = {.sequences = 1, .length = 1};
+    assert_int_equal(vq_program_make(&p, &w.exec, 1, &w.arena, &e), VQ_OK);
+    assert_int_equal(vq_frame_plan_make(&plan, &p, &one, false, &w.arena, &e), VQ_OK);
+    assert_true(plan.buffers.count <= 5);
+    assert_true(vq_buffers_floats(&plan.buffers) <= 2 * w.config.ffn + 2 * w.config.hidden);
+    assert_int_equal(plan.buffer[p.count - 1], 0); /* the residual stream never moves */
     world_close(&w);
 }
 

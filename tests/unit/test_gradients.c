@@ -42,6 +42,8 @@ static vq_status take(void *ctx, int layer, const vq_stats *stats, int nstats, v
         s->hessian = copied(&t->arena, s->hessian, s->k * s->k);
         s->absmax = copied(&t->arena, s->absmax, s->k);
         s->abs_sum = NULL;
+        s->linears = VQ_ALLOC(&t->arena, vq_curvature, s->nlinears, "test", NULL);
+        for (int j = 0; j < s->nlinears; j++) s->linears[j] = stats[i].linears[j];
         for (int j = 0; j < s->nlinears; j++) {
             vq_curvature *c = &s->linears[j];
             c->input = copied(&t->arena, c->input, s->k * s->k);
@@ -84,13 +86,14 @@ typedef struct plain {
 static int place_of(const vq_graph *g, int node)
 {
     int place = 0;
-    for (int i = 0; i < node; i++) place += g->nodes[i].op == VQ_OP_LINEAR;
+    for (int i = 0; i < node; i++) place += g->nodes[i].op->linear;
     return place;
 }
 
-static vq_status add_plain(void *ctx, int node, const float *x, const float *g, int64_t tokens,
-                           vq_err *e)
+static vq_status add_plain(void *ctx, int node, const vq_seen_rows *seen, const float *g, vq_err *e)
 {
+    const float *x = seen->x;
+    const int64_t tokens = seen->count;
     plain *p = ctx;
     (void)e;
     const vq_node *n = &p->graph->nodes[node];

@@ -126,8 +126,9 @@ static double slope(const setting *s, int row, int column)
     return (above - plain_loss(s, row, h)) / (2 * step);
 }
 
-static vq_status keep_norm(void *ctx, int node, const float *g, int64_t width, vq_err *e)
+static vq_status keep_norm(void *ctx, int node, int i, const float *g, int64_t width, vq_err *e)
 {
+    (void)i;
     (void)node, (void)e;
     assert_int_equal(width, HIDDEN);
     memcpy(ctx, g, HIDDEN * sizeof *g);
@@ -155,7 +156,7 @@ static void against_definition(vq_head_target target, const char *type, bool str
     double loss = 0;
     float norm[HIDDEN];
     open_setting(&s, target, type, strict);
-    const vq_grad_hooks hooks = {.ctx = norm, .norm = keep_norm};
+    const vq_grad_hooks hooks = {.ctx = norm, .vector = keep_norm};
     assert_int_equal(
         vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, &hooks, &e),
         VQ_OK);

@@ -58,14 +58,14 @@ static void test_stored_and_loaded(void **state)
         assert_null(none.data);
         assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e),
                          VQ_OK);
-        assert_null(s.w.graph.key_orders);
+        for (int layer = 0; layer < 2; layer++) assert_null(world_key_orders(&s.w.graph, layer));
         assert_string_equal(s.orders[1].name, "model.layers.1.self_attn.k_proj.key_order");
         for (int layer = 0; layer < 2; layer++) add_order(&s.w, &s.orders[layer]);
         assert_int_equal(vq_key_orders_load(&s.w.graph, &s.w.weights.source, &s.w.arena, &e),
                          VQ_OK);
         for (int layer = 0; layer < 2; layer++)
-            assert_memory_equal(s.w.graph.key_orders[layer], s.sorted.key_orders[layer],
-                                s.orders[layer].bytes);
+            assert_memory_equal(world_key_orders(&s.w.graph, layer),
+                                world_key_orders(&s.sorted, layer), s.orders[layer].bytes);
         float *got = world_logits(&s.w, &s.overlay.source);
         assert_true(world_distance(&s.w, got, want) < 1e-5);
         free(got);

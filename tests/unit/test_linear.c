@@ -8,7 +8,10 @@
 #include <math.h>
 
 #include "memory_source.h"
+#include "model/exec/exec.h"
+#include "model/op/embedding.h"
 #include "model/op/linear.h"
+#include "model/op/op.h"
 #include "quant/transform.h"
 
 enum { N = 200, K = 256, TOKENS = 9 };
@@ -101,6 +104,16 @@ static void make_arc(stored *s, int64_t extra)
     s->linear.k_stored = K + extra;
 }
 
+static vq_act_spec act_spec(const vq_linear *l)
+{
+    return (vq_act_spec){.num = &l->scheme.act,
+                         .global_scale = l->act_global_scale,
+                         .scale = l->act_scale,
+                         .zero = l->act_zero,
+                         .order = l->arc_order,
+                         .s = l->arc_s};
+}
+
 /* want[TOKENS][N] = in [TOKENS][k] times rows of w [N][k], in f64. */
 static void product(const float *in, const float *w, int64_t k, double *want)
 {
@@ -174,7 +187,7 @@ static void test_coded_inputs_meet_the_stored_matrix(void **state)
         if (extra) make_arc(&s, extra);
         s.exec.quantize_inputs = true;
         vq_dequantize_ref(&s.q, 0, N, stored_w);
-        const vq_act_spec spec = vq_linear_act_spec(&s.linear);
+        const vq_act_spec spec = act_spec(&s.linear);
         assert_int_equal(vq_fake_quant(&s.kernels, &spec, s.x, TOKENS, K, coded, &e), VQ_OK);
         product(coded, stored_w, K + extra, want);
         assert_rows(&s, coded, want);
@@ -210,22 +223,22 @@ static void test_rotated_inputs(void **state)
             if (extra) make_arc(&s, extra);
             s.linear.hadamard = 32;
             s.exec.quantize_inputs = coded;
-            assert_true(vq_linear_changes_input(&s.exec, &s.linear));
-            const int64_t width = vq_linear_input_width(&s.exec, &s.linear);
+            vq_quantize q;
+            assert_true(vq_quantize_of(&s.exec, &s.linear, &q));
+            const int64_t width = q.k_out;
             assert_int_equal(width, coded ? K + extra : K);
             rotate(s.x, 32, by_hand);
             memcpy(want, by_hand, sizeof by_hand);
-            const vq_act_spec spec = vq_linear_act_spec(&s.linear);
+            const vq_act_spec spec = act_spec(&s.linear);
             if (coded)
                 assert_int_equal(vq_fake_quant(&s.kernels, &spec, by_hand, TOKENS, K, want, &e),
                                  VQ_OK);
-            assert_int_equal(vq_linear_input(&s.exec, &s.linear, s.x, TOKENS, got, &e), VQ_OK);
+            assert_int_equal(vq_quantize_run(&s.exec, &q, s.x, TOKENS, got, &e), VQ_OK);
             int differ = 0; /* a code on the border may fall to the other side */
             for (int64_t i = 0; i < TOKENS * width; i++)
                 differ += !(fabsf(got[i] - want[i]) <= 2e-6f + 1e-6f * fabsf(want[i]));
             assert_true(coded ? differ < 20 : differ == 0);
-            assert_true(s.budget.peak <=
-                        vq_linear_input_scratch(&s.exec, &s.linear, TOKENS) + (64 << 10));
+            assert_true(s.budget.peak <= vq_quantize_bytes(&q, TOKENS) + (64 << 10));
             close_stored(&s);
         }
 }
@@ -258,27 +271,30 @@ static void test_group_members_share_the_coded_input(void **state)
     vq_err e;
     vq_graph g;
     open_stored(&s, "nvfp4");
-    assert_int_equal(vq_graph_start(&g, "made", 1, 8, &s.keep, &e), VQ_OK);
-    g.hidden = K;
+    assert_int_equal(vq_graph_start(&g, "made", 1, &s.keep, &e), VQ_OK);
     vq_graph_part(&g, 0);
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_EMBEDDING, .layer = -1, .name = "e", .width = K});
+    vq_graph_add(&g, &(vq_node){.op = &vq_op_embedding, .layer = -1, .name = "e", .width = K},
+                 &s.keep, &e);
     vq_graph_part(&g, 1);
-    const vq_node linear = {.op = VQ_OP_LINEAR,
+    const vq_node linear = {.op = &vq_op_linear,
                             .role = VQ_ROLE_OTHER,
                             .name = "l",
                             .in = {0},
                             .nin = 1,
                             .width = K,
                             .in_width = K};
-    vq_graph_add(&g, &linear);
-    vq_graph_add(&g, &linear);
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD,
-                                .role = VQ_ROLE_OTHER,
-                                .name = "",
-                                .in = {1, 2},
-                                .nin = 2,
-                                .width = K});
+    vq_graph_add(&g, &linear, &s.keep, &e);
+    vq_graph_add(&g, &linear, &s.keep, &e);
+    vq_graph_add(&g,
+                 &(vq_node){.op = &vq_op_add,
+                            .role = VQ_ROLE_OTHER,
+                            .name = "",
+                            .in = {1, 2},
+                            .nin = 2,
+                            .width = K},
+                 &s.keep, &e);
     vq_graph_part(&g, 2);
+    assert_int_equal(vq_graph_finish(&g, &s.keep, &e), VQ_OK);
     s.exec.graph = &g;
     s.exec.quantize_inputs = true;
     vq_qtensor square;
@@ -291,7 +307,7 @@ static void test_group_members_share_the_coded_input(void **state)
     s.q = square;
     s.linear.n = K;
     vq_dequantize_ref(&square, 0, K, w);
-    const vq_act_spec spec = vq_linear_act_spec(&s.linear);
+    const vq_act_spec spec = act_spec(&s.linear);
     assert_int_equal(vq_fake_quant(&s.kernels, &spec, s.x, TOKENS, K, coded, &e), VQ_OK);
     memcpy(h, s.x, sizeof h);
     assert_int_equal(
@@ -330,15 +346,17 @@ static vq_status rotating_linear(void *self, const char *module, int64_t n, int6
     return VQ_OK;
 }
 
-static void add_rotating(vq_graph *g, const char *name)
+static void add_rotating(vq_graph *g, const char *name, vq_arena *a)
 {
-    vq_graph_add(g, &(vq_node){.op = VQ_OP_LINEAR,
-                               .role = VQ_ROLE_OTHER,
-                               .name = name,
-                               .in = {0},
-                               .nin = 1,
-                               .width = K,
-                               .in_width = K});
+    vq_graph_add(g,
+                 &(vq_node){.op = &vq_op_linear,
+                            .role = VQ_ROLE_OTHER,
+                            .name = name,
+                            .in = {0},
+                            .nin = 1,
+                            .width = K,
+                            .in_width = K},
+                 a, NULL);
 }
 
 static void test_members_may_rotate_differently(void **state)
@@ -350,27 +368,32 @@ static void test_members_may_rotate_differently(void **state)
     vq_graph g;
     open_stored(&s, "nvfp4");
     for (int i = 0; i < K * K; i++) s.w[i] = i / K == i % K ? 1.0f : 0.0f;
-    assert_int_equal(vq_graph_start(&g, "made", 1, 8, &s.keep, &e), VQ_OK);
-    g.hidden = K;
+    assert_int_equal(vq_graph_start(&g, "made", 1, &s.keep, &e), VQ_OK);
     vq_graph_part(&g, 0);
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_EMBEDDING, .layer = -1, .name = "e", .width = K});
+    vq_graph_add(&g, &(vq_node){.op = &vq_op_embedding, .layer = -1, .name = "e", .width = K},
+                 &s.keep, &e);
     vq_graph_part(&g, 1);
-    add_rotating(&g, "16");
-    add_rotating(&g, "64");
-    add_rotating(&g, "none");
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD,
-                                .role = VQ_ROLE_OTHER,
-                                .name = "",
-                                .in = {1, 2},
-                                .nin = 2,
-                                .width = K});
-    vq_graph_add(&g, &(vq_node){.op = VQ_OP_ADD,
-                                .role = VQ_ROLE_OTHER,
-                                .name = "",
-                                .in = {4, 3},
-                                .nin = 2,
-                                .width = K});
+    add_rotating(&g, "16", &s.keep);
+    add_rotating(&g, "64", &s.keep);
+    add_rotating(&g, "none", &s.keep);
+    vq_graph_add(&g,
+                 &(vq_node){.op = &vq_op_add,
+                            .role = VQ_ROLE_OTHER,
+                            .name = "",
+                            .in = {1, 2},
+                            .nin = 2,
+                            .width = K},
+                 &s.keep, &e);
+    vq_graph_add(&g,
+                 &(vq_node){.op = &vq_op_add,
+                            .role = VQ_ROLE_OTHER,
+                            .name = "",
+                            .in = {4, 3},
+                            .nin = 2,
+                            .width = K},
+                 &s.keep, &e);
     vq_graph_part(&g, 2);
+    assert_int_equal(vq_graph_finish(&g, &s.keep, &e), VQ_OK);
     s.exec.graph = &g;
     s.exec.quantize_inputs = true;
     s.source.linear = rotating_linear;
@@ -395,14 +418,17 @@ static void back_equals_unit_vectors(stored *s)
     for (int i = 0; i < TOKENS * N; i++) g[i] = memory_random(&seed);
     for (int i = 0; i < K * K; i++) unit[i] = i % K == i / K;
     s->exec.quantize_inputs = false;
-    assert_int_equal(vq_linear_input(&s->exec, &s->linear, unit, K, turned, &e), VQ_OK);
+    vq_quantize q;
+    if (vq_quantize_of(&s->exec, &s->linear, &q))
+        assert_int_equal(vq_quantize_run(&s->exec, &q, unit, K, turned, &e), VQ_OK);
     assert_int_equal(vq_linear_rows(&s->exec, &s->linear, s->linear.hadamard ? turned : unit, K, 0,
                                     N, columns, N, &e),
                      VQ_OK);
     s->exec.quantize_inputs = quantized_inputs;
     s->budget.peak = 0;
-    assert_int_equal(vq_linear_rows_back(&s->exec, &s->linear, g, TOKENS, dx, &e), VQ_OK);
-    assert_true(s->budget.peak <= vq_linear_back_scratch(&s->linear) + (128 << 10));
+    assert_int_equal(vq_linear_back(&s->exec, &s->linear, g, TOKENS, dx, &e), VQ_OK);
+    assert_true(s->budget.peak <=
+                vq_linear_back_scratch(&s->exec, &s->linear, TOKENS) + (128 << 10));
     for (int t = 0; t < TOKENS; t++)
         for (int i = 0; i < K; i++) {
             double want = 0;

@@ -153,15 +153,15 @@ static void test_ksort_stores_its_order(void **state)
     changed c;
     open_changed(&c, "llama");
     apply(&c, "ksort", "mode", "free");
-    assert_true(c.m.ordered && c.m.graph.key_heads == 2);
-    const int32_t *order = c.m.graph.key_orders[1];
+    assert_true(c.m.ordered);
+    const int32_t *order = world_key_orders(&c.m.graph, 1);
     const float *k = memory_data(&c.w.weights, "model.layers.1.self_attn.k_proj.weight");
     float norms[16];
     vq_row_norms(k, NULL, 16, 32, norms);
     for (int i = 1; i < 8; i++)
         assert_true(norms[order[i]] >= norms[order[i - 1]] &&
                     norms[8 + order[8 + i]] >= norms[8 + order[7 + i]]);
-    c.m.graph.key_orders = NULL; /* a rope that does not know the order */
+    c.m.graph.nodes = c.w.graph.nodes; /* a rope that does not know the order */
     assert_true(change_of_logits(&c, 4) > 1e-3);
     world_close(&c.w);
 }
@@ -192,9 +192,9 @@ static void test_what_does_not_fit(void **state)
     vq_err e = {0};
     open_changed(&c, "llama");
     refused(&c, "rotate", "r1", "64", "up to 32");
-    c.w.graph.hidden = c.m.graph.hidden = 24;
+    c.w.graph.nodes[0].width = c.m.graph.nodes[0].width = 24;
     refused(&c, "rotate", NULL, NULL, "up to 8");
-    c.w.graph.hidden = c.m.graph.hidden = 32;
+    c.w.graph.nodes[0].width = c.m.graph.nodes[0].width = 32;
     vq_option_set o;
     vq_option_defaults(&o, vq_transform_rotate.options);
     assert_int_equal(vq_option_parse(&o, "r1", "none", &e), VQ_OK);

@@ -8,10 +8,10 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "run/run.h"
 #include "formats/layouts/artifact.h"
 #include "load/model.h"
 #include "run/manifest.h"
+#include "run/run.h"
 #include "scratch.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "made_config.h"
 #include "memory_source.h"
 #include "model/arch/arch.h"
 #include "run/eval/scoring.h"
@@ -23,19 +24,19 @@ typedef struct scored {
 static void scored_open(scored *s, int64_t vocab, uint64_t seed, const vq_kernels *k, vq_arena *a)
 {
     const made_config config = {.model_type = "llama",
-                                   .hidden = HIDDEN,
-                                   .ffn = 16,
-                                   .layers = 1,
-                                   .heads = 2,
-                                   .kv_heads = 2,
-                                   .head_dim = 8,
-                                   .vocab = vocab,
-                                   .max_position = 16,
-                                   .norm_eps = 1e-5,
-                                   .rope_theta = 10000,
-                                   .activation = "silu"};
+                                .hidden = HIDDEN,
+                                .ffn = 16,
+                                .layers = 1,
+                                .heads = 2,
+                                .kv_heads = 2,
+                                .head_dim = 8,
+                                .vocab = vocab,
+                                .max_position = 16,
+                                .norm_eps = 1e-5,
+                                .rope_theta = 10000,
+                                .activation = "silu"};
     vq_err e = {0};
-    if (vq_arch_find("llama")->build(&config, &s->graph, a, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (made_config_build(&config, &s->graph, a, &e) != VQ_OK) fail_msg("%s", e.text);
     memory_open(&s->weights, &s->graph, seed);
     s->exec = (vq_exec){.graph = &s->graph, .source = &s->weights.source, .kernels = k, .arena = a};
 }

@@ -1,6 +1,9 @@
 /* test_sites.c -- the residual stream and the heads of every family; graphs that the walks must
  * refuse. */
 #include "decoder_world.h"
+#include "model/op/activation.h"
+#include "model/op/attention.h"
+#include "model/op/norm.h"
 #include "model/walk/targets.h"
 
 static const char *name_of(const decoder_world *w, int id)
@@ -52,7 +55,7 @@ static void test_heads_of_every_family(void **state)
         assert_string_equal(name_of(&w, h[1].v), "model.layers.1.self_attn.v_proj");
         assert_int_equal(h[1].noutputs, 1);
         assert_string_equal(name_of(&w, h[1].outputs[0]), "model.layers.1.self_attn.o_proj");
-        assert_int_equal(w.graph.nodes[h[1].q_rope].op, VQ_OP_ROPE);
+        assert_int_equal(w.graph.nodes[h[1].q_rope].op, &vq_op_rope);
         const bool norms = strcmp(world_families[f], "qwen3") == 0;
         assert_int_equal(h[1].q_norm >= 0 && h[1].k_norm >= 0, norms);
         if (norms)
@@ -62,9 +65,9 @@ static void test_heads_of_every_family(void **state)
 }
 
 /* Node with that op in block 0, the i-th. */
-static int node_of(const vq_graph *g, vq_op_kind op, int i)
+static int node_of(const vq_graph *g, const vq_op *op, int i)
 {
-    for (int id = g->first[1]; id < g->count; id++)
+    for (int id = g->parts[1].first; id < g->count; id++)
         if (g->nodes[id].op == op && i-- == 0) return id;
     return -1;
 }
@@ -80,14 +83,14 @@ static void test_streams_that_cannot_change(void **state)
         world_open(&w, "llama", 1);
         vq_node *nodes = w.graph.nodes;
         if (damage == 0)
-            nodes[node_of(&w.graph, VQ_OP_SILU_MUL, 0)].in[0] =
-                w.graph.first[0]; /* an activation reads it */
+            nodes[node_of(&w.graph, &vq_op_gated, 0)].in[0] =
+                w.graph.parts[0].first; /* an activation reads it */
         if (damage == 1)
-            nodes[node_of(&w.graph, VQ_OP_ADD, 0)].in[1] =
-                node_of(&w.graph, VQ_OP_ATTENTION, 0); /* heads write it */
+            nodes[node_of(&w.graph, &vq_op_add, 0)].in[1] =
+                node_of(&w.graph, &vq_op_attention, 0); /* heads write it */
         if (damage == 2)
-            nodes[node_of(&w.graph, VQ_OP_ADD, 0)].in[1] =
-                node_of(&w.graph, VQ_OP_RMS_NORM, 0); /* a norm writes it */
+            nodes[node_of(&w.graph, &vq_op_add, 0)].in[1] =
+                node_of(&w.graph, &vq_op_rms_norm, 0); /* a norm writes it */
         assert_int_equal(vq_residual_find(&w.graph, &w.arena, &s, &e), VQ_E_INPUT);
         assert_non_null(strstr(e.text, "the residual stream"));
         world_close(&w);
@@ -102,7 +105,7 @@ static void test_heads_that_others_read_are_left_out(void **state)
     int n;
     vq_err e = {0};
     world_open(&w, "llama", 1);
-    const int attention = node_of(&w.graph, VQ_OP_ATTENTION, 0);
+    const int attention = node_of(&w.graph, &vq_op_attention, 0);
     w.graph.nodes[attention].in[2] = w.graph.nodes[attention].in[1]; /* keys are the values */
     assert_int_equal(vq_heads_find(&w.graph, &w.arena, &h, &n, &e), VQ_OK);
     assert_int_equal(n, 1);

@@ -69,6 +69,8 @@ static vq_stats whole_stats(transform_world *w, const double *x, const double *g
     vq_stats s = world_stats(w, x, TOKENS, K);
     s.histogram = histogram;
     s.tail_count = 17;
+    static vq_curvature linear;
+    s.linears = &linear;
     s.nlinears = 1;
     s.linears[0] = (vq_curvature){.name = "l",
                                   .n = 2,

@@ -84,7 +84,7 @@ static void open_world_as(world *w, const char *type, const char *scheme, bool h
     vq_arena_init(&w->arena, NULL);
     vq_arena_init(&w->scratch, NULL);
     vq_arena_init(&w->work, NULL);
-    assert_int_equal(vq_arch_find(type)->build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
+    assert_int_equal(made_config_build(&w->config, &w->graph, &w->arena, &e), VQ_OK);
     assert_int_equal(vq_kernels_select(&w->kernels, NULL, true, &e), VQ_OK);
     memory_open(&w->weights, &w->graph, 11);
     if (halves) halve_vectors(&w->weights);
@@ -97,7 +97,7 @@ static void open_world_as(world *w, const char *type, const char *scheme, bool h
     w->student = w->teacher;
     w->student.source = &w->overlay.source;
     for (int id = 0; id < w->graph.count; id++)
-        if (w->graph.nodes[id].op == VQ_OP_LINEAR && w->graph.nodes[id].layer >= 0)
+        if (w->graph.nodes[id].op->linear && w->graph.nodes[id].layer >= 0)
             quantize(w, &w->graph.nodes[id], s);
     for (int i = 0; i < SAMPLES * LENGTH; i++)
         w->ids[i] = (int32_t)(vq_rng_at(4, (uint64_t)i) % (uint64_t)w->config.vocab);
@@ -222,7 +222,7 @@ static double stored_kl(world *w, vq_dtype dtype, bool apply)
             VQ_OK);
     }
     for (int i = 0, id = 0; apply && id < w->graph.count; id++) {
-        if (w->graph.nodes[id].op != VQ_OP_LINEAR || w->graph.nodes[id].layer < 0) continue;
+        if (w->graph.nodes[id].op->linear == false || w->graph.nodes[id].layer < 0) continue;
         vq_qtensor *q = &w->q[i++];
         q->global_scale =
             vq_tune_global_scale(&w->tuned, id,

@@ -8,7 +8,7 @@ vq_status vq_exec_embed(const vq_exec *x, const vq_batch *b, const int32_t *ids,
                         vq_err *e)
 {
     const vq_frame_job job = {.batch = b, .part = 0, .ids = ids, .out = h};
-    return vq_frame_run(x, &job, e) == VQ_OK ? VQ_OK : vq_at(e, "embed");
+    return vq_frame_run(x, &job, e);
 }
 
 vq_status vq_exec_block(const vq_exec *x, const vq_batch *b, int layer, float *h, vq_err *e)

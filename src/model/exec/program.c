@@ -83,10 +83,10 @@ static vq_status add_linear(making *m, vq_node *n, int id, vq_err *e)
     const int raw = n->in[0], before = p->count;
     const bool first = !was_seen(p, raw);
     vq_linear l;
-    if (s->linear(s->self, n->name, n->width, n->in_width, &l, e) != VQ_OK)
-        return vq_at(e, "%s", vq_node_label(n));
-    if (n->bias && !l.bias.data)
-        return vq_fail(e, VQ_E_INPUT, "%s.bias is missing; this architecture has one", n->name);
+    vq_status found = s->linear(s->self, n->name, n->width, n->in_width, &l, e);
+    if (found == VQ_OK && n->bias && !l.bias.data)
+        found = vq_fail(e, VQ_E_INPUT, "%s.bias is missing; this architecture has one", n->name);
+    if (found != VQ_OK) return vq_at(e, "%s", vq_node_label(n));
     VQ_TRY(prepare(m, &l, n->role, raw, &n->in[0], e));
     const int at = add(p, n, id);
     p->linears[at] = l;
