@@ -1,10 +1,11 @@
 /* added_tokens.c -- find added tokens in text, leftmost first and then longest, as one walk down a
  * tree of bytes per position. */
-#include "text/added_tokens.h"
+#include "text/steps/added_tokens.h"
 
 #include <string.h>
 #include <utf8proc.h>
 
+#include "text/steps/code_points.h"
 #include "json/json_fields.h"
 
 static vq_status parse_one(const json_t *o, vq_added *t, vq_arena *a, vq_err *e)
@@ -21,12 +22,13 @@ static vq_status parse_one(const json_t *o, vq_added *t, vq_arena *a, vq_err *e)
     t->id = (int32_t)json_integer_value(id);
     t->text = vq_arena_text(a, e, "%s", text);
     if (!t->text) return VQ_E_LIMIT;
-    bool special = false;
-    VQ_TRY(vq_json_flag(o, "special", false, &special, e));
+    t->look = t->text;
+    t->look_len = t->len;
+    VQ_TRY(vq_json_flag(o, "special", false, &t->special, e));
     VQ_TRY(vq_json_flag(o, "single_word", false, &t->single_word, e));
     VQ_TRY(vq_json_flag(o, "lstrip", false, &t->lstrip, e));
     VQ_TRY(vq_json_flag(o, "rstrip", false, &t->rstrip, e));
-    return vq_json_flag(o, "normalized", !special, &t->normalized, e);
+    return vq_json_flag(o, "normalized", !t->special, &t->normalized, e);
 }
 
 vq_status vq_added_parse(const json_t *array, vq_added **list, size_t *n, vq_arena *a, vq_err *e)
@@ -45,38 +47,22 @@ vq_status vq_added_parse(const json_t *array, vq_added **list, size_t *n, vq_are
     return VQ_OK;
 }
 
-static vq_status insert(vq_added_set *s, int32_t index, uint32_t *nodes, vq_err *e)
-{
-    const vq_added *t = &s->list[index];
-    uint32_t node = 0;
-    for (size_t i = 0; i < t->len; i++) {
-        const uint64_t edge = (uint64_t)node << 8 | (uint8_t)t->text[i];
-        node = vq_hash_get(&s->edges, edge);
-        if (node != VQ_HASH_NONE) continue;
-        node = (*nodes)++;
-        vq_hash_put(&s->edges, edge, node);
-    }
-    if (s->found[node] >= 0)
-        return vq_fail(e, VQ_E_INPUT, "\"%.*s\" is there twice", (int)(t->len < 80 ? t->len : 80),
-                       t->text);
-    s->found[node] = index;
-    s->first[(uint8_t)t->text[0]] = true;
-    return VQ_OK;
-}
-
 vq_status vq_added_index(vq_added_set *s, const vq_added *list, size_t n, bool normalized,
                          vq_arena *a, vq_err *e)
 {
-    *s = (vq_added_set){.list = list};
+    s->list = list;
     size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) bytes += list[i].normalized == normalized ? list[i].len : 0;
-    VQ_TRY(vq_hash_init(&s->edges, bytes, "added tokens", a, e));
-    s->found = VQ_ALLOC(a, int32_t, bytes + 1, "added tokens", e);
-    if (!s->found) return VQ_E_LIMIT;
-    memset(s->found, 0xFF, (bytes + 1) * sizeof *s->found);
-    uint32_t nodes = 1;
-    for (size_t i = 0; i < n; i++)
-        if (list[i].normalized == normalized) VQ_TRY(insert(s, (int32_t)i, &nodes, e));
+    for (size_t i = 0; i < n; i++) bytes += list[i].normalized == normalized ? list[i].look_len : 0;
+    VQ_TRY(vq_trie_init(&s->trie, bytes, "added tokens", a, e));
+    for (size_t i = 0; i < n; i++) {
+        const vq_added *t = &list[i];
+        if (t->normalized != normalized) continue;
+        const int len = (int)(t->look_len < 80 ? t->look_len : 80);
+        if (t->look_len == 0)
+            return vq_fail(e, VQ_E_INPUT, "nothing is left of \"%.80s\" by normalization", t->text);
+        if (vq_trie_put(&s->trie, t->look, t->look_len, (int32_t)i) >= 0)
+            return vq_fail(e, VQ_E_INPUT, "\"%.*s\" is there twice", len, t->look);
+    }
     return VQ_OK;
 }
 
@@ -85,23 +71,12 @@ static int32_t longest(const vq_added_set *s, const uint8_t *p, const uint8_t *s
 {
     int32_t best = -1;
     uint32_t node = 0;
-    while (p < stop) {
-        node = vq_hash_get(&s->edges, (uint64_t)node << 8 | *p++);
-        if (node == VQ_HASH_NONE) break;
-        if (s->found[node] >= 0) best = s->found[node];
-    }
+    while (p < stop && (node = vq_trie_step(&s->trie, node, *p++)) != VQ_HASH_NONE)
+        if (s->trie.value[node] >= 0) best = s->trie.value[node];
     return best;
 }
 
-/* White_Space of Unicode, the \s of the library's regular expressions */
-static bool is_space(int32_t c)
-{
-    return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
-/* \w of those expressions: letters, marks, digits, connectors, joiners, and the circled and squared
+/* \w of the library's regular expressions: letters, marks, digits, connectors, joiners, and the circled and squared
  * letters that Unicode calls alphabetic symbols */
 static bool is_word(int32_t c)
 {
@@ -134,7 +109,7 @@ static size_t strip_left(const uint8_t *text, size_t start, size_t limit)
     while (start > limit) {
         int32_t c;
         const size_t before = char_before(text, start, &c);
-        if (!is_space(c)) break;
+        if (!vq_is_space(c)) break;
         start = before;
     }
     return start;
@@ -146,7 +121,7 @@ static size_t strip_right(const uint8_t *text, size_t len, size_t end)
         int32_t c;
         const utf8proc_ssize_t step =
             utf8proc_iterate(text + end, (utf8proc_ssize_t)(len - end), &c);
-        if (!is_space(c)) break;
+        if (!vq_is_space(c)) break;
         end += (size_t)step;
     }
     return end;
@@ -159,13 +134,13 @@ static bool find_token(const vq_added_set *s, const uint8_t *text, size_t len, v
 {
     while (at->search < len) {
         const size_t here = at->search;
-        *index = s->first[text[here]] ? longest(s, text + here, text + len) : -1;
-        at->search += *index < 0 ? 1 : s->list[*index].len;
+        *index = s->trie.first[text[here]] ? longest(s, text + here, text + len) : -1;
+        at->search += *index < 0 ? 1 : s->list[*index].look_len;
         if (*index < 0) continue;
         const vq_added *t = &s->list[*index];
-        if (t->single_word && !stands_alone(text, len, here, here + t->len)) continue;
+        if (t->single_word && !stands_alone(text, len, here, here + t->look_len)) continue;
         *start = t->lstrip ? strip_left(text, here, at->plain) : here;
-        *end = t->rstrip ? strip_right(text, len, here + t->len) : here + t->len;
+        *end = t->rstrip ? strip_right(text, len, here + t->look_len) : here + t->look_len;
         return true;
     }
     return false;

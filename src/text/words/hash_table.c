@@ -1,5 +1,5 @@
 /* hash_table.c -- open addressing with linear probing, at most half full. */
-#include "text/hash_table.h"
+#include "text/words/hash_table.h"
 
 #include <string.h>
 

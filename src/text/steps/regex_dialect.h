@@ -11,10 +11,10 @@
 
 #define VQ_MAX_PATTERN 8192
 
-/* vq_regex_compile -- a pattern (literal: text that stands for itself). *re is freed with
+/* vq_regex_compile -- a pattern. *re is freed with
  * pcre2_code_free.
  *   VQ_E_INPUT: no valid pattern, or a construct that the two engines read differently, by name. */
-vq_status vq_regex_compile(const char *pattern, bool literal, pcre2_code **re, vq_err *e);
+vq_status vq_regex_compile(const char *pattern, pcre2_code **re, vq_err *e);
 
 /* A search with a bound on backtracking, so that no pattern and no text make it run for ever. */
 typedef struct vq_regex_work {

@@ -1,10 +1,10 @@
-/* post_process.c -- TemplateProcessing of a single text. */
-#include "text/post_process.h"
+/* post_process.c -- which post-processors there are: all put ids around a single text. */
+#include "text/steps/post_process.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "json/json_fields.h"
+#include "text/steps/kind.h"
 
 static vq_status add_special(vq_template *t, bool behind, const json_t *special, const char *name,
                              int64_t size, vq_err *e)
@@ -65,25 +65,63 @@ static vq_status parse_template(vq_template *t, json_t *o, int64_t size, vq_aren
     return text ? VQ_OK : vq_fail(e, VQ_E_INPUT, "the template leaves the text out");
 }
 
-static vq_status parse_one(vq_template *t, json_t *o, int64_t size, vq_arena *a, vq_err *e)
+/* ["text", id] */
+static vq_status parse_pair(const json_t *o, const char *name, int64_t size, int32_t *id, vq_err *e)
 {
+    const json_t *v = json_array_get(json_object_get(o, name), 1);
+    const int64_t i = json_is_integer(v) ? json_integer_value(v) : -1;
+    if (i < 0 || i >= size)
+        return vq_fail(e, VQ_E_INPUT, "\"%s\" has no id of the vocabulary", name);
+    *id = (int32_t)i;
+    return VQ_OK;
+}
+
+/* RobertaProcessing and BertProcessing: cls, the text, sep */
+static vq_status parse_cls_sep(vq_template *t, json_t *o, int64_t size, vq_arena *a, vq_err *e)
+{
+    if (t->before) return vq_fail(e, VQ_E_INPUT, "two templates are not supported");
+    t->before = VQ_ALLOC(a, int32_t, 1, "post-processor", e);
+    t->behind = t->before ? VQ_ALLOC(a, int32_t, 1, "post-processor", e) : NULL;
+    if (!t->behind) return VQ_E_LIMIT;
+    VQ_TRY(parse_pair(o, "cls", size, &t->before[0], e));
+    VQ_TRY(parse_pair(o, "sep", size, &t->behind[0], e));
+    t->nbefore = t->nbehind = 1;
+    return VQ_OK;
+}
+
+static vq_status parse_nothing(vq_template *t, json_t *o, int64_t size, vq_arena *a, vq_err *e)
+{
+    (void)t, (void)o, (void)size, (void)a, (void)e;
+    return VQ_OK;
+}
+
+static const struct process_kind {
     const char *type;
-    VQ_TRY(vq_json_text(o, "type", &type, e));
-    if (strcmp(type, "ByteLevel") == 0) return VQ_OK;
-    if (strcmp(type, "TemplateProcessing") != 0)
-        return vq_fail(e, VQ_E_INPUT, "type %.40s is not supported", type);
-    return parse_template(t, o, size, a, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", type);
+    vq_status (*parse)(vq_template *t, json_t *o, int64_t size, vq_arena *a, vq_err *e);
+} kinds[] = {
+    {"BertProcessing", parse_cls_sep},
+    {"ByteLevel", parse_nothing}, /* trims offsets, which nobody asks for here */
+    {"RobertaProcessing", parse_cls_sep},
+    {"TemplateProcessing", parse_template},
+};
+
+typedef struct process_parser {
+    vq_template *t;
+    int64_t size;
+    vq_arena *a;
+} process_parser;
+
+static vq_status visit(void *ctx, json_t *o, const char *type, vq_err *e)
+{
+    const process_parser *p = ctx;
+    const void *row;
+    VQ_TRY(vq_kind_find(type, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &row, e));
+    return ((const struct process_kind *)row)->parse(p->t, o, p->size, p->a, e);
 }
 
 vq_status vq_template_parse(vq_template *t, json_t *o, int64_t size, vq_arena *a, vq_err *e)
 {
     *t = (vq_template){.before = NULL};
-    if (!o || json_is_null(o)) return VQ_OK;
-    const char *type = json_string_value(json_object_get(o, "type"));
-    if (!type || strcmp(type, "Sequence") != 0) return parse_one(t, o, size, a, e);
-    const json_t *list = json_object_get(o, "processors");
-    if (!json_is_array(list)) return vq_fail(e, VQ_E_INPUT, "Sequence has no array \"processors\"");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        VQ_TRY(parse_one(t, json_array_get(list, i), size, a, e));
-    return VQ_OK;
+    process_parser p = {.t = t, .size = size, .a = a};
+    return vq_kind_each(o, "processors", visit, &p, e);
 }

@@ -1,6 +1,6 @@
 /* regex_dialect.c -- translate what differs (\s, scripts), refuse what cannot be translated, search
  * within a budget. */
-#include "text/regex_dialect.h"
+#include "text/steps/regex_dialect.h"
 
 #include <string.h>
 
@@ -32,13 +32,22 @@ static vq_status copy(pattern_walk *w, size_t n, vq_err *e)
     return VQ_OK;
 }
 
+static bool is_binary_property(const char *name, size_t n)
+{
+    static const char *const known[] = {"Alphabetic", "White_Space", "Lowercase", "Uppercase"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i]) == n && memcmp(known[i], name, n) == 0) return true;
+    return false;
+}
+
 /* \p{Han} means the script; PCRE2 would add the characters that the script shares with others.
  * General categories have one or two letters. */
 static vq_status property(pattern_walk *w, vq_err *e)
 {
     const char *name = w->at + 3, *close = w->at[2] == '{' ? strchr(name, '}') : NULL;
     if (!close) return refuse(w->at, 3, e);
-    const bool script = close - name > 2 && *name != '^';
+    const size_t n = (size_t)(close - name);
+    const bool script = n > 2 && *name != '^' && !is_binary_property(name, n);
     VQ_TRY(copy(w, 3, e));
     if (script) VQ_TRY(put(w, "sc:", 3, e));
     return copy(w, (size_t)(close + 1 - name), e);
@@ -58,6 +67,8 @@ static vq_status escape(pattern_walk *w, vq_err *e)
                  {'r', "\\r"},
                  {'n', "\\n"},
                  {'t', "\\t"},
+                 {'A', "\\A"},
+                 {'z', "\\z"},
                  {'f', "\\f"}};
     const char c = w->at[1];
     if (c == 'p' || c == 'P') return property(w, e);
@@ -115,16 +126,14 @@ static vq_status translate(pattern_walk *w, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_regex_compile(const char *pattern, bool literal, pcre2_code **re, vq_err *e)
+vq_status vq_regex_compile(const char *pattern, pcre2_code **re, vq_err *e)
 {
     char text[VQ_MAX_PATTERN];
     pattern_walk w = {.at = pattern, .out = text};
     *re = NULL;
     if (!*pattern) return vq_fail(e, VQ_E_INPUT, "regular expression: empty");
-    VQ_TRY(literal ? copy(&w, strlen(pattern), e) : translate(&w, e));
-    const uint32_t options =
-        PCRE2_UTF |
-        (literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
+    VQ_TRY(translate(&w, e));
+    const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
     int code;
     PCRE2_SIZE at;
     *re = pcre2_compile((PCRE2_SPTR)text, w.len, options, &code, &at, NULL);

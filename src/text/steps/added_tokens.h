@@ -7,24 +7,23 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "text/hash_table.h"
+#include "text/words/trie.h"
 
 #define VQ_MAX_ADDED_LEN 1024 /* bytes: bounds the work per byte of text */
 
 typedef struct vq_added {
-    const char *text;
+    const char *text; /* as the file has it */
     size_t len;
+    const char *look; /* what is looked for: the text, normalized when `normalized` */
+    size_t look_len;
     int32_t id;
-    bool single_word, lstrip, rstrip;
+    bool special, single_word, lstrip, rstrip;
     bool normalized; /* looked for after normalization; false: in the text as it came */
 } vq_added;
 
-/* A set of added tokens as a tree of bytes. */
 typedef struct vq_added_set {
     const vq_added *list; /* borrowed */
-    vq_hash edges;        /* node << 8 | byte -> node; node 0 is the root */
-    int32_t *found;       /* [nodes] index into list of the token that ends here, -1 none */
-    bool first[256];      /* bytes that some token begins with */
+    vq_trie trie;         /* -> index into list */
 } vq_added_set;
 
 /* vq_added_parse -- the `added_tokens` array; *list and texts from the arena. VQ_E_INPUT: wrong
