@@ -56,7 +56,7 @@ static void test_each(void **state)
     EXPECT(BYTES, "<0x4>\u4e2d<0xGG>", "<0x4>", "<0xE4>", "<0xB8>", "<0xAD>", "<0xGG>");
     EXPECT(LIST(SPACE "," BYTES "," FUSE "," STRIP), " a b", "\u2581\u2581a", "\u2581b");
     EXPECT(LIST(STRIP), "ab", " a", " ", " b");
-    EXPECT("{\"type\":\"Strip\",\"content\":\"-\",\"start\":2,\"stop\":1}", "-a-b", "---a-", "-b-",
+    EXPECT("{\"type\":\"Strip\",\"content\":\"-\",\"start\":2,\"stop\":1}", "-ab", "---a-", "-b-",
            "-");
     EXPECT("{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"always\"}",
            "a b", "\u2581a", "\u2581b");

@@ -136,8 +136,8 @@ static void test_metaspace(void **state)
 static void test_classes(void **state)
 {
     (void)state;
-    expect("{\"type\":\"Whitespace\"}", "it's  a_b\u0301 -> 1\u00b2",
-           "it|'|s|a_b\u0301|->|1|\u00b2|");
+    expect("{\"type\":\"Whitespace\"}", "it's  a_b\u0301 -> 1\u2462",
+           "it|'|s|a_b\u0301|->|1|\u2462|");
     expect("{\"type\":\"WhitespaceSplit\"}", " a\u3000b\nc ", "a|b|c|");
     expect("{\"type\":\"Punctuation\"}", "a,b$\u3002c", "a|,|b|$|\u3002|c|");
     expect("{\"type\":\"Punctuation\",\"behavior\":\"Contiguous\"}", "a,.b", "a|,.|b|");

@@ -6,10 +6,10 @@
 
 static vq_status grow(vq_sink *s, size_t n, vq_err *e)
 {
-    if (n > s->limit - s->n)
+    if (s->n > s->limit || n > s->limit - s->n)
         return vq_fail(e, VQ_E_LIMIT, "the text grows beyond %zu bytes, far more than it had",
                        s->limit);
-    const size_t room = 2 * (s->n + n) + 64;
+    const size_t wanted = 2 * (s->n + n) + 64, room = wanted < s->limit ? wanted : s->limit;
     uint8_t *data = VQ_ALLOC(s->arena, uint8_t, room, "text under way", e);
     if (!data) return VQ_E_LIMIT;
     if (s->n) memcpy(data, s->data, s->n);
