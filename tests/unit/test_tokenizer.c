@@ -187,6 +187,26 @@ static void test_broken_files(void **state)
     assert_int_equal(vq_tokenizer_open(&t, "/nowhere/tokenizer.json", &e), VQ_E_INPUT);
 }
 
+static void test_zero_byte_is_a_character(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"<0x00>\":1,\"?\":2},"
+        "\"merges\":[],\"byte_fallback\":true,\"unk_token\":\"?\"}}";
+    vq_err e;
+    vq_tokenizer *t;
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    int32_t *ids;
+    size_t n;
+    assert_int_equal(open_text(&t, json, strlen(json), &e), VQ_OK);
+    assert_int_equal(vq_tokenizer_encode(t, "a\0a", 3, false, &a, &ids, &n, &e), VQ_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(ids[1], 1);
+    vq_tokenizer_free(t);
+    vq_arena_done(&a);
+}
+
 /* What each character is replaced by, a thousand times over, is more than a text may grow to. */
 static void test_growth_is_bounded(void **state)
 {
@@ -240,9 +260,12 @@ static void test_memory_limit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_way),         cmocka_unit_test(test_queries),
-        cmocka_unit_test(test_text_must_be_utf8), cmocka_unit_test(test_broken_files),
-        cmocka_unit_test(test_growth_is_bounded), cmocka_unit_test(test_memory_limit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole_way),
+                                       cmocka_unit_test(test_queries),
+                                       cmocka_unit_test(test_text_must_be_utf8),
+                                       cmocka_unit_test(test_broken_files),
+                                       cmocka_unit_test(test_zero_byte_is_a_character),
+                                       cmocka_unit_test(test_growth_is_bounded),
+                                       cmocka_unit_test(test_memory_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,11 +58,12 @@ static void test_trie(void **state)
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e;
-    vq_trie t;
-    assert_int_equal(vq_trie_init(&t, 8, "keys", &a, &e), VQ_OK);
-    assert_int_equal(vq_trie_put(&t, "ab", 2, 5), -1);
-    assert_int_equal(vq_trie_put(&t, "abc", 3, 6), -1);
-    assert_int_equal(vq_trie_put(&t, "ab", 2, 7), 5);
+    vq_trie wide, t;
+    assert_int_equal(vq_trie_init(&wide, 8, "keys", &a, &e), VQ_OK);
+    assert_int_equal(vq_trie_put(&wide, "ab", 2, 5), -1);
+    assert_int_equal(vq_trie_put(&wide, "abc", 3, 6), -1);
+    assert_int_equal(vq_trie_put(&wide, "ab", 2, 7), 5);
+    assert_int_equal(vq_trie_copy(&t, &wide, "keys", &a, &e), VQ_OK);
     const uint32_t first = vq_trie_step(&t, 0, 'a'), second = vq_trie_step(&t, first, 'b');
     assert_int_equal(t.value[first], -1);
     assert_int_equal(t.value[second], 7);

@@ -274,7 +274,7 @@ vq_status vq_normalize(const vq_normalizer *n, const vq_normal_work *w, vq_piece
     for (int i = 0; i < n->count && p->n > 0; i++) {
         vq_sink out = {.arena = w->scratch, .limit = w->limit};
         VQ_TRY(n->step[i].kind->run(&n->step[i], w, *p, &out, e));
-        *p = (vq_piece){.text = out.data, .n = out.n, .head = out.head};
+        *p = (vq_piece){.text = out.n ? out.data : p->text, .n = out.n, .head = out.head};
     }
     return VQ_OK;
 }

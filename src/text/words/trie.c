@@ -29,3 +29,15 @@ int32_t vq_trie_put(vq_trie *t, const void *key, size_t n, int32_t value)
     t->first[bytes[0]] = true;
     return before;
 }
+
+vq_status vq_trie_copy(vq_trie *t, const vq_trie *from, const char *what, vq_arena *a, vq_err *e)
+{
+    VQ_TRY(vq_trie_init(t, from->nodes, what, a, e));
+    for (size_t i = 0; i <= from->edges.mask; i++)
+        if (from->edges.value[i] != VQ_HASH_NONE)
+            vq_hash_put(&t->edges, from->edges.key[i], from->edges.value[i]);
+    memcpy(t->value, from->value, from->nodes * sizeof *t->value);
+    memcpy(t->first, from->first, sizeof t->first);
+    t->nodes = from->nodes;
+    return VQ_OK;
+}

@@ -17,6 +17,8 @@ typedef struct vq_trie {
 vq_status vq_trie_init(vq_trie *t, size_t bytes, const char *what, vq_arena *a, vq_err *e);
 /* vq_trie_put -- a key (not empty) and its value >= 0; the value that the key had, -1 when it is new. */
 int32_t vq_trie_put(vq_trie *t, const void *key, size_t n, int32_t value);
+/* vq_trie_copy -- the same tree without spare room: nothing more is put into it. */
+vq_status vq_trie_copy(vq_trie *t, const vq_trie *from, const char *what, vq_arena *a, vq_err *e);
 /* vq_trie_step -- the node behind a byte, VQ_HASH_NONE when no key goes on there. */
 static inline uint32_t vq_trie_step(const vq_trie *t, uint32_t node, uint8_t byte)
 {

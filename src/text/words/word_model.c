@@ -1,6 +1,8 @@
 /* word_model.c -- which models there are; their vocabularies. */
 #include "text/words/word_model.h"
 
+#include <string.h>
+
 #include "text/steps/kind.h"
 
 struct vq_model_kind {
@@ -33,13 +35,14 @@ static vq_status count_ids(json_t *vocab, int64_t *size, vq_err *e)
 static vq_status vocab_by_text(vq_vocab *v, json_t *vocab, int64_t size, vq_arena *a, vq_err *e)
 {
     const char *text;
-    size_t len;
     json_t *id;
     if (!json_is_object(vocab)) return vq_fail(e, VQ_E_INPUT, "model has no object \"vocab\"");
     VQ_TRY(count_ids(vocab, &size, e));
     VQ_TRY(vq_vocab_init(v, size, a, e));
-    json_object_keylen_foreach(vocab, text, len, id)
-        VQ_TRY(vq_vocab_add(v, json_integer_value(id), text, len, a, e));
+    json_object_foreach(vocab, text, id)
+    {
+        VQ_TRY(vq_vocab_add(v, json_integer_value(id), text, strlen(text), a, e));
+    }
     return VQ_OK;
 }
 
