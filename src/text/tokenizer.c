@@ -28,10 +28,10 @@ struct vq_tokenizer {
     bool *special;                /* [size] */
 };
 
-/* Text may grow so much by normalization: the most that a Unicode form makes of a byte is 11. */
+/* So many bytes may be written on the way of a text, all steps together: a Unicode form makes at most 11 of one. */
 static size_t growth_limit(size_t n)
 {
-    return 64 * n + (1 << 20);
+    return 128 * n + (1 << 22);
 }
 
 /* Ordinary patterns take a few steps per byte; the rest is room for odd ones on short texts. */
@@ -70,11 +70,16 @@ static vq_status size_hint(const vq_tokenizer *t, int64_t *size, vq_err *e)
 static vq_status normalize_added(vq_tokenizer *t, vq_err *e)
 {
     uint64_t steps = step_budget(0);
-    const vq_normal_work w = {.scratch = &t->arena, .steps = &steps, .limit = 4 * VQ_MAX_ADDED_LEN};
+    size_t left = growth_limit(0);
+    const vq_normal_work w = {.scratch = &t->arena, .steps = &steps, .left = &left};
     for (size_t i = 0; i < t->nadded; i++) {
         vq_added *k = &t->added[i];
         vq_piece p = {.text = (const uint8_t *)k->text, .n = k->len};
         if (k->normalized) VQ_TRY(vq_normalize(&t->normalizer, &w, &p, e));
+        if (p.n > VQ_MAX_ADDED_LEN)
+            return vq_fail(e, VQ_E_INPUT,
+                           "\"%.80s\" has %zu bytes after normalization; at most %d are supported",
+                           k->text, p.n, VQ_MAX_ADDED_LEN);
         k->look = (const char *)p.text;
         k->look_len = p.n;
     }
@@ -190,6 +195,7 @@ typedef struct encoding {
     vq_cutter cutter;
     vq_normal_work normal;
     uint64_t steps;
+    size_t left;           /* bytes that may be written */
     vq_arena ids, scratch; /* ids only grow; scratch is rewound piece by piece */
 } encoding;
 
@@ -253,13 +259,12 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e)
 {
     VQ_TRY(vq_utf8_check(text, len, "text", e));
-    encoding x = {.t = t, .steps = step_budget(len)};
+    encoding x = {.t = t, .steps = step_budget(len), .left = growth_limit(len)};
     vq_arena_init(&x.ids, a->budget);
     vq_arena_init(&x.scratch, a->budget);
     x.work.arena = &x.ids;
-    x.normal =
-        (vq_normal_work){.scratch = &x.scratch, .steps = &x.steps, .limit = growth_limit(len)};
-    vq_status s = vq_cutter_init(&x.cutter, &t->pre, &x.steps, x.normal.limit, &x.scratch, e);
+    x.normal = (vq_normal_work){.scratch = &x.scratch, .steps = &x.steps, .left = &x.left};
+    vq_status s = vq_cutter_init(&x.cutter, &t->pre, &x.steps, &x.left, &x.scratch, e);
     x.cutter.word = on_word;
     x.cutter.ctx = &x;
     if (s == VQ_OK) s = encode_text(&x, (const uint8_t *)text, len, special, e);

@@ -29,7 +29,7 @@ void vq_tokenizer_free(vq_tokenizer *t);
 /* vq_tokenizer_encode -- UTF-8 text to ids as the tokenizers library gives them. special: add what
  * the post-processor adds (BOS). VQ_E_INPUT with the byte offset when the text is not UTF-8; when a
  * character has no token and the model no unknown token. VQ_E_LIMIT: memory, or text that grows to
- * more than 64 times its size by normalization. ids from the arena. */
+ * more than 128 times its size. ids from the arena. */
 vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t len, bool special,
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e);
 /* vq_tokenizer_adds_bos -- id of the token that the post-processor puts first, -1 when none. */

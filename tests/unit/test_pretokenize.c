@@ -51,8 +51,9 @@ static vq_status cut(const char *json, const char *text, char *got, vq_err *e)
     vq_arena a;
     vq_arena_init(&a, NULL);
     uint64_t steps = 1 << 26;
+    size_t left = 1 << 16;
     vq_status s = vq_pretokenizer_parse(&p, o, &a, e);
-    if (s == VQ_OK) s = vq_cutter_init(&c, &p, &steps, 1 << 20, &a, e);
+    if (s == VQ_OK) s = vq_cutter_init(&c, &p, &steps, &left, &a, e);
     c.word = on_word;
     c.ctx = got;
     const vq_piece whole = {.text = (const uint8_t *)text, .n = strlen(text), .head = 1};
@@ -193,6 +194,17 @@ static void test_refused(void **state)
     assert_non_null(strstr(e.text, "deep"));
 }
 
+/* Every ByteLevel doubles what is not ASCII. */
+static void test_growth_is_bounded(void **state)
+{
+    (void)state;
+    char many[2048] = "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTES, got[512] = "";
+    for (int i = 0; i < 20; i++) strcat(many, "," BYTES);
+    strcat(many, "]}");
+    vq_err e;
+    assert_int_equal(cut(many, "\u4e2d", got, &e), VQ_E_LIMIT);
+}
+
 static void test_hostile_pattern_ends(void **state)
 {
     (void)state;
@@ -206,12 +218,10 @@ static void test_hostile_pattern_ends(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_families),
-                                       cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_behaviors),
-                                       cmocka_unit_test(test_metaspace),
-                                       cmocka_unit_test(test_classes),
-                                       cmocka_unit_test(test_hostile_pattern_ends)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_families),          cmocka_unit_test(test_options),
+        cmocka_unit_test(test_refused),           cmocka_unit_test(test_behaviors),
+        cmocka_unit_test(test_metaspace),         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_growth_is_bounded), cmocka_unit_test(test_hostile_pattern_ends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,10 +5,10 @@
 #include "text/steps/pretokenize.h"
 #include "text/steps/sink.h"
 
-vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t limit,
+vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t *left,
                          vq_arena *scratch, vq_err *e)
 {
-    *c = (vq_cutter){.p = p, .scratch = scratch, .steps = steps, .limit = limit};
+    *c = (vq_cutter){.p = p, .scratch = scratch, .steps = steps, .left = left};
     for (int i = 0; i < p->count; i++)
         VQ_TRY(vq_pattern_start(&p->split[i].pattern, &c->work[i], steps, e));
     return VQ_OK;
@@ -103,6 +103,7 @@ static vq_status hand_on(vq_cutter *c, int level, const vq_sink *s, vq_arena_mar
                          vq_status written, vq_err *e)
 {
     const vq_piece p = {.text = s->data, .n = s->n, .head = s->head};
+    *c->left -= s->n;
     const vq_status status = written == VQ_OK ? vq_cut_on(c, level, p, e) : written;
     vq_arena_rewind(c->scratch, mark);
     return status;
@@ -119,7 +120,7 @@ vq_status vq_cut_space_in_front(vq_cutter *c, int level, vq_piece p, vq_err *e)
 {
     if (p.text[0] == ' ') return vq_cut_on(c, level, p, e);
     const vq_arena_mark mark = vq_arena_here(c->scratch);
-    vq_sink s = {.arena = c->scratch, .limit = c->limit};
+    vq_sink s = {.arena = c->scratch, .limit = *c->left};
     const vq_status written = prefixed(&s, p, " ", 1, e);
     return hand_on(c, level, &s, mark, written, e);
 }
@@ -146,7 +147,7 @@ static vq_status mark_spaces(const vq_split *k, vq_piece p, vq_sink *s, vq_err *
 vq_status vq_cut_mark_spaces(vq_cutter *c, int level, vq_piece p, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(c->scratch);
-    vq_sink s = {.arena = c->scratch, .limit = c->limit};
+    vq_sink s = {.arena = c->scratch, .limit = *c->left};
     const vq_status written = mark_spaces(&c->p->split[level], p, &s, e);
     return hand_on(c, level, &s, mark, written, e);
 }
@@ -158,6 +159,9 @@ vq_status vq_cut_to_letters(vq_cutter *c, int level, vq_piece p, vq_err *e)
     uint8_t *letters = VQ_ALLOC(c->scratch, uint8_t, 2 * p.n, "text in the byte alphabet", e);
     vq_piece out = {.text = letters};
     if (!letters) return VQ_E_LIMIT;
+    if (2 * p.n > *c->left)
+        return vq_fail(e, VQ_E_LIMIT, "the text grows far beyond its size in the byte alphabet");
+    *c->left -= 2 * p.n;
     for (size_t i = 0; i < p.n; i++) {
         out.n += vq_byte_letter(p.text[i], letters + out.n);
         if (i < p.head) out.head = out.n;

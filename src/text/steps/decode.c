@@ -24,8 +24,9 @@ static vq_sink new_sink(const vq_decode_work *w)
     return (vq_sink){.arena = w->arena, .limit = w->limit};
 }
 
-static vq_token token_of(const vq_sink *s)
+static vq_token token_of(vq_decode_work *w, const vq_sink *s)
 {
+    w->limit -= s->n;
     return (vq_token){.text = s->n ? (const char *)s->data : "", .len = s->n};
 }
 
@@ -76,7 +77,7 @@ static vq_status replace_each(const vq_decode_step *k, vq_decode_work *w, vq_reg
         vq_segments s =
             vq_segments_of(&k->pattern, work, (const uint8_t *)w->list[i].text, w->list[i].len);
         VQ_TRY(replace_in(k, &s, &out, e));
-        w->list[i] = token_of(&out);
+        w->list[i] = token_of(w, &out);
     }
     return VQ_OK;
 }
@@ -155,7 +156,7 @@ static vq_status join(const vq_decode_work *w, const char *between, vq_sink *out
 /* All tokens become one. */
 static void become(vq_decode_work *w, const vq_sink *s)
 {
-    if (w->n) w->list[0] = token_of(s);
+    if (w->n) w->list[0] = token_of(w, s);
     w->n = w->n > 0;
 }
 
@@ -223,7 +224,7 @@ static vq_status metaspace(const vq_decode_step *k, vq_decode_work *w, size_t i,
     vq_segments s =
         vq_segments_of(&k->pattern, NULL, (const uint8_t *)w->list[i].text, w->list[i].len);
     VQ_TRY(replace_in(&with, &s, &out, e));
-    w->list[i] = token_of(&out);
+    w->list[i] = token_of(w, &out);
     return VQ_OK;
 }
 
@@ -242,7 +243,7 @@ static vq_status end_of_word(const vq_decode_step *k, vq_decode_work *w, size_t 
     vq_segments s =
         vq_segments_of(&k->pattern, NULL, (const uint8_t *)w->list[i].text, w->list[i].len);
     VQ_TRY(replace_in(&with, &s, &out, e));
-    w->list[i] = token_of(&out);
+    w->list[i] = token_of(w, &out);
     return VQ_OK;
 }
 

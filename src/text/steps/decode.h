@@ -38,7 +38,7 @@ typedef struct vq_decode_work {
     size_t n;
     vq_arena *arena;
     uint64_t steps; /* of regular expressions */
-    size_t limit;   /* bytes that the text may grow to */
+    size_t limit;   /* bytes that may still be written */
 } vq_decode_work;
 /* vq_decode -- n tokens of w->list, which is overwritten, to text. VQ_E_LIMIT: memory, text beyond the limit */
 vq_status vq_decode(const vq_decoder *d, vq_decode_work *w, char **text, size_t *len, vq_err *e);

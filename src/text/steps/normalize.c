@@ -272,8 +272,9 @@ void vq_normalizer_done(vq_normalizer *n)
 vq_status vq_normalize(const vq_normalizer *n, const vq_normal_work *w, vq_piece *p, vq_err *e)
 {
     for (int i = 0; i < n->count && p->n > 0; i++) {
-        vq_sink out = {.arena = w->scratch, .limit = w->limit};
+        vq_sink out = {.arena = w->scratch, .limit = *w->left};
         VQ_TRY(n->step[i].kind->run(&n->step[i], w, *p, &out, e));
+        *w->left -= out.n;
         *p = (vq_piece){.text = out.n ? out.data : p->text, .n = out.n, .head = out.head};
     }
     return VQ_OK;

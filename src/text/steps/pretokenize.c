@@ -2,7 +2,6 @@
 #include "text/steps/pretokenize.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 #include "json/json_fields.h"
 

@@ -43,14 +43,14 @@ typedef struct vq_cutter {
     const vq_pretokenizer *p;
     vq_regex_work work[VQ_MAX_STEPS];
     uint64_t *steps;
-    size_t limit;      /* bytes that a piece may grow to */
+    size_t *left;      /* bytes that may still be written for the whole text */
     vq_arena *scratch; /* borrowed */
     vq_status (*word)(void *ctx, const uint8_t *text, size_t n, vq_err *e);
     void *ctx;
 } vq_cutter;
-/* vq_cutter_init -- word and ctx are the caller's to set; steps: of regular expressions, for the whole text. vq_cutter_done also after an
+/* vq_cutter_init -- word and ctx are the caller's to set; steps: of regular expressions, left: bytes, both for the whole text. vq_cutter_done also after an
  * error. */
-vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t limit,
+vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t *left,
                          vq_arena *scratch, vq_err *e);
 void vq_cutter_done(vq_cutter *c);
 /* vq_cut -- hand the words of a piece of valid UTF-8 to c->word, in order. */

@@ -23,9 +23,11 @@ typedef struct bpe_word {
  * enough. */
 static vq_status make_room(bpe_word *x, vq_word_work *w, size_t n, vq_err *e)
 {
-    if (n > (size_t)1 << 28)
-        return vq_fail(e, VQ_E_LIMIT,
-                       "a word of %zu bytes is longer than the 2^28 that are supported", n);
+    if (n > (size_t)1 << 28) {
+        (void)vq_fail(e, VQ_E_LIMIT,
+                      "a word of %zu bytes is longer than the 2^28 that are supported", n);
+        return VQ_E_LIMIT;
+    }
     const size_t room = n * (1 + x->b->prefix_len) + x->b->suffix_len;
     VQ_TRY(vq_word_scratch(w, room * (2 * sizeof *x->heap + sizeof *x->symbols), e));
     x->heap = w->scratch;

@@ -25,7 +25,7 @@ static double as_library_reads(double x)
         significand = 10 * significand + (uint64_t)(*p - '0');
         exponent -= p > text; /* behind the point */
     }
-    exponent += atoi(strchr(text, 'e') + 1);
+    exponent += (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     double f = (double)significand;
     for (; exponent < -308; exponent += 308) f /= 1e308;
     f = exponent < 0 ? f / pow(10, -exponent) : f * pow(10, exponent);
@@ -56,7 +56,12 @@ static vq_status parse_scores(vq_unigram *u, json_t *vocab, vq_arena *a, vq_err 
 static vq_status fill_trie(vq_trie *t, const vq_vocab *v, vq_arena *a, vq_err *e)
 {
     size_t bytes = 0;
-    for (int64_t i = 0; i < v->size; i++) bytes += v->tokens[i].len;
+    for (int64_t i = 0; i < v->size; i++) {
+        bytes += v->tokens[i].len;
+        if (v->tokens[i].len > VQ_MAX_PIECE)
+            return vq_fail(e, VQ_E_INPUT, "token %lld has %zu bytes; at most %d are supported",
+                           (long long)i, v->tokens[i].len, VQ_MAX_PIECE);
+    }
     VQ_TRY(vq_trie_init(t, bytes, "pieces", a, e));
     for (int64_t i = 0; i < v->size; i++) {
         const vq_token *k = &v->tokens[i];

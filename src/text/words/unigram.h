@@ -9,6 +9,8 @@
 #include "text/words/vocab.h"
 #include "text/words/word_work.h"
 
+#define VQ_MAX_PIECE 1024 /* bytes: bounds the work per byte of text */
+
 typedef struct vq_unigram {
     const vq_vocab *vocab;
     vq_trie pieces; /* -> id */
