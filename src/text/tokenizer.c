@@ -1,5 +1,5 @@
-/* tokenizer.c -- tokenizer.json: added tokens are cut out, the rest is normalized, cut into words and given to the model, then the
- * template goes around. */
+/* tokenizer.c -- tokenizer.json: added tokens are cut out, the rest is normalized, cut into words
+ * and given to the model, then the template goes around. */
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
@@ -28,7 +28,8 @@ struct vq_tokenizer {
     bool *special;                /* [size] */
 };
 
-/* So many bytes may be written on the way of a text, all steps together: a Unicode form makes at most 11 of one. */
+/* So many bytes may be written on the way of a text, all steps together: a Unicode form makes at
+ * most 11 of one. */
 static size_t growth_limit(size_t n)
 {
     return 128 * n + (1 << 22);
@@ -40,7 +41,8 @@ static uint64_t step_budget(size_t n)
     return 256 * (uint64_t)n + (UINT64_C(1) << 26);
 }
 
-/* Added tokens are part of the vocabulary too, or extend it; where both name a token they must agree on its id. */
+/* Added tokens are part of the vocabulary too, or extend it; where both name a token they must
+ * agree on its id. */
 static vq_status join_added(vq_tokenizer *t, vq_err *e)
 {
     for (size_t i = 0; i < t->nadded; i++) {
@@ -86,7 +88,8 @@ static vq_status normalize_added(vq_tokenizer *t, vq_err *e)
     return VQ_OK;
 }
 
-/* The decoder is given the normalized form; special is what reads like the content of a special token. */
+/* The decoder is given the normalized form; special is what reads like the content of a special
+ * token. */
 static vq_status speak_tokens(vq_tokenizer *t, vq_err *e)
 {
     const int64_t size = t->model.vocab.size;

@@ -35,7 +35,8 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
 /* vq_tokenizer_adds_bos -- id of the token that the post-processor puts first, -1 when none. */
 int64_t vq_tokenizer_adds_bos(const vq_tokenizer *t);
 /* vq_tokenizer_decode -- ids to UTF-8 text through the decoder; skip_special: leave special tokens
- * out. Text and its end (a zero byte behind len) from the arena. VQ_E_INPUT: an id without a token */
+ * out. Text and its end (a zero byte behind len) from the arena. VQ_E_INPUT: an id without a token
+ */
 vq_status vq_tokenizer_decode(const vq_tokenizer *t, const int32_t *ids, size_t n,
                               bool skip_special, vq_arena *a, char **text, size_t *len, vq_err *e);
 int64_t vq_tokenizer_size(const vq_tokenizer *t);

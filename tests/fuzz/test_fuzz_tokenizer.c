@@ -1,5 +1,6 @@
-/* test_fuzz_tokenizer.c -- whatever a tokenizer.json says: one line of refusal, or ids of the vocabulary for every text, and UTF-8 for
- * every ids; within its bounds. The seeds are small files that together have every kind of part. */
+/* test_fuzz_tokenizer.c -- whatever a tokenizer.json says: one line of refusal, or ids of the
+ * vocabulary for every text, and UTF-8 for every ids; within its bounds. The seeds are small files
+ * that together have every kind of part. */
 #include <jansson.h>
 
 #include "replay.h"

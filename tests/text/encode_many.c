@@ -1,6 +1,7 @@
-/* encode_many.c -- a tokenizer behind a pipe, for compare_tokenizers.py: encode_many TOKENIZER.JSON. Questions on standard input: a
- * letter, a count (4 bytes), then so many bytes of text (e: encode, E: with what the post-processor adds) or ids of 4 bytes (d: decode,
- * D: without special tokens). Answers: status (4 bytes), count (4 bytes), ids or text. No test of itself. */
+/* encode_many.c -- a tokenizer behind a pipe, for compare_tokenizers.py: encode_many
+ * TOKENIZER.JSON. Questions on standard input: a letter, a count (4 bytes), then so many bytes of
+ * text (e: encode, E: with what the post-processor adds) or ids of 4 bytes (d: decode, D: without
+ * special tokens). Answers: status (4 bytes), count (4 bytes), ids or text. No test of itself. */
 #include <stdio.h>
 #include <stdlib.h>
 

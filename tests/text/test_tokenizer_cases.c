@@ -1,5 +1,5 @@
-/* test_tokenizer_cases.c -- every family of tests/text/cases: ids, and text from ids, as the tokenizers library gives them
- * (make_cases.py made them). */
+/* test_tokenizer_cases.c -- every family of tests/text/cases: ids, and text from ids, as the
+ * tokenizers library gives them (make_cases.py made them). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

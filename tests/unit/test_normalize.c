@@ -1,4 +1,5 @@
-/* test_normalize.c -- what each normalizer makes of a text, how far the first character reaches afterwards, and what is refused. */
+/* test_normalize.c -- what each normalizer makes of a text, how far the first character reaches
+ * afterwards, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +67,8 @@ static void test_each(void **state)
            1);
 }
 
-/* Keys "a" -> "xy", "bc" -> "" and "\xc2\xa0" -> " ", laid out by hand: unit = byte | leaf << 8 | offset << 10. */
+/* Keys "a" -> "xy", "bc" -> "" and "\xc2\xa0" -> " ", laid out by hand: unit = byte | leaf << 8 |
+ * offset << 10. */
 static void base64_of(const uint8_t *data, size_t n, char *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,4 +1,5 @@
-/* test_unigram.c -- the library's own examples, all paths tried by hand, unknown characters, scores as it reads them, refusals. */
+/* test_unigram.c -- the library's own examples, all paths tried by hand, unknown characters, scores
+ * as it reads them, refusals. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +65,8 @@ static void test_byte_fallback(void **state)
     expect("{\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"a\",-1]]}", "\u00e9", (int32_t[]){0}, 1);
 }
 
-/* Paths of equal pieces in another order differ in the last bit; -2.0154635906219482 is read as ...948. */
+/* Paths of equal pieces in another order differ in the last bit; -2.0154635906219482 is read as
+ * ...948. */
 static void test_scores_as_the_library_reads_them(void **state)
 {
     (void)state;

@@ -76,8 +76,8 @@ static int32_t longest(const vq_added_set *s, const uint8_t *p, const uint8_t *s
     return best;
 }
 
-/* \w of the library's regular expressions: letters, marks, digits, connectors, joiners, and the circled and squared
- * letters that Unicode calls alphabetic symbols */
+/* \w of the library's regular expressions: letters, marks, digits, connectors, joiners, and the
+ * circled and squared letters that Unicode calls alphabetic symbols */
 static bool is_word(int32_t c)
 {
     const utf8proc_category_t k = utf8proc_category(c);

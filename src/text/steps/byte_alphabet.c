@@ -1,4 +1,5 @@
-/* byte_alphabet.c -- printable Latin-1 stands for itself, the other 68 bytes are U+0100 and up, in order. */
+/* byte_alphabet.c -- printable Latin-1 stands for itself, the other 68 bytes are U+0100 and up, in
+ * order. */
 #include "text/steps/byte_alphabet.h"
 
 #include <stdbool.h>

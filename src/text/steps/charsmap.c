@@ -41,7 +41,8 @@ vq_status vq_charsmap_parse(vq_charsmap *m, const char *base64, vq_arena *a, vq_
     return vq_utf8_check((const char *)m->text, m->len, "\"precompiled_charsmap\"", e);
 }
 
-/* A unit: bits 0..7 the byte that leads here, 31 that it is a value; 8 that a key ends here; 9 and 10..30 where its children are. */
+/* A unit: bits 0..7 the byte that leads here, 31 that it is a value; 8 that a key ends here; 9
+ * and 10..30 where its children are. */
 static size_t children(uint32_t unit)
 {
     return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);

@@ -1,4 +1,5 @@
-/* cut.c -- a piece goes down the list of cuts; what one makes of it goes to the next, and from the last to the model. */
+/* cut.c -- a piece goes down the list of cuts; what one makes of it goes to the next, and from the
+ * last to the model. */
 #include <string.h>
 
 #include "text/steps/byte_alphabet.h"

@@ -1,4 +1,5 @@
-/* decode.c -- which decoders there are; the list of tokens goes through them one after the other. */
+/* decode.c -- which decoders there are; the list of tokens goes through them one after the other.
+ */
 #include "text/steps/decode.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* normal_form.c -- decompose and compose with utf8proc; marks are put in canonical order here, because utf8proc's insertion sort takes quadratic
- * time on long runs of them. */
+/* normal_form.c -- decompose and compose with utf8proc; marks are put in canonical order here,
+ * because utf8proc's insertion sort takes quadratic time on long runs of them. */
 #include "text/steps/normal_form.h"
 
 #include <string.h>
@@ -55,7 +55,8 @@ static size_t decompose(vq_form form, const uint8_t *text, size_t n, int32_t *c,
     return count;
 }
 
-/* Compose in place. U+11A7 composes with nothing; utf8proc 2.8 drops it behind a Hangul syllable, so it never sees one. */
+/* Compose in place. U+11A7 composes with nothing; utf8proc 2.8 drops it behind a Hangul syllable,
+ * so it never sees one. */
 static size_t compose(int32_t *c, size_t n)
 {
     size_t to = 0;

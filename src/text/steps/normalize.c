@@ -182,8 +182,9 @@ static size_t cluster_end(vq_piece in, size_t at)
     return at;
 }
 
-/* As in the library: clusters of less than 6 bytes as a whole, others by character; the shortest key of the map that they begin with
- * replaces all of it. What vanishes at the very start leaves its place to what follows. */
+/* As in the library: clusters of less than 6 bytes as a whole, others by character; the shortest
+ * key of the map that they begin with replaces all of it. What vanishes at the very start leaves
+ * its place to what follows. */
 static vq_status run_charsmap(const vq_normal_step *k, const vq_normal_work *w, vq_piece in,
                               vq_sink *out, vq_err *e)
 {

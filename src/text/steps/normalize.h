@@ -1,5 +1,6 @@
-/* normalize.h -- the `normalizer` object: a list of steps that rewrite text. One row per kind in normalize.c. Internal to the tokenizer.
- * Source: HF tokenizers normalizers/ (behaviour). test tests/unit/test_normalize.c */
+/* normalize.h -- the `normalizer` object: a list of steps that rewrite text. One row per kind in
+ * normalize.c. Internal to the tokenizer. Source: HF tokenizers normalizers/ (behaviour). test
+ * tests/unit/test_normalize.c */
 #ifndef VQ_TEXT_NORMALIZE_H
 #define VQ_TEXT_NORMALIZE_H
 
@@ -28,8 +29,8 @@ typedef struct vq_normalizer {
     int count;
 } vq_normalizer;
 
-/* vq_normalizer_parse -- n zeroed, o may be null; texts from the arena; vq_normalizer_done also after an error.
- *   VQ_E_INPUT: broken, or a type or option outside the subset, by name */
+/* vq_normalizer_parse -- n zeroed, o may be null; texts from the arena; vq_normalizer_done also
+ * after an error. VQ_E_INPUT: broken, or a type or option outside the subset, by name */
 vq_status vq_normalizer_parse(vq_normalizer *n, json_t *o, vq_arena *a, vq_err *e);
 void vq_normalizer_done(vq_normalizer *n);
 
@@ -38,8 +39,8 @@ typedef struct vq_normal_work {
     uint64_t *steps;   /* of regular expressions, for the whole text */
     size_t *left;      /* bytes that may still be written for the whole text */
 } vq_normal_work;
-/* vq_normalize -- the piece becomes its normalized self. VQ_E_INPUT: a map or an expression that fails | VQ_E_LIMIT: memory, or text that
- * grows beyond the limit */
+/* vq_normalize -- the piece becomes its normalized self. VQ_E_INPUT: a map or an expression that
+ * fails | VQ_E_LIMIT: memory, or text that grows beyond the limit */
 vq_status vq_normalize(const vq_normalizer *n, const vq_normal_work *w, vq_piece *p, vq_err *e);
 
 /* What single characters become; rows of the table (normal_chars.c). */

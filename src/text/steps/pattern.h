@@ -1,5 +1,6 @@
-/* pattern.h -- the `pattern` of Split and Replace: {"String": text} or {"Regex": text}, and the pieces that it makes of a text. Internal to
- * the tokenizer. Source: HF tokenizers tokenizer/pattern.rs, crate onig (behaviour). test tests/unit/test_pattern.c */
+/* pattern.h -- the `pattern` of Split and Replace: {"String": text} or {"Regex": text}, and the
+ * pieces that it makes of a text. Internal to the tokenizer. Source: HF tokenizers
+ * tokenizer/pattern.rs, crate onig (behaviour). test tests/unit/test_pattern.c */
 #ifndef VQ_TEXT_PATTERN_H
 #define VQ_TEXT_PATTERN_H
 
@@ -38,7 +39,8 @@ typedef struct vq_segments {
     bool held, over;
 } vq_segments;
 vq_segments vq_segments_of(const vq_pattern *p, vq_regex_work *work, const uint8_t *text, size_t n);
-/* vq_segments_next -- *more: [*start, *end) is the next; *match. Empty matches come too, except right behind a match. */
+/* vq_segments_next -- *more: [*start, *end) is the next; *match. Empty matches come too, except
+ * right behind a match. */
 vq_status vq_segments_next(vq_segments *s, bool *more, size_t *start, size_t *end, bool *match,
                            vq_err *e);
 

@@ -8,8 +8,8 @@
 typedef struct vq_piece {
     const uint8_t *text; /* valid UTF-8 */
     size_t n;
-    size_t
-        head; /* so many of its first bytes stem from the first character of the whole text: Metaspace's "first" asks */
+    size_t head; /* so many of its first bytes stem from the first character of the whole text:
+                    Metaspace's "first" asks */
 } vq_piece;
 
 static inline vq_piece vq_piece_part(vq_piece p, size_t start, size_t end)

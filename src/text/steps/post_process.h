@@ -13,8 +13,9 @@ typedef struct vq_template {
     size_t nbefore, nbehind;
 } vq_template;
 
-/* vq_template_parse -- null, ByteLevel (adds nothing), TemplateProcessing (its `single` part), BertProcessing, RobertaProcessing, or a
- *   Sequence of them with one that adds. ids must be below `size`. VQ_E_INPUT: broken, or a type outside the subset, by name. */
+/* vq_template_parse -- null, ByteLevel (adds nothing), TemplateProcessing (its `single` part),
+ * BertProcessing, RobertaProcessing, or a Sequence of them with one that adds. ids must be below
+ * `size`. VQ_E_INPUT: broken, or a type outside the subset, by name. */
 vq_status vq_template_parse(vq_template *t, json_t *o, int64_t size, vq_arena *a, vq_err *e);
 
 #endif

@@ -6,7 +6,8 @@
 #include "json/json_fields.h"
 
 #define WORD                                                                                       \
-    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\xE2\x80\x8C\xE2\x80\x8D" /* the \w of the library's regular expressions */
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\xE2\x80\x8C\xE2\x80\x8D" /* the \w of the library's       \
+                                                                     regular expressions */
 
 static const char gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";

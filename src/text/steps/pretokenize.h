@@ -1,5 +1,6 @@
-/* pretokenize.h -- the `pre_tokenizer` object: cut text into words. One row per kind in pretokenize.c. Internal to the tokenizer.
- * Source: HF tokenizers pre_tokenizers/, tokenizer/normalizer.rs (split; behaviour). test tests/unit/test_pretokenize.c */
+/* pretokenize.h -- the `pre_tokenizer` object: cut text into words. One row per kind in
+ * pretokenize.c. Internal to the tokenizer. Source: HF tokenizers pre_tokenizers/,
+ * tokenizer/normalizer.rs (split; behaviour). test tests/unit/test_pretokenize.c */
 #ifndef VQ_TEXT_PRETOKENIZE_H
 #define VQ_TEXT_PRETOKENIZE_H
 
@@ -33,8 +34,9 @@ typedef struct vq_pretokenizer {
     int count;
 } vq_pretokenizer;
 
-/* vq_pretokenizer_parse -- p zeroed, o may be null; p must not move afterwards; vq_pretokenizer_done also after an error.
- *   VQ_E_INPUT: broken, or a type or option outside the subset, by name. */
+/* vq_pretokenizer_parse -- p zeroed, o may be null; p must not move afterwards;
+ * vq_pretokenizer_done also after an error. VQ_E_INPUT: broken, or a type or option outside the
+ * subset, by name. */
 vq_status vq_pretokenizer_parse(vq_pretokenizer *p, json_t *o, vq_arena *a, vq_err *e);
 void vq_pretokenizer_done(vq_pretokenizer *p);
 
@@ -48,8 +50,8 @@ typedef struct vq_cutter {
     vq_status (*word)(void *ctx, const uint8_t *text, size_t n, vq_err *e);
     void *ctx;
 } vq_cutter;
-/* vq_cutter_init -- word and ctx are the caller's to set; steps: of regular expressions, left: bytes, both for the whole text. vq_cutter_done also after an
- * error. */
+/* vq_cutter_init -- word and ctx are the caller's to set; steps: of regular expressions, left:
+ * bytes, both for the whole text. vq_cutter_done also after an error. */
 vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t *left,
                          vq_arena *scratch, vq_err *e);
 void vq_cutter_done(vq_cutter *c);

@@ -1,4 +1,5 @@
-/* utf8_lossy.c -- replace what is no UTF-8, as Unicode (3.9, U+FFFD substitution of maximal subparts) and Rust do. */
+/* utf8_lossy.c -- replace what is no UTF-8, as Unicode (3.9, U+FFFD substitution of maximal
+ * subparts) and Rust do. */
 #include "text/steps/decode.h"
 
 /* Length of the character at p (1..4), or minus the length of the broken part. */

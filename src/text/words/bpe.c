@@ -1,4 +1,5 @@
-/* bpe.c -- merge the pairs of a word in the order of their ranks, lowest and leftmost first, with a heap. */
+/* bpe.c -- merge the pairs of a word in the order of their ranks, lowest and leftmost first, with a
+ * heap. */
 #include "text/words/bpe.h"
 
 #include <string.h>
@@ -19,8 +20,8 @@ typedef struct bpe_word {
     size_t heap_count;
 } bpe_word;
 
-/* A word of n symbols starts with at most n - 1 pairs in the heap, and each of its at most n - 1 merges adds two and takes one: 2n are
- * enough. */
+/* A word of n symbols starts with at most n - 1 pairs in the heap, and each of its at most n - 1
+ * merges adds two and takes one: 2n are enough. */
 static vq_status make_room(bpe_word *x, vq_word_work *w, size_t n, vq_err *e)
 {
     if (n > (size_t)1 << 28) {
@@ -80,7 +81,8 @@ static void add_unknown(bpe_word *x)
     x->unknown = false;
 }
 
-/* A character without a token, as its bytes; false: one of them has no token. Unknown tokens that wait stay waiting, as in the library. */
+/* A character without a token, as its bytes; false: one of them has no token. Unknown tokens that
+ * wait stay waiting, as in the library. */
 static bool add_bytes(bpe_word *x, const uint8_t *text, size_t n)
 {
     if (!x->b->byte_fallback) return false;

@@ -26,10 +26,11 @@ typedef struct vq_bpe {
     size_t prefix_len, suffix_len;
 } vq_bpe;
 
-/* vq_bpe_parse -- the `model` object; its vocabulary is in `vocab` already, which stays borrowed. VQ_E_INPUT: wrong types, merges of unknown
- * tokens, a feature outside the subset by name. */
+/* vq_bpe_parse -- the `model` object; its vocabulary is in `vocab` already, which stays borrowed.
+ * VQ_E_INPUT: wrong types, merges of unknown tokens, a feature outside the subset by name. */
 vq_status vq_bpe_parse(vq_bpe *b, json_t *model, const vq_vocab *vocab, vq_arena *a, vq_err *e);
-/* vq_bpe_word -- append the tokens of one word of n bytes of UTF-8. O(n log n). VQ_E_LIMIT: out of memory or n over 2^28. */
+/* vq_bpe_word -- append the tokens of one word of n bytes of UTF-8. O(n log n). VQ_E_LIMIT: out of
+ * memory or n over 2^28. */
 vq_status vq_bpe_word(const vq_bpe *b, vq_word_work *w, const uint8_t *text, size_t n, vq_err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* bpe_model.c -- the `model` object of tokenizer.json when its type is BPE: merges, options, tokens of single characters. */
+/* bpe_model.c -- the `model` object of tokenizer.json when its type is BPE: merges, options, tokens
+ * of single characters. */
 #include <string.h>
 #include <utf8proc.h>
 
@@ -6,7 +7,8 @@
 #include "text/words/bpe.h"
 #include "json/json_fields.h"
 
-/* A merge is "left right" or [left, right]; the halves are copied into pair, which has room for both and their ends. */
+/* A merge is "left right" or [left, right]; the halves are copied into pair, which has room for
+ * both and their ends. */
 static vq_status merge_halves(json_t *merge, size_t index, char *pair, size_t room,
                               const char **right, vq_err *e)
 {

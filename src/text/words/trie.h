@@ -1,4 +1,5 @@
-/* trie.h -- a tree of bytes over many keys, made once and then walked. Internal to the tokenizer. test tests/unit/test_vocab.c */
+/* trie.h -- a tree of bytes over many keys, made once and then walked. Internal to the tokenizer.
+ * test tests/unit/test_vocab.c */
 #ifndef VQ_TEXT_TRIE_H
 #define VQ_TEXT_TRIE_H
 
@@ -13,9 +14,11 @@ typedef struct vq_trie {
     bool first[256]; /* bytes that some key begins with */
 } vq_trie;
 
-/* vq_trie_init -- an empty tree with room for `bytes` nodes: the bytes of all keys, less what keys share. */
+/* vq_trie_init -- an empty tree with room for `bytes` nodes: the bytes of all keys, less what keys
+ * share. */
 vq_status vq_trie_init(vq_trie *t, size_t bytes, const char *what, vq_arena *a, vq_err *e);
-/* vq_trie_put -- a key (not empty) and its value >= 0; the value that the key had, -1 when it is new. */
+/* vq_trie_put -- a key (not empty) and its value >= 0; the value that the key had, -1 when it is
+ * new. */
 int32_t vq_trie_put(vq_trie *t, const void *key, size_t n, int32_t value);
 /* vq_trie_copy -- the same tree without spare room: nothing more is put into it. */
 vq_status vq_trie_copy(vq_trie *t, const vq_trie *from, const char *what, vq_arena *a, vq_err *e);

@@ -1,4 +1,5 @@
-/* unigram.c -- Viterbi over the bytes of a word, scores in f64 and summed in the library's order, the first of equal paths wins. */
+/* unigram.c -- Viterbi over the bytes of a word, scores in f64 and summed in the library's order,
+ * the first of equal paths wins. */
 #include "text/words/unigram.h"
 
 #include <math.h>
@@ -9,8 +10,9 @@
 #include "text/steps/piece.h"
 #include "json/json_fields.h"
 
-/* The library's JSON reader rounds twice: the digits to a double, then the quotient by a power of ten. Paths that differ in the order of
- * equal pieces are decided by the last bit, so a score has to be read as it reads it. Files have the shortest digits that give the value. */
+/* The library's JSON reader rounds twice: the digits to a double, then the quotient by a power of
+ * ten. Paths that differ in the order of equal pieces are decided by the last bit, so a score has
+ * to be read as it reads it. Files have the shortest digits that give the value. */
 static double as_library_reads(double x)
 {
     char text[32];
@@ -70,7 +72,8 @@ static vq_status fill_trie(vq_trie *t, const vq_vocab *v, vq_arena *a, vq_err *e
     return VQ_OK;
 }
 
-/* Pieces share most of their bytes: a tree without the spare room is a tenth of the size and stays in the caches. */
+/* Pieces share most of their bytes: a tree without the spare room is a tenth of the size and stays
+ * in the caches. */
 static vq_status index_pieces(vq_unigram *u, vq_arena *a, vq_err *e)
 {
     vq_trie wide;
@@ -135,7 +138,8 @@ static vq_status extend(const vq_unigram *u, path_end *ends, const uint8_t *text
     return VQ_OK;
 }
 
-/* Leave of the best path, backwards, one entry per token at its end: neighbouring unknown pieces are one token. */
+/* Leave of the best path, backwards, one entry per token at its end: neighbouring unknown pieces
+ * are one token. */
 static void trace(const vq_unigram *u, path_end *ends, size_t n)
 {
     bool fusing = false;

@@ -21,12 +21,12 @@ typedef struct vq_unigram {
     int32_t byte_id[256]; /* token <0xHH> */
 } vq_unigram;
 
-/* vq_unigram_parse -- the `model` object; its vocabulary is in `vocab` already, which stays borrowed. VQ_E_INPUT: wrong types, unk_id out of
- * range. */
+/* vq_unigram_parse -- the `model` object; its vocabulary is in `vocab` already, which stays
+ * borrowed. VQ_E_INPUT: wrong types, unk_id out of range. */
 vq_status vq_unigram_parse(vq_unigram *u, json_t *model, const vq_vocab *vocab, vq_arena *a,
                            vq_err *e);
-/* vq_unigram_word -- append the tokens of one word of n bytes of UTF-8. Time: n times the longest piece.
- *   VQ_E_INPUT: an unknown character and no unknown token | VQ_E_LIMIT */
+/* vq_unigram_word -- append the tokens of one word of n bytes of UTF-8. Time: n times the longest
+ * piece. VQ_E_INPUT: an unknown character and no unknown token | VQ_E_LIMIT */
 vq_status vq_unigram_word(const vq_unigram *u, vq_word_work *w, const uint8_t *text, size_t n,
                           vq_err *e);
 

@@ -1,4 +1,5 @@
-/* vocab.c -- a table of tokens and a hash of their texts, probed with other seeds where hashes meet. */
+/* vocab.c -- a table of tokens and a hash of their texts, probed with other seeds where hashes
+ * meet. */
 #include "text/words/vocab.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* vocab.h -- tokens by id and ids by text. Internal to the tokenizer. test tests/unit/test_vocab.c */
+/* vocab.h -- tokens by id and ids by text. Internal to the tokenizer. test tests/unit/test_vocab.c
+ */
 #ifndef VQ_TEXT_VOCAB_H
 #define VQ_TEXT_VOCAB_H
 
@@ -23,7 +24,8 @@ typedef struct vq_vocab {
 
 /* vq_vocab_init -- room for ids below size, all unused. */
 vq_status vq_vocab_init(vq_vocab *v, int64_t size, vq_arena *a, vq_err *e);
-/* vq_vocab_name -- give id a text (copied), which vq_vocab_find does not find. VQ_E_INPUT: id out of range or taken. */
+/* vq_vocab_name -- give id a text (copied), which vq_vocab_find does not find. VQ_E_INPUT: id out
+ * of range or taken. */
 vq_status vq_vocab_name(vq_vocab *v, int64_t id, const char *text, size_t len, vq_arena *a,
                         vq_err *e);
 /* vq_vocab_add -- and make it found; of two tokens with one text the later. */

@@ -1,4 +1,5 @@
-/* word_work.h -- ids so far, and the scratch of the models, which grows with the longest word. Internal to the tokenizer. */
+/* word_work.h -- ids so far, and the scratch of the models, which grows with the longest word.
+ * Internal to the tokenizer. */
 #ifndef VQ_TEXT_WORD_WORK_H
 #define VQ_TEXT_WORD_WORK_H
 
