@@ -301,5 +301,5 @@ vq_status vq_tokenizer_decode(const vq_tokenizer *t, const int32_t *ids, size_t 
 {
     vq_decode_work w = {.arena = a};
     VQ_TRY(list_tokens(t, ids, n, skip_special, &w, e));
-    return vq_decode(&t->decoder, &w, text, len, e);
+    return vq_decoder_run(&t->decoder, &w, text, len, e);
 }

@@ -24,7 +24,7 @@ static vq_status run(const char *json, const char *const *tokens, size_t limit, 
     vq_status s = vq_decoder_parse(&d, o, &a, e);
     char *text = NULL;
     size_t len = 0;
-    if (s == VQ_OK) s = vq_decode(&d, &w, &text, &len, e);
+    if (s == VQ_OK) s = vq_decoder_run(&d, &w, &text, &len, e);
     if (s == VQ_OK) memcpy(got, text, len + 1);
     vq_decoder_done(&d);
     vq_arena_done(&a);

@@ -322,7 +322,8 @@ static vq_status run_step(const vq_decode_step *k, vq_decode_work *w, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_decode(const vq_decoder *d, vq_decode_work *w, char **text, size_t *len, vq_err *e)
+vq_status vq_decoder_run(const vq_decoder *d, vq_decode_work *w, char **text, size_t *len,
+                         vq_err *e)
 {
     for (int i = 0; i < d->count; i++) VQ_TRY(run_step(&d->step[i], w, e));
     vq_sink out = new_sink(w);

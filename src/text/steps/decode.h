@@ -41,9 +41,10 @@ typedef struct vq_decode_work {
     uint64_t steps; /* of regular expressions */
     size_t limit;   /* bytes that may still be written */
 } vq_decode_work;
-/* vq_decode -- n tokens of w->list, which is overwritten, to text. VQ_E_LIMIT: memory, text beyond
+/* vq_decoder_run -- n tokens of w->list, which is overwritten, to text. VQ_E_LIMIT: memory, text beyond
  * the limit */
-vq_status vq_decode(const vq_decoder *d, vq_decode_work *w, char **text, size_t *len, vq_err *e);
+vq_status vq_decoder_run(const vq_decoder *d, vq_decode_work *w, char **text, size_t *len,
+                         vq_err *e);
 
 /* vq_utf8_lossy -- bytes with every part that is no UTF-8 replaced by U+FFFD, one per longest
  * beginning of a character. */
