@@ -1,62 +1,57 @@
 /* tokenizer.c -- tokenizer.json: added tokens are cut out, the rest is normalized, cut into words
- * and merged, then the template goes around. */
+ * and given to the model, then the template goes around. */
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "text/added_tokens.h"
-#include "text/bpe.h"
-#include "text/nfc.h"
-#include "text/post_process.h"
-#include "text/pretokenize.h"
+#include "text/steps/added_tokens.h"
+#include "text/steps/decode.h"
+#include "text/steps/normalize.h"
+#include "text/steps/post_process.h"
+#include "text/steps/pretokenize.h"
 #include "text/utf8.h"
-#include "json/json_fields.h"
+#include "text/words/word_model.h"
 
 struct vq_tokenizer {
     vq_arena arena;
-    vq_bpe bpe;
+    vq_normalizer normalizer;
+    vq_pretokenizer pre;
+    vq_word_model model;
+    vq_template around;
+    vq_decoder decoder;
     vq_added *added;
     size_t nadded;
     vq_added_set raw, normalized; /* looked for before and after normalization */
-    bool nfc;
-    vq_pretokenizer pre;
-    vq_template around;
+    vq_token *spoken;             /* [size] what the decoder is given */
+    bool *special;                /* [size] */
 };
 
-/* null, NFC, or a Sequence of these */
-static vq_status parse_normalizer(vq_tokenizer *t, const json_t *o, vq_err *e)
+/* So many bytes may be written on the way of a text, all steps together: a Unicode form makes at
+ * most 11 of one. */
+static size_t growth_limit(size_t n)
 {
-    if (!o || json_is_null(o)) return VQ_OK;
-    const char *type;
-    VQ_TRY(vq_json_text(o, "type", &type, e));
-    t->nfc = t->nfc || strcmp(type, "NFC") == 0;
-    if (strcmp(type, "NFC") == 0) return VQ_OK;
-    const json_t *list = json_object_get(o, "normalizers");
-    if (strcmp(type, "Sequence") != 0 || !json_is_array(list))
-        return vq_fail(e, VQ_E_INPUT, "type %.40s is not supported; NFC is", type);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *inner;
-        VQ_TRY(vq_json_text(json_array_get(list, i), "type", &inner, e));
-        if (strcmp(inner, "NFC") != 0)
-            return vq_fail(e, VQ_E_INPUT, "type %.40s is not supported; NFC is", inner);
-        t->nfc = true;
-    }
-    return VQ_OK;
+    return 128 * n + (1 << 22);
+}
+
+/* Ordinary patterns take a few steps per byte; the rest is room for odd ones on short texts. */
+static uint64_t step_budget(size_t n)
+{
+    return 256 * (uint64_t)n + (UINT64_C(1) << 26);
 }
 
 /* Added tokens are part of the vocabulary too, or extend it; where both name a token they must
  * agree on its id. */
-static vq_status join_added(vq_tokenizer *t, json_t *vocab, vq_err *e)
+static vq_status join_added(vq_tokenizer *t, vq_err *e)
 {
     for (size_t i = 0; i < t->nadded; i++) {
         const vq_added *k = &t->added[i];
-        const json_t *id = json_object_get(vocab, k->text);
-        if (id && json_integer_value(id) != k->id)
-            return vq_fail(e, VQ_E_INPUT, "\"%.80s\" has id %d here and %lld in the vocabulary",
-                           k->text, k->id, (long long)json_integer_value(id));
-        if (!id) VQ_TRY(vq_bpe_set_token(&t->bpe, k->id, k->text, &t->arena, e));
+        const int32_t id = vq_vocab_find(&t->model.vocab, k->text, k->len);
+        if (id >= 0 && id != k->id)
+            return vq_fail(e, VQ_E_INPUT, "\"%.80s\" has id %d here and %d in the vocabulary",
+                           k->text, k->id, id);
+        if (id < 0) VQ_TRY(vq_vocab_name(&t->model.vocab, k->id, k->text, k->len, &t->arena, e));
     }
     return VQ_OK;
 }
@@ -76,12 +71,37 @@ static vq_status size_hint(const vq_tokenizer *t, int64_t *size, vq_err *e)
 /* The tokens that are looked for after normalization are looked for in their normalized form. */
 static vq_status normalize_added(vq_tokenizer *t, vq_err *e)
 {
-    for (size_t i = 0; t->nfc && i < t->nadded; i++) {
+    uint64_t steps = step_budget(0);
+    size_t left = growth_limit(0);
+    const vq_normal_work w = {.scratch = &t->arena, .steps = &steps, .left = &left};
+    for (size_t i = 0; i < t->nadded; i++) {
         vq_added *k = &t->added[i];
-        const uint8_t *text;
-        if (k->normalized)
-            VQ_TRY(vq_nfc((const uint8_t *)k->text, k->len, &text, &k->len, &t->arena, e));
-        if (k->normalized) k->text = (const char *)text;
+        vq_piece p = {.text = (const uint8_t *)k->text, .n = k->len};
+        if (k->normalized) VQ_TRY(vq_normalize(&t->normalizer, &w, &p, e));
+        if (p.n > VQ_MAX_ADDED_LEN)
+            return vq_fail(e, VQ_E_INPUT,
+                           "\"%.80s\" has %zu bytes after normalization; at most %d are supported",
+                           k->text, p.n, VQ_MAX_ADDED_LEN);
+        k->look = (const char *)p.text;
+        k->look_len = p.n;
+    }
+    return VQ_OK;
+}
+
+/* The decoder is given the normalized form; special is what reads like the content of a special
+ * token. */
+static vq_status speak_tokens(vq_tokenizer *t, vq_err *e)
+{
+    const int64_t size = t->model.vocab.size;
+    t->spoken = VQ_ALLOC(&t->arena, vq_token, size, "vocabulary", e);
+    t->special = t->spoken ? VQ_NEW(&t->arena, bool, size, "vocabulary", e) : NULL;
+    if (!t->special) return VQ_E_LIMIT;
+    if (size) memcpy(t->spoken, t->model.vocab.tokens, (size_t)size * sizeof *t->spoken);
+    for (size_t i = 0; i < t->nadded; i++) {
+        const vq_added *k = &t->added[i];
+        const bool changed = k->len != k->look_len || memcmp(k->text, k->look, k->len) != 0;
+        t->spoken[k->id] = (vq_token){.text = k->look, .len = k->look_len};
+        t->special[k->id] = k->special && !changed;
     }
     return VQ_OK;
 }
@@ -93,10 +113,11 @@ static vq_status parse_added(vq_tokenizer *t, json_t *root, int64_t *size, vq_er
     return size_hint(t, size, e);
 }
 
-static vq_status index_added(vq_tokenizer *t, json_t *root, vq_err *e)
+static vq_status index_added(vq_tokenizer *t, vq_err *e)
 {
-    VQ_TRY(join_added(t, json_object_get(json_object_get(root, "model"), "vocab"), e));
+    VQ_TRY(join_added(t, e));
     VQ_TRY(normalize_added(t, e));
+    VQ_TRY(speak_tokens(t, e));
     VQ_TRY(vq_added_index(&t->raw, t->added, t->nadded, false, &t->arena, e));
     return vq_added_index(&t->normalized, t->added, t->nadded, true, &t->arena, e);
 }
@@ -109,13 +130,17 @@ static vq_status index_added(vq_tokenizer *t, json_t *root, vq_err *e)
 static vq_status parse(vq_tokenizer *t, json_t *root, vq_err *e)
 {
     int64_t size;
-    AT(parse_normalizer(t, json_object_get(root, "normalizer"), e), "normalizer");
-    AT(vq_pretokenizer_parse(&t->pre, json_object_get(root, "pre_tokenizer"), e), "pre_tokenizer");
+    vq_arena *a = &t->arena;
+    AT(vq_normalizer_parse(&t->normalizer, json_object_get(root, "normalizer"), a, e),
+       "normalizer");
+    AT(vq_pretokenizer_parse(&t->pre, json_object_get(root, "pre_tokenizer"), a, e),
+       "pre_tokenizer");
+    AT(vq_decoder_parse(&t->decoder, json_object_get(root, "decoder"), a, e), "decoder");
     AT(parse_added(t, root, &size, e), "added_tokens");
-    AT(vq_bpe_parse(&t->bpe, json_object_get(root, "model"), size, &t->arena, e), "model");
-    AT(index_added(t, root, e), "added_tokens");
-    AT(vq_template_parse(&t->around, json_object_get(root, "post_processor"), t->bpe.size,
-                         &t->arena, e),
+    AT(vq_word_model_parse(&t->model, json_object_get(root, "model"), size, a, e), "model");
+    AT(index_added(t, e), "added_tokens");
+    AT(vq_template_parse(&t->around, json_object_get(root, "post_processor"), t->model.vocab.size,
+                         a, e),
        "post_processor");
     return VQ_OK;
 }
@@ -149,7 +174,9 @@ vq_status vq_tokenizer_open(vq_tokenizer **t, const char *path, vq_err *e)
 void vq_tokenizer_free(vq_tokenizer *t)
 {
     if (!t) return;
+    vq_normalizer_done(&t->normalizer);
     vq_pretokenizer_done(&t->pre);
+    vq_decoder_done(&t->decoder);
     vq_arena_done(&t->arena);
     free(t);
 }
@@ -161,100 +188,118 @@ int64_t vq_tokenizer_adds_bos(const vq_tokenizer *t)
 
 int64_t vq_tokenizer_size(const vq_tokenizer *t)
 {
-    return t->bpe.size;
+    return t->model.vocab.size;
 }
 
 /* One encoding under way. */
 typedef struct encoding {
     const vq_tokenizer *t;
-    vq_bpe_work work;
+    vq_word_work work;
     vq_cutter cutter;
+    vq_normal_work normal;
+    uint64_t steps;
+    size_t left;           /* bytes that may be written */
     vq_arena ids, scratch; /* ids only grow; scratch is rewound piece by piece */
 } encoding;
 
 static vq_status on_word(void *ctx, const uint8_t *text, size_t n, vq_err *e)
 {
     encoding *x = ctx;
-    return vq_bpe_word(&x->t->bpe, &x->work, text, n, e);
+    return vq_model_word(&x->t->model, &x->work, text, n, e);
 }
 
 /* text after normalization */
-static vq_status encode_normalized(encoding *x, const uint8_t *text, size_t n, vq_err *e)
+static vq_status encode_normalized(encoding *x, vq_piece p, vq_err *e)
 {
     vq_added_cursor at = {.search = 0};
     size_t start, end;
     int32_t id;
-    while (vq_added_next(&x->t->normalized, text, n, &at, &start, &end, &id))
-        VQ_TRY(id >= 0 ? vq_bpe_emit(&x->work, id, e)
-                       : vq_cut(&x->cutter, text + start, end - start, e));
+    while (vq_added_next(&x->t->normalized, p.text, p.n, &at, &start, &end, &id))
+        VQ_TRY(id >= 0 ? vq_emit(&x->work, id, e)
+                       : vq_cut(&x->cutter, vq_piece_part(p, start, end), e));
     return VQ_OK;
 }
 
-static vq_status encode_plain(encoding *x, const uint8_t *text, size_t n, vq_err *e)
+static vq_status encode_plain(encoding *x, vq_piece p, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(&x->scratch);
-    if (x->t->nfc) VQ_TRY(vq_nfc(text, n, &text, &n, &x->scratch, e));
-    const vq_status s = encode_normalized(x, text, n, e);
+    vq_status s = vq_normalize(&x->t->normalizer, &x->normal, &p, e);
+    if (s == VQ_OK) s = encode_normalized(x, p, e);
     vq_arena_rewind(&x->scratch, mark);
     return s;
 }
 
 static vq_status emit_all(encoding *x, const int32_t *ids, size_t n, vq_err *e)
 {
-    for (size_t i = 0; i < n; i++) VQ_TRY(vq_bpe_emit(&x->work, ids[i], e));
+    for (size_t i = 0; i < n; i++) VQ_TRY(vq_emit(&x->work, ids[i], e));
     return VQ_OK;
 }
 
 static vq_status encode_text(encoding *x, const uint8_t *text, size_t n, bool special, vq_err *e)
 {
     const vq_template *around = &x->t->around;
+    const vq_piece whole = {.text = text, .n = n, .head = n ? vq_char_end(text, n, 0) : 0};
     vq_added_cursor at = {.search = 0};
     size_t start, end;
     int32_t id;
     if (special) VQ_TRY(emit_all(x, around->before, around->nbefore, e));
     while (vq_added_next(&x->t->raw, text, n, &at, &start, &end, &id))
-        VQ_TRY(id >= 0 ? vq_bpe_emit(&x->work, id, e)
-                       : encode_plain(x, text + start, end - start, e));
+        VQ_TRY(id >= 0 ? vq_emit(&x->work, id, e)
+                       : encode_plain(x, vq_piece_part(whole, start, end), e));
     return special ? emit_all(x, around->behind, around->nbehind, e) : VQ_OK;
+}
+
+static vq_status copy_ids(const vq_word_work *w, vq_arena *a, int32_t **ids, size_t *n, vq_err *e)
+{
+    *n = w->count;
+    *ids = VQ_ALLOC(a, int32_t, *n, "token ids", e);
+    if (!*ids) return VQ_E_LIMIT;
+    if (*n) memcpy(*ids, w->ids, *n * sizeof **ids);
+    return VQ_OK;
 }
 
 vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t len, bool special,
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e)
 {
     VQ_TRY(vq_utf8_check(text, len, "text", e));
-    encoding x = {.t = t};
+    encoding x = {.t = t, .steps = step_budget(len), .left = growth_limit(len)};
     vq_arena_init(&x.ids, a->budget);
     vq_arena_init(&x.scratch, a->budget);
     x.work.arena = &x.ids;
-    vq_status s = vq_cutter_init(&x.cutter, &t->pre, len, &x.scratch, e);
+    x.normal = (vq_normal_work){.scratch = &x.scratch, .steps = &x.steps, .left = &x.left};
+    vq_status s = vq_cutter_init(&x.cutter, &t->pre, &x.steps, &x.left, &x.scratch, e);
     x.cutter.word = on_word;
     x.cutter.ctx = &x;
     if (s == VQ_OK) s = encode_text(&x, (const uint8_t *)text, len, special, e);
-    *n = x.work.count;
-    *ids = s == VQ_OK ? VQ_ALLOC(a, int32_t, *n, "token ids", e) : NULL;
-    if (s == VQ_OK && !*ids) s = VQ_E_LIMIT;
-    if (s == VQ_OK && *n) memcpy(*ids, x.work.ids, *n * sizeof **ids);
+    if (s == VQ_OK) s = copy_ids(&x.work, a, ids, n, e);
     vq_cutter_done(&x.cutter);
     vq_arena_done(&x.scratch);
     vq_arena_done(&x.ids);
     return s;
 }
 
-vq_status vq_tokenizer_decode(const vq_tokenizer *t, const int32_t *ids, size_t n, vq_arena *a,
-                              char **text, size_t *len, vq_err *e)
+static vq_status list_tokens(const vq_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                             vq_decode_work *w, vq_err *e)
 {
-    *len = 0;
+    size_t bytes = 0;
+    w->list = VQ_ALLOC(w->arena, vq_token, n, "tokens", e);
+    if (!w->list) return VQ_E_LIMIT;
     for (size_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || ids[i] >= t->bpe.size || !t->bpe.tokens[ids[i]].data)
+        if (ids[i] < 0 || ids[i] >= t->model.vocab.size || !t->spoken[ids[i]].text)
             return vq_fail(e, VQ_E_INPUT, "id %d at place %zu names no token", ids[i], i);
-        *len += t->bpe.tokens[ids[i]].len;
+        if (skip_special && t->special[ids[i]]) continue;
+        w->list[w->n++] = t->spoken[ids[i]];
+        bytes += t->spoken[ids[i]].len + 1;
     }
-    char *out = *text = VQ_ALLOC(a, char, *len, "decoded text", e);
-    if (!out) return VQ_E_LIMIT;
-    for (size_t i = 0; i < n; i++) {
-        const vq_token *k = &t->bpe.tokens[ids[i]];
-        memcpy(out, k->data, k->len);
-        out += k->len;
-    }
+    w->steps = step_budget(bytes);
+    w->limit = growth_limit(bytes);
     return VQ_OK;
+}
+
+vq_status vq_tokenizer_decode(const vq_tokenizer *t, const int32_t *ids, size_t n,
+                              bool skip_special, vq_arena *a, char **text, size_t *len, vq_err *e)
+{
+    vq_decode_work w = {.arena = a};
+    VQ_TRY(list_tokens(t, ids, n, skip_special, &w, e));
+    return vq_decoder_run(&t->decoder, &w, text, len, e);
 }

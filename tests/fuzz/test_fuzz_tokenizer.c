@@ -1,137 +1,70 @@
-/* test_fuzz_tokenizer.c -- the embedded tokenizer.json and a small one with every feature, cut and
- * changed at random places: an error or ids, never anything else. The seed is fixed, so every run
- * is the same; VQ_FUZZ_ROUNDS asks for more. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* test_fuzz_tokenizer.c -- whatever a tokenizer.json says: one line of refusal, or ids of the
+ * vocabulary for every text, and UTF-8 for every ids; within its bounds. The seeds are small files
+ * that together have every kind of part. */
+#include <jansson.h>
 
-#include <cmocka.h>
-#include <unistd.h>
-
-#include "base/file.h"
-#include "base/rng.h"
+#include "replay.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
-static const char features[] =
-    "{\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":[{\"id\":9,\"content\":\"<s>\","
-    "\"special\":true,\"lstrip\":true,\"rstrip\":true},"
-    "{\"id\":10,\"content\":\"<s>x\",\"single_word\":true,\"normalized\":true}],"
-    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
-    "\"Regex\":\"(?i:'s|'t)|[^\\\\r\\\\n\\\\p{"
-    "L}]?\\\\p{L}+|\\\\p{N}{1,3}|"
-    "\\\\s+(?!\\\\S)|(?:a|b)*c\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"Digits\","
-    "\"individual_digits\":true},"
-    "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"use_regex\":true}]},"
-    "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<"
-    "s>\",\"type_id\":0}},{\"Sequence\":{"
-    "\"id\":\"A\",\"type_id\":0}}],"
-    "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[9],\"tokens\":[\"<s>\"]}}},"
-    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"a\",\"fuse_unk\":true,\"byte_"
-    "fallback\":false,\"ignore_merges\":true,"
-    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0120\":3,\"\\u0120a\":4,\"abab\":5},\"merges\":[\"a "
-    "b\",[\"\\u0120\",\"a\"],\"ab ab\"]}}";
-static const char text[] = "ab<s> it's  1234 \u00e9e\u0301\u4e2d <s>x\r\n abababab \U0001F600 "
-                           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
+static const char *const texts[] = {
+    "ab<s> it's  1234 \xc3\xa9"
+    "e\xcc\x81\xe4\xb8\xad <s>x\r\n abababab \xf0\x9f\x98\x80 "
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
+    "  \xe2\x96\x81\xef\xac\x81\xcc\x81 x``y'' \xea\xb0\x80\xe1\x86\xa7 ", "", "\n\n\t"};
 
-static void try_file(const char *path, const uint8_t *data, size_t n)
+static void fail(const char *what, const vq_err *e)
 {
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, n, f), n);
-    fclose(f);
-    vq_err e = {0};
-    vq_tokenizer *t;
-    const vq_status opened = vq_tokenizer_open(&t, path, &e);
-    assert_true(opened == VQ_OK || (opened == VQ_E_INPUT && e.text[0]));
-    if (opened != VQ_OK) return;
+    fprintf(stderr, "%s: %s\n", what, e->text);
+    abort();
+}
+
+static void check_status(vq_status s, const vq_err *e)
+{
+    if (s != VQ_OK && s != VQ_E_INPUT && s != VQ_E_LIMIT) fail("status", e);
+    if (s != VQ_OK && (!e->text[0] || strchr(e->text, '\n'))) fail("text of an error", e);
+}
+
+static void there_and_back(const vq_tokenizer *t, const char *text)
+{
+    vq_budget budget = {.limit = (size_t)1 << 28};
     vq_arena a;
-    vq_arena_init(&a, NULL);
+    vq_err e = {0};
     int32_t *ids;
-    size_t count, len;
+    size_t n, len;
     char *back;
-    const vq_status s = vq_tokenizer_encode(t, text, sizeof text - 1, true, &a, &ids, &count, &e);
-    assert_true(s == VQ_OK || s == VQ_E_INPUT);
-    for (size_t i = 0; s == VQ_OK && i < count; i++)
-        assert_true(ids[i] >= 0 && ids[i] < vq_tokenizer_size(t));
-    if (s == VQ_OK)
-        assert_int_equal(vq_tokenizer_decode(t, ids, count, &a, &back, &len, &e), VQ_OK);
-    vq_tokenizer_free(t);
+    vq_arena_init(&a, &budget);
+    vq_status s = vq_tokenizer_encode(t, text, strlen(text), true, &a, &ids, &n, &e);
+    check_status(s, &e);
+    for (size_t i = 0; s == VQ_OK && i < n; i++)
+        if (ids[i] < 0 || ids[i] >= vq_tokenizer_size(t)) fail("id", &e);
+    if (s == VQ_OK) {
+        s = vq_tokenizer_decode(t, ids, n, false, &a, &back, &len, &e);
+        check_status(s, &e);
+        if (s == VQ_OK && (back[len] != 0 || vq_utf8_check(back, len, "text", &e) != VQ_OK))
+            fail("text", &e);
+    }
     vq_arena_done(&a);
 }
 
-/* One change at a random place: another byte, a piece cut out, a piece doubled, or the file cut
- * off. */
-static size_t mutate(uint8_t *d, size_t n, uint64_t seed)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const char interesting[] = "\"{}[],:0123456789-\\()*+?^$|.ptrue \xff\xc3";
-    const size_t at = (size_t)(vq_rng_at(seed, 1) % n), len = 1 + (size_t)(vq_rng_at(seed, 2) % 16);
-    const size_t piece = at + len < n ? len : n - at;
-    switch (vq_rng_at(seed, 0) % 8) {
-    case 0:
-        return at;
-    case 1:
-        memmove(d + at, d + at + piece, n - at - piece);
-        return n - piece;
-    case 2:
-        memmove(d + at + piece, d + at, n - at);
-        return n + piece;
-    case 3:
-        d[at] ^= (uint8_t)(1u << vq_rng_at(seed, 3) % 8);
-        return n;
-    default:
-        d[at] = (uint8_t)interesting[vq_rng_at(seed, 3) % (sizeof interesting - 1)];
-        return n;
-    }
-}
-
-static void replay(const uint8_t *seed_data, size_t n, uint64_t rounds)
-{
-    char path[] = "/tmp/vq_fuzz_tokenizer_XXXXXX";
-    const int fd = mkstemp(path);
-    assert_true(fd >= 0);
+    char path[32];
+    const int fd = replay_file(data, n, path);
+    vq_tokenizer *t;
+    vq_err e = {0};
+    const vq_status s = vq_tokenizer_open(&t, path, &e);
     close(fd);
-    uint8_t *d = malloc(n + 64);
-    assert_non_null(d);
-    try_file(path, seed_data, n);
-    for (uint64_t round = 0; round < rounds; round++) {
-        memcpy(d, seed_data, n);
-        size_t len = n;
-        for (uint64_t k = 0; k < 1 + round % 3 && len > 0; k++) len = mutate(d, len, 3 * round + k);
-        try_file(path, d, len);
-    }
-    free(d);
-    unlink(path);
+    check_status(s, &e);
+    for (size_t i = 0; s == VQ_OK && i < sizeof texts / sizeof *texts; i++)
+        there_and_back(t, texts[i]);
+    if (s == VQ_OK) vq_tokenizer_free(t);
+    return 0;
 }
 
-static uint64_t rounds_of(uint64_t def)
-{
-    const char *asked = getenv("VQ_FUZZ_ROUNDS");
-    return asked ? strtoull(asked, NULL, 10) : def;
-}
-
-static void test_small_file(void **state)
-{
-    (void)state;
-    replay((const uint8_t *)features, sizeof features - 1, rounds_of(3000));
-}
-
-static void test_embedded_file(void **state)
-{
-    (void)state;
-    vq_map m;
-    vq_err e;
-    assert_int_equal(
-        vq_map_open(&m, VQ_SOURCE_DIR "/examples/models/tiny-llama/tokenizer.json", &e), VQ_OK);
-    replay(m.data, m.size, rounds_of(300));
-    vq_map_close(&m);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_small_file),
-                                       cmocka_unit_test(test_embedded_file)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+REPLAY("tokenizer", 1500, "\"", "{", "}", "[", "]", ",", ":", "null", "true", "false", "0", "-1",
+       "1e308", "-1e-320", "4194303", "2147483648", "\\\\", "(", ")", "*", "+", "?", "^", "$", "|",
+       ".", "\\\\p{L}", "\\\\A", "\\\\z", "\xff", "\xc3\xa9", "\\u2581", "\\u0120", "a", "AAAA",
+       "/////", "\"type\":\"Sequence\"", "\"type\":\"Replace\"", "\"type\":\"NFKC\"",
+       "\"type\":\"ByteLevel\"", "\"type\":\"Unigram\"", "\"type\":\"BPE\"", "\"type\":\"Strip\"",
+       "\"behavior\":\"Contiguous\"", "\"prepend_scheme\":\"first\"")

@@ -88,7 +88,7 @@ static void same_ids(const char *tokenizer, const char *text_path, const char *i
     expect_ids(text_path, ids, n, (const int32_t *)(const void *)want.data, want.size / 4);
     char *back;
     size_t len;
-    assert_int_equal(vq_tokenizer_decode(t, ids, n, &a, &back, &len, &e), VQ_OK);
+    assert_int_equal(vq_tokenizer_decode(t, ids, n, false, &a, &back, &len, &e), VQ_OK);
     assert_int_equal(len, text.size);
     assert_memory_equal(back, text.data, len);
     vq_map_close(&text);

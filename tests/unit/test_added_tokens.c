@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "text/added_tokens.h"
+#include "text/steps/added_tokens.h"
 
 static vq_status make(vq_added_set *s, const char *json, vq_arena *a, vq_err *e)
 {

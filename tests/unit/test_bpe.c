@@ -9,14 +9,14 @@
 
 #include <cmocka.h>
 
-#include "text/bpe.h"
+#include "text/words/word_model.h"
 
-static vq_status parse(vq_bpe *b, const char *json, vq_arena *a, vq_err *e)
+static vq_status parse(vq_word_model *m, const char *json, vq_arena *a, vq_err *e)
 {
     json_t *model = json_loads(json, JSON_DECODE_ANY, NULL);
     assert_non_null(model);
-    *b = (vq_bpe){.size = 0};
-    const vq_status s = vq_bpe_parse(b, model, 0, a, e);
+    *m = (vq_word_model){.kind = NULL};
+    const vq_status s = vq_word_model_parse(m, model, 0, a, e);
     json_decref(model);
     return s;
 }
@@ -25,7 +25,7 @@ static vq_status parse(vq_bpe *b, const char *json, vq_arena *a, vq_err *e)
 static size_t plain_merge(const vq_bpe *b, const char *text, int32_t *ids)
 {
     size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++) ids[i] = b->byte_id[(uint8_t)text[i]];
+    for (size_t i = 0; i < n; i++) ids[i] = b->near[(uint8_t)text[i]];
     for (;;) {
         uint32_t best = VQ_HASH_NONE;
         size_t at = 0;
@@ -55,7 +55,7 @@ static void test_like_definition(void **state)
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e = {0};
-    vq_bpe b;
+    vq_word_model b;
     if (parse(&b, small, &a, &e) != VQ_OK) fail_msg("%s", e.text);
     unsigned random = 7;
     for (int trial = 0; trial < 2000; trial++) {
@@ -67,9 +67,9 @@ static void test_like_definition(void **state)
         }
         text[n] = 0;
         int32_t want[64];
-        const size_t nwant = plain_merge(&b, text, want);
-        vq_bpe_work w = {.arena = &a};
-        assert_int_equal(vq_bpe_word(&b, &w, (const uint8_t *)text, n, &e), VQ_OK);
+        const size_t nwant = plain_merge(&b.bpe, text, want);
+        vq_word_work w = {.arena = &a};
+        assert_int_equal(vq_model_word(&b, &w, (const uint8_t *)text, n, &e), VQ_OK);
         assert_int_equal(w.count, nwant);
         assert_memory_equal(w.ids, want, nwant * sizeof *want);
     }
@@ -82,14 +82,14 @@ static void test_long_word(void **state)
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e;
-    vq_bpe b;
+    vq_word_model b;
     assert_int_equal(parse(&b, small, &a, &e), VQ_OK);
     const size_t n = 4 << 20;
     uint8_t *text = malloc(n);
     assert_non_null(text);
     memset(text, 'a', n);
-    vq_bpe_work w = {.arena = &a};
-    assert_int_equal(vq_bpe_word(&b, &w, text, n, &e), VQ_OK);
+    vq_word_work w = {.arena = &a};
+    assert_int_equal(vq_model_word(&b, &w, text, n, &e), VQ_OK);
     assert_int_equal(w.count, n / 4);
     free(text);
     vq_arena_done(&a);
@@ -100,10 +100,10 @@ static void expect(const char *json, const char *text, const int32_t *want, size
     vq_arena a;
     vq_arena_init(&a, NULL);
     vq_err e = {0};
-    vq_bpe b;
-    vq_bpe_work w = {.arena = &a};
+    vq_word_model b;
+    vq_word_work w = {.arena = &a};
     if (parse(&b, json, &a, &e) != VQ_OK) fail_msg("%s", e.text);
-    assert_int_equal(vq_bpe_word(&b, &w, (const uint8_t *)text, strlen(text), &e), VQ_OK);
+    assert_int_equal(vq_model_word(&b, &w, (const uint8_t *)text, strlen(text), &e), VQ_OK);
     assert_int_equal(w.count, n);
     if (n) assert_memory_equal(w.ids, want, n * sizeof *want);
     vq_arena_done(&a);
@@ -123,9 +123,32 @@ static void test_options(void **state)
            (int32_t[]){1, 1, 0, 1}, 4);
     expect("{\"vocab\":{\"a\":0,\"?\":1},\"merges\":[],\"unk_token\":\"?\",\"fuse_unk\":true}",
            "xxax", (int32_t[]){1, 0, 1}, 3);
-    expect("{\"vocab\":{\"\\u0120\":9,\"\\u00e9\":3,\"\\u0143\":4},\"merges\":[]}", " \xe9\xad",
-           (int32_t[]){9, 3, 4}, 3); /* the byte alphabet */
     expect("{\"vocab\":{},\"merges\":[]}", "abc", NULL, 0);
+}
+
+static void test_byte_fallback(void **state)
+{
+    (void)state;
+#define FALLBACK(more)                                                                             \
+    "{\"vocab\":{\"a\":0,\"<0xC3>\":1,\"<0xA9>\":2,\"?\":3,\"\u4e2d\":4,\"a\u4e2d\":5},"           \
+    "\"merges\":[[\"a\",\"\u4e2d\"]],\"byte_fallback\":true,\"unk_token\":\"?\"" more "}"
+    expect(FALLBACK(""), "a\u4e2d\u00e9a", (int32_t[]){5, 1, 2, 0}, 4);
+    expect(FALLBACK(""), "\u00e8\u00e8a", (int32_t[]){3, 3, 0}, 3); /* a byte has no token */
+    expect(FALLBACK(",\"fuse_unk\":true"), "\u00e8\u00e8a", (int32_t[]){3, 0}, 2);
+    /* as in the library: bytes pass by an unknown token that waits */
+    expect(FALLBACK(""), "\u00e8\u00e9a", (int32_t[]){1, 2, 3, 0}, 4);
+}
+
+static void test_affixes(void **state)
+{
+    (void)state;
+    expect(
+        "{\"vocab\":{\"a\":0,\"##b\":1,\"##c\":2,\"ab\":3,\"abc\":4,\"b\":5},\"merges\":[\"a ##b\","
+        "\"ab ##c\"],\"continuing_subword_prefix\":\"##\"}",
+        "abc", (int32_t[]){4}, 1);
+    expect("{\"vocab\":{\"a\":0,\"b</w>\":1,\"ab</w>\":2,\"a</w>\":3},\"merges\":[\"a b</w>\"],"
+           "\"end_of_word_suffix\":\"</w>\"}",
+           "aab", (int32_t[]){0, 2}, 2);
 }
 
 static void test_refused(void **state)
@@ -133,8 +156,8 @@ static void test_refused(void **state)
     (void)state;
     static const char *const bad[][2] = {
         {"null", "vocab"},
-        {"{\"type\":\"Unigram\"}", "Unigram"},
-        {"{\"vocab\":[],\"merges\":[]}", "vocab"},
+        {"{\"type\":\"WordPiece\"}", "type WordPiece is not supported; known are BPE, Unigram"},
+        {"{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}", "vocab"},
         {"{\"vocab\":{}}", "merges"},
         {"{\"vocab\":{\"a\":\"0\"},\"merges\":[]}", "not an integer"},
         {"{\"vocab\":{\"a\":-1},\"merges\":[]}", "id -1"},
@@ -150,14 +173,14 @@ static void test_refused(void **state)
         {"{\"vocab\":{},\"merges\":[],\"dropout\":0.1}", "dropout"},
         {"{\"vocab\":{},\"merges\":[],\"ignore_merges\":1}", "ignore_merges"},
         {"{\"vocab\":{},\"merges\":[],\"unk_token\":\"u\"}", "unk_token"},
-        {"{\"vocab\":{},\"merges\":[],\"byte_fallback\":true}", "byte_fallback"},
-        {"{\"vocab\":{},\"merges\":[],\"continuing_subword_prefix\":\"##\"}",
+        {"{\"vocab\":{},\"merges\":[],\"byte_fallback\":1}", "byte_fallback"},
+        {"{\"vocab\":{},\"merges\":[],\"continuing_subword_prefix\":3}",
          "continuing_subword_prefix"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_arena a;
         vq_arena_init(&a, NULL);
         vq_err e = {0};
-        vq_bpe b;
+        vq_word_model b;
         if (parse(&b, bad[i][0], &a, &e) != VQ_E_INPUT) fail_msg("%s was taken", bad[i][0]);
         if (!strstr(e.text, bad[i][1])) fail_msg("%s: %s", bad[i][0], e.text);
         vq_arena_done(&a);
@@ -168,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_like_definition), cmocka_unit_test(test_long_word),
-        cmocka_unit_test(test_options), cmocka_unit_test(test_refused)};
+        cmocka_unit_test(test_options),         cmocka_unit_test(test_byte_fallback),
+        cmocka_unit_test(test_affixes),         cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

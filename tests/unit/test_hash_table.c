@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "text/hash_table.h"
+#include "text/words/hash_table.h"
 
 static void test_put_get_replace(void **state)
 {

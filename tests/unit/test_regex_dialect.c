@@ -6,13 +6,13 @@
 
 #include <cmocka.h>
 
-#include "text/regex_dialect.h"
+#include "text/steps/regex_dialect.h"
 
-static vq_status find(const char *pattern, bool literal, const char *text, uint64_t steps,
-                      bool *found, size_t *start, size_t *end, vq_err *e)
+static vq_status find(const char *pattern, const char *text, uint64_t steps, bool *found,
+                      size_t *start, size_t *end, vq_err *e)
 {
     pcre2_code *re;
-    VQ_TRY(vq_regex_compile(pattern, literal, &re, e));
+    VQ_TRY(vq_regex_compile(pattern, &re, e));
     vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL),
                        pcre2_match_context_create(NULL), &steps};
     const vq_status s =
@@ -28,7 +28,7 @@ static void expect(const char *pattern, const char *text, const char *match)
     vq_err e = {0};
     bool found;
     size_t start = 0, end = 0;
-    if (find(pattern, false, text, 0, &found, &start, &end, &e) != VQ_OK)
+    if (find(pattern, text, 0, &found, &start, &end, &e) != VQ_OK)
         fail_msg("%s: %s", pattern, e.text);
     if (!found != !match) fail_msg("%s on %s: found %d", pattern, text, found);
     if (match && (end - start != strlen(match) || memcmp(text + start, match, end - start) != 0))
@@ -50,16 +50,8 @@ static void test_same_meaning(void **state)
     expect(".+", "\nab\nc", "ab");
     expect("[\\]\\[\\-]+", "a-[]", "-[]");
     expect("\\s+(?!\\S)", "a   b", "  ");
-}
-
-static void test_literal(void **state)
-{
-    (void)state;
-    vq_err e;
-    bool found;
-    size_t start, end;
-    assert_int_equal(find("a.\\s", true, "abs a.\\s", 0, &found, &start, &end, &e), VQ_OK);
-    assert_true(found && start == 4 && end == 8);
+    expect("\\A +| +\\z", "a \nb  ", "  ");
+    expect("\\p{Alphabetic}+", "-\u24b6a\u00b2", "\u24b6a");
 }
 
 static void test_refused(void **state)
@@ -73,8 +65,7 @@ static void test_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         vq_err e = {0};
         pcre2_code *re;
-        if (vq_regex_compile(bad[i], false, &re, &e) != VQ_E_INPUT)
-            fail_msg("%s was taken", bad[i]);
+        if (vq_regex_compile(bad[i], &re, &e) != VQ_E_INPUT) fail_msg("%s was taken", bad[i]);
         assert_non_null(strstr(e.text, "regular expression"));
     }
     char longest[2 * VQ_MAX_PATTERN];
@@ -82,7 +73,7 @@ static void test_refused(void **state)
     longest[sizeof longest - 1] = 0;
     vq_err e;
     pcre2_code *re;
-    assert_int_equal(vq_regex_compile(longest, false, &re, &e), VQ_E_INPUT);
+    assert_int_equal(vq_regex_compile(longest, &re, &e), VQ_E_INPUT);
 }
 
 static void test_backtracking_is_bounded(void **state)
@@ -92,9 +83,9 @@ static void test_backtracking_is_bounded(void **state)
     bool found;
     size_t start, end;
     static const char text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
-    assert_int_equal(find("(a|aa)+$", false, text, 1 << 20, &found, &start, &end, &e), VQ_E_INPUT);
+    assert_int_equal(find("(a|aa)+$", text, 1 << 20, &found, &start, &end, &e), VQ_E_INPUT);
     assert_non_null(strstr(e.text, "too many steps"));
-    assert_int_equal(find("(a|aa)+b", false, text, 0, &found, &start, &end, &e), VQ_OK);
+    assert_int_equal(find("(a|aa)+b", text, 0, &found, &start, &end, &e), VQ_OK);
     assert_true(found);
 }
 
@@ -106,7 +97,7 @@ static void test_searches_share_the_budget(void **state)
     static const uint8_t text[] = "aaaaaaaaaaaaaaaaaab";
     vq_err e;
     pcre2_code *re;
-    assert_int_equal(vq_regex_compile("(a|aa)+$", false, &re, &e), VQ_OK);
+    assert_int_equal(vq_regex_compile("(a|aa)+$", &re, &e), VQ_OK);
     uint64_t steps = 1 << 20;
     vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL),
                        pcre2_match_context_create(NULL), &steps};
@@ -126,9 +117,9 @@ static void test_searches_share_the_budget(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_meaning), cmocka_unit_test(test_literal),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_backtracking_is_bounded),
-        cmocka_unit_test(test_searches_share_the_budget)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_meaning),
+                                       cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_backtracking_is_bounded),
+                                       cmocka_unit_test(test_searches_share_the_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

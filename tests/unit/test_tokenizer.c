@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +79,8 @@ static void test_whole_way(void **state)
 static void test_queries(void **state)
 {
     (void)state;
-    static const char json[] = "{" PRE "," MODEL "," ADDED "," AROUND "}",
+    static const char json[] =
+        "{" PRE "," MODEL "," ADDED "," AROUND ",\"decoder\":{\"type\":\"ByteLevel\"}}",
                       plain[] = "{" PRE "," MODEL "}";
     vq_arena a;
     vq_arena_init(&a, NULL);
@@ -89,16 +91,23 @@ static void test_queries(void **state)
     assert_int_equal(vq_tokenizer_size(t), 13);
     char *text;
     size_t len;
-    assert_int_equal(vq_tokenizer_decode(t, (int32_t[]){4, 3, 7, 12}, 4, &a, &text, &len, &e),
-                     VQ_OK);
+    static const int32_t ids[] = {4, 3, 7, 12};
+    assert_int_equal(vq_tokenizer_decode(t, ids, 4, false, &a, &text, &len, &e), VQ_OK);
     assert_int_equal(len, 11);
-    assert_memory_equal(text, "<s> a\u00e9e\u0301!", 11);
+    assert_string_equal(text, "<s> a\u00e9e\u0301!");
+    assert_int_equal(vq_tokenizer_decode(t, ids, 3, true, &a, &text, &len, &e), VQ_OK);
+    assert_string_equal(text, " a\u00e9");
+    assert_int_equal(vq_tokenizer_decode(t, ids, 0, true, &a, &text, &len, &e), VQ_OK);
+    assert_string_equal(text, "");
     static const int32_t none[] = {-1, 9, 13, INT32_MAX};
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(vq_tokenizer_decode(t, &none[i], 1, &a, &text, &len, &e), VQ_E_INPUT);
+        assert_int_equal(vq_tokenizer_decode(t, &none[i], 1, false, &a, &text, &len, &e),
+                         VQ_E_INPUT);
     vq_tokenizer_free(t);
     assert_int_equal(open_text(&t, plain, strlen(plain), &e), VQ_OK);
     assert_int_equal(vq_tokenizer_adds_bos(t), -1);
+    assert_int_equal(vq_tokenizer_decode(t, ids, 3, true, &a, &text, &len, &e), VQ_OK);
+    assert_string_equal(text, "<s> \u0120a \u00c3\u00a9"); /* no decoder: tokens as they are */
     vq_tokenizer_free(t);
     vq_arena_done(&a);
 }
@@ -130,10 +139,11 @@ static void test_broken_files(void **state)
     (void)state;
     static const char *const bad[][2] = {
         {"", "line"},
-        {"[]", "pre_tokenizer"},
+        {"[]", "model"},
         {"{\"a\":1,\"a\":2}", "duplicate"},
         {"{" PRE "}", "model"},
-        {"{\"normalizer\":{\"type\":\"NFKC\"}," PRE "," MODEL "}", "NFKC"},
+        {"{\"normalizer\":{\"type\":\"NFX\"}," PRE "," MODEL "}",
+         "type NFX is not supported; known are NFC, NFD"},
         {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\"}]}," PRE
          "," MODEL "}",
          "Prepend"},
@@ -177,6 +187,54 @@ static void test_broken_files(void **state)
     assert_int_equal(vq_tokenizer_open(&t, "/nowhere/tokenizer.json", &e), VQ_E_INPUT);
 }
 
+static void test_zero_byte_is_a_character(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"<0x00>\":1,\"?\":2},"
+        "\"merges\":[],\"byte_fallback\":true,\"unk_token\":\"?\"}}";
+    vq_err e;
+    vq_tokenizer *t;
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    int32_t *ids;
+    size_t n;
+    assert_int_equal(open_text(&t, json, strlen(json), &e), VQ_OK);
+    assert_int_equal(vq_tokenizer_encode(t, "a\0a", 3, false, &a, &ids, &n, &e), VQ_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(ids[1], 1);
+    vq_tokenizer_free(t);
+    vq_arena_done(&a);
+}
+
+/* What each character is replaced by, a thousand times over, is more than a text may grow to. */
+static void test_growth_is_bounded(void **state)
+{
+    (void)state;
+    char json[8192], long_text[2048], text[4096];
+    memset(long_text, 'b', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = 0;
+    memset(text, 'a', sizeof text);
+    snprintf(json, sizeof json,
+             "{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":"
+             "\"%s\"}," PRE "," MODEL "}",
+             long_text);
+    vq_err e;
+    vq_tokenizer *t;
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    int32_t *ids;
+    size_t n;
+    assert_int_equal(open_text(&t, json, strlen(json), &e), VQ_OK);
+    assert_int_equal(vq_tokenizer_encode(t, text, 8, false, &a, &ids, &n, &e), VQ_OK);
+    assert_int_equal(n, 8 * 2047);
+    assert_int_equal(vq_tokenizer_encode(t, text, sizeof text, false, &a, &ids, &n, &e),
+                     VQ_E_LIMIT);
+    assert_non_null(strstr(e.text, "grows"));
+    vq_tokenizer_free(t);
+    vq_arena_done(&a);
+}
+
 /* Every request for memory of an encoding fails once: an error, no leak, no crash. */
 static void test_memory_limit(void **state)
 {
@@ -202,9 +260,12 @@ static void test_memory_limit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_way), cmocka_unit_test(test_queries),
-        cmocka_unit_test(test_text_must_be_utf8), cmocka_unit_test(test_broken_files),
-        cmocka_unit_test(test_memory_limit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole_way),
+                                       cmocka_unit_test(test_queries),
+                                       cmocka_unit_test(test_text_must_be_utf8),
+                                       cmocka_unit_test(test_broken_files),
+                                       cmocka_unit_test(test_zero_byte_is_a_character),
+                                       cmocka_unit_test(test_growth_is_bounded),
+                                       cmocka_unit_test(test_memory_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
