@@ -48,7 +48,7 @@ static vq_status add_weight(vq_plan *p, const vq_tensor *t, vq_arena *a, vq_err 
 
 static vq_status collect_weights(vq_plan *p, vq_arena *a, vq_err *e)
 {
-    const vq_st_set *s = &p->model->checkpoint.weights;
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
     p->weights = VQ_NEW(a, vq_plan_weight, s->count, "plan", e);
     if (!p->weights) return e->status;
     for (size_t i = 0; i < s->count; i++)

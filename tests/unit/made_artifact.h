@@ -4,6 +4,7 @@
 #define VQ_TESTS_MADE_ARTIFACT_H
 
 #include "formats/layouts/artifact.h"
+#include "formats/safetensors/st_container.h"
 #include "scratch.h"
 
 enum { MADE_MAX = 8 };
@@ -88,27 +89,25 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
 
 static inline vq_status made_tensors(made *m, const char *dir)
 {
-    vq_st_writer *w;
-    const char *const *names;
-    size_t n;
+    vq_tensor_writer *w;
     int64_t ids[4];
     char name[128];
     const uint8_t zeros[64] = {0};
-    VQ_TRY(vq_st_writer_new(&w, &m->arena, &m->err));
+    VQ_TRY(vq_tensor_writer_new(&w, &vq_container_safetensors, &m->arena, &m->err));
     for (size_t i = 0; i < m->count; i++)
         VQ_TRY(vq_module_declare(m->format, &m->modules[i], w, &m->err));
     for (size_t i = 0; i < m->ndense; i++) {
         snprintf(name, sizeof name, "%s.weight", m->dense[i]);
-        VQ_TRY(
-            vq_st_writer_declare(w, name, VQ_BF16, (const int64_t[]){4, 8}, 2, &ids[i], &m->err));
+        VQ_TRY(vq_tensor_writer_declare(w, name, VQ_BF16, (const int64_t[]){4, 8}, 2, &ids[i],
+                                        &m->err));
     }
-    VQ_TRY(vq_st_writer_open(w, dir, 0, &m->err));
+    VQ_TRY(vq_tensor_writer_begin(w, dir, 0, &m->err));
     for (size_t i = 0; i < m->count; i++)
         VQ_TRY(vq_module_write(m->format, &m->modules[i], &m->q[i], &m->extra[i], w, m->sha[i],
                                &m->arena, &m->err));
     for (size_t i = 0; i < m->ndense; i++)
-        VQ_TRY(vq_st_writer_write(w, ids[i], 0, zeros, sizeof zeros, &m->err));
-    return vq_st_writer_commit(w, &names, &n, &m->err);
+        VQ_TRY(vq_tensor_writer_write(w, ids[i], 0, zeros, sizeof zeros, &m->err));
+    return vq_tensor_writer_commit(w, NULL, NULL, &m->err);
 }
 
 /* made_write -- tensors and config.json into dir. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "formats/folder/checkpoint.h"
+#include "formats/safetensors/st_container.h"
 #include "made_artifact.h"
 
 #define OK(m, call)                                                                                \
@@ -230,15 +231,15 @@ static void own_weights_do_not_look_dense(void **state)
 {
     scratch *s = *state;
     made m;
-    vq_st_set set;
+    vq_tensor_set set;
     made_init(&m, VQ_FORMAT_VQ);
     OK(&m, made_module(&m, "wide", vq_scheme_find("mxfp8", NULL), 4, 32, 0));
     OK(&m, made_write(&m, s->dir));
-    OK(&m, vq_st_set_open(&set, s->dir, &m.arena, &m.err));
-    const vq_tensor *t = vq_st_find(&set, "wide.weight");
+    OK(&m, vq_tensor_set_open(&set, &vq_container_safetensors, s->dir, &m.arena, &m.err));
+    const vq_tensor *t = vq_tensor_set_find(&set, "wide.weight");
     assert_int_equal(t->dtype, VQ_U8);
     assert_int_equal(t->ndim, 3);
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     vq_arena_done(&m.arena);
 }
 

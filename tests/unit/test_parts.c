@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "plan_world.h"
 #include "run/quantize/parts.h"
 
@@ -15,7 +17,7 @@ enum { LAYERS = 4 };
 typedef struct world {
     plan_world p;
     vq_rounded rounded;
-    vq_st_set whole; /* the artifact's tensors, written in one go */
+    vq_tensor_set whole; /* the artifact's tensors, written in one go */
     vq_parts parts;
 } world;
 
@@ -35,7 +37,8 @@ static void open_world(world *w, void **state)
     const char *dir = folder(w, "whole");
     must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget,
                                 &w->p.arena, &w->p.err));
-    must(&w->p, vq_st_set_open(&w->whole, dir, &w->p.arena, &w->p.err));
+    must(&w->p,
+         vq_tensor_set_open(&w->whole, &vq_container_safetensors, dir, &w->p.arena, &w->p.err));
     must(&w->p,
          vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.format,
                        LAYERS + 1, (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
@@ -44,7 +47,7 @@ static void open_world(world *w, void **state)
 static void close_world(world *w)
 {
     vq_parts_close(&w->parts);
-    vq_st_set_close(&w->whole);
+    vq_tensor_set_close(&w->whole);
     plan_world_close(&w->p);
 }
 
@@ -135,7 +138,8 @@ static void test_a_source_of_what_is_finished(void **state)
     }
     must(&w.p, s->tensor(s->self, "model.layers.1.input_layernorm.weight", &t, &w.p.err));
     assert_ptr_equal(
-        t.data, vq_st_find(&w.parts.files[1].set, "model.layers.1.input_layernorm.weight")->data);
+        t.data,
+        vq_tensor_set_find(&w.parts.files[1].set, "model.layers.1.input_layernorm.weight")->data);
     must(&w.p, s->tensor(s->self, "model.layers.0.input_layernorm.weight", &t, &w.p.err));
     assert_true(s->has(s->self, Q1 ".weight_scale") &&
                 !s->has(s->self, "model.layers.0.self_attn.q_proj.weight_scale"));
@@ -148,12 +152,12 @@ static void test_a_source_of_what_is_finished(void **state)
 static void test_put_together(void **state)
 {
     world w;
-    vq_st_set made;
+    vq_tensor_set made;
     open_world(&w, state);
     for (int layer = 0; layer < LAYERS; layer++) add_part(&w, layer);
     const char *dir = folder(&w, "made");
     must(&w.p, vq_parts_assemble(&w.parts, &w.p.plan, &w.p.job, NULL, dir, &w.p.arena, &w.p.err));
-    must(&w.p, vq_st_set_open(&made, dir, &w.p.arena, &w.p.err));
+    must(&w.p, vq_tensor_set_open(&made, &vq_container_safetensors, dir, &w.p.arena, &w.p.err));
     assert_int_equal(made.count, w.whole.count);
     for (size_t i = 0; i < made.count; i++) {
         const vq_tensor *a = made.sorted[i], *b = w.whole.sorted[i];
@@ -162,7 +166,7 @@ static void test_put_together(void **state)
         assert_int_equal(a->bytes, b->bytes);
         assert_memory_equal(a->data, b->data, a->bytes);
     }
-    vq_st_set_close(&made);
+    vq_tensor_set_close(&made);
     close_world(&w);
 }
 

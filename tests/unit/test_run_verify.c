@@ -8,10 +8,10 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "run/run.h"
 #include "formats/layouts/artifact.h"
 #include "load/model.h"
 #include "run/manifest.h"
+#include "run/run.h"
 #include "scratch.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
@@ -107,8 +107,8 @@ static void close_made(opened *o)
 
 static long place(const opened *o, const char *tensor)
 {
-    const vq_st_set *w = &o->model.checkpoint.weights;
-    const vq_tensor *t = vq_st_find(w, tensor);
+    const vq_tensor_set *w = &o->model.checkpoint.weights;
+    const vq_tensor *t = vq_tensor_set_find(w, tensor);
     assert_non_null(t);
     return (long)((const char *)t->data - (const char *)w->files[0].map.data);
 }
@@ -120,7 +120,7 @@ static void test_every_tensor(void **state)
     opened o;
     verifies(s);
     open_made(s, &o);
-    const vq_st_set *w = &o.model.checkpoint.weights;
+    const vq_tensor_set *w = &o.model.checkpoint.weights;
     for (size_t i = 0; i < w->count; i++) {
         const vq_tensor *t = w->sorted[i];
         if (strstr(t->name, "layers.") && !strstr(t->name, "layers.1."))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "formats/layouts/module_map.h"
+#include "formats/safetensors/st_container.h"
 
 static bool tied(const vq_checkpoint *c)
 {
@@ -14,7 +15,7 @@ static bool tied(const vq_checkpoint *c)
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
 {
     const vq_checkpoint *c = self;
-    const vq_tensor *t = vq_st_find(&c->weights, name);
+    const vq_tensor *t = vq_tensor_set_find(&c->weights, name);
     if (!t) return vq_fail(e, VQ_E_INPUT, "%s is missing from %s", name, c->path);
     *out = *t;
     return VQ_OK;
@@ -23,14 +24,14 @@ static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err
 static bool has_tensor(void *self, const char *name)
 {
     const vq_checkpoint *c = self;
-    return vq_st_find(&c->weights, name) != NULL;
+    return vq_tensor_set_find(&c->weights, name) != NULL;
 }
 
 static const vq_tensor *part_of(const vq_checkpoint *c, const char *module, const char *suffix)
 {
     char name[1024];
     const int n = snprintf(name, sizeof name, "%s.%s", module, suffix);
-    return n < (int)sizeof name ? vq_st_find(&c->weights, name) : NULL;
+    return n < (int)sizeof name ? vq_tensor_set_find(&c->weights, name) : NULL;
 }
 
 static bool float_type(vq_dtype t)
@@ -46,7 +47,7 @@ static const vq_tensor *dense_weight(const vq_checkpoint *c, const char *module)
     const vq_tensor *t = part_of(c, module, "weight");
     if (t || strcmp(module, "lm_head") != 0 || !tied(c)) return t;
     for (size_t i = 0; !t && i < sizeof embeddings / sizeof *embeddings; i++)
-        t = vq_st_find(&c->weights, embeddings[i]);
+        t = vq_tensor_set_find(&c->weights, embeddings[i]);
     return t;
 }
 
@@ -135,7 +136,7 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
     c->path = vq_arena_text(a, e, "%s", path);
     c->dir = c->path ? folder_of(path, a, e) : NULL;
     if (!c->dir) return VQ_E_LIMIT;
-    VQ_TRY(vq_st_set_open(&c->weights, path, a, e));
+    VQ_TRY(vq_tensor_set_open(&c->weights, &vq_container_safetensors, path, a, e));
     const vq_status status = read_config(c, e);
     if (status == VQ_OK) return VQ_OK;
     vq_checkpoint_close(c);
@@ -144,7 +145,7 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
 
 void vq_checkpoint_close(vq_checkpoint *c)
 {
-    vq_st_set_close(&c->weights);
+    vq_tensor_set_close(&c->weights);
     vq_hf_config_done(&c->config);
     c->modules = NULL;
 }

@@ -4,13 +4,13 @@
 #define VQ_FORMATS_FOLDER_CHECKPOINT_H
 
 #include "base/exchange/source.h"
+#include "formats/container.h"
 #include "formats/folder/hf_config.h"
-#include "formats/safetensors/safetensors.h"
 
 typedef struct vq_checkpoint {
     const char *dir;  /* folder that holds the files */
     const char *path; /* as the user named it */
-    vq_st_set weights;
+    vq_tensor_set weights;
     vq_hf_config config; /* model_type "" when there is no config.json */
     vq_source source;
     struct vq_module_map *modules; /* of an artifact: module -> stored scheme; NULL when dense */

@@ -86,7 +86,7 @@ static vq_status row_of(const vq_layout **l, vq_format f, const vq_module *m, vq
     return *l ? VQ_OK : vq_at(e, "%s", (not_held(f, m, e), m->name));
 }
 
-vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *e)
+vq_status vq_module_declare(vq_format f, vq_module *m, vq_tensor_writer *w, vq_err *e)
 {
     const vq_layout *l;
     VQ_TRY(row_of(&l, f, m, e));
@@ -100,8 +100,8 @@ vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *
             return vq_fail(e, VQ_E_INPUT, "the module name %.40s... is longer than 1000 characters",
                            m->name);
         const int ndim = vq_layout_shape(l, field, m, shape);
-        VQ_TRY(
-            vq_st_writer_declare(w, name, vq_layout_dtype(field, m), shape, ndim, &m->ids[i], e));
+        VQ_TRY(vq_tensor_writer_declare(w, name, vq_layout_dtype(field, m), shape, ndim, &m->ids[i],
+                                        e));
     }
     return VQ_OK;
 }
@@ -112,7 +112,7 @@ typedef struct sink {
     const vq_module *module;
     const vq_qtensor *q;
     const vq_module_extra *extra;
-    vq_st_writer *writer;
+    vq_tensor_writer *writer;
     vq_sha256 *sha;
     vq_arena *arena;
     int64_t id; /* of the tensor being written */
@@ -121,7 +121,7 @@ typedef struct sink {
 static vq_status emit(sink *s, uint64_t at, const void *data, size_t n, vq_err *e)
 {
     if (s->sha) vq_sha256_add(s->sha, data, n);
-    return vq_st_writer_write(s->writer, s->id, at, data, n, e);
+    return vq_tensor_writer_write(s->writer, s->id, at, data, n, e);
 }
 
 #define TILE_BYTES ((size_t)4 << 20)
@@ -269,7 +269,7 @@ static vq_status write_fields(sink *s, vq_err *e)
 }
 
 vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q,
-                          const vq_module_extra *x, vq_st_writer *w, char sha[VQ_SHA256_TEXT],
+                          const vq_module_extra *x, vq_tensor_writer *w, char sha[VQ_SHA256_TEXT],
                           vq_arena *a, vq_err *e)
 {
     sink s = {.module = m, .q = q, .extra = x, .writer = w, .arena = a};
@@ -284,7 +284,7 @@ vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q,
     return status;
 }
 
-vq_status vq_module_sha(vq_format f, const char *module, const vq_st_set *set,
+vq_status vq_module_sha(vq_format f, const char *module, const vq_tensor_set *set,
                         char sha[VQ_SHA256_TEXT], vq_err *e)
 {
     vq_sha256 *h = vq_sha256_new();
@@ -292,7 +292,7 @@ vq_status vq_module_sha(vq_format f, const char *module, const vq_st_set *set,
     for (int i = 0; vq_layout_suffix(f, i); i++) {
         char name[1024];
         const int n = snprintf(name, sizeof name, "%s.%s", module, vq_layout_suffix(f, i));
-        const vq_tensor *t = n < (int)sizeof name ? vq_st_find(set, name) : NULL;
+        const vq_tensor *t = n < (int)sizeof name ? vq_tensor_set_find(set, name) : NULL;
         if (t) vq_sha256_add(h, t->data, t->bytes);
     }
     vq_sha256_done(h, sha);

@@ -9,8 +9,7 @@
 
 #include "base/exchange/source.h"
 #include "base/num/qtensor.h"
-#include "formats/folder/hf_config.h"
-#include "formats/safetensors/safetensors.h"
+#include "formats/container.h"
 
 typedef enum vq_format { VQ_FORMAT_CT, VQ_FORMAT_VQ } vq_format;
 bool vq_format_find(const char *name, vq_format *out); /* "compressed-tensors", "vq" */
@@ -40,7 +39,7 @@ vq_global_scale vq_format_global_scale(vq_format f, vq_global_scale s);
  * row, ARC or a rotation of the input in compressed-tensors). */
 vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e);
 /* vq_module_declare -- declare the module's tensors. */
-vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *e);
+vq_status vq_module_declare(vq_format f, vq_module *m, vq_tensor_writer *w, vq_err *e);
 /* What belongs to a module beside the codes. */
 typedef struct vq_module_extra {
     vq_global_scale act_global_scale; /* static second scale of the input; value 0: none */
@@ -52,10 +51,10 @@ typedef struct vq_module_extra {
  * of the module's tensors in the order of the row, NULL when it is not wanted (vq_module_sha gives
  * the same from the files). scratch: arena, rewound before return. */
 vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q,
-                          const vq_module_extra *x, vq_st_writer *w, char sha[VQ_SHA256_TEXT],
+                          const vq_module_extra *x, vq_tensor_writer *w, char sha[VQ_SHA256_TEXT],
                           vq_arena *a, vq_err *e);
 /* vq_module_sha -- the same digest from the tensors of an opened artifact (verify). */
-vq_status vq_module_sha(vq_format f, const char *module, const vq_st_set *s,
+vq_status vq_module_sha(vq_format f, const char *module, const vq_tensor_set *s,
                         char sha[VQ_SHA256_TEXT], vq_err *e);
 
 /* vq_format_config -- quantization_config for config.json: groups of equal schemes, ignore derived

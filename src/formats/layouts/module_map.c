@@ -71,7 +71,8 @@ static vq_status check_stray(const vq_module_map *m, const vq_tensor *t, vq_aren
                      : "it belongs to no quantized module of the config");
 }
 
-static vq_status check_strays(const vq_module_map *m, const vq_st_set *set, vq_arena *a, vq_err *e)
+static vq_status check_strays(const vq_module_map *m, const vq_tensor_set *set, vq_arena *a,
+                              vq_err *e)
 {
     for (size_t i = 0; i < set->count; i++) VQ_TRY(check_stray(m, set->sorted[i], a, e));
     return VQ_OK;
@@ -130,8 +131,8 @@ static vq_status check_extras(vq_module_map *m, const json_t *q, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status fill_ct(vq_module_map *m, const vq_ct_config *c, const vq_st_set *set, vq_arena *a,
-                         vq_err *e)
+static vq_status fill_ct(vq_module_map *m, const vq_ct_config *c, const vq_tensor_set *set,
+                         vq_arena *a, vq_err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < set->count; i++) n += holds_codes(set->sorted[i]);
@@ -143,7 +144,7 @@ static vq_status fill_ct(vq_module_map *m, const vq_ct_config *c, const vq_st_se
     return VQ_OK;
 }
 
-vq_status vq_module_map_ct(vq_module_map *m, const json_t *q, const vq_st_set *set, vq_arena *a,
+vq_status vq_module_map_ct(vq_module_map *m, const json_t *q, const vq_tensor_set *set, vq_arena *a,
                            vq_err *e)
 {
     vq_ct_config *c;
@@ -221,8 +222,8 @@ static vq_status add_own(vq_module_map *m, const char *name, const json_t *entry
     return VQ_OK;
 }
 
-vq_status vq_module_map_own(vq_module_map *m, const json_t *q, const vq_st_set *set, vq_arena *a,
-                            vq_err *e)
+vq_status vq_module_map_own(vq_module_map *m, const json_t *q, const vq_tensor_set *set,
+                            vq_arena *a, vq_err *e)
 {
     json_t *modules = json_object_get(q, "modules");
     const json_int_t version = json_integer_value(json_object_get(q, "version"));
@@ -245,8 +246,8 @@ vq_status vq_module_map_own(vq_module_map *m, const json_t *q, const vq_st_set *
     return VQ_OK;
 }
 
-vq_status vq_module_map_new(vq_module_map **out, const json_t *q, const vq_st_set *set, vq_arena *a,
-                            vq_err *e)
+vq_status vq_module_map_new(vq_module_map **out, const json_t *q, const vq_tensor_set *set,
+                            vq_arena *a, vq_err *e)
 {
     vq_module_map *m = *out = VQ_NEW(a, vq_module_map, 1, "quantized modules", e);
     const char *method = json_string_value(json_object_get(q, "quant_method"));

@@ -6,11 +6,11 @@
 #include "formats/layouts/module_map.h"
 #include "formats/layouts/pack_bits.h"
 
-static const vq_tensor *find(const vq_st_set *set, const char *module, const char *suffix)
+static const vq_tensor *find(const vq_tensor_set *set, const char *module, const char *suffix)
 {
     char name[1024];
     const int n = snprintf(name, sizeof name, "%s.%s", module, suffix);
-    return n < (int)sizeof name ? vq_st_find(set, name) : NULL;
+    return n < (int)sizeof name ? vq_tensor_set_find(set, name) : NULL;
 }
 
 static const vq_tensor *tensor_of(const vq_stored_module *s, vq_part part)
@@ -175,7 +175,7 @@ static vq_status fill_order(vq_stored_module *s, vq_arena *a, vq_err *e)
     return check_order(order, l->k, a, e);
 }
 
-vq_status vq_stored_fill(vq_stored_module *s, const vq_st_set *set, vq_arena *a, vq_err *e)
+vq_status vq_stored_fill(vq_stored_module *s, const vq_tensor_set *set, vq_arena *a, vq_err *e)
 {
     vq_linear *l = &s->linear;
     l->quantized = true;

@@ -1,6 +1,7 @@
 /* blocks.c -- the order of work: samples, gradients, then part by part statistics, transforms,
  * rounding, writing, moving on. */
 #include "run/quantize/blocks.h"
+#include "formats/safetensors/st_container.h"
 
 #include <string.h>
 
@@ -132,7 +133,7 @@ static vq_status prepare_groups(vq_work *w, int layer, vq_err *e)
 typedef struct part {
     int index, layer;
     size_t first; /* module */
-    vq_st_writer *writer;
+    vq_tensor_writer *writer;
     const char *dir;
     vq_tensor order; /* of the keys (ksort); without data: none */
     int64_t order_id;
@@ -150,8 +151,8 @@ static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *id
         if (!x || vq_plan_quantizes(w->plan, t.name)) continue;
         VQ_TRY(vq_edited_stored(&d, t.name, &stored, e));
         if (declare)
-            VQ_TRY(vq_st_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim, &ids[at],
-                                        e));
+            VQ_TRY(vq_tensor_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim,
+                                            &ids[at], e));
         else
             VQ_TRY(vq_store_floats(p->writer, ids[at], stored.dtype, x, vq_tensor_numel(&t),
                                    &w->scratch, e));
@@ -178,8 +179,8 @@ static vq_status declare_order(vq_work *w, part *p, vq_err *e)
     if (!w->model.ordered || p->layer < 0) return VQ_OK;
     VQ_TRY(vq_key_order_tensor(w->graph, p->layer, &p->order, &w->layer, e));
     if (!p->order.data) return VQ_OK;
-    return vq_st_writer_declare(p->writer, p->order.name, p->order.dtype, p->order.shape,
-                                p->order.ndim, &p->order_id, e);
+    return vq_tensor_writer_declare(p->writer, p->order.name, p->order.dtype, p->order.shape,
+                                    p->order.ndim, &p->order_id, e);
 }
 
 static vq_status write_part(vq_work *w, part *p, vq_err *e)
@@ -191,13 +192,11 @@ static vq_status write_part(vq_work *w, part *p, vq_err *e)
         VQ_TRY(vq_module_declare(w->plan->format, &r->modules[i], p->writer, e));
     VQ_TRY(write_kept(w, p, true, ids, e));
     VQ_TRY(declare_order(w, p, e));
-    VQ_TRY(vq_st_writer_open(p->writer, p->dir, 0, e));
+    VQ_TRY(vq_tensor_writer_begin(p->writer, p->dir, 0, e));
     VQ_TRY(round_part(w, p, e));
     VQ_TRY(write_kept(w, p, false, ids, e));
     if (p->order.data) VQ_TRY(vq_copy_tensor(&p->order, p->writer, p->order_id, e));
-    const char *const *names;
-    size_t n;
-    return vq_st_writer_commit(p->writer, &names, &n, e);
+    return vq_tensor_writer_commit(p->writer, NULL, NULL, e);
 }
 
 static bool part_is_empty(const vq_work *w, const part *p)
@@ -211,9 +210,9 @@ static vq_status finish_part(vq_work *w, part *p, vq_err *e)
     if (!p->dir) return e->status;
     VQ_TRY(vq_remove_tree(p->dir, e));
     VQ_TRY(vq_make_dir(p->dir, e));
-    VQ_TRY(vq_st_writer_new(&p->writer, &w->layer, e));
+    VQ_TRY(vq_tensor_writer_new(&p->writer, &vq_container_safetensors, &w->layer, e));
     vq_status s = write_part(w, p, e);
-    vq_st_writer_drop(p->writer);
+    vq_tensor_writer_drop(p->writer);
     const vq_rounded *r = w->rounding.out;
     const char *file = s == VQ_OK ? vq_join(&w->layer, p->dir, "model.safetensors", e) : NULL;
     if (s == VQ_OK && !file) s = e->status;
@@ -277,10 +276,10 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     VQ_TRY(restore_parts(w, done, e));
     for (int i = done; i < w->parts.count; i++) {
         VQ_TRY(make_part(w, i, e));
-        vq_st_set_forget(
+        vq_tensor_set_forget(
             &w->plan->model->checkpoint.weights); /* a block is read, used, and not needed again */
     }
-    const vq_st_set *instead;
+    const vq_tensor_set *instead;
     VQ_TRY(vq_work_finish(w, &instead, e));
     vq_arena_trim();
     return vq_parts_assemble(&w->parts, w->plan, w->j->job, instead, w->j->dir, w->run, e);

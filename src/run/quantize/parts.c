@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "formats/safetensors/st_container.h"
 
 static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
 {
     const vq_tensor *t = NULL;
     for (int i = 0; !t && i < p->count; i++)
-        if (p->files[i].open) t = vq_st_find(&p->files[i].set, name);
+        if (p->files[i].open) t = vq_tensor_set_find(&p->files[i].set, name);
     return t;
 }
 
@@ -83,7 +84,7 @@ vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below, vq
 void vq_parts_close(vq_parts *p)
 {
     for (int i = 0; i < p->count; i++)
-        if (p->files[i].open) vq_st_set_close(&p->files[i].set);
+        if (p->files[i].open) vq_tensor_set_close(&p->files[i].set);
     p->count = 0;
 }
 
@@ -92,7 +93,7 @@ const char *vq_parts_folder(const vq_parts *p, int part, vq_err *e)
     return vq_arena_text(p->arena, e, "%s/part-%04d", p->dir, part);
 }
 
-static vq_status fill_module(vq_parts *p, const vq_st_set *set, const vq_module *m, vq_err *e)
+static vq_status fill_module(vq_parts *p, const vq_tensor_set *set, const vq_module *m, vq_err *e)
 {
     vq_stored_module *s = &p->modules[p->nmodules];
     *s = (vq_stored_module){.layout = vq_layout_for(p->format, m->scheme)};
@@ -113,7 +114,7 @@ vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n
     vq_part_files *f = &p->files[part];
     const char *dir = vq_parts_folder(p, part, e);
     if (!dir) return e->status;
-    VQ_TRY(vq_st_set_open(&f->set, dir, p->arena, e));
+    VQ_TRY(vq_tensor_set_open(&f->set, &vq_container_safetensors, dir, p->arena, e));
     f->open = true;
     for (size_t i = 0; i < n; i++) VQ_TRY(fill_module(p, &f->set, &modules[i], e));
     return VQ_OK;
@@ -138,9 +139,9 @@ typedef struct assembly {
     const vq_parts *parts;
     const vq_plan *plan;
     const vq_job *job;
-    const vq_st_set *instead;
+    const vq_tensor_set *instead;
     const char *dir;
-    vq_st_writer *writer;
+    vq_tensor_writer *writer;
     const vq_tensor *
         *tensors;        /* [count] those of the parts, and those that replace one of the model's */
     int64_t *ids, *kept; /* of them; of the model's */
@@ -161,7 +162,7 @@ static void collect_tensors(assembly *s)
     for (int i = 0; i < p->count; i++)
         for (size_t j = 0; p->files[i].open && j < p->files[i].set.count; j++) {
             const vq_tensor *t = p->files[i].set.sorted[j],
-                            *other = vq_st_find(s->instead, t->name);
+                            *other = vq_tensor_set_find(s->instead, t->name);
             s->tensors[s->count++] = other ? other : t;
         }
     for (size_t j = 0; j < s->instead->count; j++)
@@ -172,7 +173,7 @@ static void collect_tensors(assembly *s)
 static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
 {
     const vq_parts *p = s->parts;
-    const vq_st_set **sets = VQ_ALLOC(a, const vq_st_set *, p->count + 1, "parts", e);
+    const vq_tensor_set **sets = VQ_ALLOC(a, const vq_tensor_set *, p->count + 1, "parts", e);
     if (!sets) return e->status;
     int nsets = 0;
     for (int i = 0; i < p->count; i++)
@@ -180,8 +181,8 @@ static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
     sets[nsets++] = s->instead;
     for (size_t i = 0; i < s->count; i++) {
         const vq_tensor *t = s->tensors[i];
-        VQ_TRY(
-            vq_st_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i], e));
+        VQ_TRY(vq_tensor_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i],
+                                        e));
     }
     return vq_kept_declare(s->plan, sets, nsets, s->writer, s->kept, e);
 }
@@ -195,18 +196,16 @@ static vq_status copy_all(const assembly *s, vq_err *e)
 
 static vq_status assemble(const assembly *s, vq_arena *a, vq_err *e)
 {
-    const char *const *names;
-    size_t n;
     VQ_TRY(declare_all(s, a, e));
-    VQ_TRY(vq_st_writer_open(s->writer, s->dir, s->plan->recipe->shard, e));
+    VQ_TRY(vq_tensor_writer_begin(s->writer, s->dir, s->plan->recipe->shard, e));
     VQ_TRY(copy_all(s, e));
-    return vq_st_writer_commit(s->writer, &names, &n, e);
+    return vq_tensor_writer_commit(s->writer, NULL, NULL, e);
 }
 
 vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job,
-                            const vq_st_set *instead, const char *dir, vq_arena *a, vq_err *e)
+                            const vq_tensor_set *instead, const char *dir, vq_arena *a, vq_err *e)
 {
-    static const vq_st_set nothing = {.count = 0};
+    static const vq_tensor_set nothing = {.count = 0};
     assembly s = {
         .parts = p, .plan = plan, .job = job, .instead = instead ? instead : &nothing, .dir = dir};
     const size_t most = count_tensors(&s) + 1;
@@ -216,8 +215,8 @@ vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job
                        : NULL;
     if (!s.kept) return e->status;
     collect_tensors(&s);
-    VQ_TRY(vq_st_writer_new(&s.writer, a, e));
+    VQ_TRY(vq_tensor_writer_new(&s.writer, &vq_container_safetensors, a, e));
     const vq_status status = assemble(&s, a, e);
-    vq_st_writer_drop(s.writer);
+    vq_tensor_writer_drop(s.writer);
     return status;
 }

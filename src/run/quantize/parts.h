@@ -8,7 +8,7 @@
 #include "run/quantize/rounding.h"
 
 typedef struct vq_part_files {
-    vq_st_set set;
+    vq_tensor_set set;
     bool open;
 } vq_part_files;
 
@@ -42,6 +42,6 @@ const vq_tensor *vq_parts_global_scale(const vq_parts *p, const char *module,
  * files in `dir`. instead (may be NULL): of tensors with these names, which have their types and
  * shapes, it is these that are written. Same bytes whatever was resumed. */
 vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job,
-                            const vq_st_set *instead, const char *dir, vq_arena *a, vq_err *e);
+                            const vq_tensor_set *instead, const char *dir, vq_arena *a, vq_err *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "formats/safetensors/st_container.h"
 #include "load/weights.h"
 
 vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *e)
@@ -222,8 +223,8 @@ vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_er
     return VQ_OK;
 }
 
-vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w,
-                            vq_err *e)
+vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q,
+                            vq_tensor_writer *w, vq_err *e)
 {
     const vq_group_ready *ready = &s->ready[s->out->group[i]];
     vq_module_extra extra = {.arc_order = ready->map.order};
@@ -234,7 +235,7 @@ vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q,
                            &extra, w, NULL, s->scratch, e);
 }
 
-static vq_status round_and_store(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e)
+static vq_status round_and_store(const vq_rounding *s, size_t i, vq_tensor_writer *w, vq_err *e)
 {
     float *x;
     vq_qtensor q;
@@ -243,7 +244,7 @@ static vq_status round_and_store(const vq_rounding *s, size_t i, vq_st_writer *w
     return vq_rounding_store(s, i, &q, w, e);
 }
 
-vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e)
+vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_tensor_writer *w, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(s->scratch);
     const vq_status status = round_and_store(s, i, w, e);
@@ -251,7 +252,7 @@ vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq
     return status == VQ_OK ? VQ_OK : vq_at(e, "%s", s->out->weights[i]->module);
 }
 
-static vq_status digest_all(vq_rounded *r, vq_format f, const vq_st_set *set, vq_err *e)
+static vq_status digest_all(vq_rounded *r, vq_format f, const vq_tensor_set *set, vq_err *e)
 {
     int64_t bad = -1;
 #pragma omp parallel for schedule(dynamic) reduction(max : bad)
@@ -264,9 +265,9 @@ static vq_status digest_all(vq_rounded *r, vq_format f, const vq_st_set *set, vq
 vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, vq_arena *a,
                               vq_err *e)
 {
-    vq_st_set set;
-    VQ_TRY(vq_st_set_open(&set, dir, a, e));
+    vq_tensor_set set;
+    VQ_TRY(vq_tensor_set_open(&set, &vq_container_safetensors, dir, a, e));
     const vq_status s = digest_all(r, p->format, &set, e);
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     return s;
 }
