@@ -22,8 +22,8 @@ typedef struct vq_tensor_file {
  * NULL) is a list of tensors that its maker owns. */
 typedef struct vq_tensor_set {
     const vq_container *container;
-    void *self;          /* of the container */
-    vq_tensor **sorted;  /* all tensors by name (bytes); their data is borrowed until close */
+    void *self;         /* of the container */
+    vq_tensor **sorted; /* all tensors by name (bytes); their data is borrowed until close */
     size_t count;
     const vq_tensor_file *files; /* in the order of the container */
     size_t nfiles;
@@ -40,7 +40,9 @@ typedef struct vq_tensor_writer {
 struct vq_container {
     const char *name; /* "safetensors" */
     const char *file; /* what a folder's only file is called */
-    /* claims -- is PATH (a file or a folder) for this container? Looks, and fails never. */
+    bool fallback;    /* opens what no container claims, so that its messages are the last word */
+    /* claims -- is PATH (a file or a folder) for this container? Looks, and fails never. NULL for
+     * the fallback. */
     bool (*claims)(const char *path);
     /* open -- fill sorted, count, files, nfiles and self; nothing is left open on failure. */
     vq_status (*open)(vq_tensor_set *s, const char *path, vq_arena *a, vq_err *e);

@@ -11,8 +11,8 @@
 #include <math.h>
 
 #include "formats/folder/checkpoint.h"
-#include "formats/layouts/layout.h"
 #include "formats/layouts/module_map.h"
+#include "formats/layouts/module_store.h"
 #include "formats/safetensors/st_container.h"
 #include "golden.h"
 
@@ -191,13 +191,13 @@ static void write_module(const char *where, const vq_stored_module *s, const vq_
                                .act_scale = s->linear.act_scale,
                                .act_zero = s->linear.act_zero};
     OK(vq_tensor_writer_new(&w, &vq_container_safetensors, a, &err));
-    OK(vq_format_takes(VQ_FORMAT_CT, &m, &err));
-    OK(vq_module_declare(VQ_FORMAT_CT, &m, w, &err));
+    OK(vq_target_takes(vq_target_find("compressed-tensors"), &m, &err));
+    OK(vq_module_declare(vq_target_find("compressed-tensors"), &m, w, &err));
     OK(vq_tensor_writer_begin(w, dir, 0, &err));
-    OK(vq_module_write(VQ_FORMAT_CT, &m, q, &x, w, sha, a, &err));
+    OK(vq_module_write(vq_target_find("compressed-tensors"), &m, q, &x, w, sha, a, &err));
     OK(vq_tensor_writer_commit(w, NULL, NULL, &err));
     OK(vq_tensor_set_open(out, &vq_container_safetensors, dir, a, &err));
-    OK(vq_module_sha(VQ_FORMAT_CT, m.name, out, again, &err));
+    OK(vq_module_sha(vq_target_find("compressed-tensors"), m.name, out, again, &err));
     assert_string_equal(sha, again);
 }
 

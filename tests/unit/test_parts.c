@@ -40,7 +40,7 @@ static void open_world(world *w, void **state)
     must(&w->p,
          vq_tensor_set_open(&w->whole, &vq_container_safetensors, dir, &w->p.arena, &w->p.err));
     must(&w->p,
-         vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.format,
+         vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.target,
                        LAYERS + 1, (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
 }
 

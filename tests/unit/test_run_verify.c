@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "formats/layouts/artifact.h"
+#include "formats/layouts/module_store.h"
 #include "load/model.h"
 #include "run/manifest.h"
 #include "run/run.h"
@@ -153,7 +153,8 @@ static void forge(scratch *s)
     json_t *entry;
     json_object_foreach(json_object_get(root, "tensors"), name, entry)
     {
-        assert_int_equal(vq_module_sha(VQ_FORMAT_CT, name, &o.model.checkpoint.weights, sha, &e),
+        assert_int_equal(vq_module_sha(vq_target_find("compressed-tensors"), name,
+                                       &o.model.checkpoint.weights, sha, &e),
                          VQ_OK);
         assert_int_equal(json_object_set_new(entry, "sha256", json_string(sha)), 0);
     }

@@ -6,45 +6,26 @@
 
 #include "formats/layouts/pack_bits.h"
 
-const vq_layout *vq_layouts_of(vq_format f)
-{
-    return f == VQ_FORMAT_CT ? vq_layouts_ct : vq_layouts_vq;
-}
-
 static bool row_takes(const vq_layout *l, const vq_scheme *s)
 {
     return s->has_weight && l->holds(&s->weight) &&
            (!s->has_act || l->takes_act(&s->weight, &s->act));
 }
 
-const vq_layout *vq_layout_for(vq_format f, const vq_scheme *s)
+const vq_layout *vq_layout_for(const vq_layout *rows, const vq_scheme *s)
 {
-    for (const vq_layout *l = vq_layouts_of(f); l->name; l++)
+    for (const vq_layout *l = rows; l->name; l++)
         if ((s->has_act || !l->with_act) && row_takes(l, s) &&
             (!l->bytes || s->weight.grid.bits == 8))
             return l;
     return NULL;
 }
 
-const vq_layout *vq_layout_named(vq_format f, const char *name, const vq_scheme *s)
+const vq_layout *vq_layout_named(const vq_layout *rows, const char *name, const vq_scheme *s)
 {
-    for (const vq_layout *l = vq_layouts_of(f); l->name; l++)
+    for (const vq_layout *l = rows; l->name; l++)
         if (strcmp(l->name, name) == 0 && row_takes(l, s)) return l;
     return NULL;
-}
-
-const char *vq_layout_suffix(vq_format f, int i)
-{
-    static const char *const ct[] = {
-        "weight_packed",       "weight",       "weight_scale", "weight_zero_point",
-        "weight_global_scale", "weight_shape", "input_scale",  "input_zero_point",
-        "input_global_scale"};
-    static const char *const own[] = {"weight",         "weight_scale", "weight_zero_point",
-                                      "weight_scale_2", "input_scale",  "input_zero_point",
-                                      "arc_order"};
-    const int n = (int)(f == VQ_FORMAT_CT ? sizeof ct / sizeof *ct : sizeof own / sizeof *own);
-    if (i >= n) return NULL;
-    return f == VQ_FORMAT_CT ? ct[i] : own[i];
 }
 
 static bool static_act(const vq_module *m)
@@ -55,21 +36,21 @@ static bool static_act(const vq_module *m)
 bool vq_layout_has(const vq_layout_field *f, const vq_module *m)
 {
     const vq_scheme *s = m->scheme;
-    switch (f->part) {
-    case VQ_PART_ZERO:
-    case VQ_PART_ZERO_DOWN:
+    switch (f->kind) {
+    case VQ_FIELD_ZERO:
+    case VQ_FIELD_ZERO_DOWN:
         return s->weight.zero != VQ_ZERO_NONE;
-    case VQ_PART_SUPER:
+    case VQ_FIELD_GLOBAL_SCALE:
         return s->weight.global_scale;
-    case VQ_PART_ACT_SCALE:
+    case VQ_FIELD_ACT_SCALE:
         return static_act(m);
-    case VQ_PART_ACT_SUPER:
+    case VQ_FIELD_ACT_GLOBAL_SCALE:
         return s->has_act && s->act.global_scale;
-    case VQ_PART_ACT_ANY:
+    case VQ_FIELD_ACT_ANY:
         return static_act(m) || (s->has_act && s->act.global_scale);
-    case VQ_PART_ACT_ZERO:
+    case VQ_FIELD_ACT_ZERO:
         return static_act(m) && s->act.zero != VQ_ZERO_NONE;
-    case VQ_PART_ORDER:
+    case VQ_FIELD_ORDER:
         return m->arc_s > 0;
     default:
         return true;
@@ -79,7 +60,7 @@ bool vq_layout_has(const vq_layout_field *f, const vq_module *m)
 vq_dtype vq_layout_dtype(const vq_layout_field *f, const vq_module *m)
 {
     if (f->dtype != VQ_DTYPES) return f->dtype;
-    return vq_scale_dtype(f->part == VQ_PART_ACT_SCALE ? &m->scheme->act : &m->scheme->weight);
+    return vq_scale_dtype(f->kind == VQ_FIELD_ACT_SCALE ? &m->scheme->act : &m->scheme->weight);
 }
 
 static int shape2(int64_t *shape, int64_t a, int64_t b)
@@ -104,15 +85,13 @@ static int shape_scales(const vq_module *m, int64_t *shape)
                                                          : shape2(shape, groups / per_row, per_row);
 }
 
-/* The shape of packed codes must not be that of the dense weight: a loader that does not know the
- * layout has to stumble over it. */
 static int shape_codes(const vq_layout *l, const vq_layout_field *f, const vq_module *m,
                        int64_t *shape)
 {
     const size_t unit = (size_t)vq_dtype_bits(f->dtype) / 8;
     const int64_t row = (int64_t)(vq_code_row(l, f, &m->scheme->weight, m->k + m->arc_s) / unit);
     shape2(shape, m->n, row);
-    if (l->format != VQ_FORMAT_VQ || row != m->k) return 2;
+    if (!l->never_dense || row != m->k) return 2;
     shape[2] = 1;
     return 3;
 }
@@ -120,21 +99,21 @@ static int shape_codes(const vq_layout *l, const vq_layout_field *f, const vq_mo
 int vq_layout_shape(const vq_layout *l, const vq_layout_field *f, const vq_module *m,
                     int64_t *shape)
 {
-    switch (f->part) {
-    case VQ_PART_CODES:
+    switch (f->kind) {
+    case VQ_FIELD_CODES:
         return shape_codes(l, f, m, shape);
-    case VQ_PART_SCALE:
-    case VQ_PART_ZERO:
+    case VQ_FIELD_SCALE:
+    case VQ_FIELD_ZERO:
         return shape_scales(m, shape);
-    case VQ_PART_ZERO_DOWN: {
+    case VQ_FIELD_ZERO_DOWN: {
         (void)shape_scales(m, shape);
         return shape2(shape, (int64_t)(vq_bits_bytes(m->n, m->scheme->weight.grid.bits, 4) / 4),
                       shape[1]);
     }
-    case VQ_PART_SHAPE:
+    case VQ_FIELD_SHAPE:
         shape[0] = 2;
         return 1;
-    case VQ_PART_ORDER:
+    case VQ_FIELD_ORDER:
         shape[0] = m->k;
         return 1;
     default:

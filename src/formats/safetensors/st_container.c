@@ -285,13 +285,6 @@ static vq_status open_path(vq_tensor_set *s, const char *path, vq_arena *a, vq_e
     return status;
 }
 
-/* The container that is asked last: what nobody else claims gets its error messages. */
-static bool claims(const char *path)
-{
-    (void)path;
-    return true;
-}
-
 static vq_status create(void **self, vq_arena *a, vq_err *e)
 {
     vq_st_writer *w = NULL;
@@ -330,7 +323,7 @@ static void drop(void *self)
 const vq_container vq_container_safetensors = {
     .name = "safetensors",
     .file = "model.safetensors",
-    .claims = claims,
+    .fallback = true,
     .open = open_path,
     .close = close_shards,
     .create = create,

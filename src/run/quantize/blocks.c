@@ -1,16 +1,17 @@
 /* blocks.c -- the order of work: samples, gradients, then part by part statistics, transforms,
  * rounding, writing, moving on. */
 #include "run/quantize/blocks.h"
-#include "formats/safetensors/st_container.h"
 
 #include <string.h>
 
 #include "base/file.h"
 #include "edit/edited.h"
+#include "formats/layouts/module_store.h"
 #include "load/key_orders.h"
 #include "plan/budget.h"
 #include "run/origin.h"
 #include "run/quantize/block_work.h"
+#include "run/quantize/unquantized.h"
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
 {
@@ -189,7 +190,7 @@ static vq_status write_part(vq_work *w, part *p, vq_err *e)
     int64_t *ids = VQ_ALLOC(&w->layer, int64_t, w->overlay.count + 1, "tensors", e);
     if (!ids) return e->status;
     for (size_t i = p->first; i < r->nmodules; i++)
-        VQ_TRY(vq_module_declare(w->plan->format, &r->modules[i], p->writer, e));
+        VQ_TRY(vq_module_declare(w->plan->target, &r->modules[i], p->writer, e));
     VQ_TRY(write_kept(w, p, true, ids, e));
     VQ_TRY(declare_order(w, p, e));
     VQ_TRY(vq_tensor_writer_begin(p->writer, p->dir, 0, e));
@@ -210,11 +211,12 @@ static vq_status finish_part(vq_work *w, part *p, vq_err *e)
     if (!p->dir) return e->status;
     VQ_TRY(vq_remove_tree(p->dir, e));
     VQ_TRY(vq_make_dir(p->dir, e));
-    VQ_TRY(vq_tensor_writer_new(&p->writer, &vq_container_safetensors, &w->layer, e));
+    VQ_TRY(vq_tensor_writer_new(&p->writer, w->plan->target->container, &w->layer, e));
     vq_status s = write_part(w, p, e);
     vq_tensor_writer_drop(p->writer);
     const vq_rounded *r = w->rounding.out;
-    const char *file = s == VQ_OK ? vq_join(&w->layer, p->dir, "model.safetensors", e) : NULL;
+    const char *file =
+        s == VQ_OK ? vq_join(&w->layer, p->dir, w->plan->target->container->file, e) : NULL;
     if (s == VQ_OK && !file) s = e->status;
     if (s == VQ_OK)
         s = vq_run_state_add(&w->state, p->index, file, r, p->first, r->nmodules - p->first, e);
@@ -257,7 +259,7 @@ static vq_status restore_parts(vq_work *w, int done, vq_err *e)
         const size_t first = r->nmodules;
         bool empty;
         const char *dir = vq_parts_folder(&w->parts, i, e),
-                   *file = dir ? vq_join(w->run, dir, "model.safetensors", e) : NULL;
+                   *file = dir ? vq_join(w->run, dir, w->plan->target->container->file, e) : NULL;
         if (!file) return e->status;
         VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, &empty, w->run, e));
         if (!empty) VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
@@ -292,7 +294,7 @@ static vq_status open_model(vq_work *w, vq_err *e)
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
     const bool quantized = w->plan->recipe->calib.propagate_quantized;
-    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->format,
+    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->target,
                          w->graph->layers + 1, (size_t)w->plan->nweights, w->run, e));
     VQ_TRY(vq_overlay_init(&w->overlay, quantized ? &w->parts.source : &m->checkpoint.source,
                            w->graph->count * 3, w->run, e));

@@ -1,11 +1,10 @@
 /* parts.c -- finished parts as a vq_source, and the artifact put together from them. */
 #include "run/quantize/parts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "formats/safetensors/st_container.h"
+#include "run/quantize/unquantized.h"
 
 static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
 {
@@ -15,12 +14,12 @@ static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
     return t;
 }
 
-static const vq_tensor *part_of(const vq_parts *p, const char *module, const char *suffix)
+static const vq_tensor *member(const vq_parts *p, const char *module, const char *suffix)
 {
-    char name[1024];
-    return snprintf(name, sizeof name, "%s.%s", module, suffix) < (int)sizeof name
-               ? find_tensor(p, name)
-               : NULL;
+    const vq_tensor *t = NULL;
+    for (int i = 0; !t && i < p->count; i++)
+        if (p->files[i].open) t = vq_tensor_set_member(&p->files[i].set, module, suffix);
+    return t;
 }
 
 static const vq_stored_module *find_module(const vq_parts *p, const char *module)
@@ -51,8 +50,8 @@ static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k
     const vq_parts *p = self;
     const vq_stored_module *s = find_module(p, module);
     VQ_TRY(p->below->linear(p->below->self, module, n, k, out, e));
-    const vq_tensor bias = out->bias, *own_bias = part_of(p, module, "bias"),
-                    *dense = part_of(p, module, "weight");
+    const vq_tensor bias = out->bias, *own_bias = member(p, module, "bias"),
+                    *dense = member(p, module, "weight");
     if (s)
         *out = s->linear;
     else if (dense)
@@ -70,10 +69,11 @@ static vq_status get_rows(void *self, const vq_linear *l, int64_t r0, int64_t co
              : p->below->rows(p->below->self, l, r0, count, out, a, e);
 }
 
-vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below, vq_format format,
-                        int count, size_t max_modules, vq_arena *a, vq_err *e)
+vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below,
+                        const vq_target *target, int count, size_t max_modules, vq_arena *a,
+                        vq_err *e)
 {
-    *p = (vq_parts){.below = below, .dir = dir, .format = format, .count = count, .arena = a};
+    *p = (vq_parts){.below = below, .dir = dir, .target = target, .count = count, .arena = a};
     p->source = (vq_source){
         .self = p, .tensor = get_tensor, .has = has_tensor, .linear = get_linear, .rows = get_rows};
     p->files = VQ_NEW(a, vq_part_files, count, "parts", e);
@@ -96,7 +96,8 @@ const char *vq_parts_folder(const vq_parts *p, int part, vq_err *e)
 static vq_status fill_module(vq_parts *p, const vq_tensor_set *set, const vq_module *m, vq_err *e)
 {
     vq_stored_module *s = &p->modules[p->nmodules];
-    *s = (vq_stored_module){.layout = vq_layout_for(p->format, m->scheme)};
+    *s = (vq_stored_module){.target = p->target,
+                            .layout = vq_layout_for(p->target->layouts, m->scheme)};
     if (!s->layout) return vq_fail(e, VQ_E_BUG, "%s: no layout holds %s", m->name, m->scheme->id);
     s->linear = (vq_linear){.name = m->name,
                             .n = m->n,
@@ -114,7 +115,7 @@ vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n
     vq_part_files *f = &p->files[part];
     const char *dir = vq_parts_folder(p, part, e);
     if (!dir) return e->status;
-    VQ_TRY(vq_tensor_set_open(&f->set, &vq_container_safetensors, dir, p->arena, e));
+    VQ_TRY(vq_tensor_set_open(&f->set, p->target->container, dir, p->arena, e));
     f->open = true;
     for (size_t i = 0; i < n; i++) VQ_TRY(fill_module(p, &f->set, &modules[i], e));
     return VQ_OK;
@@ -126,10 +127,10 @@ const vq_tensor *vq_parts_global_scale(const vq_parts *p, const char *module,
     const vq_stored_module *s = find_module(p, module);
     for (int i = 0; s && i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
         const vq_tensor *t = s->tensors[i];
-        if (s->layout->fields[i].part != VQ_PART_SUPER || !t ||
+        if (s->layout->fields[i].kind != VQ_FIELD_GLOBAL_SCALE || !t ||
             vq_to_f32(t, 0, 1, &global_scale->value, NULL) != VQ_OK)
             continue;
-        global_scale->divides = s->layout->divides;
+        global_scale->divides = s->target->global_scale_divides;
         return t;
     }
     return NULL;
@@ -144,7 +145,7 @@ typedef struct assembly {
     vq_tensor_writer *writer;
     const vq_tensor *
         *tensors;        /* [count] those of the parts, and those that replace one of the model's */
-    int64_t *ids, *kept; /* of them; of the model's */
+    int64_t *ids, *unquantized; /* of them; of the model's */
     size_t count;
 } assembly;
 
@@ -184,14 +185,14 @@ static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
         VQ_TRY(vq_tensor_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i],
                                         e));
     }
-    return vq_kept_declare(s->plan, sets, nsets, s->writer, s->kept, e);
+    return vq_unquantized_declare(s->plan, sets, nsets, s->writer, s->unquantized, e);
 }
 
 static vq_status copy_all(const assembly *s, vq_err *e)
 {
     for (size_t i = 0; i < s->count; i++)
         VQ_TRY(vq_copy_tensor(s->tensors[i], s->writer, s->ids[i], e));
-    return vq_kept_copy(s->plan, &s->job->kernels, s->writer, s->kept, e);
+    return vq_unquantized_copy(s->plan, &s->job->kernels, s->writer, s->unquantized, e);
 }
 
 static vq_status assemble(const assembly *s, vq_arena *a, vq_err *e)
@@ -211,11 +212,12 @@ vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job
     const size_t most = count_tensors(&s) + 1;
     s.ids = VQ_ALLOC(a, int64_t, most, "tensors", e);
     s.tensors = s.ids ? VQ_ALLOC(a, const vq_tensor *, most, "tensors", e) : NULL;
-    s.kept = s.tensors ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e)
-                       : NULL;
-    if (!s.kept) return e->status;
+    s.unquantized = s.tensors
+                        ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e)
+                        : NULL;
+    if (!s.unquantized) return e->status;
     collect_tensors(&s);
-    VQ_TRY(vq_tensor_writer_new(&s.writer, &vq_container_safetensors, a, e));
+    VQ_TRY(vq_tensor_writer_new(&s.writer, plan->target->container, a, e));
     const vq_status status = assemble(&s, a, e);
     vq_tensor_writer_drop(s.writer);
     return status;
