@@ -1,5 +1,5 @@
 /* target.h -- a target format: what an artifact may hold, how it is stored and described, and by
- * which files and config it is known again. One const struct per target, one line each in targets.c;
+ * which files and config it is known again. One const struct per target, one line each in targets.inc;
  * nobody compares targets, whoever has to decide reads a trait. docs/adding-a-format.md has the
  * steps. test tests/unit/test_target.c, tests/unit/test_artifact.c */
 #ifndef VQ_FORMATS_TARGET_H
@@ -14,7 +14,7 @@ struct vq_module_map;
 
 /* A model folder that was opened, for the question whose it is. All borrowed. */
 typedef struct vq_folder {
-    const json_t *config; /* config.json as a whole; NULL: there is none */
+    const json_t *config;       /* config.json as a whole; NULL: there is none */
     const json_t *quantization; /* its quantization_config; NULL: none */
     const char *method; /* how it says that it is quantized: quant_method, or "modelopt" where
                          * hf_quant_config.json lies in the folder; NULL: not quantized */
@@ -30,12 +30,12 @@ typedef struct vq_target {
     const char *const
         *suffixes; /* of every tensor that a module may have, in the order of digests; NULL ends */
     bool global_scale_divides; /* second-level scales are stored as divisors, else as factors */
-    bool act_global_scale;     /* the second-level scale of an input is stored, so calibration has to
+    bool act_global_scale; /* the second-level scale of an input is stored, so calibration has to
                                 * see inputs; else it is made on the way, per token */
-    bool negative_scales;      /* groups may have a negative scale where the arithmetic has them */
-    bool input_maps;           /* has a place for what the runtime does to an input: ARC's order and
+    bool negative_scales;  /* groups may have a negative scale where the arithmetic has them */
+    bool input_maps;       /* has a place for what the runtime does to an input: ARC's order and
                                 * residual channels, rotations */
-    bool key_orders;           /* stores the orders of key channels that rope goes by (ksort) */
+    bool key_orders;       /* stores the orders of key channels that rope goes by (ksort) */
 
     /* adapt -- the scheme as it can be stored without loss; model: type of the dense weights. NULL:
      * as it is. */
@@ -46,7 +46,8 @@ typedef struct vq_target {
 
     /* The folder. */
     const char *const *runtimes; /* that read it (output.runtime of recipes); NULL ends */
-    const char *const *files; /* that a folder holds beside the weights, or it is broken; NULL ends */
+    const char *const
+        *files; /* that a folder holds beside the weights, or it is broken; NULL ends */
     /* write_config -- quantization_config for config.json, a new reference in *out. dense: 2-D
      * modules that were written as they are. VQ_E_LIMIT: no memory. */
     vq_status (*write_config)(const vq_module *modules, size_t n, const char *const *dense,

@@ -1,13 +1,11 @@
-/* targets.c -- the table of target formats: one line each. Recipes list them in this order, and an
- * opened folder belongs to the first that owns it. */
+/* targets.c -- the table of target formats, made of the lines of targets.inc. */
 #include "formats/target.h"
 
-#define TARGETS(line)                                                                              \
-    line(vq_target_ct)                                                                             \
-    line(vq_target_vq)
+#define VQ_TARGET(name) extern const vq_target name;
+#include "formats/targets.inc"
+#undef VQ_TARGET
 
-#define DECLARE(target) extern const vq_target target;
-#define ENTRY(target) &target,
-
-TARGETS(DECLARE)
-const vq_target *const vq_targets[] = {TARGETS(ENTRY) NULL};
+#define VQ_TARGET(name) &name,
+const vq_target *const vq_targets[] = {
+#include "formats/targets.inc"
+    NULL};

@@ -1,5 +1,5 @@
-/* pass_table.c -- the registries of quant and formats as the recipe reader wants them: recipe computes no
- * tensor, so it never includes quant or formats. */
+/* pass_table.c -- the registries of quant and formats as the recipe reader wants them: recipe
+ * computes no tensor, so it includes neither. */
 #include "plan/pass_table.h"
 #include "formats/target.h"
 #include "quant/finish.h"

@@ -1,6 +1,6 @@
 /* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's
- * own values, and the base model quantized here with the same scheme gives the peer's stored bytes.
- * Walks whatever folders the golden root has. */
+ * own values, the base model quantized here with the same scheme gives the peer's stored bytes, and
+ * so do the peer's modules packed anew into another container. Walks whatever folders the golden root has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,6 +15,7 @@
 #include "formats/layouts/module_store.h"
 #include "formats/safetensors/st_container.h"
 #include "golden.h"
+#include "memory_container.h"
 
 static char root[2048];
 static vq_err err;
@@ -178,7 +179,8 @@ static void same_bytes(const char *where, const char *name, const void *got, con
 }
 
 static void write_module(const char *where, const vq_stored_module *s, const vq_qtensor *q,
-                         const char *dir, vq_tensor_set *out, vq_arena *a)
+                         const vq_container *container, const char *dir, vq_tensor_set *out,
+                         vq_arena *a)
 {
     vq_tensor_writer *w;
     char sha[VQ_SHA256_TEXT], again[VQ_SHA256_TEXT];
@@ -190,15 +192,30 @@ static void write_module(const char *where, const vq_stored_module *s, const vq_
     const vq_module_extra x = {.act_global_scale = s->linear.act_global_scale,
                                .act_scale = s->linear.act_scale,
                                .act_zero = s->linear.act_zero};
-    OK(vq_tensor_writer_new(&w, &vq_container_safetensors, a, &err));
-    OK(vq_target_takes(vq_target_find("compressed-tensors"), &m, &err));
-    OK(vq_module_declare(vq_target_find("compressed-tensors"), &m, w, &err));
+    OK(vq_tensor_writer_new(&w, container, a, &err));
+    OK(vq_target_takes(s->target, &m, &err));
+    OK(vq_module_declare(s->target, &m, w, &err));
     OK(vq_tensor_writer_begin(w, dir, 0, &err));
-    OK(vq_module_write(vq_target_find("compressed-tensors"), &m, q, &x, w, sha, a, &err));
+    OK(vq_module_write(s->target, &m, q, &x, w, sha, a, &err));
     OK(vq_tensor_writer_commit(w, NULL, NULL, &err));
-    OK(vq_tensor_set_open(out, &vq_container_safetensors, dir, a, &err));
-    OK(vq_module_sha(vq_target_find("compressed-tensors"), m.name, out, again, &err));
+    OK(vq_tensor_set_open(out, container, dir, a, &err));
+    OK(vq_module_sha(s->target, m.name, out, again, &err));
     assert_string_equal(sha, again);
+}
+
+/* Every tensor that the peer stored of the module is there, of the same type and shape. */
+static void same_tensors(const char *where, const vq_stored_module *s, const vq_tensor_set *out)
+{
+    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
+        const vq_tensor *want = s->tensors[i];
+        if (!want) continue;
+        const vq_tensor *got = vq_tensor_set_find(out, want->name);
+        assert_non_null(got);
+        assert_int_equal(got->dtype, want->dtype);
+        assert_int_equal(got->ndim, want->ndim);
+        for (int d = 0; d < want->ndim; d++) assert_int_equal(got->shape[d], want->shape[d]);
+        same_bytes(where, want->name, got->data, want, got->bytes);
+    }
 }
 
 static void requantize_module(const char *where, const vq_stored_module *s,
@@ -216,18 +233,37 @@ static void requantize_module(const char *where, const vq_stored_module *s,
     OK(vq_qtensor_new(&q, &l->scheme.weight, l->n, l->k, a, &err));
     OK(vq_quantize_ref(&q, w, global_scale, VQ_BF16, &err));
     vq_tensor_set out;
-    write_module(where, s, &q, dir, &out, a);
-    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
-        const vq_tensor *want = s->tensors[i];
-        if (!want) continue;
-        const vq_tensor *got = vq_tensor_set_find(&out, want->name);
-        assert_non_null(got);
-        assert_int_equal(got->dtype, want->dtype);
-        assert_int_equal(got->ndim, want->ndim);
-        for (int d = 0; d < want->ndim; d++) assert_int_equal(got->shape[d], want->shape[d]);
-        same_bytes(where, want->name, got->data, want, got->bytes);
-    }
+    write_module(where, s, &q, &vq_container_safetensors, dir, &out, a);
+    same_tensors(where, s, &out);
     vq_tensor_set_close(&out);
+}
+
+/* The peer's modules read here and packed into another container: still the peer's bytes. */
+static void repack_folder(const char *where, const char *family, const char *folder, vq_arena *a)
+{
+    (void)family;
+    vq_checkpoint c;
+    OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
+    assert_string_equal(c.target->name, "compressed-tensors");
+    for (size_t i = 0; i < c.modules->count; i++) {
+        const vq_arena_mark here = vq_arena_here(a);
+        const vq_stored_module *s = &c.modules->modules[i];
+        vq_qtensor q;
+        vq_tensor_set out;
+        OK(vq_stored_rows(s, 0, s->linear.n, &q, a, &err));
+        write_module(where, s, &q, &memory_container, folder, &out, a);
+        same_tensors(where, s, &out);
+        vq_tensor_set_close(&out);
+        memory_clear();
+        vq_arena_rewind(a, here);
+    }
+    vq_checkpoint_close(&c);
+}
+
+static void repacks(void **state)
+{
+    (void)state;
+    each_folder(repack_folder);
 }
 
 static void requantize_folder(const char *where, const char *family, const char *folder,
@@ -259,6 +295,7 @@ static void requantizes(void **state)
 int main(void)
 {
     golden_path(root, sizeof root, "file-formats");
-    const struct CMUnitTest tests[] = {cmocka_unit_test(decodes), cmocka_unit_test(requantizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decodes), cmocka_unit_test(requantizes),
+                                       cmocka_unit_test(repacks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,15 +359,6 @@ static void unwritable(void **state)
     vq_arena_done(&m.arena);
 }
 
-static void conventions(void **state)
-{
-    (void)state;
-    vq_global_scale s = vq_target_global_scale(CT, (vq_global_scale){.value = 0x1p-10f});
-    assert_true(s.divides && s.value == 1024);
-    s = vq_target_global_scale(OWN, s);
-    assert_true(!s.divides && s.value == 0x1p-10f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,7 +372,6 @@ int main(void)
         T(several_schemes),
         T(refusals),
         T(unwritable),
-        T(conventions),
         T(negative_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,16 +6,9 @@
 #include "formats/ct/ct_layouts.h"
 #include "formats/safetensors/st_container.h"
 
-static const char *const suffixes[] = {"weight_packed",
-                                       "weight",
-                                       "weight_scale",
-                                       "weight_zero_point",
-                                       "weight_global_scale",
-                                       "weight_shape",
-                                       "input_scale",
-                                       "input_zero_point",
-                                       "input_global_scale",
-                                       NULL};
+static const char *const suffixes[] = {
+    "weight_packed", "weight",      "weight_scale",     "weight_zero_point",  "weight_global_scale",
+    "weight_shape",  "input_scale", "input_zero_point", "input_global_scale", NULL};
 static const char *const runtimes[] = {"vllm", "sglang", NULL};
 static const char *const files[] = {"config.json", NULL};
 
@@ -47,7 +40,6 @@ static bool owns(const vq_folder *f)
     return f->method && strcmp(f->method, "compressed-tensors") == 0;
 }
 
-extern const vq_target vq_target_ct;
 const vq_target vq_target_ct = {
     .name = "compressed-tensors",
     .container = &vq_container_safetensors,

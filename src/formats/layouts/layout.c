@@ -128,7 +128,8 @@ static int stored_bits(const vq_layout *l, const vq_num *num)
 
 size_t vq_code_row(const vq_layout *l, const vq_layout_field *f, const vq_num *num, int64_t cols)
 {
-    return vq_bits_bytes(cols, stored_bits(l, num), (size_t)vq_dtype_bits(f->dtype) / 8);
+    return l->codec ? l->codec->row(num, cols)
+                    : vq_bits_bytes(cols, stored_bits(l, num), (size_t)vq_dtype_bits(f->dtype) / 8);
 }
 
 static uint8_t flip_of(const vq_layout *l, const vq_num *num)
@@ -136,39 +137,44 @@ static uint8_t flip_of(const vq_layout *l, const vq_num *num)
     return (uint8_t)(l->offset ? 1u << (num->grid.bits - 1) : 0);
 }
 
+static void pack_row(const vq_layout *l, const vq_qtensor *q, int64_t r, uint8_t *to, size_t row)
+{
+    const int bits = stored_bits(l, &q->num);
+    if (l->codec)
+        l->codec->pack(q, r, to);
+    else if (q->codes16)
+        vq_bits_pack16(q->codes16 + r * q->cols, q->cols, bits, to, row);
+    else
+        vq_bits_pack(q->codes + r * q->cols, q->cols, bits, flip_of(l, &q->num), to, row);
+}
+
 void vq_pack_codes(const vq_layout *l, const vq_layout_field *f, const vq_qtensor *q, int64_t r0,
                    int64_t n, uint8_t *out)
 {
-    const int bits = stored_bits(l, &q->num);
     const size_t row = vq_code_row(l, f, &q->num, q->cols);
-    const uint8_t flip = flip_of(l, &q->num);
 #pragma omp parallel for schedule(static) if (n * q->cols > 65536)
-    for (int64_t r = 0; r < n; r++) {
-        const int64_t at = (r0 + r) * q->cols;
-        uint8_t *to = out + (size_t)r * row;
-        if (q->codes16)
-            vq_bits_pack16(q->codes16 + at, q->cols, bits, to, row);
-        else
-            vq_bits_pack(q->codes + at, q->cols, bits, flip, to, row);
+    for (int64_t r = 0; r < n; r++) pack_row(l, q, r0 + r, out + (size_t)r * row, row);
+}
+
+/* Bytes that hold a code of fewer bits may be sign-extended: the code is what is left of them. */
+static void unpack_row(const vq_layout *l, const uint8_t *from, vq_qtensor *q, int64_t r)
+{
+    const int bits = stored_bits(l, &q->num), code = q->num.grid.bits;
+    const int64_t at = r * q->cols;
+    const uint8_t mask = (uint8_t)((1u << (code < 8 ? code : 8)) - 1);
+    if (l->codec) {
+        l->codec->unpack(from, q, r);
+    } else if (q->codes16) {
+        vq_bits_unpack16(from, q->cols, bits, q->codes16 + at);
+    } else {
+        vq_bits_unpack(from, q->cols, bits, flip_of(l, &q->num), q->codes + at);
+        for (int64_t k = 0; bits > code && k < q->cols; k++) q->codes[at + k] &= mask;
     }
 }
 
 void vq_unpack_codes(const vq_layout *l, const vq_layout_field *f, const uint8_t *in, vq_qtensor *q)
 {
-    const int bits = stored_bits(l, &q->num);
     const size_t row = vq_code_row(l, f, &q->num, q->cols);
-    const uint8_t flip = flip_of(l, &q->num);
-    const uint8_t mask = (uint8_t)((1u << (q->num.grid.bits < 8 ? q->num.grid.bits : 8)) - 1);
 #pragma omp parallel for schedule(static) if (q->rows * q->cols > 65536)
-    for (int64_t r = 0; r < q->rows; r++) {
-        const int64_t at = r * q->cols;
-        const uint8_t *from = in + (size_t)r * row;
-        if (q->codes16) {
-            vq_bits_unpack16(from, q->cols, bits, q->codes16 + at);
-            continue;
-        }
-        vq_bits_unpack(from, q->cols, bits, flip, q->codes + at);
-        if (bits > q->num.grid.bits)
-            for (int64_t k = 0; k < q->cols; k++) q->codes[at + k] &= mask;
-    }
+    for (int64_t r = 0; r < q->rows; r++) unpack_row(l, in + (size_t)r * row, q, r);
 }

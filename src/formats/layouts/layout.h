@@ -32,13 +32,24 @@ typedef struct vq_layout_field {
     vq_dtype also; /* a second type that readers accept; the same as dtype when there is none */
 } vq_layout_field;
 
+/* Rows of codes in a form of their own, instead of bit streams. A layout without VQ_FIELD_SCALE keeps
+ * scales (zero points, ...) in these rows: pack reads them from q, unpack fills them. Called for
+ * several rows at once. */
+typedef struct vq_row_codec {
+    /* row -- bytes of one row of `cols` codes; a multiple of the tensor's type. */
+    size_t (*row)(const vq_num *num, int64_t cols);
+    void (*pack)(const vq_qtensor *q, int64_t r, uint8_t *out);
+    void (*unpack)(const uint8_t *in, vq_qtensor *q, int64_t r);
+} vq_row_codec;
+
 #define VQ_LAYOUT_FIELDS 8
 typedef struct vq_layout {
-    const char *name; /* "nvfp4-pack-quantized" */
-    bool with_act; /* written only for schemes that quantize the input too */
-    bool bytes;    /* one byte per code, whatever the width */
-    bool offset;   /* codes are stored as offset binary */
-    bool scalar;   /* single numbers have shape [], else [1] */
+    const char *name;          /* "nvfp4-pack-quantized" */
+    const vq_row_codec *codec; /* NULL: bit streams */
+    bool with_act;             /* written only for schemes that quantize the input too */
+    bool bytes;                /* one byte per code, whatever the width */
+    bool offset;               /* codes are stored as offset binary */
+    bool scalar;               /* single numbers have shape [], else [1] */
     bool never_dense; /* codes must not have the shape of the dense weight, so that a loader that
                        * does not know the layout stumbles over them */
     /* holds -- can this row store weights of this format? Float scales of any type pass: the type

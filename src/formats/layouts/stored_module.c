@@ -213,8 +213,8 @@ vq_status vq_stored_rows(const vq_stored_module *s, int64_t r0, int64_t count, v
     const vq_tensor *global_scale = tensor_of(s, VQ_FIELD_GLOBAL_SCALE),
                     *codes = tensor_of(s, VQ_FIELD_CODES);
     const vq_layout_field *f = &s->layout->fields[0];
-    VQ_TRY(vq_unpack_scales(&out->num, tensor_of(s, VQ_FIELD_SCALE), first, out->groups, out->scale,
-                            e));
+    const vq_tensor *scales = tensor_of(s, VQ_FIELD_SCALE);
+    if (scales) VQ_TRY(vq_unpack_scales(&out->num, scales, first, out->groups, out->scale, e));
     if (out->zero) read_zeros(s, r0, out, first);
     if (global_scale) memcpy(&out->global_scale, global_scale->data, sizeof out->global_scale);
     out->global_scale_divides = global_scale && s->target->global_scale_divides;

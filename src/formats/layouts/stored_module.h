@@ -7,8 +7,8 @@
 
 typedef struct vq_stored_module {
     const vq_target *target;
-    const vq_layout *layout; /* of the target */
-    vq_linear linear;        /* complete but for the bias */
+    const vq_layout *layout;                    /* of the target */
+    vq_linear linear;                           /* complete but for the bias */
     const vq_tensor *tensors[VQ_LAYOUT_FIELDS]; /* by field of the layout, NULL: not there */
 } vq_stored_module;
 

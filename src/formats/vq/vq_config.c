@@ -5,7 +5,6 @@
 #include "base/num/hadamard_matrix.h"
 #include "formats/layouts/module_map.h"
 #include "formats/vq/num_json.h"
-#include "formats/vq/vq_layouts.h"
 
 static json_t *entry_of(const vq_module *m)
 {
@@ -97,7 +96,7 @@ static vq_status add_module(vq_module_map *m, const char *name, const json_t *en
     VQ_TRY(read_arc(entry, l, e));
     VQ_TRY(read_hadamard(entry, l, e));
     s->target = m->target;
-    s->layout = vq_layout_for(vq_layouts_own, &l->scheme);
+    s->layout = vq_layout_for(m->target->layouts, &l->scheme);
     if (!s->layout)
         return vq_fail(e, VQ_E_INPUT, "scheme: weights per token or inputs per channel");
     m->count++;

@@ -5,9 +5,9 @@
 #include "formats/vq/vq_config.h"
 #include "formats/vq/vq_layouts.h"
 
-static const char *const suffixes[] = {"weight",         "weight_scale", "weight_zero_point",
-                                       "weight_scale_2", "input_scale",  "input_zero_point",
-                                       "arc_order",      NULL};
+static const char *const suffixes[] = {
+    "weight",      "weight_scale",     "weight_zero_point", "weight_scale_2",
+    "input_scale", "input_zero_point", "arc_order",         NULL};
 static const char *const runtimes[] = {NULL};
 static const char *const files[] = {"config.json", NULL};
 
@@ -16,7 +16,6 @@ static bool owns(const vq_folder *f)
     return f->method && strcmp(f->method, "vq") == 0;
 }
 
-extern const vq_target vq_target_vq;
 const vq_target vq_target_vq = {
     .name = "vq",
     .container = &vq_container_safetensors,

@@ -144,7 +144,7 @@ typedef struct assembly {
     const char *dir;
     vq_tensor_writer *writer;
     const vq_tensor *
-        *tensors;        /* [count] those of the parts, and those that replace one of the model's */
+        *tensors; /* [count] those of the parts, and those that replace one of the model's */
     int64_t *ids, *unquantized; /* of them; of the model's */
     size_t count;
 } assembly;
