@@ -48,7 +48,7 @@ static void complete(void **state)
         assert_true(t->container && t->layouts && t->layouts[0].name && t->suffixes[0]);
         assert_true(t->write_config && t->owns && t->read_config && t->runtimes && t->files);
     }
-    assert_null(vq_target_find("gguf"));
+    assert_null(vq_target_find("no such format"));
 }
 
 static void owners(void **state)
@@ -60,16 +60,22 @@ static void owners(void **state)
     assert_ptr_equal(vq_target_of(&f), OWN);
     f.method = "compressed-tensors";
     assert_ptr_equal(vq_target_of(&f), CT);
-    f.method = "modelopt";
+    f.method = "no such method";
     assert_null(vq_target_of(&f));
     assert_ptr_equal(vq_container_of("/no/such/place"), &vq_container_safetensors);
 }
 
+/* "a, b and c", whatever the table holds. */
 static void names(void **state)
 {
     (void)state;
-    char all[64], few[8];
-    assert_string_equal(vq_target_names(all, sizeof all), "compressed-tensors and vq");
+    char all[512], want[512] = "", few[8];
+    for (int i = 0; vq_targets[i]; i++) {
+        if (i) strcat(want, vq_targets[i + 1] ? ", " : " and ");
+        strcat(want, vq_targets[i]->name);
+    }
+    assert_string_equal(vq_target_names(all, sizeof all), want);
+    assert_memory_equal(all, "compressed-tensors", 18); /* the first of the table */
     assert_string_equal(vq_target_names(few, sizeof few), "compres");
 }
 

@@ -42,7 +42,6 @@ typedef struct vq_row_codec {
     void (*unpack)(const uint8_t *in, vq_qtensor *q, int64_t r);
 } vq_row_codec;
 
-#define VQ_LAYOUT_FIELDS 8
 typedef struct vq_layout {
     const char *name;          /* "nvfp4-pack-quantized" */
     const vq_row_codec *codec; /* NULL: bit streams */

@@ -6,6 +6,8 @@
 #include "base/exchange/source.h"
 #include "base/num/qtensor.h"
 
+#define VQ_LAYOUT_FIELDS 8 /* tensors that a module may have */
+
 /* What is known of a quantized module before its weight is (for declaring tensors and writing the
  * config). */
 typedef struct vq_module {
@@ -16,7 +18,7 @@ typedef struct vq_module {
     const vq_scheme *scheme; /* as vq_target_adapt gives it */
     vq_dtype
         model_dtype; /* type of the dense weight: stored scales of int and fp8 formats use it */
-    int64_t ids[8];  /* writer handles, by the fields of the layout */
+    int64_t ids[VQ_LAYOUT_FIELDS]; /* writer handles, by the fields of the layout */
 } vq_module;
 
 /* What belongs to a module beside the codes. */
