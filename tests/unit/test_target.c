@@ -92,6 +92,27 @@ static void conventions(void **state)
     assert_null(OWN->runtimes[0]);
 }
 
+/* Float scales in the model's type where the format asks for it: of weights and static inputs. */
+static void adapts(void **state)
+{
+    (void)state;
+    vq_scheme s = *vq_scheme_find("int8", NULL), kept;
+    s.weight.scale = s.act.scale = VQ_SCALE_F32;
+    kept = s;
+    vq_target_adapt(OWN, VQ_F16, &s);
+    assert_int_equal(s.weight.scale, VQ_SCALE_F32);
+    vq_target_adapt(CT, VQ_F16, &s);
+    assert_int_equal(s.weight.scale, VQ_SCALE_F16);
+    assert_int_equal(s.act.scale, VQ_SCALE_F32); /* per token: never stored */
+    kept.act.when = VQ_STATIC;
+    vq_target_adapt(CT, VQ_BF16, &kept);
+    assert_int_equal(kept.weight.scale, VQ_SCALE_BF16);
+    assert_int_equal(kept.act.scale, VQ_SCALE_BF16);
+    s = *vq_scheme_find("nvfp4", NULL);
+    vq_target_adapt(CT, VQ_F16, &s);
+    assert_int_equal(s.weight.scale, VQ_SCALE_E4M3);
+}
+
 /* Refusals name whoever can, and nobody when nobody can. */
 static void advice(void **state)
 {
@@ -120,6 +141,7 @@ int main(void)
         cmocka_unit_test(owners),
         cmocka_unit_test(names),
         cmocka_unit_test(conventions),
+        cmocka_unit_test(adapts),
         cmocka_unit_test(advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
