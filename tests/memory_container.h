@@ -1,6 +1,6 @@
 /* memory_container.h -- a container whose files are lists in this process: what is written to a
- * folder's name is there when that name is opened. A second vq_container beside safetensors, to show
- * that nobody above it knows which one it is. Include after <cmocka.h>. */
+ * folder's name is there when that name is opened. A second vq_container beside safetensors, to
+ * show that nobody above it knows which one it is. Include after <cmocka.h>. */
 #ifndef VQ_TEST_MEMORY_CONTAINER_H
 #define VQ_TEST_MEMORY_CONTAINER_H
 

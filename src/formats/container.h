@@ -1,7 +1,8 @@
 /* container.h -- named tensors in files, whatever the file format: what stands between packers and
- * safetensors, so that another file format is one more vq_container. Everything that reads or writes
- * weights of a model goes through the two handles below; only the container knows its files.
- * test tests/unit/test_container.c, tests/golden/test_golden_ct.c (a second one: memory_container.h)
+ * safetensors, so that another file format is one more vq_container. Everything that reads or
+ * writes weights of a model goes through the two handles below; only the container knows its files.
+ * test tests/unit/test_container.c, tests/golden/test_golden_ct.c (a second one:
+ * memory_container.h)
  */
 #ifndef VQ_FORMATS_CONTAINER_H
 #define VQ_FORMATS_CONTAINER_H
@@ -57,7 +58,8 @@ struct vq_container {
 };
 
 /* vq_tensor_set_open -- every tensor of PATH (a file, or a folder that holds files of c), checked,
- * data mapped. Arrays and names from the arena. VQ_E_INPUT: missing or broken; the set is closed. */
+ * data mapped. Arrays and names from the arena. VQ_E_INPUT: missing or broken; the set is closed.
+ */
 vq_status vq_tensor_set_open(vq_tensor_set *s, const vq_container *c, const char *path, vq_arena *a,
                              vq_err *e);
 /* vq_tensor_set_close -- harmless twice, and on a set that nobody opened. */

@@ -1,7 +1,8 @@
 /* target.h -- a target format: what an artifact may hold, how it is stored and described, and by
- * which files and config it is known again. One const struct per target, one line each in targets.inc;
- * nobody compares targets, whoever has to decide reads a trait. docs/adding-a-format.md has the
- * steps. test tests/unit/test_target.c, tests/unit/test_artifact.c */
+ * which files and config it is known again. One const struct per target, one line each in
+ * targets.inc; nobody compares targets, whoever has to decide reads a trait.
+ * docs/adding-a-format.md has the steps. test tests/unit/test_target.c, tests/unit/test_artifact.c
+ */
 #ifndef VQ_FORMATS_TARGET_H
 #define VQ_FORMATS_TARGET_H
 
@@ -72,10 +73,11 @@ const char *vq_target_names(char *buf, size_t len);
 /* vq_container_of -- who opens PATH: the first container of a target that claims it. */
 const vq_container *vq_container_of(const char *path);
 
-/* vq_target_adapt -- the scheme as t can store it without loss (see adapt). Call it before rounding:
- * what is measured is what is written. */
+/* vq_target_adapt -- the scheme as t can store it without loss (see adapt). Call it before
+ * rounding: what is measured is what is written. */
 void vq_target_adapt(const vq_target *t, vq_dtype model, vq_scheme *s);
-/* vq_target_global_scale -- a second-level scale in the form that t stores. Call it before rounding.
+/* vq_target_global_scale -- a second-level scale in the form that t stores. Call it before
+ * rounding.
  */
 vq_global_scale vq_target_global_scale(const vq_target *t, vq_global_scale s);
 /* vq_target_takes -- VQ_E_RECIPE naming what the format cannot hold exactly (a scheme that has no

@@ -1,6 +1,7 @@
 /* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's
  * own values, the base model quantized here with the same scheme gives the peer's stored bytes, and
- * so do the peer's modules packed anew into another container. Walks whatever folders the golden root has. */
+ * so do the peer's modules packed anew into another container. Walks whatever folders the golden
+ * root has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

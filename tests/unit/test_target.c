@@ -21,8 +21,8 @@ static int place_of(const vq_target *t, const char *suffix)
     return -1;
 }
 
-/* A digest taken while writing goes by the fields of a layout, one taken from files by the suffixes:
- * they are the same when fields come in the order of the suffixes. */
+/* A digest taken while writing goes by the fields of a layout, one taken from files by the
+ * suffixes: they are the same when fields come in the order of the suffixes. */
 static void fields_in_the_order_of_digests(void **state)
 {
     (void)state;

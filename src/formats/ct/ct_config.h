@@ -29,8 +29,9 @@ void vq_ct_config_free(vq_ct_config *c); /* the compiled expressions; NULL is fi
 vq_status vq_ct_config_group(const vq_ct_config *c, const char *module, const vq_ct_group **out,
                              vq_err *e);
 
-/* vq_ct_modules_read -- vq_target.read_config: modules that the config claims and tensors that exist,
- * checked against each other. VQ_E_INPUT: one without the other; pruned or transformed weights. */
+/* vq_ct_modules_read -- vq_target.read_config: modules that the config claims and tensors that
+ * exist, checked against each other. VQ_E_INPUT: one without the other; pruned or transformed
+ * weights. */
 vq_status vq_ct_modules_read(struct vq_module_map *m, const vq_folder *f, vq_arena *a, vq_err *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* ct_modules.c -- the modules that a compressed-tensors folder has: its config brought together with
- * the tensors that exist, both ways. */
+/* ct_modules.c -- the modules that a compressed-tensors folder has: its config brought together
+ * with the tensors that exist, both ways. */
 #include <string.h>
 
 #include "formats/ct/ct_config.h"

@@ -109,8 +109,8 @@ static vq_status not_read(const char *method, bool own_file, vq_err *e)
     return own_file ? vq_at(e, "hf_quant_config.json") : VQ_E_INPUT;
 }
 
-/* Every target is asked whether the folder is its own. A method that nobody knows is no dense model:
- * its tensors do not mean what they seem to. */
+/* Every target is asked whether the folder is its own. A method that nobody knows is no dense
+ * model: its tensors do not mean what they seem to. */
 static vq_status find_modules(vq_checkpoint *c, bool modelopt, vq_err *e)
 {
     const json_t *q = json_object_get(c->config.root, "quantization_config");

@@ -1,4 +1,5 @@
-/* checkpoint.h -- a model folder as a vq_source: dense weights, or the artifact of a target. test tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
+/* checkpoint.h -- a model folder as a vq_source: dense weights, or the artifact of a target. test
+ * tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
 #ifndef VQ_FORMATS_FOLDER_CHECKPOINT_H
 #define VQ_FORMATS_FOLDER_CHECKPOINT_H
 
@@ -20,9 +21,9 @@ typedef struct vq_checkpoint {
 } vq_checkpoint;
 
 /* vq_checkpoint_open -- PATH: a file of weights (config.json beside it), or a folder. A way of
- * quantizing that no target owns is VQ_E_INPUT naming the method. config holds names and quantization
- *   only (known=false of vq_hf_config_read).
- * Both ways checked: modules that the config claims and tensors that exist. */
+ * quantizing that no target owns is VQ_E_INPUT naming the method. config holds names and
+ * quantization only (known=false of vq_hf_config_read). Both ways checked: modules that the config
+ * claims and tensors that exist. */
 vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq_err *e);
 void vq_checkpoint_close(vq_checkpoint *c);
 

@@ -9,14 +9,15 @@
 
 /* What a tensor of a module holds. */
 typedef enum vq_field_kind {
-    VQ_FIELD_CODES,     /* bit streams, one per row */
-    VQ_FIELD_SCALE,     /* first-level scales */
-    VQ_FIELD_ZERO,      /* zero points, one number each, shaped like the scales */
-    VQ_FIELD_ZERO_DOWN, /* zero points as offset bit streams down the columns (dim 0), in int32 words
-                        */
-    VQ_FIELD_GLOBAL_SCALE,     /* second-level scale */
-    VQ_FIELD_SHAPE,            /* n and k of the layer */
-    VQ_FIELD_ACT_SCALE,        /* static per-tensor scale of the input */
+    VQ_FIELD_CODES,        /* bit streams, one per row */
+    VQ_FIELD_SCALE,        /* first-level scales */
+    VQ_FIELD_ZERO,         /* zero points, one number each, shaped like the scales */
+    VQ_FIELD_ZERO_DOWN,    /* zero points as offset bit streams down the columns (dim 0), in int32
+                            * words
+                            */
+    VQ_FIELD_GLOBAL_SCALE, /* second-level scale */
+    VQ_FIELD_SHAPE,        /* n and k of the layer */
+    VQ_FIELD_ACT_SCALE,    /* static per-tensor scale of the input */
     VQ_FIELD_ACT_GLOBAL_SCALE, /* static second-level scale of the input */
     VQ_FIELD_ACT_ANY, /* either of them; 0 when the input's second-level scale is made on the way */
     VQ_FIELD_ACT_ZERO, /* static zero point of the input */
@@ -32,9 +33,9 @@ typedef struct vq_layout_field {
     vq_dtype also; /* a second type that readers accept; the same as dtype when there is none */
 } vq_layout_field;
 
-/* Rows of codes in a form of their own, instead of bit streams. A layout without VQ_FIELD_SCALE keeps
- * scales (zero points, ...) in these rows: pack reads them from q, unpack fills them. Called for
- * several rows at once. */
+/* Rows of codes in a form of their own, instead of bit streams. A layout without VQ_FIELD_SCALE
+ * keeps scales (zero points, ...) in these rows: pack reads them from q, unpack fills them. Called
+ * for several rows at once. */
 typedef struct vq_row_codec {
     /* row -- bytes of one row of `cols` codes; a multiple of the tensor's type. */
     size_t (*row)(const vq_num *num, int64_t cols);
@@ -60,8 +61,8 @@ typedef struct vq_layout {
         fields[VQ_LAYOUT_FIELDS]; /* ends with suffix NULL; in the order of the target's suffixes */
 } vq_layout;
 
-/* vq_layout_for -- the first of `rows` (ended by name NULL) that stores this scheme: the one that is
- * written; NULL when there is none. */
+/* vq_layout_for -- the first of `rows` (ended by name NULL) that stores this scheme: the one that
+ * is written; NULL when there is none. */
 const vq_layout *vq_layout_for(const vq_layout *rows, const vq_scheme *s);
 /* vq_layout_named -- the row of this name that holds the scheme (a reader's question); NULL. */
 const vq_layout *vq_layout_named(const vq_layout *rows, const char *name, const vq_scheme *s);

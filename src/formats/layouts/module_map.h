@@ -12,9 +12,10 @@ typedef struct vq_module_map {
     const char *note; /* what the config says and vq does not use; NULL */
 } vq_module_map;
 
-/* vq_module_map_new -- the modules of a folder that t owns (f borrowed only during the call). Arrays
- * from the arena. VQ_E_INPUT: quantized tensors that the config does not claim, claimed modules that
- * are dense or missing, a wrong type or shape, a tensor that the layout does not know. */
+/* vq_module_map_new -- the modules of a folder that t owns (f borrowed only during the call).
+ * Arrays from the arena. VQ_E_INPUT: quantized tensors that the config does not claim, claimed
+ * modules that are dense or missing, a wrong type or shape, a tensor that the layout does not know.
+ */
 vq_status vq_module_map_new(vq_module_map **m, const vq_target *t, const vq_folder *f, vq_arena *a,
                             vq_err *e);
 const vq_stored_module *vq_module_map_find(const vq_module_map *m, const char *module); /* NULL */

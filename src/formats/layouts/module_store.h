@@ -10,8 +10,8 @@
  * no layout for the scheme. */
 vq_status vq_module_declare(const vq_target *t, vq_module *m, vq_tensor_writer *w, vq_err *e);
 /* vq_module_write -- pack q and write every tensor of the module. sha: digest over the stored bytes
- * of the module's tensors in the order of the layout, NULL when it is not wanted (vq_module_sha gives
- * the same from the files). scratch: arena, rewound before return. */
+ * of the module's tensors in the order of the layout, NULL when it is not wanted (vq_module_sha
+ * gives the same from the files). scratch: arena, rewound before return. */
 vq_status vq_module_write(const vq_target *t, const vq_module *m, const vq_qtensor *q,
                           const vq_module_extra *x, vq_tensor_writer *w, char sha[VQ_SHA256_TEXT],
                           vq_arena *a, vq_err *e);

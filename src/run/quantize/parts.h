@@ -39,9 +39,9 @@ vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n
  * none; the scale that it holds in *global_scale. */
 const vq_tensor *vq_parts_global_scale(const vq_parts *p, const char *module,
                                        vq_global_scale *global_scale);
-/* vq_parts_assemble -- every tensor of the parts and those of the model that no part holds into the final
- * files in `dir`. instead (may be NULL): of tensors with these names, which have their types and
- * shapes, it is these that are written. Same bytes whatever was resumed. */
+/* vq_parts_assemble -- every tensor of the parts and those of the model that no part holds into the
+ * final files in `dir`. instead (may be NULL): of tensors with these names, which have their types
+ * and shapes, it is these that are written. Same bytes whatever was resumed. */
 vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job,
                             const vq_tensor_set *instead, const char *dir, vq_arena *a, vq_err *e);
 
