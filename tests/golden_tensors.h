@@ -12,11 +12,12 @@
 #include "base/arena.h"
 #include "base/num/dtype.h"
 #include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "golden.h"
 
 typedef struct golden_file {
     vq_arena arena;
-    vq_st_set set;
+    vq_tensor_set set;
 } golden_file;
 
 /* golden_open -- a reference file by its path below the root; leaves the program with 77 when it is
@@ -26,7 +27,8 @@ static inline void golden_open(golden_file *f, const char *rest)
     char path[4096];
     vq_err e = {0};
     vq_arena_init(&f->arena, NULL);
-    if (vq_st_set_open(&f->set, golden_path(path, sizeof path, rest), &f->arena, &e) != VQ_OK) {
+    if (vq_tensor_set_open(&f->set, &vq_container_safetensors, golden_path(path, sizeof path, rest),
+                           &f->arena, &e) != VQ_OK) {
         printf("%s: %s\n", path, e.text);
         exit(1);
     }
@@ -34,7 +36,7 @@ static inline void golden_open(golden_file *f, const char *rest)
 
 static inline void golden_close(golden_file *f)
 {
-    vq_st_set_close(&f->set);
+    vq_tensor_set_close(&f->set);
     vq_arena_done(&f->arena);
 }
 
@@ -48,7 +50,7 @@ static inline const vq_tensor *golden_find(const golden_file *f, const char *fmt
     va_start(args, fmt);
     (void)vsnprintf(name, sizeof name, fmt, args);
     va_end(args);
-    return vq_st_find(&f->set, name);
+    return vq_tensor_set_find(&f->set, name);
 }
 
 /* golden_f32 -- a float tensor as f32 in the file's arena. */

@@ -51,8 +51,11 @@ static inline const vq_option *made_up_finish(const char *name)
 static inline const vq_pass_table *made_up_passes(void)
 {
     static const char *const names[] = {"arc", "rtn", "mse", "tune"};
+    static const char *const runtimes[] = {"vllm", "sglang", NULL}, *const none[] = {NULL};
+    static const vq_recipe_format formats[] = {
+        {"compressed-tensors", runtimes}, {"vq", none}, {NULL, NULL}};
     static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 4,
-                                        made_up_finish};
+                                        made_up_finish,    formats};
     return &table;
 }
 

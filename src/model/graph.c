@@ -17,7 +17,7 @@ const char *vq_role_name(vq_role r)
 vq_status vq_graph_start(vq_graph *g, const char *arch, int layers, vq_arena *a, vq_err *e)
 {
     *g = (vq_graph){.arch = arch, .layers = layers, .embedding = -1, .lm_head = -1};
-    g->parts = VQ_NEW(a, vq_model_part, layers + 2, "graph parts", e);
+    g->parts = VQ_NEW(a, vq_part, layers + 2, "graph parts", e);
     return g->parts ? VQ_OK : e->status;
 }
 
@@ -112,7 +112,7 @@ int64_t vq_value_floats(const vq_graph *g, int value, int64_t sequences, int64_t
 
 int64_t vq_record_floats(const vq_graph *g, int part, int64_t sequences, int64_t length)
 {
-    const vq_model_part *p = &g->parts[part];
+    const vq_part *p = &g->parts[part];
     int64_t floats = 0;
     for (int i = 0; i < p->ncarry; i++)
         floats += vq_value_floats(g, p->carry[i], sequences, length);
@@ -131,7 +131,7 @@ int64_t vq_record_most(const vq_graph *g, int64_t sequences, int64_t length)
 
 int64_t vq_record_width(const vq_graph *g, int part)
 {
-    const vq_model_part *p = &g->parts[part];
+    const vq_part *p = &g->parts[part];
     const vq_node *n = &g->nodes[p->carry[0]];
     return p->ncarry == 1 && n->rows == 0 ? n->width : 0;
 }
@@ -149,7 +149,7 @@ static int part_of(const vq_graph *g, int id)
     return layer >= 0 ? 1 + layer : id < g->parts[0].end ? 0 : g->layers + 1;
 }
 
-static bool carries(const vq_model_part *p, int value)
+static bool carries(const vq_part *p, int value)
 {
     for (int i = 0; i < p->ncarry; i++)
         if (p->carry[i] == value) return true;
@@ -160,7 +160,7 @@ int vq_graph_consumers(const vq_graph *g, int value, int *nodes, int max)
 {
     int found = 0, part = part_of(g, value);
     for (bool lives = true; lives && part <= g->layers + 1; part++) {
-        const vq_model_part *p = &g->parts[part];
+        const vq_part *p = &g->parts[part];
         for (int id = p->first > value ? p->first : value + 1; id < p->end; id++) {
             if (!reads(&g->nodes[id], value)) continue;
             if (found < max) nodes[found] = id;

@@ -57,18 +57,18 @@ typedef struct vq_node {
 
 /* A piece of the model that is run at a time: embedding, a block, the head. What it hands to the
  * parts after it is a record: the carried values one behind the other, each with its rows. */
-typedef struct vq_model_part {
+typedef struct vq_part {
     int first, end;   /* nodes [first, end) */
     const int *carry; /* values that live on after this part, made here or carried in */
     int ncarry;
-} vq_model_part;
+} vq_part;
 
 typedef struct vq_graph {
     const char *arch;
     vq_node *nodes;
     int count, room;
     int layers;
-    vq_model_part *parts; /* [layers + 2]: embedding, blocks, head */
+    vq_part *parts; /* [layers + 2]: embedding, blocks, head */
     int embedding;        /* node that reads token ids */
     int lm_head; /* the linear that makes logits; what follows it works element by element */
     int64_t vocab, max_position;

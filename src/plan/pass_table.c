@@ -1,6 +1,7 @@
-/* pass_table.c -- the registries of quant as the recipe reader wants them: recipe computes no
- * tensor, so it never includes quant. */
+/* pass_table.c -- the registries of quant and formats as the recipe reader wants them: recipe
+ * computes no tensor, so it includes neither. */
 #include "plan/pass_table.h"
+#include "formats/target.h"
 #include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
@@ -23,16 +24,27 @@ static const vq_option *finish_options(const char *name)
     return f ? f->options : NULL;
 }
 
+static const vq_recipe_format *formats(void)
+{
+    enum { MAX_FORMATS = 32 };
+    static vq_recipe_format list[MAX_FORMATS + 1];
+    for (int i = 0; i < MAX_FORMATS && vq_targets[i]; i++)
+        list[i] = (vq_recipe_format){vq_targets[i]->name, vq_targets[i]->runtimes};
+    return list;
+}
+
 const vq_pass_table *vq_pass_names(void)
 {
     enum { MAX_PASSES = 64 };
     static const char *names[MAX_PASSES];
-    static vq_pass_table table = {transform_options, rounder_options, names, 0, finish_options};
+    static vq_pass_table table = {
+        transform_options, rounder_options, names, 0, finish_options, NULL};
     int n = 0;
     for (int i = 0; n < MAX_PASSES && vq_transform_at(i); i++)
         names[n++] = vq_transform_at(i)->name;
     for (int i = 0; n < MAX_PASSES && vq_rounder_at(i); i++) names[n++] = vq_rounder_at(i)->name;
     for (int i = 0; n < MAX_PASSES && vq_finish_at(i); i++) names[n++] = vq_finish_at(i)->name;
     table.nnames = n;
+    table.formats = formats();
     return &table;
 }

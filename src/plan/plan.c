@@ -49,7 +49,7 @@ static vq_status add_weight(vq_plan *p, const vq_tensor *t, vq_arena *a, vq_err 
 
 static vq_status collect_weights(vq_plan *p, vq_arena *a, vq_err *e)
 {
-    const vq_st_set *s = &p->model->checkpoint.weights;
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
     p->weights = VQ_NEW(a, vq_plan_weight, s->count, "plan", e);
     if (!p->weights) return e->status;
     for (size_t i = 0; i < s->count; i++)
@@ -83,7 +83,7 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     if (!w->quantized) return VQ_OK;
     VQ_TRY(check_float(w, e));
     w->scheme = *rule->scheme;
-    vq_format_adapt(p->format, p->model->dtype, &w->scheme);
+    vq_target_adapt(p->target, p->model->dtype, &w->scheme);
     int64_t per_row, count;
     if (vq_group_count(&w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1], &per_row,
                        &count, e) != VQ_OK)
@@ -91,14 +91,14 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     if (w->scheme.has_act &&
         vq_group_count(&w->scheme.act, 1, w->tensor->shape[1], &per_row, &count, e) != VQ_OK)
         return vq_at(e, "%s: input", w->module);
-    if (p->format == VQ_FORMAT_CT && w->scheme.has_act && w->scheme.act.global_scale &&
+    if (p->target->act_global_scale && w->scheme.has_act && w->scheme.act.global_scale &&
         r->calib.data == VQ_DATA_NONE)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: %s stores a calibrated input scale, so calib.data must be self, "
                        "required or a path",
                        r->path, w->scheme.id);
     const vq_module m = vq_plan_module(p, w, 0);
-    return vq_format_takes(p->format, &m, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
+    return vq_target_takes(p->target, &m, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
 }
 
 static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
@@ -248,7 +248,7 @@ static vq_status check_pass(const vq_plan *p, const vq_plan_pass *pass, const vq
     if (t->applies) VQ_TRY(t->applies(pass->options, &w->scheme, w->tensor->shape[1], e));
     const vq_module m =
         vq_plan_module(p, w, t == &vq_transform_arc ? w->scheme.weight.group.cols : 0);
-    return vq_format_takes(p->format, &m, e);
+    return vq_target_takes(p->target, &m, e);
 }
 
 static vq_status check_passes(vq_plan *p, vq_err *e)
@@ -276,14 +276,14 @@ static vq_status check_finish(const vq_plan *p, vq_err *e)
                    p->recipe->path);
 }
 
-/* compressed-tensors stores the second-level scale of the input; in the vq format each token brings
- * its own, for a few tokens with massive activations would push the block scales of all others, and
+/* Some targets store the second-level scale of the input; in the others each token brings its own,
+ * for a few tokens with massive activations would push the block scales of all others, and
  * those of ARC's residuals, towards the coarse end of E4M3. */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
 {
     const vq_num *act = &w->scheme.act;
     if (!w->quantized || !w->scheme.has_act || p->recipe->calib.data == VQ_DATA_NONE) return false;
-    return act->when == VQ_STATIC || (act->global_scale && p->format == VQ_FORMAT_CT);
+    return act->when == VQ_STATIC || (act->global_scale && p->target->act_global_scale);
 }
 
 vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n)
@@ -331,7 +331,8 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_are
         return vq_fail(e, VQ_E_INPUT, "%s is already quantized (%s); give the original weights",
                        m->checkpoint.path, m->checkpoint.config.quant_method);
     VQ_TRY(vq_model_check(m, e));
-    if (!vq_format_find(r->format, &p->format))
+    p->target = vq_target_find(r->format);
+    if (!p->target)
         return vq_fail(e, VQ_E_RECIPE, "%s: output.format %s is not known", r->path, r->format);
     VQ_TRY(resolve_passes(p, e));
     VQ_TRY(collect_weights(p, a, e));

@@ -3,7 +3,7 @@
 #ifndef VQ_PLAN_PLAN_H
 #define VQ_PLAN_PLAN_H
 
-#include "formats/layouts/artifact.h"
+#include "formats/target.h"
 #include "load/model.h"
 #include "quant/finish.h"
 #include "quant/rounder.h"
@@ -41,7 +41,7 @@ typedef struct vq_plan_pass {
 typedef struct vq_plan {
     const vq_recipe *recipe;
     const vq_model *model;
-    vq_format format;
+    const vq_target *target;
     vq_plan_weight *weights; /* every 2-D weight, sorted by name */
     int nweights, nquantized;
     vq_plan_group *groups; /* quantized ones, in execution order */

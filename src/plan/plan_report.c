@@ -34,7 +34,7 @@ static json_t *weight_json(const vq_plan *p, const vq_plan_weight *w)
 uint64_t vq_plan_bytes(const vq_plan *p)
 {
     uint64_t bytes = 0;
-    const vq_st_set *s = &p->model->checkpoint.weights;
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
     for (size_t i = 0; i < s->count; i++) bytes += s->sorted[i]->bytes;
     for (int i = 0; i < p->nweights; i++)
         bytes = bytes - p->weights[i].tensor->bytes + vq_plan_stored_bytes(&p->weights[i]);

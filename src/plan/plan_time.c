@@ -212,7 +212,7 @@ static void cost_rounding(vq_cost *c, const vq_plan *p)
 
 static void cost_files(vq_cost *c, const vq_plan *p)
 {
-    const vq_st_set *s = &p->model->checkpoint.weights;
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
     for (size_t i = 0; i < s->count; i++) c->hashed += (double)s->sorted[i]->bytes;
     c->hashed += TIMES_STORED * (double)vq_plan_bytes(p);
 }

@@ -213,7 +213,7 @@ static vq_status round_made_up(const trials *t, const vq_plan_weight *w, vq_qten
         .stats = &stats,
         .curvature = &curvature,
         .global_scale = vq_global_scale_from_amax(&w->scheme.weight, 0.5F, VQ_F32),
-        .negative_scales = t->plan->format == VQ_FORMAT_VQ,
+        .negative_scales = t->plan->target->negative_scales,
         .arith = VQ_F32,
         .scratch = t->arena,
     };

@@ -128,30 +128,81 @@ static vq_status read_size(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
 }
 
 typedef struct output_recipe {
-    unsigned format, runtime;
+    const char *format, *runtime;
     uint64_t shard;
 } output_recipe;
 
-static const char *const format_texts[] = {"compressed-tensors", "vq", NULL},
-                         *const format_later[] = {"modelopt", "gguf", "gptq", "awq", NULL};
-static const char *const runtime_texts[] = {"vllm", "sglang", NULL}, *const runtime_later[] = {
-                                                                         "trtllm", "llama.cpp",
-                                                                         NULL};
+enum { CHOICES_MAX = 64 };
+
+/* A text that is there already is not listed twice. */
+static void add_choice(const char **list, const char *text)
+{
+    int n = 0;
+    while (list[n] && strcmp(list[n], text) != 0) n++;
+    if (n < CHOICES_MAX) list[n] = text;
+}
+
+static vq_status read_one_of(vq_reader *rd, const vq_yaml *n, const vq_field *f,
+                             const char *const *list, void *at)
+{
+    vq_field one = *f;
+    unsigned i;
+    one.choices = list;
+    VQ_TRY(vq_read_choice(rd, n, &one, &i));
+    *(const char **)at = list[i];
+    return VQ_OK;
+}
+
+static vq_status read_format(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+{
+    const char *list[CHOICES_MAX + 1] = {NULL};
+    for (const vq_recipe_format *t = rd->passes->formats; t->name; t++) add_choice(list, t->name);
+    return read_one_of(rd, n, f, list, at);
+}
+
+static vq_status read_runtime(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+{
+    const char *list[CHOICES_MAX + 1] = {NULL};
+    for (const vq_recipe_format *t = rd->passes->formats; t->name; t++)
+        for (int i = 0; t->runtimes[i]; i++) add_choice(list, t->runtimes[i]);
+    return read_one_of(rd, n, f, list, at);
+}
+
+static const char *const format_later[] = {"modelopt", "gguf", "gptq", "awq", NULL};
+static const char *const runtime_later[] = {"trtllm", "llama.cpp", NULL};
 static const vq_field output_fields[] = {
     {.key = "format",
-     .read = vq_read_choice,
+     .read = read_format,
      .offset = offsetof(output_recipe, format),
-     .choices = format_texts,
      .later = format_later,
      .required = true},
     {.key = "runtime",
-     .read = vq_read_choice,
+     .read = read_runtime,
      .offset = offsetof(output_recipe, runtime),
-     .choices = runtime_texts,
      .later = runtime_later},
     {.key = "shard", .read = read_size, .offset = offsetof(output_recipe, shard)},
     {.key = NULL},
 };
+
+static bool reads(const vq_recipe_format *t, const char *runtime)
+{
+    for (int i = 0; t->runtimes[i]; i++)
+        if (strcmp(t->runtimes[i], runtime) == 0) return true;
+    return false;
+}
+
+/* A runtime that a recipe names must read the format that it asks for. */
+static vq_status check_runtime(vq_reader *rd, const vq_yaml *n, const output_recipe *o)
+{
+    const vq_recipe_format *reader = NULL;
+    for (const vq_recipe_format *t = rd->passes->formats; t->name; t++) {
+        if (!reads(t, o->runtime)) continue;
+        if (strcmp(t->name, o->format) == 0) return VQ_OK;
+        if (!reader) reader = t;
+    }
+    return vq_yaml_fail(rd->e, n, "runtime: %s reads the format %s, not %s", o->runtime,
+                        reader->name, o->format);
+}
 
 static vq_status read_output(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
@@ -159,13 +210,9 @@ static vq_status read_output(vq_reader *rd, const vq_yaml *n, const vq_field *f,
     output_recipe o = {.shard = r->shard};
     (void)f;
     VQ_TRY(vq_read_map(rd, n, "output", output_fields, &o));
-    r->format = format_texts[o.format];
-    const vq_yaml *runtime = vq_yaml_child(n, "runtime");
-    if (runtime && strcmp(r->format, "compressed-tensors") != 0)
-        return vq_yaml_fail(rd->e, runtime,
-                            "runtime: %s reads the format compressed-tensors, not %s",
-                            runtime_texts[o.runtime], r->format);
-    r->runtime = runtime ? runtime_texts[o.runtime] : NULL;
+    if (o.runtime) VQ_TRY(check_runtime(rd, vq_yaml_child(n, "runtime"), &o));
+    r->format = o.format;
+    r->runtime = o.runtime;
     r->shard = o.shard;
     return VQ_OK;
 }

@@ -58,7 +58,7 @@ typedef struct vq_recipe {
     int nrules;
     vq_pass_recipe *passes;
     int npasses;         /* transforms in order, the rounder, finishing passes */
-    const char *format;  /* "compressed-tensors" | "vq" */
+    const char *format;  /* name of a vq_recipe_format */
     const char *runtime; /* NULL */
     uint64_t shard;      /* bytes, 0: one file */
     double min_sqnr_db;  /* check, -inf when absent */
@@ -70,7 +70,14 @@ typedef struct vq_recipe {
                    * vq.json */
 } vq_recipe;
 
-/* What recipe may know of passes without including quant: run hands it the tables. */
+/* A target format as recipes speak of it. */
+typedef struct vq_recipe_format {
+    const char *name;
+    const char *const *runtimes; /* that read it; NULL ends */
+} vq_recipe_format;
+
+/* What recipe may know of passes and formats without including quant and formats: run hands it the
+ * tables. */
 typedef struct vq_pass_table {
     const vq_option *(*transform)(const char *name); /* options of a transform, NULL when unknown */
     const vq_option *(*rounder)(const char *name);
@@ -78,6 +85,7 @@ typedef struct vq_pass_table {
     int nnames; /* for "did you mean" */
     const vq_option *(*finish)(
         const char *name); /* options of a finishing pass, NULL when unknown */
+    const vq_recipe_format *formats; /* ended by name NULL */
 } vq_pass_table;
 
 /* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the

@@ -8,7 +8,7 @@ static void *hash_files(void *arg)
     return NULL;
 }
 
-vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a,
+vq_status vq_input_hash_begin(vq_input_hash *h, const vq_tensor_set *set, int threads, vq_arena *a,
                               vq_err *e)
 {
     *h = (vq_input_hash){.set = set,

@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "formats/safetensors/safetensors.h"
+#include "formats/container.h"
 
 typedef struct vq_input_hash {
-    const vq_st_set *set;        /* borrowed; must stay open until the hash is ended */
+    const vq_tensor_set *set;    /* borrowed; must stay open until the hash is ended */
     char (*sha)[VQ_SHA256_TEXT]; /* [nfiles] */
     pthread_t thread;
     bool running;
@@ -18,7 +18,7 @@ typedef struct vq_input_hash {
 
 /* vq_input_hash_begin -- start on the files of a checkpoint; with one thread nothing happens before
  * the end. */
-vq_status vq_input_hash_begin(vq_input_hash *h, const vq_st_set *set, int threads, vq_arena *a,
+vq_status vq_input_hash_begin(vq_input_hash *h, const vq_tensor_set *set, int threads, vq_arena *a,
                               vq_err *e);
 /* vq_input_hash_end -- wait; idempotent. Every begin needs one before the set is closed. */
 void vq_input_hash_end(vq_input_hash *h);

@@ -90,11 +90,10 @@ static vq_job job_new(size_t fail_in)
 static void nothing_left(scratch *s, size_t n)
 {
     if (vq_exists(scratch_path(s, "out"))) fail_msg("request %zu: an output is left", n);
-    const char *work = scratch_path(s, "out.run");
-    if (!vq_exists(work)) return;
+    if (!vq_exists(scratch_path(s, "out.run"))) return;
     if (!vq_exists(scratch_path(s, "out.run/state.json")))
         fail_msg("request %zu: a working folder without a state is left", n);
-    assert_int_equal(vq_remove_tree(work, NULL), VQ_OK);
+    assert_int_equal(vq_remove_tree(scratch_path(s, "out.run"), NULL), VQ_OK);
 }
 
 /* Every request of the first hundred, then ever larger steps: the later ones repeat what was done

@@ -10,6 +10,7 @@
 
 #include "formats/folder/hf_config.h"
 #include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "scratch.h"
 
 static size_t json_fail_in; /* 0: off */
@@ -49,9 +50,9 @@ static vq_status write_model(scratch *s, vq_arena *a, vq_err *e)
 
 static vq_status read_model(scratch *s, vq_arena *a, vq_err *e)
 {
-    vq_st_set set;
-    VQ_TRY(vq_st_set_open(&set, s->dir, a, e));
-    vq_st_set_close(&set);
+    vq_tensor_set set;
+    VQ_TRY(vq_tensor_set_open(&set, &vq_container_safetensors, s->dir, a, e));
+    vq_tensor_set_close(&set);
     return VQ_OK;
 }
 

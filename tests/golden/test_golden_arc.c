@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "golden.h"
 #include "kernels/kernels.h"
 
@@ -18,7 +19,7 @@
 
 static vq_kernels kernels;
 static vq_arena arena;
-static vq_st_set set;
+static vq_tensor_set set;
 static vq_num nvfp4;
 
 static const vq_tensor *find(const char *fmt, ...)
@@ -28,7 +29,7 @@ static const vq_tensor *find(const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(name, sizeof name, fmt, ap);
     va_end(ap);
-    const vq_tensor *t = vq_st_find(&set, name);
+    const vq_tensor *t = vq_tensor_set_find(&set, name);
     if (!t) fail_msg("no tensor %s", name);
     return t;
 }
@@ -242,13 +243,14 @@ int main(void)
     golden_path(path, sizeof path, "formats-and-quantizers/arc.safetensors");
     vq_arena_init(&arena, NULL);
     nvfp4 = vq_scheme_find("nvfp4", &buf)->act;
-    if (vq_kernels_select(&kernels, NULL, false, &e) || vq_st_set_open(&set, path, &arena, &e)) {
+    if (vq_kernels_select(&kernels, NULL, false, &e) ||
+        vq_tensor_set_open(&set, &vq_container_safetensors, path, &arena, &e)) {
         (void)fprintf(stderr, "%s\n", e.text);
         return 1;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_operands)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     vq_arena_done(&arena);
     return failed;
 }

@@ -1,6 +1,7 @@
 /* test_golden_ct.c -- compressed-tensors folders of the peers: every module decodes to the peer's
- * own values, and the base model quantized here with the same scheme gives the peer's stored bytes.
- * Walks whatever folders the golden root has. */
+ * own values, the base model quantized here with the same scheme gives the peer's stored bytes, and
+ * so do the peer's modules packed anew into another container. Walks whatever folders the golden
+ * root has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,9 +12,11 @@
 #include <math.h>
 
 #include "formats/folder/checkpoint.h"
-#include "formats/layouts/layout.h"
 #include "formats/layouts/module_map.h"
+#include "formats/layouts/module_store.h"
+#include "formats/safetensors/st_container.h"
 #include "golden.h"
+#include "memory_container.h"
 
 static char root[2048];
 static vq_err err;
@@ -61,14 +64,14 @@ static uint16_t bf16_at(const vq_tensor *t, int64_t i)
 
 /* Decoded in slices of rows, as a runtime would read them. */
 static void compare_module(const char *where, vq_checkpoint *c, const char *name,
-                           const vq_st_set *want, vq_arena *a)
+                           const vq_tensor_set *want, vq_arena *a)
 {
     vq_linear l;
     OK(c->source.linear(c, name, 0, 0, &l, &err));
     assert_true(l.quantized);
     char key[512];
     snprintf(key, sizeof key, "%s.weight", name);
-    const vq_tensor *t = vq_st_find(want, key);
+    const vq_tensor *t = vq_tensor_set_find(want, key);
     if (!t) fail_msg("%s: %s is not in dequant.safetensors", where, key);
     assert_int_equal(t->dtype, VQ_BF16);
     assert_int_equal(t->shape[0], l.n);
@@ -98,15 +101,16 @@ static void decode_folder(const char *where, const char *family, const char *fol
 {
     (void)family;
     vq_checkpoint c;
-    vq_st_set want;
+    vq_tensor_set want;
     OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
-    OK(vq_st_set_open(&want, vq_join(a, folder, "dequant.safetensors", &err), a, &err));
+    OK(vq_tensor_set_open(&want, &vq_container_safetensors,
+                          vq_join(a, folder, "dequant.safetensors", &err), a, &err));
     size_t n = 0;
     for (; n < c.modules->count; n++)
         compare_module(where, &c, c.modules->modules[n].linear.name, &want, a);
     printf("%s: %zu modules of scheme %s\n", where, n, c.modules->modules[0].linear.scheme.id);
     assert_int_equal(n, want.count);
-    vq_st_set_close(&want);
+    vq_tensor_set_close(&want);
     vq_checkpoint_close(&c);
 }
 
@@ -124,12 +128,12 @@ static float absmax(const float *x, int64_t n)
 }
 
 /* The weight of a module of the base model as f32; NULL when it has none. */
-static float *base_weight(const char *where, const vq_st_set *base, const char *module,
+static float *base_weight(const char *where, const vq_tensor_set *base, const char *module,
                           int64_t *numel, vq_arena *a)
 {
     char key[512];
     snprintf(key, sizeof key, "%s.weight", module);
-    const vq_tensor *t = vq_st_find(base, key);
+    const vq_tensor *t = vq_tensor_set_find(base, key);
     if (!t) return NULL;
     *numel = vq_tensor_numel(t);
     float *x = VQ_ALLOC(a, float, *numel, "weight", &err);
@@ -139,7 +143,8 @@ static float *base_weight(const char *where, const vq_st_set *base, const char *
 }
 
 /* Maximum over the weights that a runtime fuses with this one. */
-static float fused_absmax(const char *where, const vq_st_set *base, const char *module, vq_arena *a)
+static float fused_absmax(const char *where, const vq_tensor_set *base, const char *module,
+                          vq_arena *a)
 {
     static const char *const fused[][3] = {{"q_proj", "k_proj", "v_proj"},
                                            {"gate_proj", "up_proj", NULL}};
@@ -175,11 +180,10 @@ static void same_bytes(const char *where, const char *name, const void *got, con
 }
 
 static void write_module(const char *where, const vq_stored_module *s, const vq_qtensor *q,
-                         const char *dir, vq_st_set *out, vq_arena *a)
+                         const vq_container *container, const char *dir, vq_tensor_set *out,
+                         vq_arena *a)
 {
-    vq_st_writer *w;
-    const char *const *names;
-    size_t n;
+    vq_tensor_writer *w;
     char sha[VQ_SHA256_TEXT], again[VQ_SHA256_TEXT];
     vq_module m = {.name = s->linear.name,
                    .n = s->linear.n,
@@ -189,19 +193,34 @@ static void write_module(const char *where, const vq_stored_module *s, const vq_
     const vq_module_extra x = {.act_global_scale = s->linear.act_global_scale,
                                .act_scale = s->linear.act_scale,
                                .act_zero = s->linear.act_zero};
-    OK(vq_st_writer_new(&w, a, &err));
-    OK(vq_format_takes(VQ_FORMAT_CT, &m, &err));
-    OK(vq_module_declare(VQ_FORMAT_CT, &m, w, &err));
-    OK(vq_st_writer_open(w, dir, 0, &err));
-    OK(vq_module_write(VQ_FORMAT_CT, &m, q, &x, w, sha, a, &err));
-    OK(vq_st_writer_commit(w, &names, &n, &err));
-    OK(vq_st_set_open(out, dir, a, &err));
-    OK(vq_module_sha(VQ_FORMAT_CT, m.name, out, again, &err));
+    OK(vq_tensor_writer_new(&w, container, a, &err));
+    OK(vq_target_takes(s->target, &m, &err));
+    OK(vq_module_declare(s->target, &m, w, &err));
+    OK(vq_tensor_writer_begin(w, dir, 0, &err));
+    OK(vq_module_write(s->target, &m, q, &x, w, sha, a, &err));
+    OK(vq_tensor_writer_commit(w, NULL, NULL, &err));
+    OK(vq_tensor_set_open(out, container, dir, a, &err));
+    OK(vq_module_sha(s->target, m.name, out, again, &err));
     assert_string_equal(sha, again);
 }
 
-static void requantize_module(const char *where, const vq_stored_module *s, const vq_st_set *base,
-                              const char *dir, vq_arena *a)
+/* Every tensor that the peer stored of the module is there, of the same type and shape. */
+static void same_tensors(const char *where, const vq_stored_module *s, const vq_tensor_set *out)
+{
+    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
+        const vq_tensor *want = s->tensors[i];
+        if (!want) continue;
+        const vq_tensor *got = vq_tensor_set_find(out, want->name);
+        assert_non_null(got);
+        assert_int_equal(got->dtype, want->dtype);
+        assert_int_equal(got->ndim, want->ndim);
+        for (int d = 0; d < want->ndim; d++) assert_int_equal(got->shape[d], want->shape[d]);
+        same_bytes(where, want->name, got->data, want, got->bytes);
+    }
+}
+
+static void requantize_module(const char *where, const vq_stored_module *s,
+                              const vq_tensor_set *base, const char *dir, vq_arena *a)
 {
     const vq_linear *l = &s->linear;
     int64_t numel;
@@ -214,36 +233,56 @@ static void requantize_module(const char *where, const vq_stored_module *s, cons
                                                  fused_absmax(where, base, l->name, a), VQ_BF16);
     OK(vq_qtensor_new(&q, &l->scheme.weight, l->n, l->k, a, &err));
     OK(vq_quantize_ref(&q, w, global_scale, VQ_BF16, &err));
-    vq_st_set out;
-    write_module(where, s, &q, dir, &out, a);
-    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
-        const vq_tensor *want = s->tensors[i];
-        if (!want) continue;
-        const vq_tensor *got = vq_st_find(&out, want->name);
-        assert_non_null(got);
-        assert_int_equal(got->dtype, want->dtype);
-        assert_int_equal(got->ndim, want->ndim);
-        for (int d = 0; d < want->ndim; d++) assert_int_equal(got->shape[d], want->shape[d]);
-        same_bytes(where, want->name, got->data, want, got->bytes);
+    vq_tensor_set out;
+    write_module(where, s, &q, &vq_container_safetensors, dir, &out, a);
+    same_tensors(where, s, &out);
+    vq_tensor_set_close(&out);
+}
+
+/* The peer's modules read here and packed into another container: still the peer's bytes. */
+static void repack_folder(const char *where, const char *family, const char *folder, vq_arena *a)
+{
+    (void)family;
+    vq_checkpoint c;
+    OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
+    assert_string_equal(c.target->name, "compressed-tensors");
+    for (size_t i = 0; i < c.modules->count; i++) {
+        const vq_arena_mark here = vq_arena_here(a);
+        const vq_stored_module *s = &c.modules->modules[i];
+        vq_qtensor q;
+        vq_tensor_set out;
+        OK(vq_stored_rows(s, 0, s->linear.n, &q, a, &err));
+        write_module(where, s, &q, &memory_container, folder, &out, a);
+        same_tensors(where, s, &out);
+        vq_tensor_set_close(&out);
+        memory_clear();
+        vq_arena_rewind(a, here);
     }
-    vq_st_set_close(&out);
+    vq_checkpoint_close(&c);
+}
+
+static void repacks(void **state)
+{
+    (void)state;
+    each_folder(repack_folder);
 }
 
 static void requantize_folder(const char *where, const char *family, const char *folder,
                               vq_arena *a)
 {
     vq_checkpoint c;
-    vq_st_set base;
+    vq_tensor_set base;
     char dir[] = "/tmp/vq-golden-ct-XXXXXX";
     assert_non_null(mkdtemp(dir));
     OK(vq_checkpoint_open(&c, vq_join(a, folder, "model", &err), a, &err));
-    OK(vq_st_set_open(&base, vq_join(a, family, "base", &err), a, &err));
+    OK(vq_tensor_set_open(&base, &vq_container_safetensors, vq_join(a, family, "base", &err), a,
+                          &err));
     for (size_t i = 0; i < c.modules->count; i++) {
         const vq_arena_mark here = vq_arena_here(a);
         requantize_module(where, &c.modules->modules[i], &base, dir, a);
         vq_arena_rewind(a, here);
     }
-    vq_st_set_close(&base);
+    vq_tensor_set_close(&base);
     vq_checkpoint_close(&c);
     OK(vq_remove_tree(dir, &err));
 }
@@ -257,6 +296,7 @@ static void requantizes(void **state)
 int main(void)
 {
     golden_path(root, sizeof root, "file-formats");
-    const struct CMUnitTest tests[] = {cmocka_unit_test(decodes), cmocka_unit_test(requantizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decodes), cmocka_unit_test(requantizes),
+                                       cmocka_unit_test(repacks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "formats/safetensors/safetensors.h"
 #include "golden.h"
 #include "load/model.h"
 #include "model/op/rope.h"

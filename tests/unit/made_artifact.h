@@ -3,13 +3,17 @@
 #ifndef VQ_TESTS_MADE_ARTIFACT_H
 #define VQ_TESTS_MADE_ARTIFACT_H
 
-#include "formats/layouts/artifact.h"
+#include "formats/layouts/module_store.h"
 #include "scratch.h"
+
+#define CT vq_target_find("compressed-tensors")
+#define OWN vq_target_find("vq")
 
 enum { MADE_MAX = 8 };
 
 typedef struct made {
-    vq_format format;
+    const vq_target *target;
+    const vq_container *container; /* NULL: the target's */
     vq_module modules[MADE_MAX];
     vq_scheme schemes[MADE_MAX];
     vq_qtensor q[MADE_MAX];
@@ -50,7 +54,7 @@ static inline void made_fill(made *m, vq_qtensor *q)
             q->zero[i] = (int16_t)((int)(made_next(m) % (1u << q->num.grid.bits)) -
                                    (1 << (q->num.grid.bits - 1)));
     }
-    q->global_scale_divides = q->num.global_scale && m->format == VQ_FORMAT_CT;
+    q->global_scale_divides = q->num.global_scale && m->target->global_scale_divides;
     if (q->num.global_scale) q->global_scale = q->global_scale_divides ? 18816.0f : 0x1.5p-14f;
 }
 
@@ -60,7 +64,7 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
 {
     const size_t i = m->count;
     m->schemes[i] = *scheme;
-    vq_format_adapt(m->format, VQ_BF16, &m->schemes[i]);
+    vq_target_adapt(m->target, VQ_BF16, &m->schemes[i]);
     m->modules[i] = (vq_module){.name = name,
                                 .n = n,
                                 .k = k,
@@ -68,13 +72,13 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
                                 .hadamard = m->hadamard,
                                 .scheme = &m->schemes[i],
                                 .model_dtype = VQ_BF16};
-    VQ_TRY(vq_format_takes(m->format, &m->modules[i], &m->err));
+    VQ_TRY(vq_target_takes(m->target, &m->modules[i], &m->err));
     VQ_TRY(vq_qtensor_new(&m->q[i], &m->schemes[i].weight, n, k + s, &m->arena, &m->err));
     made_fill(m, &m->q[i]);
-    m->extra[i] =
-        (vq_module_extra){.act_global_scale = {.value = 0.5f, .divides = m->format == VQ_FORMAT_CT},
-                          .act_scale = 0.375f,
-                          .act_zero = -3};
+    m->extra[i] = (vq_module_extra){
+        .act_global_scale = {.value = 0.5f, .divides = m->target->global_scale_divides},
+        .act_scale = 0.375f,
+        .act_zero = -3};
     if (s > 0) {
         int32_t *order = VQ_ALLOC(&m->arena, int32_t, k, "order", &m->err);
         if (!order) return VQ_E_LIMIT;
@@ -88,27 +92,26 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
 
 static inline vq_status made_tensors(made *m, const char *dir)
 {
-    vq_st_writer *w;
-    const char *const *names;
-    size_t n;
+    vq_tensor_writer *w;
     int64_t ids[4];
     char name[128];
     const uint8_t zeros[64] = {0};
-    VQ_TRY(vq_st_writer_new(&w, &m->arena, &m->err));
+    VQ_TRY(vq_tensor_writer_new(&w, m->container ? m->container : m->target->container, &m->arena,
+                                &m->err));
     for (size_t i = 0; i < m->count; i++)
-        VQ_TRY(vq_module_declare(m->format, &m->modules[i], w, &m->err));
+        VQ_TRY(vq_module_declare(m->target, &m->modules[i], w, &m->err));
     for (size_t i = 0; i < m->ndense; i++) {
         snprintf(name, sizeof name, "%s.weight", m->dense[i]);
-        VQ_TRY(
-            vq_st_writer_declare(w, name, VQ_BF16, (const int64_t[]){4, 8}, 2, &ids[i], &m->err));
+        VQ_TRY(vq_tensor_writer_declare(w, name, VQ_BF16, (const int64_t[]){4, 8}, 2, &ids[i],
+                                        &m->err));
     }
-    VQ_TRY(vq_st_writer_open(w, dir, 0, &m->err));
+    VQ_TRY(vq_tensor_writer_begin(w, dir, 0, &m->err));
     for (size_t i = 0; i < m->count; i++)
-        VQ_TRY(vq_module_write(m->format, &m->modules[i], &m->q[i], &m->extra[i], w, m->sha[i],
+        VQ_TRY(vq_module_write(m->target, &m->modules[i], &m->q[i], &m->extra[i], w, m->sha[i],
                                &m->arena, &m->err));
     for (size_t i = 0; i < m->ndense; i++)
-        VQ_TRY(vq_st_writer_write(w, ids[i], 0, zeros, sizeof zeros, &m->err));
-    return vq_st_writer_commit(w, &names, &n, &m->err);
+        VQ_TRY(vq_tensor_writer_write(w, ids[i], 0, zeros, sizeof zeros, &m->err));
+    return vq_tensor_writer_commit(w, NULL, NULL, &m->err);
 }
 
 /* made_write -- tensors and config.json into dir. */
@@ -116,7 +119,7 @@ static inline vq_status made_write(made *m, const char *dir)
 {
     json_t *q;
     VQ_TRY(made_tensors(m, dir));
-    VQ_TRY(vq_format_config(m->format, m->modules, m->count, m->dense, m->ndense, &q, &m->err));
+    VQ_TRY(m->target->write_config(m->modules, m->count, m->dense, m->ndense, &q, &m->err));
     json_t *config = json_pack("{s:s, s:b, s:o}", "model_type", "llama", "tie_word_embeddings", 1,
                                "quantization_config", q);
     char *text = json_dumps(config, JSON_INDENT(1));

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "formats/folder/checkpoint.h"
+#include "formats/safetensors/st_container.h"
 #include "made_artifact.h"
 
 #define OK(m, call)                                                                                \
@@ -15,10 +16,10 @@
         if ((call) != VQ_OK) fail_msg("%s", (m)->err.text);                                        \
     } while (0)
 
-static void made_init(made *m, vq_format f)
+static void made_init(made *m, const vq_target *f)
 {
     memset(m, 0, sizeof *m);
-    m->format = f;
+    m->target = f;
     m->seed = 11;
     vq_arena_init(&m->arena, NULL);
 }
@@ -88,14 +89,14 @@ static void same_module(made *m, vq_checkpoint *c, size_t i)
     }
     OK(m, c->source.rows(c, &l, 0, w->n, &q, &m->arena, &m->err));
     same_qtensor(&q, &m->q[i], 0);
-    OK(m, vq_module_sha(m->format, w->name, &c->weights, sha, &m->err));
+    OK(m, vq_module_sha(m->target, w->name, &c->weights, sha, &m->err));
     assert_string_equal(sha, m->sha[i]);
 }
 
 /* Writes the module into the scratch folder and reads it back; false when the format does not take
  * it. */
-static bool round_trip(scratch *s, vq_format f, const vq_scheme *scheme, int64_t n, int64_t k,
-                       int64_t arc)
+static bool round_trip(scratch *s, const vq_target *f, const vq_scheme *scheme, int64_t n,
+                       int64_t k, int64_t arc)
 {
     made m;
     vq_checkpoint c;
@@ -121,7 +122,7 @@ static void negative_scales(void **state)
         vq_checkpoint c;
         vq_scheme buf, scheme = *vq_scheme_find("int4-g32", &buf);
         if (i == 1) scheme.weight.scale = VQ_SCALE_E4M3;
-        made_init(&m, i == 2 ? VQ_FORMAT_CT : VQ_FORMAT_VQ);
+        made_init(&m, i == 2 ? CT : OWN);
         OK(&m, made_module(&m, "a", &scheme, 2, 64, 0));
         m.q[0].scale[1] = -0.3125F;
         m.q[0].scale[2] = -0.00390625F; /* subnormal in e4m3 */
@@ -161,26 +162,26 @@ static void presets(void **state)
             i < table ? vq_scheme_at(i) : vq_scheme_find(made_by_name[i - table], &buf);
         assert_non_null(p);
         for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
-            for (int f = VQ_FORMAT_CT; f <= VQ_FORMAT_VQ; f++)
+            for (int f = 0; f < 2; f++)
                 taken[f] +=
-                    round_trip(*state, (vq_format)f, p, shapes[j].n, columns(p, shapes[j].k), 0);
-        assert_true(round_trip(*state, VQ_FORMAT_VQ, p, 3, columns(p, 40),
+                    round_trip(*state, f ? OWN : CT, p, shapes[j].n, columns(p, shapes[j].k), 0);
+        assert_true(round_trip(*state, OWN, p, 3, columns(p, 40),
                                0)); /* the own format takes every scheme */
     }
-    assert_true(taken[VQ_FORMAT_CT] >= 80 && taken[VQ_FORMAT_CT] < taken[VQ_FORMAT_VQ]);
+    assert_true(taken[0] >= 80 && taken[0] < taken[1]);
 }
 
 static void augmented(void **state)
 {
     const vq_scheme *nvfp4 = vq_scheme_find("nvfp4", NULL);
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 96, 32));
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, nvfp4, 9, 64,
-                           64)); /* packed rows as wide as the dense ones */
-    assert_false(round_trip(*state, VQ_FORMAT_CT, nvfp4, 9, 96, 32));
+    assert_true(round_trip(*state, OWN, nvfp4, 9, 96, 32));
+    assert_true(
+        round_trip(*state, OWN, nvfp4, 9, 64, 64)); /* packed rows as wide as the dense ones */
+    assert_false(round_trip(*state, CT, nvfp4, 9, 96, 32));
     vq_scheme s = *vq_scheme_find("mxfp8", NULL);
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 64));
+    assert_true(round_trip(*state, OWN, &s, 9, 96, 64));
     s.weight = vq_scheme_find("int4-g32-asym", NULL)->weight;
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 9, 96, 32));
+    assert_true(round_trip(*state, OWN, &s, 9, 96, 32));
 }
 
 /* Rotated inputs, alone and before the gather of ARC: the config holds the block,
@@ -191,7 +192,7 @@ static void rotated(void **state)
     for (int64_t arc = 0; arc <= 32; arc += 32) {
         made m;
         vq_checkpoint c;
-        made_init(&m, VQ_FORMAT_VQ);
+        made_init(&m, OWN);
         m.hadamard = 32;
         OK(&m, made_module(&m, "a.b", vq_scheme_find("nvfp4", NULL), 5, 96, arc));
         OK(&m, made_write(&m, s->dir));
@@ -201,7 +202,7 @@ static void rotated(void **state)
         vq_arena_done(&m.arena);
     }
     made m;
-    made_init(&m, VQ_FORMAT_CT);
+    made_init(&m, CT);
     m.hadamard = 32;
     assert_int_equal(made_module(&m, "a.b", vq_scheme_find("nvfp4", NULL), 5, 96, 0), VQ_E_RECIPE);
     assert_string_equal(
@@ -213,16 +214,16 @@ static void rotated(void **state)
 static void single_numbers(void **state)
 {
     vq_scheme s = *vq_scheme_find("fp8-static", NULL);
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 4, 8, 0));
+    assert_true(round_trip(*state, OWN, &s, 4, 8, 0));
     s = *vq_scheme_find("int8", NULL);
     s.act.when = VQ_STATIC;
     s.act.group.kind = VQ_PER_TENSOR;
     s.act.zero = VQ_ZERO_INT;
     s.weight.zero = VQ_ZERO_INT;
-    assert_true(round_trip(*state, VQ_FORMAT_CT, &s, 4, 8, 0));
-    assert_true(round_trip(*state, VQ_FORMAT_VQ, &s, 4, 8, 0));
+    assert_true(round_trip(*state, CT, &s, 4, 8, 0));
+    assert_true(round_trip(*state, OWN, &s, 4, 8, 0));
     vq_grid_parse("i4", &s.weight.grid); /* W4A8: packed, with scales of the input */
-    assert_true(round_trip(*state, VQ_FORMAT_CT, &s, 5, 9, 0));
+    assert_true(round_trip(*state, CT, &s, 5, 9, 0));
 }
 
 /* A loader that does not know the format must not find a weight of the shape that it expects. */
@@ -230,22 +231,22 @@ static void own_weights_do_not_look_dense(void **state)
 {
     scratch *s = *state;
     made m;
-    vq_st_set set;
-    made_init(&m, VQ_FORMAT_VQ);
+    vq_tensor_set set;
+    made_init(&m, OWN);
     OK(&m, made_module(&m, "wide", vq_scheme_find("mxfp8", NULL), 4, 32, 0));
     OK(&m, made_write(&m, s->dir));
-    OK(&m, vq_st_set_open(&set, s->dir, &m.arena, &m.err));
-    const vq_tensor *t = vq_st_find(&set, "wide.weight");
+    OK(&m, vq_tensor_set_open(&set, &vq_container_safetensors, s->dir, &m.arena, &m.err));
+    const vq_tensor *t = vq_tensor_set_find(&set, "wide.weight");
     assert_int_equal(t->dtype, VQ_U8);
     assert_int_equal(t->ndim, 3);
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     vq_arena_done(&m.arena);
 }
 
 static json_t *config_of(made *m)
 {
     json_t *q;
-    OK(m, vq_format_config(m->format, m->modules, m->count, m->dense, m->ndense, &q, &m->err));
+    OK(m, m->target->write_config(m->modules, m->count, m->dense, m->ndense, &q, &m->err));
     return q;
 }
 
@@ -258,7 +259,7 @@ static void one_scheme(void **state)
 {
     (void)state;
     made m;
-    made_init(&m, VQ_FORMAT_CT);
+    made_init(&m, CT);
     OK(&m, made_module(&m, "model.layers.0.mlp.up_proj", vq_scheme_find("nvfp4", NULL), 2, 16, 0));
     OK(&m, made_module(&m, "model.layers.1.mlp.up_proj", vq_scheme_find("nvfp4", NULL), 2, 16, 0));
     m.dense[m.ndense++] = "model.layers.0.mlp.down_proj";
@@ -283,7 +284,7 @@ static void several_schemes(void **state)
     scratch *s = *state;
     made m;
     vq_checkpoint c;
-    made_init(&m, VQ_FORMAT_CT);
+    made_init(&m, CT);
     OK(&m, made_module(&m, "l.0.up", vq_scheme_find("nvfp4", NULL), 2, 32, 0));
     OK(&m, made_module(&m, "l.1.up", vq_scheme_find("nvfp4", NULL), 2, 32, 0));
     OK(&m, made_module(&m, "l.0.down", vq_scheme_find("fp8", NULL), 2, 32, 0));
@@ -319,7 +320,7 @@ static void refusals(void **state)
     (void)state;
     made m;
     vq_scheme s;
-    made_init(&m, VQ_FORMAT_CT);
+    made_init(&m, CT);
     expect_refusal(&m, vq_scheme_find("nvfp4", NULL), 32, 16, "arc");
     expect_refusal(&m, vq_scheme_find("mxfp6-e3m2", NULL), 32, 0, "mxfp6-e3m2");
     expect_refusal(&m, vq_scheme_find("bfp12-16", &s), 32, 0, "format: vq");
@@ -332,7 +333,7 @@ static void refusals(void **state)
     expect_refusal(&m, &s, 32, 0, "ue5m3");
     vq_module f32 = {
         .name = "a", .n = 4, .k = 32, .scheme = vq_scheme_find("fp8", NULL), .model_dtype = VQ_F32};
-    assert_int_equal(vq_format_takes(VQ_FORMAT_CT, &f32, &m.err),
+    assert_int_equal(vq_target_takes(CT, &f32, &m.err),
                      VQ_E_RECIPE); /* scales in bf16, model in f32 */
     vq_arena_done(&m.arena);
 }
@@ -342,7 +343,7 @@ static void unwritable(void **state)
 {
     scratch *s = *state;
     made m;
-    made_init(&m, VQ_FORMAT_CT);
+    made_init(&m, CT);
     OK(&m, made_module(&m, "a", vq_scheme_find("nvfp4", NULL), 2, 32, 0));
     m.q[0].scale[1] = 1.03f;
     assert_int_equal(made_tensors(&m, s->dir), VQ_E_NUMERIC);
@@ -358,19 +359,6 @@ static void unwritable(void **state)
     vq_arena_done(&m.arena);
 }
 
-static void conventions(void **state)
-{
-    (void)state;
-    vq_format f;
-    assert_true(vq_format_find("vq", &f) && f == VQ_FORMAT_VQ &&
-                vq_format_find(vq_format_name(VQ_FORMAT_CT), &f) && f == VQ_FORMAT_CT);
-    assert_false(vq_format_find("gguf", &f));
-    vq_global_scale s = vq_format_global_scale(VQ_FORMAT_CT, (vq_global_scale){.value = 0x1p-10f});
-    assert_true(s.divides && s.value == 1024);
-    s = vq_format_global_scale(VQ_FORMAT_VQ, s);
-    assert_true(!s.divides && s.value == 0x1p-10f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,7 +372,6 @@ int main(void)
         T(several_schemes),
         T(refusals),
         T(unwritable),
-        T(conventions),
         T(negative_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

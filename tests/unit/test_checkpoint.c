@@ -18,11 +18,11 @@
     } while (0)
 
 /* A folder with the artifact of this format: a.up, a.down of one scheme, a dense head. */
-static void make(made *m, scratch *s, vq_format f, const char *scheme)
+static void make(made *m, scratch *s, const vq_target *f, const char *scheme)
 {
     vq_scheme buf;
     memset(m, 0, sizeof *m);
-    m->format = f;
+    m->target = f;
     m->seed = 5;
     vq_arena_init(&m->arena, NULL);
     OK(m, made_module(m, "a.up", vq_scheme_find(scheme, &buf), 4, 64, 0));
@@ -205,7 +205,7 @@ static void config_against_tensors(void **state)
     scratch *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         made m;
-        make(&m, s, VQ_FORMAT_CT, "int4-g32");
+        make(&m, s, CT, "int4-g32");
         edit_config(s, cases[i].edit);
         expect_refusal(s, &m, cases[i].says);
         vq_arena_done(&m.arena);
@@ -327,7 +327,7 @@ static void own_config_against_tensors(void **state)
     scratch *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         made m;
-        make(&m, s, VQ_FORMAT_VQ, "nvfp4");
+        make(&m, s, OWN, "nvfp4");
         edit_config(s, cases[i].edit);
         expect_refusal(s, &m, cases[i].says);
         vq_arena_done(&m.arena);
@@ -350,7 +350,7 @@ static void residuals_need_their_blocks(void **state)
     scratch *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         made m;
-        make(&m, s, VQ_FORMAT_VQ, cases[i].scheme);
+        make(&m, s, OWN, cases[i].scheme);
         edit_config(s, arc_by_32);
         expect_refusal(s, &m, cases[i].says);
         vq_arena_done(&m.arena);
@@ -363,7 +363,7 @@ static void orders_are_checked(void **state)
     scratch *s = *state;
     for (int i = 0; i < 3; i++) {
         made m;
-        make(&m, s, VQ_FORMAT_VQ, "nvfp4");
+        make(&m, s, OWN, "nvfp4");
         OK(&m, made_module(&m, "b", vq_scheme_find("nvfp4", NULL), 2, 96, 16));
         int32_t order[96];
         for (int k = 0; k < 96; k++) order[k] = k;
@@ -395,7 +395,7 @@ static void precedence(void **state)
     scratch *s = *state;
     made m;
     vq_checkpoint c;
-    make(&m, s, VQ_FORMAT_CT, "int4-g32");
+    make(&m, s, CT, "int4-g32");
     edit_config(s, first_target_wins);
     OK(&m, vq_checkpoint_open(&c, s->dir, &m.arena, &m.err));
     assert_non_null(strstr(c.note, "kv_cache_scheme"));
@@ -407,7 +407,7 @@ static void strays(void **state)
 {
     scratch *s = *state;
     made m;
-    make(&m, s, VQ_FORMAT_CT, "int4-g32");
+    make(&m, s, CT, "int4-g32");
     m.dense[m.ndense++] = "a.up.weight_g_idx"; /* its tensor: a.up.weight_g_idx.weight, harmless */
     OK(&m, made_write(&m, s->dir));
     vq_checkpoint c;
@@ -429,7 +429,7 @@ static void hostile_numbers(void **state)
         vq_checkpoint c;
         vq_linear l;
         vq_qtensor q;
-        make(&m, s, VQ_FORMAT_CT, "nvfp4");
+        make(&m, s, CT, "nvfp4");
         m.q[0].global_scale = bad[i];
         m.extra[0].act_global_scale.value = bad[i] == 0 ? NAN : bad[i];
         OK(&m, made_write(&m, s->dir));
@@ -499,7 +499,7 @@ static void lists(void **state)
     const char *const *names;
     const bool *quantized;
     size_t n;
-    make(&m, s, VQ_FORMAT_CT, "int4-g32");
+    make(&m, s, CT, "int4-g32");
     static const char *const files[] = {"vq.json",   "tokenizer.json",
                                         "notes.txt", "pytorch_model.bin",
                                         ".hidden",   "model.safetensors.index.json"};

@@ -16,7 +16,7 @@ typedef struct planned {
 
 static void open_planned(planned *p, const char *type)
 {
-    *p = (planned){.plan = {.format = VQ_FORMAT_VQ}};
+    *p = (planned){.plan = {.target = vq_target_find("vq")}};
     world_open(&p->w, type, 41);
     vq_arena_init(&p->scratch, NULL);
     p->plan.recipe = &p->recipe;

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "formats/layouts/layout.h"
-#include "formats/layouts/num_json.h"
+#include "formats/vq/num_json.h"
 
 static void there_and_back(const vq_num *n)
 {

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "formats/safetensors/st_container.h"
+#include "memory_container.h"
 #include "plan_world.h"
 #include "run/quantize/parts.h"
 
@@ -15,8 +17,9 @@ enum { LAYERS = 4 };
 typedef struct world {
     plan_world p;
     vq_rounded rounded;
-    vq_st_set whole; /* the artifact's tensors, written in one go */
+    vq_tensor_set whole; /* the artifact's tensors, written in one go */
     vq_parts parts;
+    vq_target target; /* the plan's, with the container that is asked for */
 } world;
 
 static const char *folder(world *w, const char *name)
@@ -27,24 +30,27 @@ static const char *folder(world *w, const char *name)
     return dir;
 }
 
-static void open_world(world *w, void **state)
+static void open_world(world *w, void **state, const vq_container *container)
 {
     plan_world_start(&w->p, *state);
     must(&w->p, plan_world_make(&w->p, TINY, INT4_NEAREST));
+    w->target = *w->p.plan.target;
+    w->target.container = container;
+    w->p.plan.target = &w->target;
     must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));
     const char *dir = folder(w, "whole");
     must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget,
                                 &w->p.arena, &w->p.err));
-    must(&w->p, vq_st_set_open(&w->whole, dir, &w->p.arena, &w->p.err));
+    must(&w->p, vq_tensor_set_open(&w->whole, container, dir, &w->p.arena, &w->p.err));
     must(&w->p,
-         vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.format,
+         vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.target,
                        LAYERS + 1, (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
 }
 
 static void close_world(world *w)
 {
     vq_parts_close(&w->parts);
-    vq_st_set_close(&w->whole);
+    vq_tensor_set_close(&w->whole);
     plan_world_close(&w->p);
 }
 
@@ -62,12 +68,10 @@ static bool belongs(const char *name, int layer)
  */
 static void write_part(world *w, int layer, const char *without)
 {
-    vq_st_writer *writer;
-    const char *const *names;
-    size_t n;
+    vq_tensor_writer *writer;
     int64_t ids[64];
     int count = 0;
-    must(&w->p, vq_st_writer_new(&writer, &w->p.arena, &w->p.err));
+    must(&w->p, vq_tensor_writer_new(&writer, w->target.container, &w->p.arena, &w->p.err));
     for (int pass = 0; pass < 2; pass++) {
         count = 0;
         for (size_t i = 0; i < w->whole.count; i++) {
@@ -75,18 +79,18 @@ static void write_part(world *w, int layer, const char *without)
             if (!belongs(t->name, layer) || (without && strcmp(t->name, without) == 0)) continue;
             if (pass)
                 must(&w->p,
-                     vq_st_writer_write(writer, ids[count++], 0, t->data, t->bytes, &w->p.err));
+                     vq_tensor_writer_write(writer, ids[count++], 0, t->data, t->bytes, &w->p.err));
             else
-                must(&w->p, vq_st_writer_declare(writer, t->name, t->dtype, t->shape, t->ndim,
-                                                 &ids[count++], &w->p.err));
+                must(&w->p, vq_tensor_writer_declare(writer, t->name, t->dtype, t->shape, t->ndim,
+                                                     &ids[count++], &w->p.err));
         }
         assert_in_range(count, 1, 64);
         if (pass) continue;
         const char *dir = vq_parts_folder(&w->parts, layer, &w->p.err);
         must(&w->p, vq_make_dir(dir, &w->p.err));
-        must(&w->p, vq_st_writer_open(writer, dir, 0, &w->p.err));
+        must(&w->p, vq_tensor_writer_begin(writer, dir, 0, &w->p.err));
     }
-    must(&w->p, vq_st_writer_commit(writer, &names, &n, &w->p.err));
+    must(&w->p, vq_tensor_writer_commit(writer, NULL, NULL, &w->p.err));
 }
 
 /* Modules of a block, side by side. */
@@ -112,7 +116,7 @@ static void test_a_source_of_what_is_finished(void **state)
     vq_linear l;
     vq_tensor t;
     vq_qtensor q;
-    open_world(&w, state);
+    open_world(&w, state, &vq_container_safetensors);
     const vq_source *s = &w.parts.source;
     must(&w.p, s->linear(s->self, Q1, 128, 128, &l, &w.p.err));
     assert_false(l.quantized); /* the model's own, before the part is there */
@@ -135,7 +139,8 @@ static void test_a_source_of_what_is_finished(void **state)
     }
     must(&w.p, s->tensor(s->self, "model.layers.1.input_layernorm.weight", &t, &w.p.err));
     assert_ptr_equal(
-        t.data, vq_st_find(&w.parts.files[1].set, "model.layers.1.input_layernorm.weight")->data);
+        t.data,
+        vq_tensor_set_find(&w.parts.files[1].set, "model.layers.1.input_layernorm.weight")->data);
     must(&w.p, s->tensor(s->self, "model.layers.0.input_layernorm.weight", &t, &w.p.err));
     assert_true(s->has(s->self, Q1 ".weight_scale") &&
                 !s->has(s->self, "model.layers.0.self_attn.q_proj.weight_scale"));
@@ -145,32 +150,36 @@ static void test_a_source_of_what_is_finished(void **state)
     close_world(&w);
 }
 
-static void test_put_together(void **state)
+static void put_together(void **state, const vq_container *container)
 {
     world w;
-    vq_st_set made;
-    open_world(&w, state);
+    vq_tensor_set made;
+    open_world(&w, state, container);
     for (int layer = 0; layer < LAYERS; layer++) add_part(&w, layer);
     const char *dir = folder(&w, "made");
     must(&w.p, vq_parts_assemble(&w.parts, &w.p.plan, &w.p.job, NULL, dir, &w.p.arena, &w.p.err));
-    must(&w.p, vq_st_set_open(&made, dir, &w.p.arena, &w.p.err));
-    assert_int_equal(made.count, w.whole.count);
-    for (size_t i = 0; i < made.count; i++) {
-        const vq_tensor *a = made.sorted[i], *b = w.whole.sorted[i];
-        assert_string_equal(a->name, b->name);
-        assert_int_equal(a->dtype, b->dtype);
-        assert_int_equal(a->bytes, b->bytes);
-        assert_memory_equal(a->data, b->data, a->bytes);
-    }
-    vq_st_set_close(&made);
+    must(&w.p, vq_tensor_set_open(&made, container, dir, &w.p.arena, &w.p.err));
+    same_sets(&made, &w.whole);
+    vq_tensor_set_close(&made);
     close_world(&w);
+}
+
+static void test_put_together(void **state)
+{
+    put_together(state, &vq_container_safetensors);
+}
+
+static void test_put_together_in_memory(void **state)
+{
+    put_together(state, &memory_container);
+    memory_clear();
 }
 
 static void test_parts_that_are_not_whole(void **state)
 {
     world w;
     vq_module modules[7];
-    open_world(&w, state);
+    open_world(&w, state, &vq_container_safetensors);
     const size_t n = modules_of(&w, 1, modules);
     assert_int_not_equal(vq_parts_add(&w.parts, 0, modules, n, &w.p.err), VQ_OK); /* no folder */
     write_part(&w, 1, Q1 ".weight_scale");
@@ -179,7 +188,7 @@ static void test_parts_that_are_not_whole(void **state)
     close_world(&w);
     must(&w.p, vq_remove_tree(w.p.files->dir, &w.p.err));
     must(&w.p, vq_make_dir(w.p.files->dir, &w.p.err));
-    open_world(&w, state);
+    open_world(&w, state, &vq_container_safetensors);
     (void)modules_of(&w, 1, modules);
     write_part(&w, 1, NULL);
     for (size_t i = 0; i < n; i++)
@@ -195,6 +204,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_source_of_what_is_finished, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_put_together, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_put_together_in_memory, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_parts_that_are_not_whole, scratch_setup,
                                         scratch_teardown),
     };

@@ -8,6 +8,8 @@
 #include <math.h>
 
 #include "calib/stats/stats_file.h"
+#include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "load/weights.h"
 #include "plan_world.h"
 #include "run/quantize/blocks.h"
@@ -40,12 +42,12 @@ typedef struct world {
 /* tiny-llama with its vectors in f32, as some checkpoints are stored. */
 static void write_model(world *w)
 {
-    vq_st_set set;
+    vq_tensor_set set;
     vq_st_writer *writer;
     const char *const *names;
     size_t n;
     int64_t ids[64];
-    must(&w->p, vq_st_set_open(&set, TINY, &w->p.arena, &w->p.err));
+    must(&w->p, vq_tensor_set_open(&set, &vq_container_safetensors, TINY, &w->p.arena, &w->p.err));
     must(&w->p, vq_st_writer_new(&writer, &w->p.arena, &w->p.err));
     assert_true(set.count <= 64);
     for (size_t i = 0; i < set.count; i++) {
@@ -68,7 +70,7 @@ static void write_model(world *w)
         must(&w->p, vq_st_writer_write(writer, ids[i], 0, x, sizeof x, &w->p.err));
     }
     must(&w->p, vq_st_writer_commit(writer, &names, &n, &w->p.err));
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     must(&w->p, vq_copy_file(TINY "/config.json",
                              vq_join(&w->p.arena, w->dir, "config.json", &w->p.err), &w->p.err));
 }
@@ -124,12 +126,12 @@ static vq_status run(world *w)
 static void test_vectors_keep_their_type(void **state)
 {
     world w;
-    vq_st_set set;
+    vq_tensor_set set;
     open_world(&w, state,
                HEAD RULES "passes:\n  - {do: smooth}\n  - {do: round, method: rtn}\n" FORMAT);
     must(&w.p, run(&w));
-    must(&w.p, vq_st_set_open(&set, w.out, &w.p.arena, &w.p.err));
-    const vq_tensor *t = vq_st_find(&set, "model.layers.1.input_layernorm.weight");
+    must(&w.p, vq_tensor_set_open(&set, &vq_container_safetensors, w.out, &w.p.arena, &w.p.err));
+    const vq_tensor *t = vq_tensor_set_find(&set, "model.layers.1.input_layernorm.weight");
     assert_non_null(t);
     assert_int_equal(t->dtype, VQ_F32);
     int finer = 0;
@@ -139,7 +141,7 @@ static void test_vectors_keep_their_type(void **state)
         finer += vq_round_to(VQ_BF16, x) != x;
     }
     assert_true(finer > 64);
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     close_world(&w);
 }
 
@@ -186,16 +188,18 @@ static double change_by_ksort(void **state, const char *rules, const char *round
     float *logits[2];
     for (int i = 0; i < 2; i++) {
         world w;
-        vq_st_set set;
+        vq_tensor_set set;
         char recipe[1024];
         snprintf(recipe, sizeof recipe, "%s%spasses:\n%s  - %s\n%s", HEAD, rules,
                  i ? "  - {do: ksort}\n" : "", rounder, FORMAT);
         open_world(&w, state, recipe);
         must(&w.p, run(&w));
-        must(&w.p, vq_st_set_open(&set, w.out, &w.p.arena, &w.p.err));
-        const vq_tensor *order = vq_st_find(&set, "model.layers.2.self_attn.k_proj.key_order");
+        must(&w.p,
+             vq_tensor_set_open(&set, &vq_container_safetensors, w.out, &w.p.arena, &w.p.err));
+        const vq_tensor *order =
+            vq_tensor_set_find(&set, "model.layers.2.self_attn.k_proj.key_order");
         assert_int_equal(order != NULL, i);
-        vq_st_set_close(&set);
+        vq_tensor_set_close(&set);
         logits[i] = logits_of(&w);
         close_world(&w);
     }

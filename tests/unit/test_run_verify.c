@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "formats/layouts/artifact.h"
+#include "formats/layouts/module_store.h"
 #include "load/model.h"
 #include "run/manifest.h"
 #include "run/run.h"
@@ -107,8 +107,8 @@ static void close_made(opened *o)
 
 static long place(const opened *o, const char *tensor)
 {
-    const vq_st_set *w = &o->model.checkpoint.weights;
-    const vq_tensor *t = vq_st_find(w, tensor);
+    const vq_tensor_set *w = &o->model.checkpoint.weights;
+    const vq_tensor *t = vq_tensor_set_find(w, tensor);
     assert_non_null(t);
     return (long)((const char *)t->data - (const char *)w->files[0].map.data);
 }
@@ -120,7 +120,7 @@ static void test_every_tensor(void **state)
     opened o;
     verifies(s);
     open_made(s, &o);
-    const vq_st_set *w = &o.model.checkpoint.weights;
+    const vq_tensor_set *w = &o.model.checkpoint.weights;
     for (size_t i = 0; i < w->count; i++) {
         const vq_tensor *t = w->sorted[i];
         if (strstr(t->name, "layers.") && !strstr(t->name, "layers.1."))
@@ -153,7 +153,8 @@ static void forge(scratch *s)
     json_t *entry;
     json_object_foreach(json_object_get(root, "tensors"), name, entry)
     {
-        assert_int_equal(vq_module_sha(VQ_FORMAT_CT, name, &o.model.checkpoint.weights, sha, &e),
+        assert_int_equal(vq_module_sha(vq_target_find("compressed-tensors"), name,
+                                       &o.model.checkpoint.weights, sha, &e),
                          VQ_OK);
         assert_int_equal(json_object_set_new(entry, "sha256", json_string(sha)), 0);
     }

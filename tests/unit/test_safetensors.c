@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "scratch.h"
 
 #define T(name, dtype, shape, b, e)                                                                \
@@ -267,13 +268,14 @@ static void test_indexes(void **state)
         vq_err e = {0};
         vq_arena a;
         vq_arena_init(&a, NULL);
-        vq_st_set s;
+        vq_tensor_set s;
         const vq_status status =
-            vq_st_set_open(&s, scratch_text(*state, "model.safetensors.index.json", text), &a, &e);
+            vq_tensor_set_open(&s, &vq_container_safetensors,
+                               scratch_text(*state, "model.safetensors.index.json", text), &a, &e);
         if (c->refusal ? status != VQ_E_INPUT || !strstr(e.text, c->refusal) : status != VQ_OK) {
             fail_msg("case %zu %s: status %d: %s", i, text, status, e.text);
         }
-        vq_st_set_close(&s);
+        vq_tensor_set_close(&s);
         vq_arena_done(&a);
     }
 }
@@ -283,11 +285,11 @@ static void open_folder(scratch *s, vq_status expect, size_t count, const char *
     vq_err e = {0};
     vq_arena a;
     vq_arena_init(&a, NULL);
-    vq_st_set set;
-    assert_int_equal(vq_st_set_open(&set, s->dir, &a, &e), expect);
+    vq_tensor_set set;
+    assert_int_equal(vq_tensor_set_open(&set, &vq_container_safetensors, s->dir, &a, &e), expect);
     assert_int_equal(set.count, count);
     if (refusal) assert_non_null(strstr(e.text, refusal));
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     vq_arena_done(&a);
 }
 
@@ -312,15 +314,19 @@ static void test_find(void **state)
     vq_err e = {0};
     vq_arena a;
     vq_arena_init(&a, NULL);
-    vq_st_set s;
-    assert_int_equal(vq_st_set_open(&s, scratch_path(*state, "two.safetensors"), &a, &e), VQ_OK);
-    assert_string_equal(vq_st_find(&s, "b")->name, "b");
-    assert_string_equal(vq_st_find(&s, "c")->name, "c");
-    assert_null(vq_st_find(&s, "a"));
-    assert_null(vq_st_find(&s, ""));
-    vq_st_set_close(&s);
-    assert_null(vq_st_find(&s, "b"));
-    assert_int_equal(vq_st_set_open(&s, "/no/such/place.safetensors", &a, &e), VQ_E_INPUT);
+    vq_tensor_set s;
+    assert_int_equal(vq_tensor_set_open(&s, &vq_container_safetensors,
+                                        scratch_path(*state, "two.safetensors"), &a, &e),
+                     VQ_OK);
+    assert_string_equal(vq_tensor_set_find(&s, "b")->name, "b");
+    assert_string_equal(vq_tensor_set_find(&s, "c")->name, "c");
+    assert_null(vq_tensor_set_find(&s, "a"));
+    assert_null(vq_tensor_set_find(&s, ""));
+    vq_tensor_set_close(&s);
+    assert_null(vq_tensor_set_find(&s, "b"));
+    assert_int_equal(
+        vq_tensor_set_open(&s, &vq_container_safetensors, "/no/such/place.safetensors", &a, &e),
+        VQ_E_INPUT);
     vq_arena_done(&a);
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "formats/safetensors/safetensors.h"
+#include "formats/safetensors/st_container.h"
 #include "scratch.h"
 
 typedef struct sample {
@@ -69,13 +70,14 @@ static void write_backwards(vq_st_writer *w, const int64_t id[SAMPLES])
 
 static void check_folder(scratch *s, vq_arena *a)
 {
-    vq_st_set set;
+    vq_tensor_set set;
     vq_err e = {0};
-    if (vq_st_set_open(&set, s->dir, a, &e) != VQ_OK) fail_msg("%s", e.text);
+    if (vq_tensor_set_open(&set, &vq_container_safetensors, s->dir, a, &e) != VQ_OK)
+        fail_msg("%s", e.text);
     assert_int_equal(set.count, SAMPLES);
     uint8_t buf[BYTES];
     for (size_t i = 0; i < SAMPLES; i++) {
-        const vq_tensor *t = vq_st_find(&set, samples[i].name);
+        const vq_tensor *t = vq_tensor_set_find(&set, samples[i].name);
         assert_non_null(t);
         assert_int_equal(t->dtype, samples[i].type);
         assert_int_equal(t->ndim, samples[i].ndim);
@@ -85,7 +87,7 @@ static void check_folder(scratch *s, vq_arena *a)
         const size_t width = (size_t)vq_dtype_bits(t->dtype) / 8;
         if (width) assert_int_equal((uintptr_t)t->data % width, 0);
     }
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
 }
 
 static size_t files_in(scratch *s, const char *end, vq_arena *a)
@@ -198,11 +200,11 @@ static void test_threads(void **state)
     const char *const *names;
     size_t n;
     assert_int_equal(vq_st_writer_commit(w, &names, &n, NULL), VQ_OK);
-    vq_st_set set;
-    assert_int_equal(vq_st_set_open(&set, s->dir, &a, NULL), VQ_OK);
-    const uint8_t *data = vq_st_find(&set, "w")->data;
+    vq_tensor_set set;
+    assert_int_equal(vq_tensor_set_open(&set, &vq_container_safetensors, s->dir, &a, NULL), VQ_OK);
+    const uint8_t *data = vq_tensor_set_find(&set, "w")->data;
     for (size_t i = 0; i < ROWS * COLS; i++) assert_int_equal(data[i], content(i / COLS, i % COLS));
-    vq_st_set_close(&set);
+    vq_tensor_set_close(&set);
     vq_arena_done(&a);
 }
 

@@ -3,9 +3,10 @@
 #ifndef VQ_FORMATS_CT_CT_CONFIG_H
 #define VQ_FORMATS_CT_CT_CONFIG_H
 
-#include "formats/layouts/layout.h"
+#include "formats/target.h"
 
-/* vq_ct_config_write -- see vq_format_config. */
+/* vq_ct_config_write -- vq_target.write_config: groups of equal schemes, ignore derived from
+ * `dense`. */
 vq_status vq_ct_config_write(const vq_module *modules, size_t n, const char *const *dense,
                              size_t ndense, json_t **out, vq_err *e);
 
@@ -27,5 +28,10 @@ void vq_ct_config_free(vq_ct_config *c); /* the compiled expressions; NULL is fi
  *   expressions, these over the class name. VQ_E_INPUT: matching costs too much. */
 vq_status vq_ct_config_group(const vq_ct_config *c, const char *module, const vq_ct_group **out,
                              vq_err *e);
+
+/* vq_ct_modules_read -- vq_target.read_config: modules that the config claims and tensors that
+ * exist, checked against each other. VQ_E_INPUT: one without the other; pruned or transformed
+ * weights. */
+vq_status vq_ct_modules_read(struct vq_module_map *m, const vq_folder *f, vq_arena *a, vq_err *e);
 
 #endif

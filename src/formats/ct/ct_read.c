@@ -7,6 +7,7 @@
 
 #include "formats/ct/ct_args.h"
 #include "formats/ct/ct_config.h"
+#include "formats/ct/ct_layouts.h"
 
 enum { EXPRESSIONS_MAX = 512, MATCH_LIMIT = 100000 };
 #define CLASS_NAME "Linear"
@@ -121,7 +122,7 @@ static vq_status read_group(vq_ct_config *c, const json_t *q, const json_t *grou
         return vq_at(e, "input_activations");
     g->format = format_name(q, group, &g->scheme.weight);
     vq_scheme_recognize(&g->scheme, g->format);
-    if (!vq_layout_named(VQ_FORMAT_CT, g->format, &g->scheme))
+    if (!vq_layout_named(vq_layouts_ct, g->format, &g->scheme))
         return vq_fail(e, VQ_E_INPUT,
                        "format \"%.40s\" with these weights and input_activations is not supported",
                        g->format);

@@ -5,6 +5,7 @@
 
 #include "formats/ct/ct_args.h"
 #include "formats/ct/ct_config.h"
+#include "formats/ct/ct_layouts.h"
 
 #define CT_VERSION "0.20.0" /* of the schema that this file writes */
 
@@ -121,7 +122,7 @@ static vq_status sort_modules(draft *d, const vq_module *modules, size_t n,
                               const char *const *dense, size_t ndense, vq_err *e)
 {
     for (size_t i = 0; i < n; i++) {
-        const vq_layout *l = vq_layout_for(VQ_FORMAT_CT, modules[i].scheme);
+        const vq_layout *l = vq_layout_for(vq_layouts_ct, modules[i].scheme);
         if (!l) return vq_fail(e, VQ_E_BUG, "%s: no layout", modules[i].name);
         const int group = find_group(d->groups, group_of(&modules[i], l));
         if (group < 0 || json_array_append_new(d->index, json_integer(group)) != 0 ||

@@ -1,7 +1,6 @@
 /* checkpoint.c -- a model folder or file as a vq_source. */
 #include "formats/folder/checkpoint.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "formats/layouts/module_map.h"
@@ -14,7 +13,7 @@ static bool tied(const vq_checkpoint *c)
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
 {
     const vq_checkpoint *c = self;
-    const vq_tensor *t = vq_st_find(&c->weights, name);
+    const vq_tensor *t = vq_tensor_set_find(&c->weights, name);
     if (!t) return vq_fail(e, VQ_E_INPUT, "%s is missing from %s", name, c->path);
     *out = *t;
     return VQ_OK;
@@ -23,14 +22,7 @@ static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err
 static bool has_tensor(void *self, const char *name)
 {
     const vq_checkpoint *c = self;
-    return vq_st_find(&c->weights, name) != NULL;
-}
-
-static const vq_tensor *part_of(const vq_checkpoint *c, const char *module, const char *suffix)
-{
-    char name[1024];
-    const int n = snprintf(name, sizeof name, "%s.%s", module, suffix);
-    return n < (int)sizeof name ? vq_st_find(&c->weights, name) : NULL;
+    return vq_tensor_set_find(&c->weights, name) != NULL;
 }
 
 static bool float_type(vq_dtype t)
@@ -43,10 +35,10 @@ static const vq_tensor *dense_weight(const vq_checkpoint *c, const char *module)
 {
     static const char *const embeddings[] = {"model.embed_tokens.weight", "embed_tokens.weight",
                                              "transformer.wte.weight"};
-    const vq_tensor *t = part_of(c, module, "weight");
+    const vq_tensor *t = vq_tensor_set_member(&c->weights, module, "weight");
     if (t || strcmp(module, "lm_head") != 0 || !tied(c)) return t;
     for (size_t i = 0; !t && i < sizeof embeddings / sizeof *embeddings; i++)
-        t = vq_st_find(&c->weights, embeddings[i]);
+        t = vq_tensor_set_find(&c->weights, embeddings[i]);
     return t;
 }
 
@@ -68,7 +60,7 @@ static vq_status fill_dense(const vq_checkpoint *c, const char *module, vq_linea
 
 static vq_status fill_bias(const vq_checkpoint *c, const char *module, vq_linear *out, vq_err *e)
 {
-    const vq_tensor *t = part_of(c, module, "bias");
+    const vq_tensor *t = vq_tensor_set_member(&c->weights, module, "bias");
     if (!t) return VQ_OK;
     if (!float_type(t->dtype) || t->ndim != 1 || t->shape[0] != out->n)
         return vq_fail(e, VQ_E_INPUT, "%s is not %lld numbers of type F32, F16 or BF16", t->name,
@@ -109,22 +101,43 @@ static const char *folder_of(const char *path, vq_arena *a, vq_err *e)
     return vq_arena_text(a, e, "%.*s", n > 1 ? n - 1 : n, path);
 }
 
+static vq_status not_read(const char *method, bool own_file, vq_err *e)
+{
+    char known[256];
+    (void)vq_fail(e, VQ_E_INPUT, "quant_method %.40s is not supported; %s are", method,
+                  vq_target_names(known, sizeof known));
+    return own_file ? vq_at(e, "hf_quant_config.json") : VQ_E_INPUT;
+}
+
+/* Every target is asked whether the folder is its own. A method that nobody knows is no dense
+ * model: its tensors do not mean what they seem to. */
+static vq_status find_modules(vq_checkpoint *c, bool modelopt, vq_err *e)
+{
+    const json_t *q = json_object_get(c->config.root, "quantization_config");
+    const char *stated = json_string_value(json_object_get(q, "quant_method"));
+    const char *method = modelopt               ? "modelopt"
+                         : !c->config.quantized ? NULL
+                         : stated               ? stated
+                                                : "(missing)";
+    const vq_folder f = {.config = c->config.root,
+                         .quantization = c->config.quantized ? q : NULL,
+                         .method = method,
+                         .weights = &c->weights};
+    c->target = vq_target_of(&f);
+    if (!c->target) return method ? not_read(method, modelopt, e) : VQ_OK;
+    VQ_TRY(vq_module_map_new(&c->modules, c->target, &f, c->arena, e));
+    c->note = c->modules->note;
+    return VQ_OK;
+}
+
 static vq_status read_config(vq_checkpoint *c, vq_err *e)
 {
     const char *config = vq_join(c->arena, c->dir, "config.json", e),
                *modelopt = vq_join(c->arena, c->dir, "hf_quant_config.json", e);
     if (!config || !modelopt) return VQ_E_LIMIT;
-    if (!vq_exists(config)) return VQ_OK;
-    VQ_TRY(vq_hf_config_read(&c->config, config, e));
-    if (vq_exists(modelopt))
-        return vq_fail(e, VQ_E_INPUT,
-                       "hf_quant_config.json: quant_method modelopt is not supported; "
-                       "compressed-tensors and vq are");
-    if (!c->config.quantized) return VQ_OK;
-    VQ_TRY(vq_module_map_new(&c->modules, json_object_get(c->config.root, "quantization_config"),
-                             &c->weights, c->arena, e));
-    c->note = c->modules->note;
-    return VQ_OK;
+    const bool known = vq_exists(config);
+    if (known) VQ_TRY(vq_hf_config_read(&c->config, config, e));
+    return find_modules(c, known && vq_exists(modelopt), e);
 }
 
 vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq_err *e)
@@ -135,7 +148,7 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
     c->path = vq_arena_text(a, e, "%s", path);
     c->dir = c->path ? folder_of(path, a, e) : NULL;
     if (!c->dir) return VQ_E_LIMIT;
-    VQ_TRY(vq_st_set_open(&c->weights, path, a, e));
+    VQ_TRY(vq_tensor_set_open(&c->weights, vq_container_of(path), path, a, e));
     const vq_status status = read_config(c, e);
     if (status == VQ_OK) return VQ_OK;
     vq_checkpoint_close(c);
@@ -144,7 +157,7 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
 
 void vq_checkpoint_close(vq_checkpoint *c)
 {
-    vq_st_set_close(&c->weights);
+    vq_tensor_set_close(&c->weights);
     vq_hf_config_done(&c->config);
     c->modules = NULL;
 }

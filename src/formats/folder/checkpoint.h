@@ -1,29 +1,29 @@
-/* checkpoint.h -- a model folder as a vq_source: dense weights, compressed-tensors artifacts, vq
- * artifacts. test tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
+/* checkpoint.h -- a model folder as a vq_source: dense weights, or the artifact of a target. test
+ * tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
 #ifndef VQ_FORMATS_FOLDER_CHECKPOINT_H
 #define VQ_FORMATS_FOLDER_CHECKPOINT_H
 
 #include "base/exchange/source.h"
 #include "formats/folder/hf_config.h"
-#include "formats/safetensors/safetensors.h"
+#include "formats/target.h"
 
 typedef struct vq_checkpoint {
     const char *dir;  /* folder that holds the files */
     const char *path; /* as the user named it */
-    vq_st_set weights;
+    vq_tensor_set weights;
     vq_hf_config config; /* model_type "" when there is no config.json */
     vq_source source;
+    const vq_target *target;       /* whose artifact it is; NULL when dense */
     struct vq_module_map *modules; /* of an artifact: module -> stored scheme; NULL when dense */
     const char
         *note; /* what the config says and vq does not use (a quantized key-value cache); NULL */
     vq_arena *arena;
 } vq_checkpoint;
 
-/* vq_checkpoint_open -- PATH: a .safetensors file (config.json beside it), or a folder. A
- * quantization_config that is neither
- *   compressed-tensors nor vq is VQ_E_INPUT naming the method. config holds names and quantization
- *   only.
- * Both ways checked: modules that the config claims and tensors that exist. */
+/* vq_checkpoint_open -- PATH: a file of weights (config.json beside it), or a folder. A way of
+ * quantizing that no target owns is VQ_E_INPUT naming the method. config holds names and
+ * quantization only. Both ways checked: modules that the config
+ * claims and tensors that exist. */
 vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq_err *e);
 void vq_checkpoint_close(vq_checkpoint *c);
 

@@ -1,71 +1,75 @@
 /* layout.h -- stored layouts as data: which tensors a quantized module consists of, their types and
  * shapes, and how they turn into rows of a vq_qtensor and back. One table row per layout
- * (pack_ct.c, pack_vq.c); writer, reader and checks walk the same rows. test
+ * (ct/ct_layouts.c, vq/vq_layouts.c); writer, reader and checks walk the same rows. test
  * tests/unit/test_artifact.c */
 #ifndef VQ_FORMATS_LAYOUTS_LAYOUT_H
 #define VQ_FORMATS_LAYOUTS_LAYOUT_H
 
-#include "formats/layouts/artifact.h"
+#include "formats/layouts/module.h"
 
 /* What a tensor of a module holds. */
-typedef enum vq_part {
-    VQ_PART_CODES,     /* bit streams, one per row */
-    VQ_PART_SCALE,     /* first-level scales */
-    VQ_PART_ZERO,      /* zero points, one number each, shaped like the scales */
-    VQ_PART_ZERO_DOWN, /* zero points as offset bit streams down the columns (dim 0), in int32 words
-                        */
-    VQ_PART_SUPER,     /* second-level scale */
-    VQ_PART_SHAPE,     /* n and k of the layer */
-    VQ_PART_ACT_SCALE, /* static per-tensor scale of the input */
-    VQ_PART_ACT_SUPER, /* static second-level scale of the input */
-    VQ_PART_ACT_ANY,  /* either of them; 0 when the input's second-level scale is made on the way */
-    VQ_PART_ACT_ZERO, /* static zero point of the input */
-    VQ_PART_ORDER     /* gather of the input channels (ARC) */
-} vq_part;
+typedef enum vq_field_kind {
+    VQ_FIELD_CODES,        /* bit streams, one per row */
+    VQ_FIELD_SCALE,        /* first-level scales */
+    VQ_FIELD_ZERO,         /* zero points, one number each, shaped like the scales */
+    VQ_FIELD_ZERO_DOWN,    /* zero points as offset bit streams down the columns (dim 0), in int32
+                            * words
+                            */
+    VQ_FIELD_GLOBAL_SCALE, /* second-level scale */
+    VQ_FIELD_SHAPE,        /* n and k of the layer */
+    VQ_FIELD_ACT_SCALE,    /* static per-tensor scale of the input */
+    VQ_FIELD_ACT_GLOBAL_SCALE, /* static second-level scale of the input */
+    VQ_FIELD_ACT_ANY, /* either of them; 0 when the input's second-level scale is made on the way */
+    VQ_FIELD_ACT_ZERO, /* static zero point of the input */
+    VQ_FIELD_ORDER     /* gather of the input channels (ARC) */
+} vq_field_kind;
 
 /* VQ_DTYPES as a field's type: the type of the scheme's scale (of the input's for
- * VQ_PART_ACT_SCALE). */
+ * VQ_FIELD_ACT_SCALE). */
 typedef struct vq_layout_field {
     const char *suffix;
-    vq_part part;
+    vq_field_kind kind;
     vq_dtype dtype;
     vq_dtype also; /* a second type that readers accept; the same as dtype when there is none */
 } vq_layout_field;
 
-#define VQ_LAYOUT_FIELDS 8
+/* Rows of codes in a form of their own, instead of bit streams. A layout without VQ_FIELD_SCALE
+ * keeps scales (zero points, ...) in these rows: pack reads them from q, unpack fills them. Called
+ * for several rows at once. */
+typedef struct vq_row_codec {
+    /* row -- bytes of one row of `cols` codes; a multiple of the tensor's type. */
+    size_t (*row)(const vq_num *num, int64_t cols);
+    void (*pack)(const vq_qtensor *q, int64_t r, uint8_t *out);
+    void (*unpack)(const uint8_t *in, vq_qtensor *q, int64_t r);
+} vq_row_codec;
+
 typedef struct vq_layout {
-    const char *name; /* "nvfp4-pack-quantized" */
-    vq_format format;
-    bool with_act; /* written only for schemes that quantize the input too */
-    bool bytes;    /* one byte per code, whatever the width */
-    bool offset;   /* codes are stored as offset binary */
-    bool divides;  /* second-level scales are divisors */
-    bool scalar;   /* single numbers have shape [], else [1] */
+    const char *name;          /* "nvfp4-pack-quantized" */
+    const vq_row_codec *codec; /* NULL: bit streams */
+    bool with_act;             /* written only for schemes that quantize the input too */
+    bool bytes;                /* one byte per code, whatever the width */
+    bool offset;               /* codes are stored as offset binary */
+    bool scalar;               /* single numbers have shape [], else [1] */
+    bool never_dense; /* codes must not have the shape of the dense weight, so that a loader that
+                       * does not know the layout stumbles over them */
     /* holds -- can this row store weights of this format? Float scales of any type pass: the type
      * is checked with the tensors. */
     bool (*holds)(const vq_num *weight);
     /* takes_act -- may the input be quantized like this? */
     bool (*takes_act)(const vq_num *weight, const vq_num *act);
     vq_layout_field
-        fields[VQ_LAYOUT_FIELDS]; /* ends with suffix NULL; in the order of vq_layout_suffix */
+        fields[VQ_LAYOUT_FIELDS]; /* ends with suffix NULL; in the order of the target's suffixes */
 } vq_layout;
 
-/* Rows of a format, ended by name NULL. The first that holds a scheme is the one that is written.
- */
-extern const vq_layout vq_layouts_ct[], vq_layouts_vq[];
-const vq_layout *vq_layouts_of(vq_format f);
-/* vq_layout_for -- the row that stores this scheme; NULL when the format has none. */
-const vq_layout *vq_layout_for(vq_format f, const vq_scheme *s);
+/* vq_layout_for -- the first of `rows` (ended by name NULL) that stores this scheme: the one that
+ * is written; NULL when there is none. */
+const vq_layout *vq_layout_for(const vq_layout *rows, const vq_scheme *s);
 /* vq_layout_named -- the row of this name that holds the scheme (a reader's question); NULL. */
-const vq_layout *vq_layout_named(vq_format f, const char *name, const vq_scheme *s);
+const vq_layout *vq_layout_named(const vq_layout *rows, const char *name, const vq_scheme *s);
 
 /* vq_scheme_recognize -- fill s->id with the preset that is stored in the same way; `otherwise`
  * when there is none. */
 void vq_scheme_recognize(vq_scheme *s, const char *otherwise);
-
-/* vq_layout_suffix -- i-th of all suffixes of a format, in the order of digests; NULL past the end.
- */
-const char *vq_layout_suffix(vq_format f, int i);
 
 /* vq_layout_has -- does this module have the tensor? */
 bool vq_layout_has(const vq_layout_field *f, const vq_module *m);

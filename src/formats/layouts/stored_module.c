@@ -1,29 +1,21 @@
 /* stored_module.c -- one quantized module of an artifact: its tensors checked against the layout,
  * its rows in canonical order. */
+#include "formats/layouts/stored_module.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/layouts/module_map.h"
-#include "formats/layouts/pack_bits.h"
-
-static const vq_tensor *find(const vq_st_set *set, const char *module, const char *suffix)
-{
-    char name[1024];
-    const int n = snprintf(name, sizeof name, "%s.%s", module, suffix);
-    return n < (int)sizeof name ? vq_st_find(set, name) : NULL;
-}
-
-static const vq_tensor *tensor_of(const vq_stored_module *s, vq_part part)
+static const vq_tensor *tensor_of(const vq_stored_module *s, vq_field_kind kind)
 {
     for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++)
-        if (s->layout->fields[i].part == part) return s->tensors[i];
+        if (s->layout->fields[i].kind == kind) return s->tensors[i];
     return NULL;
 }
 
-static vq_status missing(const vq_stored_module *s, vq_part part, vq_err *e)
+static vq_status missing(const vq_stored_module *s, vq_field_kind kind, vq_err *e)
 {
     for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++)
-        if (s->layout->fields[i].part == part)
+        if (s->layout->fields[i].kind == kind)
             return vq_fail(e, VQ_E_INPUT, "%s is missing", s->layout->fields[i].suffix);
     return vq_fail(e, VQ_E_INPUT, "a tensor is missing");
 }
@@ -42,8 +34,8 @@ static int64_t int_at(const vq_tensor *t, int64_t i)
 static vq_status find_size(vq_stored_module *s, vq_err *e)
 {
     vq_linear *l = &s->linear;
-    const vq_tensor *shape = tensor_of(s, VQ_PART_SHAPE), *codes = tensor_of(s, VQ_PART_CODES);
-    if (!codes) return missing(s, VQ_PART_CODES, e);
+    const vq_tensor *shape = tensor_of(s, VQ_FIELD_SHAPE), *codes = tensor_of(s, VQ_FIELD_CODES);
+    if (!codes) return missing(s, VQ_FIELD_CODES, e);
     if (codes->ndim < 2) return vq_fail(e, VQ_E_INPUT, "the codes are not a matrix");
     if (shape &&
         ((shape->dtype != VQ_I64 && shape->dtype != VQ_I32) || vq_tensor_numel(shape) != 2))
@@ -124,16 +116,16 @@ static float float_at(const vq_tensor *t)
 static void fill_act(vq_stored_module *s)
 {
     vq_linear *l = &s->linear;
-    const vq_tensor *scale = tensor_of(s, VQ_PART_ACT_SCALE),
-                    *global_scale = tensor_of(s, VQ_PART_ACT_SUPER),
-                    *any = tensor_of(s, VQ_PART_ACT_ANY);
-    const vq_tensor *zero = tensor_of(s, VQ_PART_ACT_ZERO);
+    const vq_tensor *scale = tensor_of(s, VQ_FIELD_ACT_SCALE),
+                    *global_scale = tensor_of(s, VQ_FIELD_ACT_GLOBAL_SCALE),
+                    *any = tensor_of(s, VQ_FIELD_ACT_ANY);
+    const vq_tensor *zero = tensor_of(s, VQ_FIELD_ACT_ZERO);
     if (any && l->scheme.act.global_scale)
         global_scale = any;
     else if (any)
         scale = any;
     l->act_global_scale = (vq_global_scale){.value = global_scale ? float_at(global_scale) : 0,
-                                            .divides = s->layout->divides};
+                                            .divides = s->target->global_scale_divides};
     l->act_scale = scale ? float_at(scale) : 0;
     if (zero && zero->dtype == VQ_I8)
         l->act_zero = *(const int8_t *)zero->data;
@@ -166,7 +158,7 @@ static vq_status check_order(const int32_t *order, int64_t k, vq_arena *a, vq_er
 static vq_status fill_order(vq_stored_module *s, vq_arena *a, vq_err *e)
 {
     vq_linear *l = &s->linear;
-    const vq_tensor *t = tensor_of(s, VQ_PART_ORDER);
+    const vq_tensor *t = tensor_of(s, VQ_FIELD_ORDER);
     if (l->arc_s == 0) return VQ_OK;
     int32_t *order = VQ_ALLOC(a, int32_t, l->k, "arc_order", e);
     if (!order) return VQ_E_LIMIT;
@@ -175,17 +167,17 @@ static vq_status fill_order(vq_stored_module *s, vq_arena *a, vq_err *e)
     return check_order(order, l->k, a, e);
 }
 
-vq_status vq_stored_fill(vq_stored_module *s, const vq_st_set *set, vq_arena *a, vq_err *e)
+vq_status vq_stored_fill(vq_stored_module *s, const vq_tensor_set *set, vq_arena *a, vq_err *e)
 {
     vq_linear *l = &s->linear;
     l->quantized = true;
     for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++)
-        s->tensors[i] = find(set, l->name, s->layout->fields[i].suffix);
+        s->tensors[i] = vq_tensor_set_member(set, l->name, s->layout->fields[i].suffix);
     vq_status status = find_size(s, e);
     if (status == VQ_OK)
-        status = find_scale_type(&l->scheme.weight, tensor_of(s, VQ_PART_SCALE), e);
+        status = find_scale_type(&l->scheme.weight, tensor_of(s, VQ_FIELD_SCALE), e);
     if (status == VQ_OK && l->scheme.has_act)
-        status = find_scale_type(&l->scheme.act, tensor_of(s, VQ_PART_ACT_SCALE), e);
+        status = find_scale_type(&l->scheme.act, tensor_of(s, VQ_FIELD_ACT_SCALE), e);
     if (status == VQ_OK) status = check_fields(s, e);
     if (status == VQ_OK) status = fill_order(s, a, e);
     if (status != VQ_OK) return vq_at(e, "%s", l->name);
@@ -195,7 +187,7 @@ vq_status vq_stored_fill(vq_stored_module *s, const vq_st_set *set, vq_arena *a,
 
 static void read_zeros(const vq_stored_module *s, int64_t r0, vq_qtensor *q, int64_t first)
 {
-    const vq_tensor *plain = tensor_of(s, VQ_PART_ZERO), *down = tensor_of(s, VQ_PART_ZERO_DOWN);
+    const vq_tensor *plain = tensor_of(s, VQ_FIELD_ZERO), *down = tensor_of(s, VQ_FIELD_ZERO_DOWN);
     if (down) vq_unpack_zeros_down(down->data, r0, q);
     for (int64_t i = 0; plain && i < q->groups; i++) {
         const uint8_t *in = plain->data;
@@ -218,14 +210,14 @@ vq_status vq_stored_rows(const vq_stored_module *s, int64_t r0, int64_t count, v
                        (long long)(r0 + count));
     VQ_TRY(vq_qtensor_new(out, &l->scheme.weight, count, l->k_stored, a, e));
     const int64_t first = one ? 0 : r0 / group_rows * out->per_row;
-    const vq_tensor *global_scale = tensor_of(s, VQ_PART_SUPER),
-                    *codes = tensor_of(s, VQ_PART_CODES);
+    const vq_tensor *global_scale = tensor_of(s, VQ_FIELD_GLOBAL_SCALE),
+                    *codes = tensor_of(s, VQ_FIELD_CODES);
     const vq_layout_field *f = &s->layout->fields[0];
-    VQ_TRY(vq_unpack_scales(&out->num, tensor_of(s, VQ_PART_SCALE), first, out->groups, out->scale,
-                            e));
+    const vq_tensor *scales = tensor_of(s, VQ_FIELD_SCALE);
+    if (scales) VQ_TRY(vq_unpack_scales(&out->num, scales, first, out->groups, out->scale, e));
     if (out->zero) read_zeros(s, r0, out, first);
     if (global_scale) memcpy(&out->global_scale, global_scale->data, sizeof out->global_scale);
-    out->global_scale_divides = global_scale && s->layout->divides;
+    out->global_scale_divides = global_scale && s->target->global_scale_divides;
     vq_unpack_codes(s->layout, f,
                     (const uint8_t *)codes->data +
                         (size_t)r0 * vq_code_row(s->layout, f, &out->num, l->k_stored),

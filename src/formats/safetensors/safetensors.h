@@ -27,22 +27,6 @@ void vq_st_close(vq_st_file *f);
 vq_status vq_st_metadata(const vq_st_file *f, const char *key, const char **text, vq_arena *a,
                          vq_err *e);
 
-/* A checkpoint: one file or the shards of an index. */
-typedef struct vq_st_set {
-    vq_st_file *files;
-    size_t nfiles;
-    vq_tensor **sorted; /* all tensors by name, for vq_st_find */
-    size_t count;
-} vq_st_set;
-/* vq_st_set_open -- PATH is a .safetensors file, an index.json, or a folder holding
- * model.safetensors or model.safetensors.index.json (or exactly one
- *   *.safetensors). Refuses names with '/' or '..', missing shards, a tensor in two shards, a map
- *   that disagrees with the shards. */
-vq_status vq_st_set_open(vq_st_set *s, const char *path, vq_arena *a, vq_err *e);
-void vq_st_set_close(vq_st_set *s);
-void vq_st_set_forget(const vq_st_set *s);                         /* vq_map_forget of every file */
-const vq_tensor *vq_st_find(const vq_st_set *s, const char *name); /* NULL when absent */
-
 /* The writer: declare every tensor, open, write in any order, commit. Shards of at most shard_bytes
  * (0: one file); inside a shard tensors are ordered by element size descending, then by
  * declaration, so that each is aligned. File names model.safetensors, or

@@ -8,7 +8,7 @@ typedef struct making {
     const vq_exec *exec;
     vq_arena *arena;
     int first;                 /* node of the graph that the part begins with */
-    const vq_model_part *from; /* what hands values over; NULL: nothing does */
+    const vq_part *from; /* what hands values over; NULL: nothing does */
     int *local;                /* [nodes of the part] number of each node's value */
 } making;
 
@@ -130,7 +130,7 @@ static vq_status open_program(making *m, int most, vq_err *e)
 static vq_status name_outputs(making *m, int part, vq_err *e)
 {
     vq_program *p = m->p;
-    const vq_model_part *of = &p->graph->parts[part];
+    const vq_part *of = &p->graph->parts[part];
     const bool head = part == p->graph->layers + 1;
     const int n = head ? 1 : of->ncarry;
     int *out = VQ_ALLOC(m->arena, int, n, "nodes of a block", e);
@@ -145,7 +145,7 @@ static vq_status name_outputs(making *m, int part, vq_err *e)
 vq_status vq_program_make(vq_program *p, const vq_exec *x, int part, vq_arena *a, vq_err *e)
 {
     const vq_graph *g = x->graph;
-    const vq_model_part *of = &g->parts[part];
+    const vq_part *of = &g->parts[part];
     const int end = part == g->layers + 1 ? g->lm_head : of->end;
     *p = (vq_program){.graph = g, .part = part};
     making m = {.p = p, .exec = x, .arena = a, .first = of->first, .from = part ? of - 1 : NULL};

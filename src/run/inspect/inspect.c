@@ -21,7 +21,7 @@ static void count_into(json_t *counts, const char *key, json_int_t by)
     (void)json_object_set_new(counts, key, json_integer(now + by));
 }
 
-static void describe_weights(json_t *out, const vq_st_set *s)
+static void describe_weights(json_t *out, const vq_tensor_set *s)
 {
     json_t *list = json_array(), *bytes = json_object(), *files = json_array();
     for (size_t i = 0; i < s->count; i++) {

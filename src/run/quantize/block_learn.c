@@ -87,7 +87,7 @@ static void measure(vq_work *w, size_t i, const held *h)
     vq_arena_rewind(&w->scratch, mark);
 }
 
-static vq_status learn(vq_work *w, int layer, size_t first, size_t n, vq_st_writer *writer,
+static vq_status learn(vq_work *w, int layer, size_t first, size_t n, vq_tensor_writer *writer,
                        vq_err *e)
 {
     held *h = VQ_NEW(&w->scratch, held, n, "modules of a block", e);
@@ -106,7 +106,7 @@ static vq_status learn(vq_work *w, int layer, size_t first, size_t n, vq_st_writ
     return VQ_OK;
 }
 
-vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e)
+vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_tensor_writer *writer, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(&w->scratch);
     const size_t n = w->rounding.out->nmodules - first;

@@ -83,8 +83,8 @@ static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer 
             .name = weight->module, .w = x, .n = t.shape[0], .scheme = &weight->scheme};
         const float most = w->j->job->kernels.absmax(x, (size_t)(t.shape[0] * t.shape[1]));
         amax = g->fused || j == 0 ? fmaxf(amax, most) : most;
-        out[j].global_scale = vq_format_global_scale(
-            w->plan->format,
+        out[j].global_scale = vq_target_global_scale(
+            w->plan->target,
             vq_global_scale_from_amax(&weight->scheme.weight, amax,
                                       vq_plan_arith(w->plan, &weight->scheme.weight)));
     }

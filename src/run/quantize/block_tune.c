@@ -114,9 +114,9 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(vq_tensor *const *)a)->name, (*(vq_tensor *const *)b)->name);
 }
 
-static vq_status collect(changes *c, const vq_st_set **instead, vq_err *e)
+static vq_status collect(changes *c, const vq_tensor_set **instead, vq_err *e)
 {
-    vq_st_set *set = VQ_NEW(c->w->run, vq_st_set, 1, "tuned tensors", e);
+    vq_tensor_set *set = VQ_NEW(c->w->run, vq_tensor_set, 1, "tuned tensors", e);
     const size_t most = (size_t)c->tuned.nvectors + c->w->rounding.out->nmodules;
     c->list = set ? VQ_ALLOC(c->w->run, vq_tensor *, most + 1, "tuned tensors", e) : NULL;
     if (!c->list) return e->status;
@@ -141,7 +141,7 @@ static void end_sweeps(vq_work *w)
     vq_arena_init(&w->layer, w->j->budget);
 }
 
-vq_status vq_work_finish(vq_work *w, const vq_st_set **instead, vq_err *e)
+vq_status vq_work_finish(vq_work *w, const vq_tensor_set **instead, vq_err *e)
 {
     changes c = {.w = w};
     *instead = NULL;

@@ -87,10 +87,10 @@ vq_status vq_work_check(vq_work *w, int layer, const char *pass, vq_err *e);
 
 /* vq_work_learn -- modules [first, nmodules) of a block rounded, trained together, packed (rounders
  * with `block`). */
-vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_st_writer *writer, vq_err *e);
+vq_status vq_work_learn(vq_work *w, int layer, size_t first, vq_tensor_writer *writer, vq_err *e);
 
 /* vq_work_finish -- the finishing pass over what was written: the tensors that it changes into
  * *instead (NULL without such a pass), SQNR and result into the rounding's out. The sweeps end. */
-vq_status vq_work_finish(vq_work *w, const vq_st_set **instead, vq_err *e);
+vq_status vq_work_finish(vq_work *w, const vq_tensor_set **instead, vq_err *e);
 
 #endif

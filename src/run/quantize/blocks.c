@@ -6,10 +6,12 @@
 
 #include "base/file.h"
 #include "edit/edited.h"
+#include "formats/layouts/module_store.h"
 #include "load/key_orders.h"
 #include "plan/budget.h"
 #include "run/origin.h"
 #include "run/quantize/block_work.h"
+#include "run/quantize/unquantized.h"
 
 bool vq_blocks_needed(const vq_plan *p, const char *statistics)
 {
@@ -132,7 +134,7 @@ static vq_status prepare_groups(vq_work *w, int layer, vq_err *e)
 typedef struct part {
     int index, layer;
     size_t first; /* module */
-    vq_st_writer *writer;
+    vq_tensor_writer *writer;
     const char *dir;
     vq_tensor order; /* of the keys (ksort); without data: none */
     int64_t order_id;
@@ -150,8 +152,8 @@ static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *id
         if (!x || vq_plan_quantizes(w->plan, t.name)) continue;
         VQ_TRY(vq_edited_stored(&d, t.name, &stored, e));
         if (declare)
-            VQ_TRY(vq_st_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim, &ids[at],
-                                        e));
+            VQ_TRY(vq_tensor_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim,
+                                            &ids[at], e));
         else
             VQ_TRY(vq_store_floats(p->writer, ids[at], stored.dtype, x, vq_tensor_numel(&t),
                                    &w->scratch, e));
@@ -178,8 +180,8 @@ static vq_status declare_order(vq_work *w, part *p, vq_err *e)
     if (!w->model.ordered || p->layer < 0) return VQ_OK;
     VQ_TRY(vq_key_order_tensor(w->graph, p->layer, &p->order, &w->layer, e));
     if (!p->order.data) return VQ_OK;
-    return vq_st_writer_declare(p->writer, p->order.name, p->order.dtype, p->order.shape,
-                                p->order.ndim, &p->order_id, e);
+    return vq_tensor_writer_declare(p->writer, p->order.name, p->order.dtype, p->order.shape,
+                                    p->order.ndim, &p->order_id, e);
 }
 
 static vq_status write_part(vq_work *w, part *p, vq_err *e)
@@ -188,16 +190,14 @@ static vq_status write_part(vq_work *w, part *p, vq_err *e)
     int64_t *ids = VQ_ALLOC(&w->layer, int64_t, w->overlay.count + 1, "tensors", e);
     if (!ids) return e->status;
     for (size_t i = p->first; i < r->nmodules; i++)
-        VQ_TRY(vq_module_declare(w->plan->format, &r->modules[i], p->writer, e));
+        VQ_TRY(vq_module_declare(w->plan->target, &r->modules[i], p->writer, e));
     VQ_TRY(write_kept(w, p, true, ids, e));
     VQ_TRY(declare_order(w, p, e));
-    VQ_TRY(vq_st_writer_open(p->writer, p->dir, 0, e));
+    VQ_TRY(vq_tensor_writer_begin(p->writer, p->dir, 0, e));
     VQ_TRY(round_part(w, p, e));
     VQ_TRY(write_kept(w, p, false, ids, e));
     if (p->order.data) VQ_TRY(vq_copy_tensor(&p->order, p->writer, p->order_id, e));
-    const char *const *names;
-    size_t n;
-    return vq_st_writer_commit(p->writer, &names, &n, e);
+    return vq_tensor_writer_commit(p->writer, NULL, NULL, e);
 }
 
 static bool part_is_empty(const vq_work *w, const part *p)
@@ -211,11 +211,12 @@ static vq_status finish_part(vq_work *w, part *p, vq_err *e)
     if (!p->dir) return e->status;
     VQ_TRY(vq_remove_tree(p->dir, e));
     VQ_TRY(vq_make_dir(p->dir, e));
-    VQ_TRY(vq_st_writer_new(&p->writer, &w->layer, e));
+    VQ_TRY(vq_tensor_writer_new(&p->writer, w->plan->target->container, &w->layer, e));
     vq_status s = write_part(w, p, e);
-    vq_st_writer_drop(p->writer);
+    vq_tensor_writer_drop(p->writer);
     const vq_rounded *r = w->rounding.out;
-    const char *file = s == VQ_OK ? vq_join(&w->layer, p->dir, "model.safetensors", e) : NULL;
+    const char *file =
+        s == VQ_OK ? vq_join(&w->layer, p->dir, w->plan->target->container->file, e) : NULL;
     if (s == VQ_OK && !file) s = e->status;
     if (s == VQ_OK)
         s = vq_run_state_add(&w->state, p->index, file, r, p->first, r->nmodules - p->first, e);
@@ -258,7 +259,7 @@ static vq_status restore_parts(vq_work *w, int done, vq_err *e)
         const size_t first = r->nmodules;
         bool empty;
         const char *dir = vq_parts_folder(&w->parts, i, e),
-                   *file = dir ? vq_join(w->run, dir, "model.safetensors", e) : NULL;
+                   *file = dir ? vq_join(w->run, dir, w->plan->target->container->file, e) : NULL;
         if (!file) return e->status;
         VQ_TRY(vq_run_state_restore(&w->state, i, file, w->plan, r, &empty, w->run, e));
         if (!empty) VQ_TRY(vq_parts_add(&w->parts, i, r->modules + first, r->nmodules - first, e));
@@ -277,10 +278,10 @@ static vq_status make_parts(vq_work *w, vq_err *e)
     VQ_TRY(restore_parts(w, done, e));
     for (int i = done; i < w->parts.count; i++) {
         VQ_TRY(make_part(w, i, e));
-        vq_st_set_forget(
+        vq_tensor_set_forget(
             &w->plan->model->checkpoint.weights); /* a block is read, used, and not needed again */
     }
-    const vq_st_set *instead;
+    const vq_tensor_set *instead;
     VQ_TRY(vq_work_finish(w, &instead, e));
     vq_arena_trim();
     return vq_parts_assemble(&w->parts, w->plan, w->j->job, instead, w->j->dir, w->run, e);
@@ -293,7 +294,7 @@ static vq_status open_model(vq_work *w, vq_err *e)
     w->graph = &m->graph;
     VQ_TRY(vq_graph_groups(w->graph, w->run, &w->groups, &w->ngroups, e));
     const bool quantized = w->plan->recipe->calib.propagate_quantized;
-    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->format,
+    VQ_TRY(vq_parts_init(&w->parts, w->j->work, &m->checkpoint.source, w->plan->target,
                          w->graph->layers + 1, (size_t)w->plan->nweights, w->run, e));
     VQ_TRY(vq_overlay_init(&w->overlay, quantized ? &w->parts.source : &m->checkpoint.source,
                            w->graph->count * 3, w->run, e));

@@ -118,7 +118,7 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
         if (!p->weights[i].quantized && p->weights[i].role != VQ_ROLE_EMBED)
             dense[ndense++] = p->weights[i].module;
     json_t *quantization = NULL;
-    VQ_TRY(vq_format_config(p->format, modules, nmodules, dense, ndense, &quantization, e));
+    VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
     json_t *root = p->model->checkpoint.config.root ? json_copy(p->model->checkpoint.config.root)
                                                     : json_object();
     (void)json_object_set_new(root, "quantization_config", quantization);
@@ -128,11 +128,24 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
     return s;
 }
 
+/* A folder that its readers would not know again is not handed over. */
+static vq_status check_whole(const vq_outputs *o, const vq_target *t, vq_arena *a, vq_err *e)
+{
+    for (int i = 0; t->files[i]; i++) {
+        const char *path = vq_join(a, o->work, t->files[i], e);
+        if (!path) return e->status;
+        if (!vq_exists(path))
+            return vq_fail(e, VQ_E_BUG, "%s: format %s needs this file", path, t->name);
+    }
+    return VQ_OK;
+}
+
 vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e)
 {
     VQ_TRY(copy_sidecars(o, p, a, e));
-    return write_config(o, p, modules, nmodules, untied, a, e);
+    VQ_TRY(write_config(o, p, modules, nmodules, untied, a, e));
+    return check_whole(o, p->target, a, e);
 }
 
 /* One rename makes the artifact; the finished parts go after it. */

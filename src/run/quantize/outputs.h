@@ -19,7 +19,7 @@ typedef struct vq_outputs {
 vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out,
                           bool force, bool resume, vq_arena *a, vq_err *e);
 /* vq_outputs_sidecars -- copies everything that is not weights, and config.json with
- * quantization_config added. */
+ * quantization_config added; every file that the target asks for is there then. */
 vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e);
 /* vq_outputs_commit -- the artifact takes its name in one rename, then OUT.run goes; with force

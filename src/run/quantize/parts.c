@@ -1,25 +1,25 @@
 /* parts.c -- finished parts as a vq_source, and the artifact put together from them. */
 #include "run/quantize/parts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "run/quantize/unquantized.h"
 
 static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
 {
     const vq_tensor *t = NULL;
     for (int i = 0; !t && i < p->count; i++)
-        if (p->files[i].open) t = vq_st_find(&p->files[i].set, name);
+        if (p->files[i].open) t = vq_tensor_set_find(&p->files[i].set, name);
     return t;
 }
 
-static const vq_tensor *part_of(const vq_parts *p, const char *module, const char *suffix)
+static const vq_tensor *member(const vq_parts *p, const char *module, const char *suffix)
 {
-    char name[1024];
-    return snprintf(name, sizeof name, "%s.%s", module, suffix) < (int)sizeof name
-               ? find_tensor(p, name)
-               : NULL;
+    const vq_tensor *t = NULL;
+    for (int i = 0; !t && i < p->count; i++)
+        if (p->files[i].open) t = vq_tensor_set_member(&p->files[i].set, module, suffix);
+    return t;
 }
 
 static const vq_stored_module *find_module(const vq_parts *p, const char *module)
@@ -50,8 +50,8 @@ static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k
     const vq_parts *p = self;
     const vq_stored_module *s = find_module(p, module);
     VQ_TRY(p->below->linear(p->below->self, module, n, k, out, e));
-    const vq_tensor bias = out->bias, *own_bias = part_of(p, module, "bias"),
-                    *dense = part_of(p, module, "weight");
+    const vq_tensor bias = out->bias, *own_bias = member(p, module, "bias"),
+                    *dense = member(p, module, "weight");
     if (s)
         *out = s->linear;
     else if (dense)
@@ -69,10 +69,11 @@ static vq_status get_rows(void *self, const vq_linear *l, int64_t r0, int64_t co
              : p->below->rows(p->below->self, l, r0, count, out, a, e);
 }
 
-vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below, vq_format format,
-                        int count, size_t max_modules, vq_arena *a, vq_err *e)
+vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below,
+                        const vq_target *target, int count, size_t max_modules, vq_arena *a,
+                        vq_err *e)
 {
-    *p = (vq_parts){.below = below, .dir = dir, .format = format, .count = count, .arena = a};
+    *p = (vq_parts){.below = below, .dir = dir, .target = target, .count = count, .arena = a};
     p->source = (vq_source){
         .self = p, .tensor = get_tensor, .has = has_tensor, .linear = get_linear, .rows = get_rows};
     p->files = VQ_NEW(a, vq_part_files, count, "parts", e);
@@ -83,7 +84,7 @@ vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below, vq
 void vq_parts_close(vq_parts *p)
 {
     for (int i = 0; i < p->count; i++)
-        if (p->files[i].open) vq_st_set_close(&p->files[i].set);
+        if (p->files[i].open) vq_tensor_set_close(&p->files[i].set);
     p->count = 0;
 }
 
@@ -92,10 +93,11 @@ const char *vq_parts_folder(const vq_parts *p, int part, vq_err *e)
     return vq_arena_text(p->arena, e, "%s/part-%04d", p->dir, part);
 }
 
-static vq_status fill_module(vq_parts *p, const vq_st_set *set, const vq_module *m, vq_err *e)
+static vq_status fill_module(vq_parts *p, const vq_tensor_set *set, const vq_module *m, vq_err *e)
 {
     vq_stored_module *s = &p->modules[p->nmodules];
-    *s = (vq_stored_module){.layout = vq_layout_for(p->format, m->scheme)};
+    *s = (vq_stored_module){.target = p->target,
+                            .layout = vq_layout_for(p->target->layouts, m->scheme)};
     if (!s->layout) return vq_fail(e, VQ_E_BUG, "%s: no layout holds %s", m->name, m->scheme->id);
     s->linear = (vq_linear){.name = m->name,
                             .n = m->n,
@@ -113,7 +115,7 @@ vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n
     vq_part_files *f = &p->files[part];
     const char *dir = vq_parts_folder(p, part, e);
     if (!dir) return e->status;
-    VQ_TRY(vq_st_set_open(&f->set, dir, p->arena, e));
+    VQ_TRY(vq_tensor_set_open(&f->set, p->target->container, dir, p->arena, e));
     f->open = true;
     for (size_t i = 0; i < n; i++) VQ_TRY(fill_module(p, &f->set, &modules[i], e));
     return VQ_OK;
@@ -125,10 +127,10 @@ const vq_tensor *vq_parts_global_scale(const vq_parts *p, const char *module,
     const vq_stored_module *s = find_module(p, module);
     for (int i = 0; s && i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
         const vq_tensor *t = s->tensors[i];
-        if (s->layout->fields[i].part != VQ_PART_SUPER || !t ||
+        if (s->layout->fields[i].kind != VQ_FIELD_GLOBAL_SCALE || !t ||
             vq_to_f32(t, 0, 1, &global_scale->value, NULL) != VQ_OK)
             continue;
-        global_scale->divides = s->layout->divides;
+        global_scale->divides = s->target->global_scale_divides;
         return t;
     }
     return NULL;
@@ -138,12 +140,12 @@ typedef struct assembly {
     const vq_parts *parts;
     const vq_plan *plan;
     const vq_job *job;
-    const vq_st_set *instead;
+    const vq_tensor_set *instead;
     const char *dir;
-    vq_st_writer *writer;
+    vq_tensor_writer *writer;
     const vq_tensor *
-        *tensors;        /* [count] those of the parts, and those that replace one of the model's */
-    int64_t *ids, *kept; /* of them; of the model's */
+        *tensors; /* [count] those of the parts, and those that replace one of the model's */
+    int64_t *ids, *unquantized; /* of them; of the model's */
     size_t count;
 } assembly;
 
@@ -161,7 +163,7 @@ static void collect_tensors(assembly *s)
     for (int i = 0; i < p->count; i++)
         for (size_t j = 0; p->files[i].open && j < p->files[i].set.count; j++) {
             const vq_tensor *t = p->files[i].set.sorted[j],
-                            *other = vq_st_find(s->instead, t->name);
+                            *other = vq_tensor_set_find(s->instead, t->name);
             s->tensors[s->count++] = other ? other : t;
         }
     for (size_t j = 0; j < s->instead->count; j++)
@@ -172,7 +174,7 @@ static void collect_tensors(assembly *s)
 static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
 {
     const vq_parts *p = s->parts;
-    const vq_st_set **sets = VQ_ALLOC(a, const vq_st_set *, p->count + 1, "parts", e);
+    const vq_tensor_set **sets = VQ_ALLOC(a, const vq_tensor_set *, p->count + 1, "parts", e);
     if (!sets) return e->status;
     int nsets = 0;
     for (int i = 0; i < p->count; i++)
@@ -180,44 +182,43 @@ static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
     sets[nsets++] = s->instead;
     for (size_t i = 0; i < s->count; i++) {
         const vq_tensor *t = s->tensors[i];
-        VQ_TRY(
-            vq_st_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i], e));
+        VQ_TRY(vq_tensor_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i],
+                                        e));
     }
-    return vq_kept_declare(s->plan, sets, nsets, s->writer, s->kept, e);
+    return vq_unquantized_declare(s->plan, sets, nsets, s->writer, s->unquantized, e);
 }
 
 static vq_status copy_all(const assembly *s, vq_err *e)
 {
     for (size_t i = 0; i < s->count; i++)
         VQ_TRY(vq_copy_tensor(s->tensors[i], s->writer, s->ids[i], e));
-    return vq_kept_copy(s->plan, &s->job->kernels, s->writer, s->kept, e);
+    return vq_unquantized_copy(s->plan, &s->job->kernels, s->writer, s->unquantized, e);
 }
 
 static vq_status assemble(const assembly *s, vq_arena *a, vq_err *e)
 {
-    const char *const *names;
-    size_t n;
     VQ_TRY(declare_all(s, a, e));
-    VQ_TRY(vq_st_writer_open(s->writer, s->dir, s->plan->recipe->shard, e));
+    VQ_TRY(vq_tensor_writer_begin(s->writer, s->dir, s->plan->recipe->shard, e));
     VQ_TRY(copy_all(s, e));
-    return vq_st_writer_commit(s->writer, &names, &n, e);
+    return vq_tensor_writer_commit(s->writer, NULL, NULL, e);
 }
 
 vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job,
-                            const vq_st_set *instead, const char *dir, vq_arena *a, vq_err *e)
+                            const vq_tensor_set *instead, const char *dir, vq_arena *a, vq_err *e)
 {
-    static const vq_st_set nothing = {.count = 0};
+    static const vq_tensor_set nothing = {.count = 0};
     assembly s = {
         .parts = p, .plan = plan, .job = job, .instead = instead ? instead : &nothing, .dir = dir};
     const size_t most = count_tensors(&s) + 1;
     s.ids = VQ_ALLOC(a, int64_t, most, "tensors", e);
     s.tensors = s.ids ? VQ_ALLOC(a, const vq_tensor *, most, "tensors", e) : NULL;
-    s.kept = s.tensors ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e)
-                       : NULL;
-    if (!s.kept) return e->status;
+    s.unquantized = s.tensors
+                        ? VQ_ALLOC(a, int64_t, plan->model->checkpoint.weights.count, "tensors", e)
+                        : NULL;
+    if (!s.unquantized) return e->status;
     collect_tensors(&s);
-    VQ_TRY(vq_st_writer_new(&s.writer, a, e));
+    VQ_TRY(vq_tensor_writer_new(&s.writer, plan->target->container, a, e));
     const vq_status status = assemble(&s, a, e);
-    vq_st_writer_drop(s.writer);
+    vq_tensor_writer_drop(s.writer);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "formats/layouts/module_store.h"
 #include "load/weights.h"
 
 vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *e)
@@ -98,8 +99,8 @@ static vq_status group_global_scale(const vq_rounding *s, const vq_plan_group *g
         VQ_TRY(weight_absmax(s, member, &x, e));
         if (x > amax) amax = x;
     }
-    *global_scale = vq_format_global_scale(
-        s->plan->format, vq_global_scale_from_amax(&w->scheme.weight, amax,
+    *global_scale = vq_target_global_scale(
+        s->plan->target, vq_global_scale_from_amax(&w->scheme.weight, amax,
                                                    vq_plan_arith(s->plan, &w->scheme.weight)));
     return VQ_OK;
 }
@@ -170,7 +171,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .stats = stats,
         .curvature = curvature_of(stats, weight->module),
         .global_scale = s->out->global_scale[i],
-        .negative_scales = s->plan->format == VQ_FORMAT_VQ,
+        .negative_scales = s->plan->target->negative_scales,
         .arith = vq_plan_arith(s->plan, &weight->scheme.weight),
         .scratch = s->scratch,
         .kept = s->kept && s->plan->groups[s->out->group[i]].count > 1 ? &s->kept->of : NULL,
@@ -193,8 +194,8 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
     VQ_TRY(vq_observe(stats, act, &lo, &hi, e));
     const vq_dtype arith = vq_plan_arith(p, act);
     if (act->global_scale)
-        x->act_global_scale = vq_format_global_scale(
-            p->format, vq_global_scale_from_amax(act, fmaxf(-lo, hi), arith));
+        x->act_global_scale = vq_target_global_scale(
+            p->target, vq_global_scale_from_amax(act, fmaxf(-lo, hi), arith));
     else
         vq_group_scale(act, lo, hi, (vq_global_scale){.value = 1}, arith, &x->act_scale,
                        &x->act_zero);
@@ -222,19 +223,19 @@ vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_er
     return VQ_OK;
 }
 
-vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w,
-                            vq_err *e)
+vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q,
+                            vq_tensor_writer *w, vq_err *e)
 {
     const vq_group_ready *ready = &s->ready[s->out->group[i]];
     vq_module_extra extra = {.arc_order = ready->map.order};
     vq_qtensor augmented;
     VQ_TRY(input_scales(&extra, s->plan, s->out->weights[i], ready->stats, e));
     if (ready->map.s > 0) VQ_TRY(vq_arc_augment(q, ready->map.s, &augmented, s->scratch, e));
-    return vq_module_write(s->plan->format, &s->out->modules[i], ready->map.s > 0 ? &augmented : q,
+    return vq_module_write(s->plan->target, &s->out->modules[i], ready->map.s > 0 ? &augmented : q,
                            &extra, w, NULL, s->scratch, e);
 }
 
-static vq_status round_and_store(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e)
+static vq_status round_and_store(const vq_rounding *s, size_t i, vq_tensor_writer *w, vq_err *e)
 {
     float *x;
     vq_qtensor q;
@@ -243,7 +244,7 @@ static vq_status round_and_store(const vq_rounding *s, size_t i, vq_st_writer *w
     return vq_rounding_store(s, i, &q, w, e);
 }
 
-vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e)
+vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_tensor_writer *w, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(s->scratch);
     const vq_status status = round_and_store(s, i, w, e);
@@ -251,12 +252,12 @@ vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq
     return status == VQ_OK ? VQ_OK : vq_at(e, "%s", s->out->weights[i]->module);
 }
 
-static vq_status digest_all(vq_rounded *r, vq_format f, const vq_st_set *set, vq_err *e)
+static vq_status digest_all(vq_rounded *r, const vq_target *t, const vq_tensor_set *set, vq_err *e)
 {
     int64_t bad = -1;
 #pragma omp parallel for schedule(dynamic) reduction(max : bad)
     for (size_t i = 0; i < r->nmodules; i++)
-        if (vq_module_sha(f, r->modules[i].name, set, r->sha[i], NULL) != VQ_OK) bad = (int64_t)i;
+        if (vq_module_sha(t, r->modules[i].name, set, r->sha[i], NULL) != VQ_OK) bad = (int64_t)i;
     return bad < 0 ? VQ_OK
                    : vq_fail(e, VQ_E_LIMIT, "%s: no memory for a digest", r->modules[bad].name);
 }
@@ -264,9 +265,9 @@ static vq_status digest_all(vq_rounded *r, vq_format f, const vq_st_set *set, vq
 vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, vq_arena *a,
                               vq_err *e)
 {
-    vq_st_set set;
-    VQ_TRY(vq_st_set_open(&set, dir, a, e));
-    const vq_status s = digest_all(r, p->format, &set, e);
-    vq_st_set_close(&set);
+    vq_tensor_set set;
+    VQ_TRY(vq_tensor_set_open(&set, p->target->container, dir, a, e));
+    const vq_status s = digest_all(r, p->target, &set, e);
+    vq_tensor_set_close(&set);
     return s;
 }

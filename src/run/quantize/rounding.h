@@ -71,37 +71,25 @@ vq_status vq_rounding_weight(const vq_rounding *s, size_t i, float **w, vq_err *
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q,
                             vq_err *e);
 /* vq_rounding_store -- q with its residual columns, order and input scales into the writer. */
-vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w,
-                            vq_err *e);
+vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q,
+                            vq_tensor_writer *w, vq_err *e);
 /* vq_rounding_linear -- module i as an executor will see it: scheme, order, scales of its input. */
 vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e);
 /* vq_rounding_keep -- from now on for the weights of that group (-1: none): what was kept for
  * another one goes. */
 void vq_rounding_keep(vq_rounding_kept *kept, int group);
 /* vq_rounding_module -- weight, round, store; scratch is rewound. */
-vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e);
+vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_tensor_writer *w, vq_err *e);
 /* vq_rounding_error -- signal and noise of a rounded weight as dB, INFINITY when exact. */
 double vq_sqnr_db(double signal, double noise);
 
 /* vq_rounding_all -- a plan without transforms and statistics: declare all tensors, round and pack
- * group by group, copy what is kept, commit the files into dir. */
+ * group by group, copy what is not quantized, commit the files into dir. */
 vq_status vq_rounding_all(vq_rounded *r, const vq_plan *p, const char *dir, const vq_job *job,
                           vq_budget *budget, vq_arena *a, vq_err *e);
 /* vq_rounding_digests -- sha of every module, from the files in dir: what the disk holds, not what
  * was meant. Parallel over modules. */
 vq_status vq_rounding_digests(vq_rounded *r, const vq_plan *p, const char *dir, vq_arena *a,
                               vq_err *e);
-
-/* vq_kept_declare, vq_kept_copy -- tensors of the model that stay as they are: not quantized and,
- * with `skip`, not in that set. ids[count of the model's tensors], -1: not kept. */
-vq_status vq_kept_declare(const vq_plan *p, const vq_st_set *const *skip, int nskip,
-                          vq_st_writer *w, int64_t *ids, vq_err *e);
-vq_status vq_kept_copy(const vq_plan *p, const vq_kernels *kr, vq_st_writer *w, const int64_t *ids,
-                       vq_err *e);
-/* vq_store_floats -- n values of x into a declared tensor of type t (F32, F16, BF16). */
-vq_status vq_store_floats(vq_st_writer *w, int64_t id, vq_dtype t, const float *x, int64_t n,
-                          vq_arena *scratch, vq_err *e);
-/* vq_copy_tensor -- bytes of a stored tensor into a declared one, step by step. */
-vq_status vq_copy_tensor(const vq_tensor *t, vq_st_writer *w, int64_t id, vq_err *e);
 
 #endif

@@ -85,7 +85,7 @@ vq_status vq_quantize_result(const vq_quantize_summary *s, vq_arena *a, json_t *
     bool intact;
     VQ_TRY(vq_manifest_read(s->out, &manifest, &intact, e));
     json_int_t in = 0, written = 0;
-    const vq_st_set *set = &s->model->checkpoint.weights;
+    const vq_tensor_set *set = &s->model->checkpoint.weights;
     for (size_t i = 0; i < set->nfiles; i++) in += (json_int_t)set->files[i].map.size;
     json_t *worst = worst_json(s->rounded, a, e);
     json_t *files = files_json(s->out, json_object_get(manifest, "files"), &written, a, e);

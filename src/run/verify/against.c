@@ -58,7 +58,7 @@ vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_
 {
     char name[512];
     if ((size_t)snprintf(name, sizeof name, "%s.weight", l->name) >= sizeof name) return VQ_OK;
-    const vq_tensor *original = vq_st_find(&c->against->checkpoint.weights, name);
+    const vq_tensor *original = vq_tensor_set_find(&c->against->checkpoint.weights, name);
     if (!original || original->ndim != 2 || original->shape[0] != l->n ||
         original->shape[1] != l->k) {
         vq_finding(f, l->name, "the original has no weight of this shape");

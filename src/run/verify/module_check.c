@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "formats/layouts/artifact.h"
+#include "formats/layouts/module_store.h"
 #include "load/weights.h"
 
 #define SLAB_ELEMENTS ((int64_t)1 << 20)
@@ -18,11 +18,10 @@ static void check_hash(const vq_module_checker *c, vq_findings *f, const vq_line
 {
     const char *want = json_string_value(json_object_get(vq_module_entry(c, l->name), "sha256"));
     if (!want) return; /* named by check_names already */
-    const vq_format format =
-        strcmp(c->model->checkpoint.config.quant_method, "vq") == 0 ? VQ_FORMAT_VQ : VQ_FORMAT_CT;
     char sha[VQ_SHA256_TEXT];
     vq_err why;
-    if (vq_module_sha(format, l->name, &c->model->checkpoint.weights, sha, &why) != VQ_OK)
+    if (vq_module_sha(c->model->checkpoint.target, l->name, &c->model->checkpoint.weights, sha,
+                      &why) != VQ_OK)
         vq_finding(f, l->name, "%s", why.text);
     else if (strcmp(sha, want) != 0)
         vq_finding(f, l->name, "stored bytes changed: their SHA-256 is not the one in vq.json");

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/layouts/artifact.h"
 #include "run/manifest.h"
 #include "run/verify/module_check.h"
 

@@ -1,95 +1,19 @@
-/* artifact.c -- what a format takes, and the tensors of one quantized module: declared, written,
- * digested. */
-#include "formats/layouts/artifact.h"
+/* module_store.c -- the tensors of one quantized module: declared, written, digested. */
+#include "formats/layouts/module_store.h"
 
-#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/layouts/layout.h"
-
-static const char *const format_names[] = {
-    [VQ_FORMAT_CT] = "compressed-tensors", [VQ_FORMAT_VQ] = "vq"};
-
-bool vq_format_find(const char *name, vq_format *out)
+static vq_status layout_of(const vq_layout **l, const vq_target *t, const vq_module *m, vq_err *e)
 {
-    for (int i = VQ_FORMAT_CT; i <= VQ_FORMAT_VQ; i++) {
-        if (strcmp(format_names[i], name) != 0) continue;
-        *out = (vq_format)i;
-        return true;
-    }
-    return false;
+    *l = vq_layout_for(t->layouts, m->scheme);
+    return *l ? VQ_OK : vq_at(e, "%s", (vq_target_takes(t, m, e), m->name));
 }
 
-const char *vq_format_name(vq_format f)
-{
-    return format_names[f];
-}
-
-static bool float_scale(const vq_num *n)
-{
-    return n->scale <= VQ_SCALE_BF16;
-}
-
-void vq_format_adapt(vq_format f, vq_dtype model, vq_scheme *s)
-{
-    vq_scale_type t;
-    if (f != VQ_FORMAT_CT || !vq_scale_find(model, &t)) return;
-    if (s->has_weight && float_scale(&s->weight)) s->weight.scale = t;
-    if (s->has_act && float_scale(&s->act) && s->act.when == VQ_STATIC) s->act.scale = t;
-}
-
-vq_global_scale vq_format_global_scale(vq_format f, vq_global_scale s)
-{
-    if (f == VQ_FORMAT_CT) {
-        const vq_global_scale d = vq_global_scale_as_divisor(s);
-        return (vq_global_scale){.value = d.value <= FLT_MAX ? d.value : FLT_MAX, .divides = true};
-    }
-    if (s.divides) s = (vq_global_scale){.value = 1 / s.value};
-    return s;
-}
-
-static vq_status not_held(vq_format f, const vq_module *m, vq_err *e)
-{
-    char weight[128], act[128] = "";
-    const vq_scheme *s = m->scheme;
-    vq_num_text(&s->weight, weight, sizeof weight);
-    if (s->has_act) vq_num_text(&s->act, act, sizeof act);
-    return vq_fail(e, VQ_E_RECIPE, "%s cannot hold scheme %s (weight %s%s%s)%s", format_names[f],
-                   s->id, weight, s->has_act ? "; act " : "", act,
-                   f == VQ_FORMAT_CT ? "; output.format: vq can" : "");
-}
-
-vq_status vq_format_takes(vq_format f, const vq_module *m, vq_err *e)
-{
-    const vq_num *w = &m->scheme->weight;
-    int64_t per_row, groups;
-    if (!vq_layout_for(f, m->scheme)) return not_held(f, m, e);
-    if (f == VQ_FORMAT_CT && m->arc_s > 0)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "compressed-tensors has no place for the augmented channels of arc; use "
-                       "output.format: vq");
-    if (f == VQ_FORMAT_CT && m->hadamard > 0)
-        return vq_fail(
-            e, VQ_E_RECIPE,
-            "compressed-tensors has no place for the rotation of an input; use output.format: vq");
-    if (f == VQ_FORMAT_CT && float_scale(w) && vq_scale_dtype(w) != m->model_dtype)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "compressed-tensors stores scales in the model's type %s, not in %s",
-                       vq_dtype_name(m->model_dtype), vq_dtype_name(vq_scale_dtype(w)));
-    return vq_group_count(w, m->n, m->k + m->arc_s, &per_row, &groups, e);
-}
-
-static vq_status row_of(const vq_layout **l, vq_format f, const vq_module *m, vq_err *e)
-{
-    *l = vq_layout_for(f, m->scheme);
-    return *l ? VQ_OK : vq_at(e, "%s", (not_held(f, m, e), m->name));
-}
-
-vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *e)
+vq_status vq_module_declare(const vq_target *t, vq_module *m, vq_tensor_writer *w, vq_err *e)
 {
     const vq_layout *l;
-    VQ_TRY(row_of(&l, f, m, e));
+    VQ_TRY(layout_of(&l, t, m, e));
     for (int i = 0; i < VQ_LAYOUT_FIELDS && l->fields[i].suffix; i++) {
         const vq_layout_field *field = &l->fields[i];
         int64_t shape[VQ_MAX_DIMS];
@@ -100,19 +24,20 @@ vq_status vq_module_declare(vq_format f, vq_module *m, vq_st_writer *w, vq_err *
             return vq_fail(e, VQ_E_INPUT, "the module name %.40s... is longer than 1000 characters",
                            m->name);
         const int ndim = vq_layout_shape(l, field, m, shape);
-        VQ_TRY(
-            vq_st_writer_declare(w, name, vq_layout_dtype(field, m), shape, ndim, &m->ids[i], e));
+        VQ_TRY(vq_tensor_writer_declare(w, name, vq_layout_dtype(field, m), shape, ndim, &m->ids[i],
+                                        e));
     }
     return VQ_OK;
 }
 
 /* One module on its way to the file. */
 typedef struct sink {
+    const vq_target *target;
     const vq_layout *layout;
     const vq_module *module;
     const vq_qtensor *q;
     const vq_module_extra *extra;
-    vq_st_writer *writer;
+    vq_tensor_writer *writer;
     vq_sha256 *sha;
     vq_arena *arena;
     int64_t id; /* of the tensor being written */
@@ -121,7 +46,7 @@ typedef struct sink {
 static vq_status emit(sink *s, uint64_t at, const void *data, size_t n, vq_err *e)
 {
     if (s->sha) vq_sha256_add(s->sha, data, n);
-    return vq_st_writer_write(s->writer, s->id, at, data, n, e);
+    return vq_tensor_writer_write(s->writer, s->id, at, data, n, e);
 }
 
 #define TILE_BYTES ((size_t)4 << 20)
@@ -142,10 +67,9 @@ static vq_status put_codes(sink *s, const vq_layout_field *f, vq_err *e)
     return VQ_OK;
 }
 
-/* Scales below zero are ours alone: no runtime that reads compressed-tensors expects them. */
 static vq_status check_signs(const sink *s, vq_err *e)
 {
-    if (s->layout->format == VQ_FORMAT_VQ && vq_num_takes_negative(&s->q->num)) return VQ_OK;
+    if (s->target->negative_scales && vq_num_takes_negative(&s->q->num)) return VQ_OK;
     for (int64_t i = 0; i < s->q->groups; i++)
         if (s->q->scale[i] < 0)
             return vq_fail(e, VQ_E_NUMERIC,
@@ -187,7 +111,7 @@ static vq_status put_zeros_down(sink *s, const vq_layout_field *f, vq_err *e)
 static vq_status put_global_scale(sink *s, const vq_layout_field *f, vq_err *e)
 {
     (void)f;
-    if (s->q->global_scale_divides != s->layout->divides)
+    if (s->q->global_scale_divides != s->target->global_scale_divides)
         return vq_fail(e, VQ_E_BUG, "second-level scale in the form of another format");
     return emit(s, 0, &s->q->global_scale, sizeof s->q->global_scale, e);
 }
@@ -217,7 +141,7 @@ static vq_status put_act_global_scale(sink *s, const vq_layout_field *f, vq_err 
         return vq_fail(e, VQ_E_RECIPE,
                        "the second-level scale of the input needs calibration data; give --data or "
                        "calib.data: self");
-    if (x->divides != s->layout->divides)
+    if (x->divides != s->target->global_scale_divides)
         return vq_fail(e, VQ_E_BUG,
                        "second-level scale of the input in the form of another format");
     return emit(s, 0, &x->value, sizeof x->value, e);
@@ -246,12 +170,17 @@ static vq_status put_order(sink *s, const vq_layout_field *f, vq_err *e)
 }
 
 static vq_status (*const put[])(sink *, const vq_layout_field *, vq_err *) = {
-    [VQ_PART_CODES] = put_codes,         [VQ_PART_SCALE] = put_scales,
-    [VQ_PART_ZERO] = put_zeros,          [VQ_PART_ZERO_DOWN] = put_zeros_down,
-    [VQ_PART_SUPER] = put_global_scale,  [VQ_PART_SHAPE] = put_shape,
-    [VQ_PART_ACT_SCALE] = put_act_scale, [VQ_PART_ACT_SUPER] = put_act_global_scale,
-    [VQ_PART_ACT_ANY] = put_act_any,     [VQ_PART_ACT_ZERO] = put_act_zero,
-    [VQ_PART_ORDER] = put_order,
+    [VQ_FIELD_CODES] = put_codes,
+    [VQ_FIELD_SCALE] = put_scales,
+    [VQ_FIELD_ZERO] = put_zeros,
+    [VQ_FIELD_ZERO_DOWN] = put_zeros_down,
+    [VQ_FIELD_GLOBAL_SCALE] = put_global_scale,
+    [VQ_FIELD_SHAPE] = put_shape,
+    [VQ_FIELD_ACT_SCALE] = put_act_scale,
+    [VQ_FIELD_ACT_GLOBAL_SCALE] = put_act_global_scale,
+    [VQ_FIELD_ACT_ANY] = put_act_any,
+    [VQ_FIELD_ACT_ZERO] = put_act_zero,
+    [VQ_FIELD_ORDER] = put_order,
 };
 
 static vq_status write_fields(sink *s, vq_err *e)
@@ -261,19 +190,19 @@ static vq_status write_fields(sink *s, vq_err *e)
         if (!vq_layout_has(f, s->module)) continue;
         s->id = s->module->ids[i];
         const vq_arena_mark here = vq_arena_here(s->arena);
-        const vq_status status = put[f->part](s, f, e);
+        const vq_status status = put[f->kind](s, f, e);
         vq_arena_rewind(s->arena, here);
         if (status != VQ_OK) return vq_at(e, "%s.%s", s->module->name, f->suffix);
     }
     return VQ_OK;
 }
 
-vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q,
-                          const vq_module_extra *x, vq_st_writer *w, char sha[VQ_SHA256_TEXT],
+vq_status vq_module_write(const vq_target *t, const vq_module *m, const vq_qtensor *q,
+                          const vq_module_extra *x, vq_tensor_writer *w, char sha[VQ_SHA256_TEXT],
                           vq_arena *a, vq_err *e)
 {
-    sink s = {.module = m, .q = q, .extra = x, .writer = w, .arena = a};
-    VQ_TRY(row_of(&s.layout, f, m, e));
+    sink s = {.target = t, .module = m, .q = q, .extra = x, .writer = w, .arena = a};
+    VQ_TRY(layout_of(&s.layout, t, m, e));
     if (q->rows != m->n || q->cols != m->k + m->arc_s)
         return vq_fail(e, VQ_E_BUG, "%s: a matrix of another shape was declared", m->name);
     if (!sha) return write_fields(&s, e);
@@ -284,16 +213,14 @@ vq_status vq_module_write(vq_format f, const vq_module *m, const vq_qtensor *q,
     return status;
 }
 
-vq_status vq_module_sha(vq_format f, const char *module, const vq_st_set *set,
+vq_status vq_module_sha(const vq_target *t, const char *module, const vq_tensor_set *set,
                         char sha[VQ_SHA256_TEXT], vq_err *e)
 {
     vq_sha256 *h = vq_sha256_new();
     if (!h) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for a digest", module);
-    for (int i = 0; vq_layout_suffix(f, i); i++) {
-        char name[1024];
-        const int n = snprintf(name, sizeof name, "%s.%s", module, vq_layout_suffix(f, i));
-        const vq_tensor *t = n < (int)sizeof name ? vq_st_find(set, name) : NULL;
-        if (t) vq_sha256_add(h, t->data, t->bytes);
+    for (int i = 0; t->suffixes[i]; i++) {
+        const vq_tensor *x = vq_tensor_set_member(set, module, t->suffixes[i]);
+        if (x) vq_sha256_add(h, x->data, x->bytes);
     }
     vq_sha256_done(h, sha);
     return VQ_OK;

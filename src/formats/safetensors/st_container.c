@@ -1,5 +1,7 @@
-/* st_set.c -- a checkpoint of one or many safetensors files: find the files, and check the index
- * against what the shards hold. */
+/* st_container.c -- safetensors as a container of a model's weights, in one or many files: find
+ * them, check the index against what the shards hold; writing is st_write.c's. */
+#include "formats/safetensors/st_container.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,22 +140,23 @@ static vq_status shard_names(const st_index *x, const char ***names, size_t *n, 
     return VQ_OK;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(vq_tensor *const *)a)->name, (*(vq_tensor *const *)b)->name);
-}
+/* What the container keeps of an opened set. */
+typedef struct vq_st_shards {
+    vq_st_file *files;
+    size_t count;
+} vq_st_shards;
 
-static vq_status sort_tensors(vq_st_set *s, vq_arena *a, vq_err *e)
+static vq_status sort_tensors(vq_tensor_set *s, const vq_st_shards *all, vq_arena *a, vq_err *e)
 {
     size_t n = 0;
-    for (size_t f = 0; f < s->nfiles; f++) n += s->files[f].count;
+    for (size_t f = 0; f < all->count; f++) n += all->files[f].count;
     s->sorted = VQ_ALLOC(a, vq_tensor *, n, "tensor list", e);
     if (!s->sorted) return VQ_E_LIMIT;
-    for (size_t f = 0; f < s->nfiles; f++) {
-        for (size_t i = 0; i < s->files[f].count; i++)
-            s->sorted[s->count++] = &s->files[f].tensors[i];
+    for (size_t f = 0; f < all->count; f++) {
+        for (size_t i = 0; i < all->files[f].count; i++)
+            s->sorted[s->count++] = &all->files[f].tensors[i];
     }
-    qsort(s->sorted, n, sizeof(vq_tensor *), by_name);
+    vq_tensor_set_sort(s);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(s->sorted[i - 1]->name, s->sorted[i]->name) == 0) {
             return vq_fail(e, VQ_E_INPUT, "%s: this tensor is in two shards", s->sorted[i]->name);
@@ -164,12 +167,13 @@ static vq_status sort_tensors(vq_st_set *s, vq_arena *a, vq_err *e)
 
 /* Every tensor of a shard must be in the map under that shard, and every line of the map must
  * exist. */
-static vq_status check_map(const vq_st_set *s, const st_index *x, vq_err *e)
+static vq_status check_map(const vq_tensor_set *s, const st_index *x, vq_err *e)
 {
-    for (size_t f = 0; f < s->nfiles; f++) {
-        const char *shard = vq_base_name(s->files[f].path);
-        for (size_t i = 0; i < s->files[f].count; i++) {
-            const map_entry key = {s->files[f].tensors[i].name, NULL};
+    const vq_st_shards *all = s->self;
+    for (size_t f = 0; f < all->count; f++) {
+        const char *shard = vq_base_name(all->files[f].path);
+        for (size_t i = 0; i < all->files[f].count; i++) {
+            const map_entry key = {all->files[f].tensors[i].name, NULL};
             const map_entry *hit = bsearch(&key, x->map, x->count, sizeof *x->map, by_tensor);
             if (!hit)
                 return vq_fail(e, VQ_E_INPUT, "%s: tensor %s is not in the index", shard,
@@ -180,26 +184,38 @@ static vq_status check_map(const vq_st_set *s, const st_index *x, vq_err *e)
         }
     }
     for (size_t i = 0; i < x->count; i++) {
-        if (!vq_st_find(s, x->map[i].tensor))
+        if (!vq_tensor_set_find(s, x->map[i].tensor))
             return vq_fail(e, VQ_E_INPUT, "%s: no tensor %s, which the index puts there",
                            x->map[i].file, x->map[i].tensor);
     }
     return VQ_OK;
 }
 
-static vq_status open_files(vq_st_set *s, const char *const *paths, size_t n, vq_arena *a,
-                            vq_err *e)
+static vq_status open_shards(vq_st_shards *all, vq_tensor_file *files, const char *const *paths,
+                             size_t n, vq_arena *a, vq_err *e)
 {
-    s->files = VQ_NEW(a, vq_st_file, n, "shards", e);
-    if (!s->files) return VQ_E_LIMIT;
     for (size_t i = 0; i < n; i++) {
-        VQ_TRY(vq_st_open(&s->files[i], paths[i], a, e));
-        s->nfiles = i + 1;
+        VQ_TRY(vq_st_open(&all->files[i], paths[i], a, e));
+        files[i] = (vq_tensor_file){.path = all->files[i].path, .map = all->files[i].map};
+        all->count = i + 1;
     }
-    return sort_tensors(s, a, e);
+    return VQ_OK;
 }
 
-static vq_status open_index(vq_st_set *s, const char *path, vq_arena *a, vq_err *e)
+static vq_status open_files(vq_tensor_set *s, const char *const *paths, size_t n, vq_arena *a,
+                            vq_err *e)
+{
+    vq_st_shards *all = s->self;
+    vq_tensor_file *files = VQ_NEW(a, vq_tensor_file, n, "shards", e);
+    all->files = files ? VQ_NEW(a, vq_st_file, n, "shards", e) : NULL;
+    if (!all->files) return VQ_E_LIMIT;
+    VQ_TRY(open_shards(all, files, paths, n, a, e));
+    s->files = files;
+    s->nfiles = n;
+    return sort_tensors(s, all, a, e);
+}
+
+static vq_status open_index(vq_tensor_set *s, const char *path, vq_arena *a, vq_err *e)
 {
     st_index x = {0};
     const char **names = NULL;
@@ -251,31 +267,69 @@ static vq_status find_in_folder(const char *dir, const char **path, vq_arena *a,
     return only_file(dir, path, a, e);
 }
 
-vq_status vq_st_set_open(vq_st_set *s, const char *path, vq_arena *a, vq_err *e)
+static void close_shards(void *self)
 {
-    *s = (vq_st_set){0};
+    vq_st_shards *all = self;
+    for (size_t i = 0; i < all->count; i++) vq_st_close(&all->files[i]);
+    all->count = 0;
+}
+
+static vq_status open_path(vq_tensor_set *s, const char *path, vq_arena *a, vq_err *e)
+{
     if (vq_is_dir(path)) VQ_TRY(find_in_folder(path, &path, a, e));
+    s->self = VQ_NEW(a, vq_st_shards, 1, "shards", e);
+    if (!s->self) return VQ_E_LIMIT;
     const vq_status status =
         ends_with(path, ".json") ? open_index(s, path, a, e) : open_files(s, &path, 1, a, e);
-    if (status != VQ_OK) vq_st_set_close(s);
+    if (status != VQ_OK) close_shards(s->self);
     return status;
 }
 
-void vq_st_set_close(vq_st_set *s)
+static vq_status create(void **self, vq_arena *a, vq_err *e)
 {
-    for (size_t i = 0; i < s->nfiles; i++) vq_st_close(&s->files[i]);
-    *s = (vq_st_set){0};
+    vq_st_writer *w = NULL;
+    VQ_TRY(vq_st_writer_new(&w, a, e));
+    *self = w;
+    return VQ_OK;
 }
 
-void vq_st_set_forget(const vq_st_set *s)
+static vq_status declare(void *self, const char *name, vq_dtype t, const int64_t *shape, int ndim,
+                         int64_t *id, vq_err *e)
 {
-    for (size_t i = 0; i < s->nfiles; i++) vq_map_forget(&s->files[i].map);
+    return vq_st_writer_declare(self, name, t, shape, ndim, id, e);
 }
 
-const vq_tensor *vq_st_find(const vq_st_set *s, const char *name)
+static vq_status begin(void *self, const char *dir, uint64_t shard_bytes, vq_err *e)
 {
-    const vq_tensor key = {.name = name}, *probe = &key;
-    vq_tensor *const *hit =
-        s->count ? bsearch(&probe, s->sorted, s->count, sizeof(vq_tensor *), by_name) : NULL;
-    return hit ? *hit : NULL;
+    return vq_st_writer_open(self, dir, shard_bytes, e);
 }
+
+static vq_status write_bytes(void *self, int64_t id, uint64_t at, const void *data, size_t n,
+                             vq_err *e)
+{
+    return vq_st_writer_write(self, id, at, data, n, e);
+}
+
+static vq_status commit(void *self, const char *const **names, size_t *n, vq_err *e)
+{
+    return vq_st_writer_commit(self, names, n, e);
+}
+
+static void drop(void *self)
+{
+    vq_st_writer_drop(self);
+}
+
+const vq_container vq_container_safetensors = {
+    .name = "safetensors",
+    .file = "model.safetensors",
+    .fallback = true,
+    .open = open_path,
+    .close = close_shards,
+    .create = create,
+    .declare = declare,
+    .begin = begin,
+    .write = write_bytes,
+    .commit = commit,
+    .drop = drop,
+};

@@ -1,5 +1,5 @@
 /* num_json.c -- number formats of the vq format's config. */
-#include "formats/layouts/num_json.h"
+#include "formats/vq/num_json.h"
 
 #include <stddef.h>
 #include <stdio.h>

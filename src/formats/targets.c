@@ -1,0 +1,11 @@
+/* targets.c -- the table of target formats, made of the lines of targets.inc. */
+#include "formats/target.h"
+
+#define VQ_TARGET(name) extern const vq_target name;
+#include "formats/targets.inc"
+#undef VQ_TARGET
+
+#define VQ_TARGET(name) &name,
+const vq_target *const vq_targets[] = {
+#include "formats/targets.inc"
+    NULL};
