@@ -66,7 +66,7 @@ static uint64_t weight_peak(const vq_plan *p, const vq_plan_weight *w)
     if (!w->quantized) return 0;
     uint64_t coded = coded_bytes(num, (uint64_t)n, (uint64_t)k), pack = vq_plan_stored_bytes(w);
     for (int i = 0; i < p->npasses; i++)
-        if (p->passes[i].transform == &vq_transform_arc) pack = 2 * (pack + coded);
+        if (p->passes[i].transform->augments) pack = 2 * (pack + coded);
     const bool shared = p->groups[w->group].count > 1;
     const uint64_t round = p->rounder->scratch_bytes
                                ? p->rounder->scratch_bytes(p->round_options, num, n, k, shared)
@@ -182,7 +182,7 @@ static uint64_t edit_bytes(const vq_plan *p)
 {
     bool folds = false;
     for (int i = 0; i < p->npasses; i++)
-        folds = folds || p->passes[i].transform != &vq_transform_arc;
+        folds = folds || p->passes[i].transform->folds;
     const uint64_t mapped = (uint64_t)p->npasses * vq_statistics_bytes(p, p->needs);
     return mapped + (folds ? block_weights(&p->model->graph) * sizeof(float) : 0);
 }
@@ -220,7 +220,7 @@ static uint64_t ends_bytes(const vq_plan *p, const vq_job *job)
     const uint64_t matrix = (uint64_t)(g->vocab * g->hidden);
     bool tied = g->nodes[g->count - 1].tied;
     for (int i = 0; i < p->npasses; i++)
-        tied = tied && p->passes[i].transform != &vq_transform_rotate;
+        tied = tied && !p->passes[i].transform->unties;
     return (sweeps ? activation_bytes(p, job, p->needs & ~(unsigned)VQ_NEED_GRADIENT) : 0) +
            (tied ? 1 : 2) * matrix * sizeof(float) + matrix * sizeof(uint16_t);
 }

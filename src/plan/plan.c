@@ -236,7 +236,7 @@ static vq_status check_pass(const vq_plan *p, const vq_plan_pass *pass, const vq
     const vq_transform *t = pass->transform;
     if (t->applies) VQ_TRY(t->applies(pass->options, &w->scheme, w->tensor->shape[1], e));
     const vq_module m =
-        vq_plan_module(p, w, t == &vq_transform_arc ? w->scheme.weight.group.cols : 0);
+        vq_plan_module(p, w, t->augments ? w->scheme.weight.group.cols : 0);
     return vq_format_takes(p->format, &m, e);
 }
 
@@ -265,9 +265,10 @@ static vq_status check_finish(const vq_plan *p, vq_err *e)
                    p->recipe->path);
 }
 
-/* compressed-tensors stores the second-level scale of the input; in the vq format each token brings
- * its own, for a few tokens with massive activations would push the block scales of all others, and
- * those of ARC's residuals, towards the coarse end of E4M3. */
+/* compressed-tensors stores one second-level scale of the input, so calibration has to make it. The
+ * vq format computes one per token: under a common scale, set by the few tokens with massive
+ * activations, the block scales of all other tokens (and of ARC's residuals) become so small that
+ * E4M3 holds them with few bits. */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
 {
     const vq_num *act = &w->scheme.act;
