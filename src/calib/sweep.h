@@ -3,8 +3,11 @@
 #ifndef VQ_CALIB_SWEEP_H
 #define VQ_CALIB_SWEEP_H
 
-#include "calib/calibrate.h"
+#include "base/exchange/stats.h"
+#include "base/reporter.h"
 #include "calib/spool.h"
+#include "calib/sweep_options.h"
+#include "model/exec/exec.h"
 
 typedef struct vq_sweep {
     vq_exec exec;       /* with our hook, which fills stats when there are any */

@@ -1,5 +1,5 @@
-/* run_state.c -- the state of a run as JSON, written anew after each part. */
-#include "run/quantize/run_state.h"
+/* run_state.c -- the state of a run as JSON, written anew after each section. */
+#include "run/store/run_state.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ vq_status vq_run_state_load(vq_run_state *s, const char *dir, const json_t *made
         !json_is_array(json_object_get(s->root, "parts")))
         return vq_fail(e, VQ_E_INPUT,
                        "%s: not the state of a run; remove the folder and start anew", s->path);
-    s->kept = true;
+    s->saved = true;
     return compare(s, made_from, e);
 }
 
@@ -72,7 +72,7 @@ void vq_run_state_done(vq_run_state *s)
     s->root = NULL;
 }
 
-int vq_run_state_parts(const vq_run_state *s)
+int vq_run_state_sections(const vq_run_state *s)
 {
     return (int)json_array_size(json_object_get(s->root, "parts"));
 }
@@ -101,16 +101,16 @@ static vq_status write_state(vq_run_state *s, vq_err *e)
     if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the state of the run", s->path);
     const vq_status status = vq_write_file(s->path, text, strlen(text), e);
     free(text);
-    s->kept = status == VQ_OK;
+    s->saved = status == VQ_OK;
     return status;
 }
 
-vq_status vq_run_state_keep(vq_run_state *s, vq_err *e)
+vq_status vq_run_state_save(vq_run_state *s, vq_err *e)
 {
-    return s->kept ? VQ_OK : write_state(s, e);
+    return s->saved ? VQ_OK : write_state(s, e);
 }
 
-vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq_rounded *r,
+vq_status vq_run_state_add(vq_run_state *s, int section, const char *path, const vq_rounded *r,
                            size_t first, size_t n, vq_err *e)
 {
     char sha[VQ_SHA256_TEXT] = "";
@@ -118,7 +118,7 @@ vq_status vq_run_state_add(vq_run_state *s, int part, const char *path, const vq
     json_t *modules = json_array();
     for (size_t i = first; i < first + n; i++)
         (void)json_array_append_new(modules, module_json(r, i));
-    json_t *one = json_pack("{s:i, s:s, s:o}", "part", part, "sha256", sha, "modules", modules);
+    json_t *one = json_pack("{s:i, s:s, s:o}", "part", section, "sha256", sha, "modules", modules);
     if (!one || json_array_append_new(json_object_get(s->root, "parts"), one) != 0)
         return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the state of the run", s->path);
     return write_state(s, e);
@@ -161,11 +161,11 @@ static vq_status restore_module(const json_t *m, const char *path, const vq_plan
     return fallback && !r->fallback[i] ? e->status : VQ_OK;
 }
 
-/* Every module that the plan quantizes in a part, each once, and no other. */
-static vq_status check_whole(const vq_run_state *s, int part, const vq_plan *p, const vq_rounded *r,
-                             size_t first, vq_err *e)
+/* Every module that the plan quantizes in a section, each once, and no other. */
+static vq_status check_whole(const vq_run_state *s, int section, const vq_plan *p,
+                             const vq_rounded *r, size_t first, vq_err *e)
 {
-    const int layer = part < p->model->graph.layers ? part : -1;
+    const int layer = section < p->model->graph.layers ? section : -1;
     size_t planned = 0;
     for (int i = 0; i < p->nweights; i++) {
         const vq_plan_weight *w = &p->weights[i];
@@ -174,13 +174,13 @@ static vq_status check_whole(const vq_run_state *s, int part, const vq_plan *p, 
         while (at < r->nmodules && r->weights[at] != w) at++;
         if (at == r->nmodules)
             return vq_fail(e, VQ_E_INPUT, "%s: part %d lacks %s; remove the folder and start anew",
-                           s->path, part, w->module);
+                           s->path, section, w->module);
         planned++;
     }
     if (r->nmodules - first == planned) return VQ_OK;
     return vq_fail(e, VQ_E_INPUT,
                    "%s: part %d has modules that are not its own; remove the folder and start anew",
-                   s->path, part);
+                   s->path, section);
 }
 
 vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p,

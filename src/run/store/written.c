@@ -1,12 +1,12 @@
-/* parts.c -- finished parts as a vq_source, and the artifact put together from them. */
-#include "run/quantize/parts.h"
+/* written.c -- finished sections as a vq_source, and the artifact put together from them. */
+#include "run/store/written.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 
-static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
+static const vq_tensor *find_tensor(const vq_written *p, const char *name)
 {
     const vq_tensor *t = NULL;
     for (int i = 0; !t && i < p->count; i++)
@@ -14,7 +14,7 @@ static const vq_tensor *find_tensor(const vq_parts *p, const char *name)
     return t;
 }
 
-static const vq_tensor *part_of(const vq_parts *p, const char *module, const char *suffix)
+static const vq_tensor *tensor_of(const vq_written *p, const char *module, const char *suffix)
 {
     char name[1024];
     return snprintf(name, sizeof name, "%s.%s", module, suffix) < (int)sizeof name
@@ -22,7 +22,7 @@ static const vq_tensor *part_of(const vq_parts *p, const char *module, const cha
                : NULL;
 }
 
-static const vq_stored_module *find_module(const vq_parts *p, const char *module)
+static const vq_stored_module *find_module(const vq_written *p, const char *module)
 {
     for (size_t i = 0; i < p->nmodules; i++)
         if (strcmp(p->modules[i].linear.name, module) == 0) return &p->modules[i];
@@ -31,7 +31,7 @@ static const vq_stored_module *find_module(const vq_parts *p, const char *module
 
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
 {
-    const vq_parts *p = self;
+    const vq_written *p = self;
     const vq_tensor *t = find_tensor(p, name);
     if (!t) return p->below->tensor(p->below->self, name, out, e);
     *out = *t;
@@ -40,18 +40,18 @@ static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err
 
 static bool has_tensor(void *self, const char *name)
 {
-    const vq_parts *p = self;
+    const vq_written *p = self;
     return find_tensor(p, name) || p->below->has(p->below->self, name);
 }
 
 static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out,
                             vq_err *e)
 {
-    const vq_parts *p = self;
+    const vq_written *p = self;
     const vq_stored_module *s = find_module(p, module);
     VQ_TRY(p->below->linear(p->below->self, module, n, k, out, e));
-    const vq_tensor bias = out->bias, *own_bias = part_of(p, module, "bias"),
-                    *dense = part_of(p, module, "weight");
+    const vq_tensor bias = out->bias, *own_bias = tensor_of(p, module, "bias"),
+                    *dense = tensor_of(p, module, "weight");
     if (s)
         *out = s->linear;
     else if (dense)
@@ -63,36 +63,36 @@ static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k
 static vq_status get_rows(void *self, const vq_linear *l, int64_t r0, int64_t count,
                           vq_qtensor *out, vq_arena *a, vq_err *e)
 {
-    const vq_parts *p = self;
+    const vq_written *p = self;
     const vq_stored_module *s = find_module(p, l->name);
     return s ? vq_stored_rows(s, r0, count, out, a, e)
              : p->below->rows(p->below->self, l, r0, count, out, a, e);
 }
 
-vq_status vq_parts_init(vq_parts *p, const char *dir, const vq_source *below, vq_format format,
-                        int count, size_t max_modules, vq_arena *a, vq_err *e)
+vq_status vq_written_init(vq_written *p, const char *dir, const vq_source *below, vq_format format,
+                          int count, size_t max_modules, vq_arena *a, vq_err *e)
 {
-    *p = (vq_parts){.below = below, .dir = dir, .format = format, .count = count, .arena = a};
+    *p = (vq_written){.below = below, .dir = dir, .format = format, .count = count, .arena = a};
     p->source = (vq_source){
         .self = p, .tensor = get_tensor, .has = has_tensor, .linear = get_linear, .rows = get_rows};
-    p->files = VQ_NEW(a, vq_part_files, count, "parts", e);
-    p->modules = p->files ? VQ_NEW(a, vq_stored_module, max_modules, "parts", e) : NULL;
+    p->files = VQ_NEW(a, vq_written_files, count, "sections", e);
+    p->modules = p->files ? VQ_NEW(a, vq_stored_module, max_modules, "sections", e) : NULL;
     return p->modules ? VQ_OK : e->status;
 }
 
-void vq_parts_close(vq_parts *p)
+void vq_written_close(vq_written *p)
 {
     for (int i = 0; i < p->count; i++)
         if (p->files[i].open) vq_st_set_close(&p->files[i].set);
     p->count = 0;
 }
 
-const char *vq_parts_folder(const vq_parts *p, int part, vq_err *e)
+const char *vq_written_folder(const vq_written *p, int section, vq_err *e)
 {
-    return vq_arena_text(p->arena, e, "%s/part-%04d", p->dir, part);
+    return vq_arena_text(p->arena, e, "%s/part-%04d", p->dir, section);
 }
 
-static vq_status fill_module(vq_parts *p, const vq_st_set *set, const vq_module *m, vq_err *e)
+static vq_status fill_module(vq_written *p, const vq_st_set *set, const vq_module *m, vq_err *e)
 {
     vq_stored_module *s = &p->modules[p->nmodules];
     *s = (vq_stored_module){.layout = vq_layout_for(p->format, m->scheme)};
@@ -108,10 +108,10 @@ static vq_status fill_module(vq_parts *p, const vq_st_set *set, const vq_module 
     return VQ_OK;
 }
 
-vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n, vq_err *e)
+vq_status vq_written_add(vq_written *p, int section, const vq_module *modules, size_t n, vq_err *e)
 {
-    vq_part_files *f = &p->files[part];
-    const char *dir = vq_parts_folder(p, part, e);
+    vq_written_files *f = &p->files[section];
+    const char *dir = vq_written_folder(p, section, e);
     if (!dir) return e->status;
     VQ_TRY(vq_st_set_open(&f->set, dir, p->arena, e));
     f->open = true;
@@ -119,8 +119,8 @@ vq_status vq_parts_add(vq_parts *p, int part, const vq_module *modules, size_t n
     return VQ_OK;
 }
 
-const vq_tensor *vq_parts_global_scale(const vq_parts *p, const char *module,
-                                       vq_global_scale *global_scale)
+const vq_tensor *vq_written_global_scale(const vq_written *p, const char *module,
+                                         vq_global_scale *global_scale)
 {
     const vq_stored_module *s = find_module(p, module);
     for (int i = 0; s && i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++) {
@@ -135,21 +135,21 @@ const vq_tensor *vq_parts_global_scale(const vq_parts *p, const char *module,
 }
 
 typedef struct assembly {
-    const vq_parts *parts;
+    const vq_written *written;
     const vq_plan *plan;
     const vq_job *job;
     const vq_st_set *instead;
     const char *dir;
     vq_st_writer *writer;
     const vq_tensor *
-        *tensors;        /* [count] those of the parts, and those that replace one of the model's */
+        *tensors; /* [count] those of the sections, and those that replace one of the model's */
     int64_t *ids, *kept; /* of them; of the model's */
     size_t count;
 } assembly;
 
 static size_t count_tensors(const assembly *s)
 {
-    const vq_parts *p = s->parts;
+    const vq_written *p = s->written;
     size_t n = s->instead->count;
     for (int i = 0; i < p->count; i++) n += p->files[i].open ? p->files[i].set.count : 0;
     return n;
@@ -157,7 +157,7 @@ static size_t count_tensors(const assembly *s)
 
 static void collect_tensors(assembly *s)
 {
-    const vq_parts *p = s->parts;
+    const vq_written *p = s->written;
     for (int i = 0; i < p->count; i++)
         for (size_t j = 0; p->files[i].open && j < p->files[i].set.count; j++) {
             const vq_tensor *t = p->files[i].set.sorted[j],
@@ -171,8 +171,8 @@ static void collect_tensors(assembly *s)
 
 static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
 {
-    const vq_parts *p = s->parts;
-    const vq_st_set **sets = VQ_ALLOC(a, const vq_st_set *, p->count + 1, "parts", e);
+    const vq_written *p = s->written;
+    const vq_st_set **sets = VQ_ALLOC(a, const vq_st_set *, p->count + 1, "sections", e);
     if (!sets) return e->status;
     int nsets = 0;
     for (int i = 0; i < p->count; i++)
@@ -203,12 +203,15 @@ static vq_status assemble(const assembly *s, vq_arena *a, vq_err *e)
     return vq_st_writer_commit(s->writer, &names, &n, e);
 }
 
-vq_status vq_parts_assemble(const vq_parts *p, const vq_plan *plan, const vq_job *job,
-                            const vq_st_set *instead, const char *dir, vq_arena *a, vq_err *e)
+vq_status vq_written_assemble(const vq_written *p, const vq_plan *plan, const vq_job *job,
+                              const vq_st_set *instead, const char *dir, vq_arena *a, vq_err *e)
 {
     static const vq_st_set nothing = {.count = 0};
-    assembly s = {
-        .parts = p, .plan = plan, .job = job, .instead = instead ? instead : &nothing, .dir = dir};
+    assembly s = {.written = p,
+                  .plan = plan,
+                  .job = job,
+                  .instead = instead ? instead : &nothing,
+                  .dir = dir};
     const size_t most = count_tensors(&s) + 1;
     s.ids = VQ_ALLOC(a, int64_t, most, "tensors", e);
     s.tensors = s.ids ? VQ_ALLOC(a, const vq_tensor *, most, "tensors", e) : NULL;

@@ -1,7 +1,7 @@
 /* rounding.h -- from planned weights to stored tensors: loads a weight with its edits, rounds it,
  * packs it. test tests/cli/quantize.sh, tests/golden, tests/unit/test_run_blocks.c */
-#ifndef VQ_RUN_QUANTIZE_ROUNDING_H
-#define VQ_RUN_QUANTIZE_ROUNDING_H
+#ifndef VQ_RUN_STORE_ROUNDING_H
+#define VQ_RUN_STORE_ROUNDING_H
 
 #include "base/exchange/edit.h"
 #include "plan/plan.h"
@@ -33,31 +33,31 @@ typedef struct vq_rounded {
 size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first);
 vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *e);
 
-/* A group of the plan ready to be rounded: what transforms leave to the runtime, and what is known
- * of the input then. */
-typedef struct vq_group_ready {
+/* The input of a group of the plan as the rounder meets it: what transforms leave to the runtime to
+ * do with it, and what is known of it then. */
+typedef struct vq_group_input {
     vq_input_map
         map; /* order and s (ARC) and the online Hadamard; what is folded stands in the edits alone
               */
     const vq_stats
         *stats; /* of the input in the order of the weights' columns; NULL when nothing was gathered
                 */
-} vq_group_ready;
+} vq_group_input;
 
-/* What the rounder keeps for the weights of one group. */
-typedef struct vq_rounding_kept {
-    vq_round_kept of;
+/* What a rounder made of the input of one group, for all of its weights. */
+typedef struct vq_rounding_cache {
+    vq_round_cache of;
     int group; /* in plan.groups; -1: none yet */
-} vq_rounding_kept;
+} vq_rounding_cache;
 
 typedef struct vq_rounding {
     const vq_plan *plan;
     const vq_job *job;
-    const vq_edits *edits; /* NULL: none */
-    vq_group_ready *ready; /* [plan.ngroups] */
+    const vq_edits *edits;  /* NULL: none */
+    vq_group_input *inputs; /* [plan.ngroups] */
     vq_rounded *out;
     vq_arena *scratch;
-    vq_rounding_kept *kept; /* NULL: nothing is kept */
+    vq_rounding_cache *cache; /* NULL: none */
 } vq_rounding;
 
 /* vq_rounding_add -- the members of a group become modules of out, with their second-level scales.
@@ -75,9 +75,9 @@ vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q,
                             vq_err *e);
 /* vq_rounding_linear -- module i as an executor will see it: scheme, order, scales of its input. */
 vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e);
-/* vq_rounding_keep -- from now on for the weights of that group (-1: none): what was kept for
+/* vq_rounding_cache_for -- from now on for the weights of that group (-1: none): what was made for
  * another one goes. */
-void vq_rounding_keep(vq_rounding_kept *kept, int group);
+void vq_rounding_cache_for(vq_rounding_cache *cache, int group);
 /* vq_rounding_module -- weight, round, store; scratch is rewound. */
 vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_st_writer *w, vq_err *e);
 /* vq_rounding_error -- signal and noise of a rounded weight as dB, INFINITY when exact. */

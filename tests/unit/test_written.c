@@ -1,4 +1,4 @@
-/* test_parts.c -- finished parts behind a source: what a part holds is read from it, the rest from
+/* test_written.c -- finished parts behind a source: what a part holds is read from it, the rest from
  * below; put together they are the artifact that was written in one go. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "plan_world.h"
-#include "run/quantize/parts.h"
+#include "run/store/written.h"
 
 #define Q1 "model.layers.1.self_attn.q_proj"
 enum { LAYERS = 4 };
@@ -16,7 +16,7 @@ typedef struct world {
     plan_world p;
     vq_rounded rounded;
     vq_st_set whole; /* the artifact's tensors, written in one go */
-    vq_parts parts;
+    vq_written parts;
 } world;
 
 static const char *folder(world *w, const char *name)
@@ -36,14 +36,14 @@ static void open_world(world *w, void **state)
     must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget,
                                 &w->p.arena, &w->p.err));
     must(&w->p, vq_st_set_open(&w->whole, dir, &w->p.arena, &w->p.err));
-    must(&w->p,
-         vq_parts_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.format,
-                       LAYERS + 1, (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
+    must(&w->p, vq_written_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source,
+                                w->p.plan.format, LAYERS + 1, (size_t)w->p.plan.nweights,
+                                &w->p.arena, &w->p.err));
 }
 
 static void close_world(world *w)
 {
-    vq_parts_close(&w->parts);
+    vq_written_close(&w->parts);
     vq_st_set_close(&w->whole);
     plan_world_close(&w->p);
 }
@@ -82,7 +82,7 @@ static void write_part(world *w, int layer, const char *without)
         }
         assert_in_range(count, 1, 64);
         if (pass) continue;
-        const char *dir = vq_parts_folder(&w->parts, layer, &w->p.err);
+        const char *dir = vq_written_folder(&w->parts, layer, &w->p.err);
         must(&w->p, vq_make_dir(dir, &w->p.err));
         must(&w->p, vq_st_writer_open(writer, dir, 0, &w->p.err));
     }
@@ -103,7 +103,8 @@ static void add_part(world *w, int layer)
 {
     vq_module *modules = VQ_NEW(&w->p.arena, vq_module, 7, "test", &w->p.err);
     write_part(w, layer, NULL);
-    must(&w->p, vq_parts_add(&w->parts, layer, modules, modules_of(w, layer, modules), &w->p.err));
+    must(&w->p,
+         vq_written_add(&w->parts, layer, modules, modules_of(w, layer, modules), &w->p.err));
 }
 
 static void test_a_source_of_what_is_finished(void **state)
@@ -152,7 +153,7 @@ static void test_put_together(void **state)
     open_world(&w, state);
     for (int layer = 0; layer < LAYERS; layer++) add_part(&w, layer);
     const char *dir = folder(&w, "made");
-    must(&w.p, vq_parts_assemble(&w.parts, &w.p.plan, &w.p.job, NULL, dir, &w.p.arena, &w.p.err));
+    must(&w.p, vq_written_assemble(&w.parts, &w.p.plan, &w.p.job, NULL, dir, &w.p.arena, &w.p.err));
     must(&w.p, vq_st_set_open(&made, dir, &w.p.arena, &w.p.err));
     assert_int_equal(made.count, w.whole.count);
     for (size_t i = 0; i < made.count; i++) {
@@ -166,15 +167,15 @@ static void test_put_together(void **state)
     close_world(&w);
 }
 
-static void test_parts_that_are_not_whole(void **state)
+static void test_written_that_are_not_whole(void **state)
 {
     world w;
     vq_module modules[7];
     open_world(&w, state);
     const size_t n = modules_of(&w, 1, modules);
-    assert_int_not_equal(vq_parts_add(&w.parts, 0, modules, n, &w.p.err), VQ_OK); /* no folder */
+    assert_int_not_equal(vq_written_add(&w.parts, 0, modules, n, &w.p.err), VQ_OK); /* no folder */
     write_part(&w, 1, Q1 ".weight_scale");
-    assert_int_equal(vq_parts_add(&w.parts, 1, modules, n, &w.p.err), VQ_E_INPUT);
+    assert_int_equal(vq_written_add(&w.parts, 1, modules, n, &w.p.err), VQ_E_INPUT);
     if (!strstr(w.p.err.text, Q1 " > weight_scale is missing")) fail_msg("%s", w.p.err.text);
     close_world(&w);
     must(&w.p, vq_remove_tree(w.p.files->dir, &w.p.err));
@@ -184,7 +185,7 @@ static void test_parts_that_are_not_whole(void **state)
     write_part(&w, 1, NULL);
     for (size_t i = 0; i < n; i++)
         modules[i].n += strcmp(modules[i].name, Q1) == 0 ? 64 : 0; /* not what was written */
-    assert_int_equal(vq_parts_add(&w.parts, 1, modules, n, &w.p.err), VQ_E_INPUT);
+    assert_int_equal(vq_written_add(&w.parts, 1, modules, n, &w.p.err), VQ_E_INPUT);
     if (!strstr(w.p.err.text, "has the shape")) fail_msg("%s", w.p.err.text);
     close_world(&w);
 }
@@ -195,7 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_source_of_what_is_finished, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_put_together, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_parts_that_are_not_whole, scratch_setup,
+        cmocka_unit_test_setup_teardown(test_written_that_are_not_whole, scratch_setup,
                                         scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* rounding.c -- one weight after the other: load, edit, round, pack. */
-#include "run/quantize/rounding.h"
+#include "run/store/rounding.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,8 +117,8 @@ vq_status vq_rounding_add(const vq_rounding *s, int group, vq_err *e)
             VQ_TRY(group_global_scale(s, g, w, &r->global_scale[i], e));
         r->weights[i] = w;
         r->group[i] = group;
-        r->modules[i] = vq_plan_module(s->plan, w, s->ready[group].map.s);
-        r->modules[i].hadamard = s->ready[group].map.hadamard;
+        r->modules[i] = vq_plan_module(s->plan, w, s->inputs[group].map.s);
+        r->modules[i].hadamard = s->inputs[group].map.hadamard;
         r->nmodules++;
     }
     return VQ_OK;
@@ -127,7 +127,7 @@ vq_status vq_rounding_add(const vq_rounding *s, int group, vq_err *e)
 vq_status vq_rounding_weight(const vq_rounding *s, size_t i, float **w, vq_err *e)
 {
     const vq_plan_weight *weight = s->out->weights[i];
-    const int32_t *order = s->ready[s->out->group[i]].map.order;
+    const int32_t *order = s->inputs[s->out->group[i]].map.order;
     *w = VQ_ALLOC(s->scratch, float, weight->tensor->shape[0] * weight->tensor->shape[1],
                   "weight in f32", e);
     if (!*w) return e->status;
@@ -148,20 +148,20 @@ static const vq_curvature *curvature_of(const vq_stats *stats, const char *modul
     return NULL;
 }
 
-void vq_rounding_keep(vq_rounding_kept *kept, int group)
+void vq_rounding_cache_for(vq_rounding_cache *cache, int group)
 {
-    if (!kept || kept->group == group) return;
-    vq_arena_done(&kept->of.arena);
-    kept->of.made = NULL;
-    kept->group = group;
+    if (!cache || cache->group == group) return;
+    vq_arena_done(&cache->of.arena);
+    cache->of.made = NULL;
+    cache->group = group;
 }
 
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q,
                             vq_err *e)
 {
     const vq_plan_weight *weight = s->out->weights[i];
-    const vq_stats *stats = s->ready[s->out->group[i]].stats;
-    vq_rounding_keep(s->kept, s->out->group[i]);
+    const vq_stats *stats = s->inputs[s->out->group[i]].stats;
+    vq_rounding_cache_for(s->cache, s->out->group[i]);
     VQ_TRY(vq_qtensor_new(q, &weight->scheme.weight, weight->tensor->shape[0],
                           weight->tensor->shape[1], s->scratch, e));
     vq_round_job job = {
@@ -173,7 +173,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .negative_scales = s->plan->format == VQ_FORMAT_VQ,
         .arith = vq_plan_arith(s->plan, &weight->scheme.weight),
         .scratch = s->scratch,
-        .kept = s->kept && s->plan->groups[s->out->group[i]].count > 1 ? &s->kept->of : NULL,
+        .cache = s->cache && s->plan->groups[s->out->group[i]].count > 1 ? &s->cache->of : NULL,
     };
     VQ_TRY(s->plan->rounder->run(&job, w, q, e));
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
@@ -204,9 +204,9 @@ static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_pla
 vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_err *e)
 {
     const vq_module *m = &s->out->modules[i];
-    const vq_group_ready *ready = &s->ready[s->out->group[i]];
-    vq_module_extra x = {.arc_order = ready->map.order};
-    VQ_TRY(input_scales(&x, s->plan, s->out->weights[i], ready->stats, e));
+    const vq_group_input *input = &s->inputs[s->out->group[i]];
+    vq_module_extra x = {.arc_order = input->map.order};
+    VQ_TRY(input_scales(&x, s->plan, s->out->weights[i], input->stats, e));
     *l = (vq_linear){.name = m->name,
                      .n = m->n,
                      .k = m->k,
@@ -216,7 +216,7 @@ vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_er
                      .act_global_scale = x.act_global_scale,
                      .act_scale = x.act_scale,
                      .act_zero = x.act_zero,
-                     .arc_order = ready->map.order,
+                     .arc_order = input->map.order,
                      .arc_s = m->arc_s,
                      .hadamard = m->hadamard};
     return VQ_OK;
@@ -225,12 +225,12 @@ vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_er
 vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q, vq_st_writer *w,
                             vq_err *e)
 {
-    const vq_group_ready *ready = &s->ready[s->out->group[i]];
-    vq_module_extra extra = {.arc_order = ready->map.order};
+    const vq_group_input *input = &s->inputs[s->out->group[i]];
+    vq_module_extra extra = {.arc_order = input->map.order};
     vq_qtensor augmented;
-    VQ_TRY(input_scales(&extra, s->plan, s->out->weights[i], ready->stats, e));
-    if (ready->map.s > 0) VQ_TRY(vq_arc_augment(q, ready->map.s, &augmented, s->scratch, e));
-    return vq_module_write(s->plan->format, &s->out->modules[i], ready->map.s > 0 ? &augmented : q,
+    VQ_TRY(input_scales(&extra, s->plan, s->out->weights[i], input->stats, e));
+    if (input->map.s > 0) VQ_TRY(vq_arc_augment(q, input->map.s, &augmented, s->scratch, e));
+    return vq_module_write(s->plan->format, &s->out->modules[i], input->map.s > 0 ? &augmented : q,
                            &extra, w, NULL, s->scratch, e);
 }
 
