@@ -11,6 +11,7 @@
 #include <omp.h>
 
 #include "plan/budget.h"
+#include "plan/rates.h"
 #include "plan_world.h"
 #include "quant/round/tiled_cholesky.h"
 
