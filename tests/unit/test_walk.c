@@ -176,12 +176,35 @@ static void test_blocks_see_the_original(void **state)
     }
 }
 
+/* A Hadamard that the runtime applies to the inputs of one block is nothing to the original model,
+ * whose activations move on. */
+static void test_an_online_rotation_ends_with_its_block(void **state)
+{
+    static const char *const pair[2] = {
+        "  - {do: rotate}\n  - {do: awq}\n  - {do: round, method: gptq, curvature: token}\n",
+        "  - {do: rotate}\n  - {do: awq}\n  - {do: hadamard, block: 32}\n"
+        "  - {do: round, method: gptq, curvature: token}\n"};
+    world *w[2];
+    for (int i = 0; i < 2; i++) {
+        w[i] = calloc(1, sizeof **w);
+        open_world(w[i], *state, "original", pair[i]);
+        walk(w[i], false, LAYERS);
+    }
+    assert_memory_equal(w[0]->seen, w[1]->seen, sizeof w[0]->seen);
+    for (int i = 0; i < 2; i++) {
+        plan_world_close(&w[i]->p);
+        free(w[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_blocks_see_what_was_written, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_resumed_blocks_see_the_same, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_an_online_rotation_ends_with_its_block, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_blocks_see_the_original, scratch_setup,
                                         scratch_teardown),
