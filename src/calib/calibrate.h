@@ -12,26 +12,10 @@
 
 #include "base/exchange/stats.h"
 #include "base/reporter.h"
+#include "calib/sweep_options.h"
 #include "model/op/context.h"
 
-typedef struct vq_samples {
-    const int32_t *ids; /* [count][length] */
-    int64_t count, length;
-} vq_samples;
-
 typedef struct vq_calib vq_calib;
-typedef struct vq_calib_options {
-    unsigned needs; /* vq_need bits; gather ignores those of the gradient */
-    const char
-        *spool_path;    /* existing folder for the spool beyond the limit; its file has no name, so
-                     * nothing can be left behind */
-    size_t spool_bytes; /* activations kept in memory at most this many bytes */
-    int64_t batch_tokens; /* tokens per forward call; whole samples, at least one */
-    bool ahead; /* the outputs of a block stay beside its inputs, in a spool of their own, until
-                * advance */
-    bool bf16;  /* matrix products, those of the statistics too, take inputs rounded to bf16
-               * (vq_kernels.bf16) */
-} vq_calib_options;
 /* vq_calib_begin -- embeds the samples. x, s and what they point at are borrowed until
  * vq_calib_end; x->hook is not called. Memory from a.
  *   VQ_E_INPUT: an id outside the vocabulary. VQ_E_LIMIT: no memory or disk space for the spool. */

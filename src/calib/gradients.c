@@ -2,6 +2,7 @@
  * block from the last to the first. */
 #include <string.h>
 
+#include "calib/calibrate.h"
 #include "calib/observer.h"
 #include "calib/sweep.h"
 #include "model/exec/exec.h"

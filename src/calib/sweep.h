@@ -3,9 +3,12 @@
 #ifndef VQ_CALIB_SWEEP_H
 #define VQ_CALIB_SWEEP_H
 
-#include "calib/calibrate.h"
+#include "base/exchange/stats.h"
+#include "base/reporter.h"
 #include "calib/curvature.h"
 #include "calib/spool.h"
+#include "calib/sweep_options.h"
+#include "model/op/context.h"
 #include "model/walk/groups.h"
 
 typedef struct vq_sweep {

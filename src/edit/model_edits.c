@@ -146,7 +146,7 @@ static vq_status order_graph(vq_model_edits *m, const pass *p, int32_t *const *o
 static vq_status check_pass(const vq_model_edits *m, const vq_transform *t, const vq_option_set *o,
                             const pass *p, vq_err *e)
 {
-    if (t == &vq_transform_ksort && m->ordered)
+    if (t->orders_keys && m->ordered)
         return vq_fail(e, VQ_E_RECIPE, "keys are in order already: leave the second pass out");
     if (!t->needs || !t->needs(o) || !vq_edits_touch(&m->edits, p->stream.embedding)) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,

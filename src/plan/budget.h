@@ -1,23 +1,40 @@
-/* budget.h -- how much of a memory limit each stage may take, and what a plan needs at most. test
- * tests/unit/test_run_plan.c */
+/* budget.h -- how calibration shares out a memory limit, and the sizes that steps of a run are made
+ * of. test tests/unit/test_plan_time.c, tests/plans */
 #ifndef VQ_PLAN_BUDGET_H
 #define VQ_PLAN_BUDGET_H
 
-#include "calib/calibrate.h"
+#include "calib/sweep_options.h"
+#include "load/job.h"
+#include "plan/graph_cost.h"
 #include "plan/plan.h"
 
 /* vq_calibration_options -- batch and spool of a sweep that gathers `needs`; activations may take a
  * quarter of the limit before they go to a file in `dir`. */
 vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, unsigned needs,
                                         const char *dir);
+/* vq_calibration_batch -- the samples that a sweep runs at a time. */
+vq_batch vq_calibration_batch(const vq_plan *p);
+/* vq_sweep_shape -- the work of one pass of such a sweep over all samples. */
+vq_pass_shape vq_sweep_shape(const vq_plan *p, const vq_job *job, unsigned needs);
+
+/* vq_cost_add_rounding -- weights of `layer` (-1: outside of blocks; all: every one) read, and
+ * through the plan's rounder. vq_cost_add_files -- the model hashed; its weights as stored written,
+ * hashed and read back. */
+void vq_cost_add_rounding(vq_cost *c, const vq_plan *p, int layer, bool all);
+void vq_cost_add_files(vq_cost *c, const vq_plan *p);
+
 /* vq_statistics_bytes -- those of `needs` (vq_need bits) of the largest block. */
 uint64_t vq_statistics_bytes(const vq_plan *p, unsigned needs);
-
+/* vq_activation_bytes -- activations of all samples between two blocks, those of the batch under
+ * way (and their gradients), and weights packed for it. */
+uint64_t vq_activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs);
+/* vq_packed_bytes -- operands packed for products of bf16, when the model runs in it. */
+uint64_t vq_packed_bytes(const vq_plan *p, const vq_job *job);
+/* vq_edit_bytes -- statistics that transforms rewrite are held anew, and so are the weights of the
+ * block that they change. */
+uint64_t vq_edit_bytes(const vq_plan *p);
 /* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes, and what the
  * rounder takes. */
 uint64_t vq_plan_round_bytes(const vq_plan *p);
-/* vq_plan_given -- what the user has beside the recipe: calibration data, statistics. The anonymous
- * memory that the run will hold at most follows (peak_bytes). */
-void vq_plan_given(vq_plan *p, const vq_job *job, bool data, bool statistics);
 
 #endif

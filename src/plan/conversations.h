@@ -4,7 +4,7 @@
 #ifndef VQ_PLAN_CONVERSATIONS_H
 #define VQ_PLAN_CONVERSATIONS_H
 
-#include "plan/samples.h"
+#include "plan/sample_set.h"
 
 /* How much of a file was used. */
 typedef struct vq_conversations {

@@ -23,7 +23,8 @@ static vq_status check_pair(const vq_transform *first, const vq_transform *next,
     return VQ_OK;
 }
 
-/* What `who` needs of an input, against what the transforms before it lose. */
+/* VQ_E_RECIPE when `who` (a pass, the rounder, a static scale) needs statistics of an input that
+ * one of the first `before` passes cannot map: after it they would not be those of the input. */
 static vq_status check_needs(const vq_plan *p, int before, const char *who, unsigned needs,
                              vq_err *e)
 {
@@ -54,7 +55,7 @@ vq_status vq_pass_order_check(const vq_plan *p, vq_err *e)
         const vq_transform *t = pass->transform;
         if (i) VQ_TRY(check_pair(p->passes[i - 1].transform, t, e));
         if (t->needs) VQ_TRY(check_needs(p, i, t->name, t->needs(pass->options), e));
-        if (t == &vq_transform_ksort && !p->target->key_orders)
+        if (t->orders_keys && !p->target->key_orders)
             return vq_fail(e, VQ_E_RECIPE,
                            "pass %s needs rope to know the order of channels, which only format vq "
                            "stores: set output.format: vq",

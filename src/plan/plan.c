@@ -1,129 +1,8 @@
-/* plan.c -- decides scheme and group of every 2-D weight. */
+/* plan.c -- what a finished plan says about a weight. */
 #include "plan/plan.h"
 
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "calib/observer.h"
-#include "plan/fused.h"
-#include "plan/pass_order.h"
-#include "plan/rule_hint.h"
-#include "plan/samples.h"
-#include "model/walk/groups.h"
-
-static bool is_weight(const vq_tensor *t)
-{
-    const size_t n = strlen(t->name);
-    return t->ndim == 2 && n > 7 && strcmp(t->name + n - 7, ".weight") == 0;
-}
-
-static const vq_node *node_of(const vq_model *m, const char *module)
-{
-    const int id = m->arch ? vq_graph_find(&m->graph, module) : -1;
-    return id >= 0 ? &m->graph.nodes[id] : NULL;
-}
-
-/* "model.layers.12.mlp.up_proj" -> 12: layer ranges of rules work without a builder too. */
-static int layer_of_name(const char *module)
-{
-    const char *at = strstr(module, "layers.");
-    if (!at) return -1;
-    char *end;
-    const long layer = strtol(at + 7, &end, 10);
-    return end != at + 7 && layer >= 0 && layer <= INT_MAX ? (int)layer : -1;
-}
-
-static vq_status add_weight(vq_plan *p, const vq_tensor *t, vq_arena *a, vq_err *e)
-{
-    vq_plan_weight *w = &p->weights[p->nweights++];
-    char *module = vq_arena_text(a, e, "%.*s", (int)(strlen(t->name) - 7), t->name);
-    if (!module) return e->status;
-    const vq_node *node = node_of(p->model, module);
-    *w = (vq_plan_weight){
-        .module = module, .tensor = t, .role = node ? node->role : VQ_ROLE_OTHER, .group = -1};
-    w->layer = node ? node->layer : layer_of_name(module);
-    return VQ_OK;
-}
-
-static vq_status collect_weights(vq_plan *p, vq_arena *a, vq_err *e)
-{
-    const vq_tensor_set *s = &p->model->checkpoint.weights;
-    p->weights = VQ_NEW(a, vq_plan_weight, s->count, "plan", e);
-    if (!p->weights) return e->status;
-    for (size_t i = 0; i < s->count; i++)
-        if (is_weight(s->sorted[i])) VQ_TRY(add_weight(p, s->sorted[i], a, e));
-    if (p->nweights) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "%s: no 2-D tensor named *.weight; there is nothing to quantize",
-                   p->model->checkpoint.path);
-}
-
-static vq_status check_float(const vq_plan_weight *w, vq_err *e)
-{
-    const vq_dtype t = w->tensor->dtype;
-    if (t == VQ_F32 || t == VQ_F16 || t == VQ_BF16) return VQ_OK;
-    return vq_fail(
-        e, VQ_E_INPUT,
-        "%s: type %s; only F32, F16 and BF16 weights can be quantized (keep it with a rule)",
-        w->tensor->name, vq_dtype_name(t));
-}
-
-static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
-{
-    const vq_recipe *r = p->recipe;
-    w->rule = vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
-    if (w->rule < 0)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s: no rule decides %s (role %s); add {match: {name: [\"%s\"]}, use: keep}",
-                       r->path, w->module, vq_role_name(w->role), w->module);
-    used[w->rule] = true;
-    const vq_rule_recipe *rule = &r->rules[w->rule];
-    w->quantized = !rule->keep && rule->scheme->has_weight;
-    if (!w->quantized) return VQ_OK;
-    VQ_TRY(check_float(w, e));
-    w->scheme = *rule->scheme;
-    vq_target_adapt(p->target, p->model->dtype, &w->scheme);
-    int64_t per_row, count;
-    if (vq_group_count(&w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1], &per_row,
-                       &count, e) != VQ_OK)
-        return vq_at(e, "%s", w->module);
-    if (w->scheme.has_act &&
-        vq_group_count(&w->scheme.act, 1, w->tensor->shape[1], &per_row, &count, e) != VQ_OK)
-        return vq_at(e, "%s: input", w->module);
-    if (p->target->act_global_scale && w->scheme.has_act && w->scheme.act.global_scale &&
-        r->calib.data == VQ_DATA_NONE)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s: %s stores a calibrated input scale, so calib.data must be self, "
-                       "required or a path",
-                       r->path, w->scheme.id);
-    const vq_module m = vq_plan_module(p, w, 0);
-    return vq_target_takes(p->target, &m, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
-}
-
-static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
-{
-    bool *used = VQ_NEW(a, bool, p->recipe->nrules, "rules", e);
-    if (!used) return e->status;
-    for (int i = 0; i < p->nweights; i++) {
-        VQ_TRY(decide(p, &p->weights[i], used, e));
-        p->nquantized += p->weights[i].quantized;
-    }
-    for (int i = 0; i < p->recipe->nrules; i++) {
-        const vq_rule_recipe *r = &p->recipe->rules[i];
-        if (used[i] || r->optional) continue;
-        return vq_fail(
-            e, VQ_E_RECIPE,
-            "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true%s",
-            p->recipe->path, r->text, vq_rule_hint(p, r, a, e));
-    }
-    if (p->nquantized) return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "%s: every tensor of this model is kept; nothing would be quantized",
-                   p->recipe->path);
-}
-
-/* Weights are sorted by name; a module's name sorts as its weight's does but for the suffix. */
 int vq_plan_weight_named(const vq_plan *p, const char *module)
 {
     char name[1024];
@@ -140,145 +19,10 @@ int vq_plan_weight_named(const vq_plan *p, const char *module)
     return -1;
 }
 
-static void close_group(vq_plan *p, vq_plan_group g)
-{
-    if (g.count == 0) return;
-    for (int i = 0; i < g.count; i++) p->weights[g.weights[i]].group = p->ngroups;
-    p->groups[p->ngroups++] = g;
-}
-
-static vq_status groups_from_graph(vq_plan *p, vq_arena *a, vq_err *e)
-{
-    vq_linear_group *lg;
-    int n;
-    VQ_TRY(vq_graph_groups(&p->model->graph, a, &lg, &n, e));
-    int in_layer = 0;
-    for (int i = 0; i < n; i++) {
-        in_layer = i && lg[i].layer == lg[i - 1].layer ? in_layer + 1 : 0;
-        vq_plan_group g = {.layer = lg[i].layer, .fused = lg[i].fused, .stats = in_layer};
-        for (int j = 0; j < lg[i].count; j++) {
-            const int w = vq_plan_weight_named(p, p->model->graph.nodes[lg[i].linears[j]].name);
-            if (w >= 0 && p->weights[w].quantized) g.weights[g.count++] = w;
-        }
-        close_group(p, g);
-    }
-    return VQ_OK;
-}
-
-static void add_fused(const vq_plan *p, vq_plan_group *g, const char *module)
-{
-    char name[512];
-    for (int i = 0; i < VQ_FUSED_FOLLOWERS && vq_fused_follower(module, i, name, sizeof name);
-         i++) {
-        const int w = vq_plan_weight_named(p, name);
-        if (w >= 0 && p->weights[w].quantized && p->weights[w].group < 0)
-            g->weights[g->count++] = w;
-    }
-    g->fused = g->count > 1;
-}
-
-/* Leaders first, so that a follower is taken by its leader; whoever is left stands alone. */
-static void groups_from_names(vq_plan *p)
-{
-    for (int leaders = 1; leaders >= 0; leaders--)
-        for (int i = 0; i < p->nweights; i++) {
-            const vq_plan_weight *w = &p->weights[i];
-            if (!w->quantized || w->group >= 0 || (leaders && vq_fused_follows(w->module)))
-                continue;
-            vq_plan_group g = {.weights = {i}, .count = 1, .layer = w->layer, .stats = -1};
-            add_fused(p, &g, w->module);
-            close_group(p, g);
-        }
-}
-
-static vq_status check_fused(const vq_plan *p, vq_err *e)
-{
-    for (int i = 0; i < p->ngroups; i++) {
-        const vq_plan_group *g = &p->groups[i];
-        const vq_plan_weight *first = &p->weights[g->weights[0]];
-        for (int j = 1; g->fused && j < g->count; j++) {
-            const vq_plan_weight *w = &p->weights[g->weights[j]];
-            if (vq_num_equal(&w->scheme.weight, &first->scheme.weight) &&
-                w->scheme.has_act == first->scheme.has_act &&
-                (!w->scheme.has_act || vq_num_equal(&w->scheme.act, &first->scheme.act)))
-                continue;
-            return vq_fail(
-                e, VQ_E_RECIPE,
-                "%s and %s are fused by runtimes and need one scheme, but the rules say %s and %s",
-                first->module, w->module, first->scheme.id, w->scheme.id);
-        }
-    }
-    return VQ_OK;
-}
-
-static vq_status resolve_passes(vq_plan *p, vq_err *e)
-{
-    const vq_recipe *r = p->recipe;
-    for (int i = 0; i < r->npasses; i++) {
-        const vq_pass_recipe *pass = &r->passes[i];
-        if (pass->round) {
-            p->rounder = vq_rounder_find(pass->name);
-            p->round_options = &pass->options;
-            if (p->rounder->needs) p->needs |= p->rounder->needs(p->round_options);
-            continue;
-        }
-        if (pass->finish) {
-            p->finish = vq_finish_find(pass->name);
-            p->finish_options = &pass->options;
-            continue;
-        }
-        if (p->npasses == VQ_PLAN_PASSES)
-            return vq_fail(e, VQ_E_RECIPE, "%s:%d: more than %d passes", r->path, pass->line,
-                           VQ_PLAN_PASSES);
-        const vq_transform *t = vq_transform_find(pass->name);
-        p->passes[p->npasses++] = (vq_plan_pass){.transform = t, .options = &pass->options};
-        if (t->needs) p->needs |= t->needs(&pass->options);
-    }
-    return p->rounder ? VQ_OK
-                      : vq_fail(e, VQ_E_RECIPE,
-                                "%s: the passes end without {do: round, method: ...}", r->path);
-}
-
-/* Does the scheme take the pass, and the format what the pass makes of it? Channel counts are known
- * only after calibration; any will do here. */
-static vq_status check_pass(const vq_plan *p, const vq_plan_pass *pass, const vq_plan_weight *w,
-                            vq_err *e)
-{
-    const vq_transform *t = pass->transform;
-    if (t->applies) VQ_TRY(t->applies(pass->options, &w->scheme, w->tensor->shape[1], e));
-    const vq_module m =
-        vq_plan_module(p, w, t == &vq_transform_arc ? w->scheme.weight.group.cols : 0);
-    return vq_target_takes(p->target, &m, e);
-}
-
-static vq_status check_passes(vq_plan *p, vq_err *e)
-{
-    for (int i = 0; i < p->npasses; i++)
-        for (int j = 0; j < p->nweights; j++) {
-            const vq_plan_weight *w = &p->weights[j];
-            if (!w->quantized || check_pass(p, &p->passes[i], w, e) == VQ_OK) continue;
-            return vq_at(e, "pass %s > %s", p->passes[i].transform->name, w->module);
-        }
-    return VQ_OK;
-}
-
-/* Known before the first weight is read. */
-static vq_status check_finish(const vq_plan *p, vq_err *e)
-{
-    if (!p->finish || vq_tune_options_of(p->finish_options).vectors) return VQ_OK;
-    for (int i = 0; i < p->nweights; i++)
-        if (p->weights[i].quantized && p->weights[i].layer >= 0 &&
-            p->weights[i].scheme.weight.global_scale)
-            return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "%s: tune: no quantized weight has a second-level scale, so there are no scales "
-                   "to tune; what: norms",
-                   p->recipe->path);
-}
-
-/* Some targets store the second-level scale of the input; in the others each token brings its own,
- * for a few tokens with massive activations would push the block scales of all others, and
- * those of ARC's residuals, towards the coarse end of E4M3. */
+/* compressed-tensors stores one second-level scale of the input, so calibration has to make it. The
+ * vq format computes one per token: under a common scale, set by the few tokens with massive
+ * activations, the block scales of all other tokens (and of ARC's residuals) become so small that
+ * E4M3 holds them with few bits. */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w)
 {
     const vq_num *act = &w->scheme.act;
@@ -291,25 +35,6 @@ vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n)
     return n->compat == VQ_COMPAT_CT ? p->model->dtype : VQ_F32;
 }
 
-bool vq_plan_gathers(const vq_plan *p)
-{
-    const unsigned forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
-    return forward &&
-           ((forward == p->needs && !p->has_stats) || p->recipe->calib.propagate_quantized);
-}
-
-bool vq_plan_trials(const vq_plan *p)
-{
-    bool trials = p->rounder->block;
-    for (int i = 0; i < p->npasses; i++) trials = trials || p->passes[i].transform->trials;
-    return trials;
-}
-
-bool vq_plan_ahead(const vq_plan *p)
-{
-    return vq_plan_trials(p) && !p->recipe->calib.propagate_quantized;
-}
-
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
 {
     for (int i = 0; i < p->nweights; i++)
@@ -317,35 +42,31 @@ bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
     return false;
 }
 
-static void add_observer_needs(vq_plan *p)
+vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s)
 {
-    for (int i = 0; i < p->nweights; i++)
-        if (vq_plan_observes(p, &p->weights[i]))
-            p->needs |= vq_observer_needs(p->weights[i].scheme.act.observer);
+    return (vq_module){
+        .name = w->module,
+        .n = w->tensor->shape[0],
+        .k = w->tensor->shape[1],
+        .arc_s = arc_s,
+        .scheme = &w->scheme,
+        .model_dtype = p->model->dtype,
+    };
 }
 
-vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_arena *a, vq_err *e)
+uint64_t vq_plan_stored_bytes(const vq_plan_weight *w)
 {
-    *p = (vq_plan){.recipe = r, .model = m};
-    if (m->checkpoint.config.quantized)
-        return vq_fail(e, VQ_E_INPUT, "%s is already quantized (%s); give the original weights",
-                       m->checkpoint.path, m->checkpoint.config.quant_method);
-    VQ_TRY(vq_model_check(m, e));
-    p->target = vq_target_find(r->format);
-    if (!p->target)
-        return vq_fail(e, VQ_E_RECIPE, "%s: output.format %s is not known", r->path, r->format);
-    VQ_TRY(resolve_passes(p, e));
-    VQ_TRY(collect_weights(p, a, e));
-    VQ_TRY(decide_all(p, a, e));
-    p->groups = VQ_NEW(a, vq_plan_group, p->nweights, "plan", e);
-    if (!p->groups) return e->status;
-    if (m->arch) VQ_TRY(groups_from_graph(p, a, e));
-    groups_from_names(p);
-    VQ_TRY(check_fused(p, e));
-    VQ_TRY(check_passes(p, e));
-    VQ_TRY(check_finish(p, e));
-    VQ_TRY(vq_pass_order_check(p, e));
-    add_observer_needs(p);
-    if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
-    return VQ_OK;
+    if (!w->quantized) return w->tensor->bytes;
+    const double bits = vq_num_bits(&w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1]);
+    return (uint64_t)(bits * (double)w->tensor->shape[0] * (double)w->tensor->shape[1] / 8);
+}
+
+uint64_t vq_plan_bytes(const vq_plan *p)
+{
+    uint64_t bytes = 0;
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
+    for (size_t i = 0; i < s->count; i++) bytes += s->sorted[i]->bytes;
+    for (int i = 0; i < p->nweights; i++)
+        bytes = bytes - p->weights[i].tensor->bytes + vq_plan_stored_bytes(&p->weights[i]);
+    return bytes;
 }

@@ -1,4 +1,4 @@
-/* plan.h -- recipe x model -> what happens to every tensor, from headers only. test
+/* plan.h -- what happens to every tensor: data that vq_plan_make fills and everybody reads. test
  * tests/unit/test_run_plan.c, tests/plans */
 #ifndef VQ_PLAN_PLAN_H
 #define VQ_PLAN_PLAN_H
@@ -53,24 +53,8 @@ typedef struct vq_plan {
     const vq_finish *finish; /* NULL: none */
     const vq_option_set *finish_options;
     unsigned needs; /* statistics (vq_need bits) that passes and static activation scales ask for */
-    bool own_text;  /* the model writes its own calibration text */
-    bool has_stats; /* statistics come from a file made before */
-    uint64_t peak_bytes; /* anonymous memory expected */
 } vq_plan;
 
-/* vq_plan_make -- every 2-D weight decided by a rule, every rule decides something, fused members
- * end with one scheme, groups divide K,
- *   the format holds it. VQ_E_RECIPE otherwise. Arrays in the arena. What it needs, and what is
- *   given beside the recipe: vq_plan_given (run/budget.h). */
-vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_arena *a, vq_err *e);
-/* vq_plan_gathers -- are statistics gathered block by block on the way? Those of gradients come
- * from a sweep before, together with the rest unless that is to see quantized inputs. */
-bool vq_plan_gathers(const vq_plan *p);
-#define VQ_TRIAL_TOKENS 2048 /* of the first samples: what a candidate is judged on */
-/* vq_plan_trials -- does a pass or the rounder try blocks out on samples? vq_plan_ahead -- do the
- * outputs of a block stay beside its inputs meanwhile? */
-bool vq_plan_trials(const vq_plan *p);
-bool vq_plan_ahead(const vq_plan *p);
 /* vq_plan_observes -- is a scale of this weight's input made once, from what calibration saw? */
 bool vq_plan_observes(const vq_plan *p, const vq_plan_weight *w);
 /* vq_plan_arith -- compat modes repeat the arithmetic of the writer that they are named after:
@@ -86,7 +70,8 @@ vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);
 /* vq_plan_bytes -- weights as they will be stored. */
 uint64_t vq_plan_bytes(const vq_plan *p);
-/* vq_plan_json -- the `plan` object of the command line, without its times. */
-json_t *vq_plan_json(const vq_plan *p);
+/* vq_plan_json -- the `plan` object of the command line, without its times. peak_bytes: the
+ * anonymous memory that a run of it will hold at most (vq_schedule_bytes). */
+json_t *vq_plan_json(const vq_plan *p, uint64_t peak_bytes);
 
 #endif

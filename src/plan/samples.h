@@ -3,19 +3,10 @@
 #ifndef VQ_PLAN_SAMPLES_H
 #define VQ_PLAN_SAMPLES_H
 
-#include "calib/calibrate.h"
-#include "plan/plan.h"
+#include "load/job.h"
+#include "model/exec/exec.h"
+#include "plan/sample_set.h"
 
-typedef struct vq_sample_set {
-    vq_samples samples;
-    const char *kind;            /* "none", "self", "text", "jsonl", "tokens" */
-    char sha256[VQ_SHA256_TEXT]; /* of the data file; "" for none and self */
-} vq_sample_set;
-
-/* vq_sample_tokens -- tokens of one sample: calib.seqlen, at most the model's context. */
-int64_t vq_sample_tokens(const vq_plan *p);
-/* vq_samples_check -- VQ_E_RECIPE when a sample is longer than the model's context. */
-vq_status vq_samples_check(const vq_plan *p, vq_err *e);
 /* vq_samples_find -- the samples that the recipe asks for, from `data` (NULL: from where the recipe
  * says; tokens: the file holds int32 ids). x serves the model's own text. VQ_E_INPUT: too little
  * data (says how much is needed), an id outside the vocabulary, text that is not UTF-8;

@@ -8,12 +8,11 @@
 #include "base/option.h"
 #include "kernels/kernels.h"
 
-/* What depends on the input alone: a rounder may keep it from one weight that reads the input to
- * the next. */
-typedef struct vq_round_kept {
+/* What a rounder makes of the input alone, for the next weights that read it. */
+typedef struct vq_round_cache {
     vq_arena arena; /* emptied, and made NULL, before the weights of another input come */
     void *made;     /* the rounder's */
-} vq_round_kept;
+} vq_round_cache;
 
 typedef struct vq_round_job {
     const vq_kernels *kernels;
@@ -23,10 +22,10 @@ typedef struct vq_round_job {
     const vq_curvature *curvature; /* of this linear; NULL when no gradient was asked for */
     vq_global_scale global_scale;  /* second-level scale, shared by the fused group */
     vq_dtype arith;                /* type in which compat modes compute scales */
-    bool negative_scales; /* the format can store scales below zero where vq_num_takes_negative */
-    vq_arena *scratch;    /* rewound by the caller */
-    vq_round_kept *kept;  /* NULL: nothing is kept */
-    double signal, noise; /* out: sum w^2, sum (w - w^)^2 */
+    bool negative_scales;  /* the format can store scales below zero where vq_num_takes_negative */
+    vq_arena *scratch;     /* rewound by the caller */
+    vq_round_cache *cache; /* NULL: none */
+    double signal, noise;  /* out: sum w^2, sum (w - w^)^2 */
     const char
         *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping
                    * x10", ...); static or in scratch's owner */
@@ -44,7 +43,7 @@ typedef struct vq_rounder {
     const vq_option *options; /* ends with name NULL */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
-    /* scratch_bytes -- what run takes of scratch for [n][k], at most, with what is kept when the
+    /* scratch_bytes -- what run takes of scratch for [n][k], at most, with the cache when the
      * input is shared; NULL: next to nothing. */
     uint64_t (*scratch_bytes)(const vq_option_set *options, const vq_num *num, int64_t n, int64_t k,
                               bool shared);

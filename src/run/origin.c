@@ -34,3 +34,9 @@ vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *
     o.seqlen = s->length;
     return o;
 }
+
+vq_status vq_made_from(json_t *made_from, const char *name, const char *value, vq_err *e)
+{
+    if (json_object_set_new(made_from, name, json_string(value)) == 0) return VQ_OK;
+    return vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
+}

@@ -5,7 +5,7 @@
 
 #include "calib/stats/stats_file.h"
 #include "plan/plan.h"
-#include "plan/samples.h"
+#include "plan/sample_set.h"
 #include "run/input_hash.h"
 
 /* vq_origin_model -- digest over the digests of the weight files, in order, and the config. Ends
@@ -16,5 +16,7 @@ void vq_origin_samples(const vq_samples *s, char sha[VQ_SHA256_TEXT]);
 /* vq_origin_of -- origin of the statistics that a plan gathers on samples (NULL: none yet) of the
  * model with this digest. */
 vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha);
+/* vq_made_from -- one more field of what a resumed run must share (run_state.h). VQ_E_LIMIT. */
+vq_status vq_made_from(json_t *made_from, const char *name, const char *value, vq_err *e);
 
 #endif

@@ -3,8 +3,9 @@
 #ifndef VQ_TEST_PLAN_WORLD_H
 #define VQ_TEST_PLAN_WORLD_H
 
-#include "plan/budget.h"
 #include "plan/pass_table.h"
+#include "plan/plan_make.h"
+#include "run/schedule/schedule.h"
 #include "scratch.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
@@ -19,6 +20,7 @@ typedef struct plan_world {
     vq_recipe recipe;
     vq_model model;
     vq_plan plan;
+    vq_schedule schedule;
     vq_job job;
     vq_err err;
     bool opened;
@@ -43,8 +45,7 @@ static inline vq_status plan_world_make(plan_world *w, const char *model, const 
     VQ_TRY(vq_model_open(&w->model, model, &w->arena, &w->err));
     w->opened = true;
     VQ_TRY(vq_plan_make(&w->plan, &w->recipe, &w->model, &w->arena, &w->err));
-    vq_plan_given(&w->plan, &w->job, false, false);
-    return VQ_OK;
+    return vq_schedule_make(&w->schedule, &w->plan, (vq_given){.data = false}, &w->arena, &w->err);
 }
 
 static inline void plan_world_close(plan_world *w)

@@ -12,7 +12,7 @@
 #include "made_artifact.h"
 #include "memory_container.h"
 #include "plan_world.h"
-#include "run/quantize/rounding.h"
+#include "run/store/rounding.h"
 
 #define OK(m, call)                                                                                \
     do {                                                                                           \

@@ -46,7 +46,7 @@ static void test_matrices_vectors_and_a_tied_head(void **state)
 }
 
 /* A part brings its own tensors only; as stored, they are what their type holds. */
-static void test_parts_and_rounding(void **state)
+static void test_written_and_rounding(void **state)
 {
     (void)state;
     decoder_world w;
@@ -130,7 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matrices_vectors_and_a_tied_head),
-        cmocka_unit_test(test_parts_and_rounding),
+        cmocka_unit_test(test_written_and_rounding),
         cmocka_unit_test(test_values_beyond_a_type),
         cmocka_unit_test(test_what_cannot_be_edited),
     };

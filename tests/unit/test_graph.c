@@ -90,7 +90,7 @@ static void test_llama_names_and_sizes(void **state)
     named(&g, "model.layers.2.post_attention_layernorm.weight");
 }
 
-static void test_parts_are_joined_by_one_value(void **state)
+static void test_written_are_joined_by_one_value(void **state)
 {
     const made_config c = small("qwen3");
     const vq_graph g = built(&c, *state);
@@ -244,7 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_llama_names_and_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_parts_are_joined_by_one_value, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_written_are_joined_by_one_value, setup, teardown),
         cmocka_unit_test_setup_teardown(test_biases_and_norms_by_family, setup, teardown),
         cmocka_unit_test_setup_teardown(test_window_from_a_block_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_groups_and_producers, setup, teardown),

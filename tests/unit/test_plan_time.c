@@ -10,7 +10,8 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "plan/plan_time.h"
+#include "plan/budget.h"
+#include "plan/rates.h"
 #include "plan_world.h"
 #include "quant/round/tiled_cholesky.h"
 
@@ -38,7 +39,14 @@ static void plan_make(planned *t, const char *propagate, const char *passes, con
     snprintf(text, sizeof text, RECIPE, propagate, passes, round);
     plan_world_start(&t->p, NULL);
     must(&t->p, plan_world_make(&t->p, TINY, text));
-    vq_plan_costs(&t->p.plan, &t->p.job, t->cost);
+    vq_schedule_costs(&t->p.schedule, &t->p.job, t->cost);
+}
+
+/* The same plan with data or statistics at hand. */
+static void give(planned *t, vq_given given)
+{
+    must(&t->p, vq_schedule_make(&t->p.schedule, &t->p.plan, given, &t->p.arena, &t->p.err));
+    vq_schedule_costs(&t->p.schedule, &t->p.job, t->cost);
 }
 
 static double linears(void)
@@ -80,11 +88,9 @@ static void forward_statistics(void **state)
     /* the model's own text: every token once through the model, half of the keys on average, and
      * the head */
     assert_true(t.cost[VQ_STAGE_TEXT].plain == layers * tokens * linears() + tokens * vocab * 128);
-    vq_plan_given(&t.p.plan, &t.p.job, true, false);
-    vq_plan_costs(&t.p.plan, &t.p.job, t.cost);
+    give(&t, (vq_given){.data = true});
     assert_true(t.cost[VQ_STAGE_TEXT].plain == 0 && t.cost[VQ_STAGE_STATISTICS].products > 0);
-    vq_plan_given(&t.p.plan, &t.p.job, false, true);
-    vq_plan_costs(&t.p.plan, &t.p.job, t.cost);
+    give(&t, (vq_given){.statistics = true});
     assert_true(t.cost[VQ_STAGE_TEXT].plain == 0 && t.cost[VQ_STAGE_STATISTICS].products == 0);
     plan_world_close(&t.p);
 }
@@ -169,9 +175,9 @@ static void memory_of_statistics(void **state)
     assert_int_equal(vq_statistics_bytes(&t.p.plan, VQ_NEED_FISHER | VQ_NEED_OUTPUT),
                      4 * factor + vectors);
     /* what the sweep of gradients takes falls away with statistics at hand */
-    const uint64_t all = t.p.plan.peak_bytes;
-    vq_plan_given(&t.p.plan, &t.p.job, true, true);
-    assert_true(t.p.plan.peak_bytes < all);
+    const uint64_t all = vq_schedule_bytes(&t.p.schedule, &t.p.job);
+    give(&t, (vq_given){.data = true, .statistics = true});
+    assert_true(vq_schedule_bytes(&t.p.schedule, &t.p.job) < all);
     plan_world_close(&t.p);
 }
 

@@ -12,8 +12,8 @@
 #include "formats/safetensors/st_container.h"
 #include "load/weights.h"
 #include "plan_world.h"
-#include "run/quantize/blocks.h"
 #include "run/quantize/outputs.h"
+#include "run/schedule/walk.h"
 
 #define HEAD                                                                                       \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: "    \
@@ -99,24 +99,38 @@ static void fill_ids(int32_t ids[IDS])
     for (int i = 0; i < IDS; i++) ids[i] = (i * i * 7 + 3 * i) % 512;
 }
 
-static vq_status run(world *w)
+/* The request of a run over the data of fill_ids; drop its made_from. */
+static vq_run_request request_of(world *w)
 {
     int32_t ids[IDS];
-    vq_calibrated calibrated;
     fill_ids(ids);
     const char *data = scratch_file(w->p.files, "ids", ids, sizeof ids);
-    const vq_blocks_job j = {.plan = &w->p.plan,
-                             .job = &w->p.job,
-                             .budget = &w->p.job.budget,
-                             .dir = w->out,
-                             .work = w->p.files->dir,
-                             .data = w->p.recipe.calib.data == VQ_DATA_NONE ? NULL : data,
-                             .tokens = true,
-                             .model_sha =
-                                 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-                             .made_from = json_object()};
-    const vq_status s = vq_blocks_run(&j, &w->rounded, &calibrated, &w->p.arena, &w->p.err);
-    json_decref(j.made_from);
+    return (vq_run_request){.plan = &w->p.plan,
+                            .job = &w->p.job,
+                            .budget = &w->p.job.budget,
+                            .dir = w->out,
+                            .work = w->p.files->dir,
+                            .data = w->p.recipe.calib.data == VQ_DATA_NONE ? NULL : data,
+                            .tokens = true,
+                            .model_sha =
+                                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                            .made_from = json_object()};
+}
+
+static void schedule(world *w, const vq_run_request *q)
+{
+    const vq_given given = {.data = q->data != NULL};
+    must(&w->p, vq_schedule_make(&w->p.schedule, &w->p.plan, given, &w->p.arena, &w->p.err));
+}
+
+static vq_status run(world *w)
+{
+    vq_calibrated calibrated;
+    const vq_run_request q = request_of(w);
+    schedule(w, &q);
+    const vq_status s =
+        vq_walk_all(&q, &w->p.schedule, &w->rounded, &calibrated, &w->p.arena, &w->p.err);
+    json_decref(q.made_from);
     assert_int_equal(w->p.job.budget.used, 0);
     return s;
 }

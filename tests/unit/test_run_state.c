@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "plan_world.h"
-#include "run/quantize/run_state.h"
+#include "run/store/run_state.h"
 
 #define FIRST "model.layers.0.mlp.down_proj" /* of the modules, by name */
 
@@ -74,7 +74,7 @@ static void test_there_and_back(void **state)
     write_state(&w);
     assert_true(vq_run_state_exists(w.p.files->dir, &w.p.arena));
     must(&w.p, vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
-    assert_int_equal(vq_run_state_parts(&s), 1);
+    assert_int_equal(vq_run_state_sections(&s), 1);
     must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
     must(&w.p, vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err));
     assert_false(empty);

@@ -176,21 +176,21 @@ static vq_status factor(vq_factor *f, const rounding *r, const float *h, int64_t
 }
 
 /* In the order of the channels and in that of their curvature; width 0: not made yet. */
-typedef struct kept_factors {
+typedef struct shared_factors {
     vq_factor in[2];
-} kept_factors;
+} shared_factors;
 
 /* The factor that the weight before this one left, or a new one. */
 static vq_status input_factor(rounding *r, bool sorted, const vq_qtensor *q, const vq_factor **in,
                               vq_err *e)
 {
     const int64_t k = q->cols, width = tile_width(&r->c, &q->num, k);
-    vq_round_kept *kept = of_input(&r->c) ? r->job->kept : NULL;
-    vq_arena *a = kept ? &kept->arena : r->job->scratch;
-    kept_factors *all = kept ? kept->made : NULL;
-    if (!all) all = VQ_NEW(a, kept_factors, 1, "factors", e);
+    vq_round_cache *cache = of_input(&r->c) ? r->job->cache : NULL;
+    vq_arena *a = cache ? &cache->arena : r->job->scratch;
+    shared_factors *all = cache ? cache->made : NULL;
+    if (!all) all = VQ_NEW(a, shared_factors, 1, "factors", e);
     if (!all) return e->status;
-    if (kept) kept->made = all;
+    if (cache) cache->made = all;
     *in = &all->in[sorted];
     if (all->in[sorted].width != width)
         VQ_TRY(factor(&all->in[sorted], r, r->input, k, width, sorted, a, e));

@@ -174,6 +174,7 @@ const vq_transform vq_transform_arc = {
            "columns",
     .source = "arXiv 2601.07475; ARCQuant 347a6c8",
     .options = options,
+    .augments = true,
     .needs = needs,
     .applies = applies,
     .at_run_time = true,

@@ -286,6 +286,7 @@ const vq_transform vq_transform_awq = {
            "quantized weights (AWQ)",
     .source = "arXiv 2306.00978; llm-compressor 0.14.0.1",
     .options = options,
+    .folds = true,
     .trials = trials,
     .weights = true,
     .needs = needs,

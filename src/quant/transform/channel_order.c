@@ -73,6 +73,7 @@ const vq_transform vq_transform_order = {
            "each head; exact, free at run time",
     .source = "arXiv 2403.20137",
     .options = options,
+    .folds = true,
     .needs = needs,
     .run = run,
 };

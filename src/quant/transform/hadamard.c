@@ -70,6 +70,7 @@ const vq_transform vq_transform_hadamard = {
            "absorbs it (output.format: vq)",
     .source = "arXiv 2509.23202; FP-Quant d2e3092",
     .options = options,
+    .folds = true,
     .applies = applies,
     .at_run_time = true,
     .loses = VQ_NEED_RANGE | VQ_NEED_MEAN | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM,

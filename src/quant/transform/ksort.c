@@ -140,6 +140,8 @@ const vq_transform vq_transform_ksort = {
            "head: alike channels share blocks of a cache",
     .source = "arXiv 2403.20137",
     .options = options,
+    .folds = true,
+    .orders_keys = true,
     .scope = VQ_SCOPE_MODEL,
     .run_model = run,
 };

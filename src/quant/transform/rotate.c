@@ -137,6 +137,8 @@ const vq_transform vq_transform_rotate = {
     .source = "SpinQuant's R1 and R2, arXiv 2405.16406, with fixed Hadamard matrices as in "
               "llm-compressor 0.14",
     .options = options,
+    .folds = true,
+    .unties = true,
     .scope = VQ_SCOPE_MODEL,
     .run_model = run,
 };

@@ -72,8 +72,9 @@ static vq_status measure(const vq_transform_job *job, bool hessian, double *inpu
     return VQ_OK;
 }
 
-/* By mean squares a channel that calibration never heard stays as it is: the floor would make it
- * the loudest of its block the day it speaks. */
+/* A channel that was zero in all calibration tokens keeps its scale when sizes are mean squares:
+ * its size would be the floor, and its scale so small that, divided by it, a first value other
+ * than zero would be the largest of its block and set the block's scale alone. */
 static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
 {
     const int64_t k = job->stats->k;
@@ -133,6 +134,7 @@ const vq_transform vq_transform_smooth = {
            "weights (SmoothQuant)",
     .source = "arXiv 2211.10438; llm-compressor 0.14.0.1",
     .options = options,
+    .folds = true,
     .weights = true,
     .needs = needs,
     .loses = VQ_NEED_TAIL | VQ_NEED_HISTOGRAM,

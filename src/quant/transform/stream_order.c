@@ -53,6 +53,7 @@ const vq_transform vq_transform_stream_order = {
            "hold channels alike, at no cost",
     .source = "arXiv 2403.20137, carried over to the residual stream",
     .options = options,
+    .folds = true,
     .scope = VQ_SCOPE_MODEL,
     .needs = needs,
     .run_model = run,

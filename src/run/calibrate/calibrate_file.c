@@ -5,6 +5,8 @@
 #include "plan/budget.h"
 #include "plan/model_passes.h"
 #include "plan/pass_table.h"
+#include "plan/plan_make.h"
+#include "plan/samples.h"
 #include "run/origin.h"
 #include "run/run.h"
 
@@ -38,7 +40,6 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
     VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
     if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);
-    if (s == VQ_OK) vq_plan_given(&c->plan, c->job, false, false);
     if (s == VQ_OK && !c->plan.needs)
         s = vq_fail(e, VQ_E_RECIPE,
                     "%s: this recipe needs no statistics; vq quantize does without them",

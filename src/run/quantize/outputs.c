@@ -2,7 +2,7 @@
 #include "run/quantize/outputs.h"
 
 #include "run/manifest.h"
-#include "run/quantize/run_state.h"
+#include "run/store/run_state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,17 +2,16 @@
 #include <math.h>
 #include <string.h>
 
-#include "plan/budget.h"
 #include "plan/pass_table.h"
-#include "plan/plan_time.h"
+#include "plan/plan_make.h"
+#include "plan/rates.h"
 #include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/origin.h"
-#include "run/quantize/blocks.h"
 #include "run/quantize/outputs.h"
-#include "run/quantize/rounding.h"
 #include "run/quantize/summary.h"
 #include "run/run.h"
+#include "run/schedule/walk.h"
 #include "run/verify/verify.h"
 
 typedef struct quantization {
@@ -22,6 +21,7 @@ typedef struct quantization {
     vq_recipe recipe;
     vq_model model;
     vq_plan plan;
+    vq_schedule schedule;
     vq_outputs outputs;
     vq_calibrated calibration;
     vq_rounded rounded;
@@ -35,8 +35,10 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     const vq_quantize_options *o = q->o;
     VQ_TRY(vq_recipe_load(&q->recipe, o->recipe, o->sets, o->nsets, vq_pass_names(), &q->arena, e));
     VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
-    const vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
-    if (s == VQ_OK) vq_plan_given(&q->plan, q->job, o->data != NULL, o->statistics != NULL);
+    vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
+    const vq_given given = {
+        .data = o->data != NULL, .statistics = o->statistics != NULL, .resume = o->resume};
+    if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
     if (s != VQ_OK) vq_model_close(&q->model);
     return s;
 }
@@ -44,11 +46,12 @@ static vq_status open_inputs(quantization *q, vq_err *e)
 static vq_status check_memory(const quantization *q, vq_err *e)
 {
     const size_t limit = q->job->budget.limit;
-    if (!limit || q->plan.peak_bytes <= limit) return VQ_OK;
+    const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
+    if (!limit || peak <= limit) return VQ_OK;
     return vq_fail(e, VQ_E_LIMIT,
                    "the plan needs %llu bytes of memory and the limit is %zu; raise --mem-limit, "
                    "or lower calib.seqlen",
-                   (unsigned long long)q->plan.peak_bytes, limit);
+                   (unsigned long long)peak, limit);
 }
 
 static json_t *tensors_json(const vq_rounded *r)
@@ -154,37 +157,26 @@ static vq_status made_from(quantization *q, const char *model_sha, json_t **out,
     return *out ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
 }
 
-static vq_status round_by_blocks(quantization *q, vq_err *e)
-{
-    const vq_quantize_options *o = q->o;
-    char model[VQ_SHA256_TEXT];
-    vq_blocks_job j = {.plan = &q->plan,
-                       .job = q->job,
-                       .budget = &q->job->budget,
-                       .dir = q->outputs.work,
-                       .work = q->outputs.run,
-                       .data = o->data,
-                       .tokens = o->tokens,
-                       .statistics = o->statistics,
-                       .resume = o->resume,
-                       .model_sha = model};
-    VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, e));
-    VQ_TRY(made_from(q, model, &j.made_from, e));
-    const vq_status s = vq_blocks_run(&j, &q->rounded, &q->calibration, &q->arena, e);
-    json_decref(j.made_from);
-    return s;
-}
-
 static vq_status round_all(quantization *q, vq_err *e)
 {
+    const vq_quantize_options *o = q->o;
+    char model[VQ_SHA256_TEXT] = "";
+    vq_run_request r = {.plan = &q->plan,
+                        .job = q->job,
+                        .budget = &q->job->budget,
+                        .dir = q->outputs.work,
+                        .work = q->outputs.run,
+                        .data = o->data,
+                        .tokens = o->tokens,
+                        .statistics = o->statistics,
+                        .resume = o->resume,
+                        .model_sha = model};
     VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
-    if (vq_blocks_needed(&q->plan, q->o->statistics)) return round_by_blocks(q, e);
-    q->calibration.kind = "none";
-    if (q->o->data)
-        vq_warn(&q->job->reporter, "data-unused", q->o->data,
-                "the recipe gathers no statistics; the data is not used");
-    return vq_rounding_all(&q->rounded, &q->plan, q->outputs.work, q->job, &q->job->budget,
-                           &q->arena, e);
+    if (q->schedule.by_blocks) VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, e));
+    VQ_TRY(made_from(q, model, &r.made_from, e));
+    const vq_status s = vq_walk_all(&r, &q->schedule, &q->rounded, &q->calibration, &q->arena, e);
+    json_decref(r.made_from);
+    return s;
 }
 
 static vq_status make_artifact(quantization *q, vq_err *e)
@@ -254,7 +246,7 @@ static vq_status tell_time(const quantization *q, json_t *result, vq_err *e)
     vq_cost cost[VQ_STAGES];
     double all = 0;
     VQ_TRY(vq_rates_measure(&rates, &q->plan, q->job, e));
-    vq_plan_costs(&q->plan, q->job, cost);
+    vq_schedule_costs(&q->schedule, q->job, cost);
     json_t *stages = json_object();
     for (int i = 0; i < VQ_STAGES; i++) {
         const double seconds =
@@ -284,8 +276,9 @@ static vq_status tell_plan(const quantization *q, json_t **result, bool *fits, v
 {
     const size_t limit = q->job->budget.limit;
     VQ_TRY(check_named(q->o, e));
-    *fits = !limit || q->plan.peak_bytes <= limit;
-    *result = vq_plan_json(&q->plan);
+    const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
+    *fits = !limit || peak <= limit;
+    *result = vq_plan_json(&q->plan, peak);
     (void)json_object_set_new(*result, "fits", json_boolean(*fits));
     return tell_time(q, *result, e);
 }

@@ -2,7 +2,9 @@
 #ifndef VQ_RUN_QUANTIZE_SUMMARY_H
 #define VQ_RUN_QUANTIZE_SUMMARY_H
 
-#include "run/quantize/blocks.h"
+#include <jansson.h>
+
+#include "run/store/rounding.h"
 
 typedef struct vq_quantize_summary {
     const char *out;

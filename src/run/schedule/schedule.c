@@ -1,0 +1,151 @@
+/* schedule.c -- what a run does, in which order: the one place that decides it. */
+#include "run/schedule/schedule.h"
+
+#include "plan/model_passes.h"
+
+static bool tries_candidates(const vq_plan *p)
+{
+    for (int i = 0; i < p->npasses; i++)
+        if (p->passes[i].transform->trials) return true;
+    return false;
+}
+
+static bool changes_groups(const vq_plan *p)
+{
+    for (int i = 0; i < p->npasses; i++)
+        if (p->passes[i].transform->scope == VQ_SCOPE_GROUP) return true;
+    return false;
+}
+
+/* Statistics of gradients need the whole model, so they are gathered before the first block, and
+ * those of the inputs with them; only when a block is to see its quantized predecessors are the
+ * inputs gathered again, block by block. */
+static void decide(vq_schedule *s)
+{
+    const vq_plan *p = s->plan;
+    const unsigned backward = p->needs & VQ_NEED_GRADIENT,
+                   forward = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
+    s->quantized = p->recipe->calib.propagate_quantized;
+    s->tries = tries_candidates(p);
+    s->trains = p->rounder->block;
+    s->by_blocks = p->needs || p->npasses || s->trains || p->finish || s->given.statistics;
+    s->gradients = backward && !s->given.statistics;
+    s->loads = s->gradients || s->given.statistics;
+    s->gathers = forward && (!s->loads || s->quantized);
+    s->sweeps = s->gathers || s->tries || s->trains;
+    s->samples = s->sweeps || p->finish || (p->needs && !s->given.statistics);
+    s->own_text = s->samples && !s->given.data && p->recipe->calib.data == VQ_DATA_SELF;
+    s->two_sided = (s->tries || s->trains) && !s->quantized;
+    s->self_moving = s->gathers && !s->quantized && !s->two_sided;
+}
+
+static void add(vq_schedule *s, bool wanted, const vq_step_kind *kind, int layer)
+{
+    if (wanted) s->steps[s->count++] = (vq_scheduled_step){.kind = kind, .layer = layer};
+}
+
+static void add_block(vq_schedule *s, int layer)
+{
+    const bool last = layer + 1 == s->plan->model->graph.layers;
+    add(s, s->loads, &vq_step_load, layer);
+    add(s, s->gathers, &vq_step_gather, layer);
+    add(s, s->trains, &vq_step_target, layer);
+    add(s, changes_groups(s->plan), &vq_step_transform, layer);
+    add(s, true, s->trains ? &vq_step_train : &vq_step_round, layer);
+    add(s, s->sweeps && !s->self_moving && !last, &vq_step_advance, layer);
+}
+
+/* Without a graph only weights can be rounded; a run that needs more ends before its first step. */
+static void fill(vq_schedule *s)
+{
+    const vq_plan *p = s->plan;
+    if (!s->by_blocks || !p->model->arch) {
+        add(s, true, &vq_step_convert, VQ_WHOLE_RUN);
+        return;
+    }
+    add(s, s->samples, &vq_step_text, VQ_WHOLE_RUN);
+    add(s, s->given.statistics, &vq_step_statistics, VQ_WHOLE_RUN);
+    add(s, true, &vq_step_state, VQ_WHOLE_RUN);
+    add(s, vq_model_passes_any(p), &vq_step_model, VQ_WHOLE_RUN);
+    add(s, s->gradients, &vq_step_gradients, VQ_WHOLE_RUN);
+    add(s, s->sweeps, &vq_step_embed, VQ_WHOLE_RUN);
+    for (int layer = 0; layer < p->model->graph.layers; layer++) add_block(s, layer);
+    add(s, true, &vq_step_round, VQ_OUTSIDE);
+    add(s, p->finish != NULL, &vq_step_finish, VQ_WHOLE_RUN);
+    add(s, true, &vq_step_assemble, VQ_WHOLE_RUN);
+}
+
+vq_status vq_schedule_make(vq_schedule *s, const vq_plan *plan, vq_given given, vq_arena *a,
+                           vq_err *e)
+{
+    enum { OF_A_BLOCK = 6, OF_THE_RUN = 9 };
+    const int layers = plan->model->arch ? plan->model->graph.layers : 0;
+    *s = (vq_schedule){.plan = plan, .given = given};
+    s->steps = VQ_ALLOC(a, vq_scheduled_step, OF_A_BLOCK * layers + OF_THE_RUN, "schedule", e);
+    if (!s->steps) return e->status;
+    decide(s);
+    fill(s);
+    return VQ_OK;
+}
+
+void vq_schedule_mark(vq_schedule *s, int sections)
+{
+    const int layers = s->plan->model->graph.layers;
+    for (int i = 0; i < s->count; i++) {
+        const int layer = s->steps[i].layer;
+        if (layer == VQ_WHOLE_RUN) continue;
+        s->steps[i].finished = (layer == VQ_OUTSIDE ? layers : layer) < sections;
+    }
+}
+
+/* What the small things of a run take, and the buffers of BLAS and stacks when blocks are run,
+ * forwards or back: measured. */
+enum { SMALL_MB = 2, SWEEP_MB = 11, GRADIENT_MB = 4 };
+
+static uint64_t small_bytes(const vq_schedule *s)
+{
+    const vq_plan *p = s->plan;
+    const bool sweeps = p->needs || p->npasses || s->sweeps;
+    return (uint64_t)(SMALL_MB + (sweeps ? SWEEP_MB : 0) + (s->gradients ? GRADIENT_MB : 0)) << 20;
+}
+
+uint64_t vq_schedule_bytes(const vq_schedule *s, const vq_job *job)
+{
+    uint64_t most = 0, run = 0,
+             block = 0; /* the most at a time; what stays of the run, the block */
+    for (int i = 0; i < s->count; i++) {
+        const vq_scheduled_step *at = &s->steps[i];
+        if (!at->kind->bytes || at->layer > 0) continue; /* each block counts as the largest */
+        if (at->layer < 0) block = 0;
+        const vq_step_bytes b = at->kind->bytes(s, job, at->layer);
+        if (run + block + b.most > most) most = run + block + b.most;
+        *(at->layer < 0 ? &run : &block) += b.stays;
+    }
+    return most + small_bytes(s);
+}
+
+void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_STAGES])
+{
+    for (int i = 0; i < VQ_STAGES; i++) cost[i] = (vq_cost){0};
+    for (int i = 0; i < s->count; i++)
+        if (s->steps[i].kind->cost) s->steps[i].kind->cost(s, job, s->steps[i].layer, cost);
+}
+
+const char *vq_schedule_text(const vq_schedule *s, vq_arena *a, vq_err *e)
+{
+    const char *text = "";
+    for (int i = 0; text && i < s->count; i++) {
+        const vq_scheduled_step *at = &s->steps[i];
+        const char *name = at->kind->name;
+        const bool on = i && at->layer == at[-1].layer && at->layer >= 0;
+        const char *end = i ? "\n" : "";
+        if (on)
+            text = vq_arena_text(a, e, "%s %s", text, name);
+        else if (at->layer >= 0)
+            text = vq_arena_text(a, e, "%s%sblock %d: %s", text, end, at->layer, name);
+        else
+            text = vq_arena_text(a, e, "%s%s%s%s", text, end,
+                                 at->layer == VQ_OUTSIDE ? "outside: " : "", name);
+    }
+    return text ? vq_arena_text(a, e, "%s\n", text) : NULL;
+}

@@ -1,0 +1,111 @@
+/* walk.c -- opens a run, walks its steps, closes it. */
+#include "run/schedule/walk.h"
+
+#include "run/block/block_scope.h"
+
+static vq_status check_request(const vq_run_request *q, const vq_schedule *s, vq_err *e)
+{
+    if (!s->samples && q->data)
+        vq_warn(&q->job->reporter, "data-unused", q->data,
+                "the %s gathers no statistics; the data is not used",
+                s->by_blocks ? "run" : "recipe");
+    if (!s->by_blocks) return VQ_OK;
+    VQ_TRY(vq_model_need_graph(q->plan->model, "calibration", e));
+    if (!q->statistics || !vq_model_passes_any(q->plan)) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s: statistics of the original model do not fit rotate, ksort or "
+                   "stream_order; leave --stats out",
+                   q->statistics);
+}
+
+/* Executors of the model as it is stored, and of the block under work. */
+static vq_status open_models(vq_walk *w, vq_err *e)
+{
+    vq_run *r = &w->run;
+    vq_run_models *m = &r->models;
+    const vq_model *model = r->plan->model;
+    const bool quantized = r->schedule->quantized;
+    m->graph = &model->graph;
+    VQ_TRY(vq_graph_groups(m->graph, r->arena, &m->groups, &m->ngroups, e));
+    vq_model_edits_init(&m->edits, m->graph, r->arena);
+    VQ_TRY(vq_written_init(&r->written, r->request->work, &model->checkpoint.source,
+                           r->plan->target, m->graph->layers + 1, (size_t)r->plan->nweights,
+                           r->arena, e));
+    m->original = vq_model_exec(model, r->job, &r->scratch, false);
+    m->current = vq_model_exec(model, r->job, &r->scratch, quantized);
+    VQ_TRY(vq_block_init(&w->block, r, e));
+    m->current.source = &w->block.overlay.source;
+    r->rounding.inputs = w->block.inputs;
+    return VQ_OK;
+}
+
+vq_status vq_walk_open(vq_walk *w, const vq_run_request *q, vq_schedule *s, vq_rounded *out,
+                       vq_calibrated *c, vq_arena *a, vq_err *e)
+{
+    *c = (vq_calibrated){.kind = "none"};
+    *w = (vq_walk){.run = {.request = q,
+                           .schedule = s,
+                           .plan = q->plan,
+                           .job = q->job,
+                           .arena = a,
+                           .calibrated = c,
+                           .cache.group = -1}};
+    vq_arena_init(&w->run.scratch, q->budget);
+    vq_arena_init(&w->run.cache.of.arena, q->budget);
+    w->run.rounding = (vq_rounding){.plan = q->plan,
+                                    .job = q->job,
+                                    .edits = &w->block.edits,
+                                    .out = out,
+                                    .scratch = &w->run.scratch,
+                                    .cache = &w->run.cache};
+    VQ_TRY(check_request(q, s, e));
+    return s->by_blocks ? open_models(w, e) : VQ_OK;
+}
+
+/* A block begins when its first step comes; its weights are not needed again once they were read. */
+static vq_status enter(vq_walk *w, const vq_scheduled_step *step, vq_err *e)
+{
+    if (w->block.layer == step->layer) return VQ_OK;
+    if (w->block.layer != VQ_WHOLE_RUN)
+        vq_tensor_set_forget(&w->run.plan->model->checkpoint.weights);
+    if (!step->finished) return vq_block_begin(&w->run, &w->block, step->layer, e);
+    w->block.layer = step->layer;
+    return vq_block_empty(&w->run, &w->block, e);
+}
+
+vq_status vq_walk_to(vq_walk *w, int end, vq_err *e)
+{
+    for (; w->next < end; w->next++) {
+        const vq_scheduled_step *step = &w->run.schedule->steps[w->next];
+        if (w->run.schedule->by_blocks) VQ_TRY(enter(w, step, e));
+        if (!step->finished)
+            VQ_TRY(step->kind->run(&w->run, &w->block, e));
+        else if (step->kind->restore)
+            VQ_TRY(step->kind->restore(&w->run, &w->block, e));
+    }
+    return VQ_OK;
+}
+
+void vq_walk_close(vq_walk *w)
+{
+    vq_run *r = &w->run;
+    vq_calib_end(r->activations.current);
+    vq_calib_end(r->activations.original);
+    if (r->statistics.open) vq_stats_close(&r->statistics.file);
+    vq_written_close(&r->written);
+    vq_run_state_done(&r->state);
+    vq_rounding_cache_for(&r->cache, -1);
+    vq_edited_source_done(&r->models.edited);
+    vq_arena_done(&r->scratch);
+    vq_block_done(&w->block);
+}
+
+vq_status vq_walk_all(const vq_run_request *q, vq_schedule *s, vq_rounded *out, vq_calibrated *c,
+                      vq_arena *a, vq_err *e)
+{
+    vq_walk w;
+    vq_status status = vq_walk_open(&w, q, s, out, c, a, e);
+    if (status == VQ_OK) status = vq_walk_to(&w, s->count, e);
+    vq_walk_close(&w);
+    return status;
+}

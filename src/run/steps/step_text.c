@@ -1,0 +1,59 @@
+/* step_text.c -- the calibration samples: from a file, or written by the model itself. */
+#include <string.h>
+
+#include "calib/calibrate.h"
+#include "plan/budget.h"
+#include "plan/samples.h"
+#include "run/block/run_scope.h"
+#include "run/origin.h"
+
+static vq_status run(vq_run *r, vq_block *b, vq_err *e)
+{
+    (void)b;
+    char ids[VQ_SHA256_TEXT];
+    VQ_TRY(vq_samples_find(&r->samples, r->plan, r->request->data, r->request->tokens,
+                           &r->models.current, r->job, r->arena, e));
+    const vq_samples *s = &r->samples.samples;
+    r->calibrated->kind = r->samples.kind;
+    memcpy(r->calibrated->sha256, r->samples.sha256, sizeof r->calibrated->sha256);
+    r->calibrated->samples = s->count;
+    r->calibrated->seqlen = s->length;
+    vq_origin_samples(s, ids);
+    return vq_made_from(r->request->made_from, "data", ids, e);
+}
+
+/* All samples are written together, token by token. */
+static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
+{
+    (void)layer;
+    if (!s->own_text) return (vq_step_bytes){0};
+    const vq_exec x = vq_model_exec(s->plan->model, job, NULL, false);
+    const vq_samples samples = {.count = s->plan->recipe->calib.samples,
+                                .length = vq_sample_tokens(s->plan)};
+    const vq_batch b = {.sequences = samples.count, .length = 1, .position = samples.length - 1};
+    return (vq_step_bytes){.most = vq_calib_self_bytes(x.graph, &samples, &job->budget) +
+                                   vq_exec_bytes(&x, &b)};
+}
+
+static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cost[VQ_STAGES])
+{
+    (void)job, (void)layer;
+    if (!s->own_text) return;
+    const int64_t length = vq_sample_tokens(s->plan);
+    const vq_pass_shape shape = {.graph = &s->plan->model->graph,
+                                 .tokens = (double)s->plan->recipe->calib.samples * (double)length,
+                                 .batches = (double)length,
+                                 .keys = (double)length / 2,
+                                 .plain = true};
+    for (int i = 0; i < shape.graph->layers; i++)
+        vq_cost_add_block(&cost[VQ_STAGE_TEXT], &shape, i);
+    vq_cost_add_head(&cost[VQ_STAGE_TEXT], &shape, 1);
+}
+
+const vq_step_kind vq_step_text = {
+    .name = "text",
+    .doc = "calibration samples, from data or from the model itself",
+    .run = run,
+    .bytes = bytes,
+    .cost = cost,
+};

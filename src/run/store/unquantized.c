@@ -1,0 +1,71 @@
+/* unquantized.c -- tensors that stay as they are, copied from the model into the artifact. */
+#include "run/store/unquantized.h"
+
+#include "base/parallel.h"
+#include "load/weights.h"
+
+static bool is_quantized(const vq_plan *p, const vq_tensor *t)
+{
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].tensor == t) return p->weights[i].quantized;
+    return false;
+}
+
+static bool in_sets(const vq_tensor_set *const *sets, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (vq_tensor_set_find(sets[i], name)) return true;
+    return false;
+}
+
+vq_status vq_unquantized_declare(const vq_plan *p, const vq_tensor_set *const *skip, int nskip,
+                                 vq_tensor_writer *w, int64_t *ids, vq_err *e)
+{
+    const vq_tensor_set *set = &p->model->checkpoint.weights;
+    for (size_t i = 0; i < set->count; i++) {
+        const vq_tensor *t = set->sorted[i];
+        ids[i] = -1;
+        if (is_quantized(p, t) || in_sets(skip, nskip, t->name)) continue;
+        VQ_TRY(vq_tensor_writer_declare(w, t->name, t->dtype, t->shape, t->ndim, &ids[i], e));
+    }
+    return VQ_OK;
+}
+
+#define COPY_STEP ((size_t)16 << 20)
+
+vq_status vq_copy_tensor(const vq_tensor *t, vq_tensor_writer *w, int64_t id, vq_err *e)
+{
+    for (size_t at = 0; at < t->bytes; at += COPY_STEP) {
+        const size_t n = t->bytes - at < COPY_STEP ? t->bytes - at : COPY_STEP;
+        VQ_TRY(vq_tensor_writer_write(w, id, at, (const char *)t->data + at, n, e));
+        vq_mapped_forget((const char *)t->data + at, n);
+    }
+    return VQ_OK;
+}
+
+vq_status vq_store_floats(vq_tensor_writer *w, int64_t id, vq_dtype t, const float *x, int64_t n,
+                          vq_arena *scratch, vq_err *e)
+{
+    if (t == VQ_F32) return vq_tensor_writer_write(w, id, 0, x, (size_t)n * sizeof *x, e);
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    uint16_t *half = VQ_ALLOC(scratch, uint16_t, n, "tensor as stored", e);
+    if (!half) return e->status;
+#pragma omp parallel for schedule(static) if (n > VQ_PARALLEL_MIN)
+    for (int64_t i = 0; i < n; i++)
+        half[i] = t == VQ_F16 ? vq_f32_to_f16(x[i]) : vq_f32_to_bf16(x[i]);
+    const vq_status s = vq_tensor_writer_write(w, id, 0, half, (size_t)n * sizeof *half, e);
+    vq_arena_rewind(scratch, mark);
+    return s;
+}
+
+vq_status vq_unquantized_copy(const vq_plan *p, const vq_kernels *kr, vq_tensor_writer *w,
+                              const int64_t *ids, vq_err *e)
+{
+    const vq_tensor_set *set = &p->model->checkpoint.weights;
+    for (size_t i = 0; i < set->count; i++) {
+        if (ids[i] < 0) continue;
+        VQ_TRY(vq_weights_finite(kr, set->sorted[i], e));
+        VQ_TRY(vq_copy_tensor(set->sorted[i], w, ids[i], e));
+    }
+    return VQ_OK;
+}
