@@ -93,20 +93,33 @@ static vq_status load_consumers(vq_work *w, const vq_plan_group *g, vq_consumer 
     return VQ_OK;
 }
 
-/* The rows of the linear that absorbed a map changed: so do the gradients at its output. */
+/* The gradients at a linear's output, where they were gathered, after rows of it absorbed a map. */
+static vq_status map_gradients(vq_work *w, const char *linear, const vq_row_part *part,
+                               const vq_input_map *m, const vq_producer *p, vq_err *e)
+{
+    for (int i = 0; i < w->nstats; i++)
+        for (int j = 0; j < w->stats[i].nlinears; j++) {
+            vq_curvature *c = &w->stats[i].linears[j];
+            if (strcmp(c->name, linear) == 0 && c->output)
+                VQ_TRY(vq_output_map(c, part, m, p, &w->layer, e));
+        }
+    return VQ_OK;
+}
+
+/* What absorbed a map makes another output now; behind a gated product the gate follows orders. */
 static vq_status map_output(vq_work *w, const vq_linear_group *group, const vq_input_map *m,
                             vq_err *e)
 {
     const vq_producer p = vq_producer_of(w->graph, group);
+    const vq_node *nodes = w->graph->nodes;
+    const vq_input_map order = {.order = m->order, .fold_order = m->fold_order};
     if (p.kind != VQ_PRODUCER_ROWS && p.kind != VQ_PRODUCER_VALUES) return VQ_OK;
-    const vq_node *from = &w->graph->nodes[group->producer];
-    for (int i = 0; i < w->nstats; i++)
-        for (int j = 0; j < w->stats[i].nlinears; j++) {
-            vq_curvature *c = &w->stats[i].linears[j];
-            if (strcmp(c->name, from->name) == 0 && c->output)
-                VQ_TRY(vq_output_map(c, m, &p, &w->layer, e));
-        }
-    return VQ_OK;
+    const int64_t n = p.kind == VQ_PRODUCER_VALUES ? p.kv_heads * p.head_dim
+                                                   : nodes[group->value].width;
+    const vq_row_part part = {group->first_row, n}, gate = {group->gate_row, n};
+    VQ_TRY(map_gradients(w, nodes[group->producer].name, &part, m, &p, e));
+    if (group->gate < 0) return VQ_OK;
+    return map_gradients(w, nodes[group->gate].name, &gate, &order, &p, e);
 }
 
 /* The runtime rotates the inputs of quantized linears only: one of the group that is kept reads the
