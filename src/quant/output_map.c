@@ -61,17 +61,17 @@ static void make_symmetric(float *x, int64_t n)
 vq_status vq_output_map(vq_curvature *c, const vq_row_part *part, const vq_input_map *map,
                         const vq_producer *p, vq_arena *a, vq_err *e)
 {
-    change change;
+    change through;
     const vq_edit rows = {.n = part->n, .first = part->first, .of = c->n, .side = VQ_EDIT_ROWS};
     vq_edit cols = rows;
     cols.side = VQ_EDIT_COLS;
-    VQ_TRY(change_of(part, map, p, &change, a, e));
-    if (!change.scale && !change.order && !change.hadamard) return VQ_OK;
+    VQ_TRY(change_of(part, map, p, &through, a, e));
+    if (!through.scale && !through.order && !through.hadamard) return VQ_OK;
     float *x = VQ_ALLOC(a, float, c->n *c->n, "mapped statistics", e);
     if (!x) return e->status;
     memcpy(x, c->output, (size_t)(c->n * c->n) * sizeof *x);
-    VQ_TRY(change_side(&change, rows, x, c->n, a, e));
-    VQ_TRY(change_side(&change, cols, x, c->n, a, e));
+    VQ_TRY(change_side(&through, rows, x, c->n, a, e));
+    VQ_TRY(change_side(&through, cols, x, c->n, a, e));
     make_symmetric(x, c->n);
     c->output = x;
     return VQ_OK;
