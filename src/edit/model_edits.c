@@ -182,7 +182,9 @@ static vq_status check_pass(const vq_model_edits *m, const vq_transform *t, cons
 {
     if (t == &vq_transform_ksort && m->ordered)
         return vq_fail(e, VQ_E_RECIPE, "keys are in order already: leave the second pass out");
-    if (!t->needs || !t->needs(o) || p->no_stream || !vq_edits_touch(&m->edits, p->stream.embedding)) return VQ_OK;
+    if (!t->needs || !t->needs(o) || p->no_stream ||
+        !vq_edits_touch(&m->edits, p->stream.embedding))
+        return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "it goes by statistics of the residual stream as it is stored: put it before "
                    "the pass that changes the stream");

@@ -6,10 +6,9 @@
 static vq_status lacks(const vq_plan *p, const vq_node *n, const char *who, const char *instead,
                        vq_err *e)
 {
-    return vq_fail(e, VQ_E_RECIPE,
-                   "%s: %s needs gradients, and %s of layer %d%s%s has no backward: %s",
-                   p->recipe->path, who, n->op->name, n->layer, n->name[0] ? ", " : "", n->name,
-                   instead);
+    return vq_fail(
+        e, VQ_E_RECIPE, "%s: %s needs gradients, and %s of layer %d%s%s has no backward: %s",
+        p->recipe->path, who, n->op->name, n->layer, n->name[0] ? ", " : "", n->name, instead);
 }
 
 static vq_status check_passes(const vq_plan *p, const vq_node *n, vq_err *e)

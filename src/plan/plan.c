@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "model/walk/groups.h"
 #include "plan/fused.h"
 #include "plan/op_check.h"
 #include "plan/pass_order.h"
 #include "plan/rule_hint.h"
 #include "plan/samples.h"
-#include "model/walk/groups.h"
 
 static bool is_weight(const vq_tensor *t)
 {

@@ -45,7 +45,8 @@ typedef struct vq_heads_site {
     int noutputs;
     int64_t heads, kv_heads, head_dim;
     bool rope;
-    int64_t turned_first, turned; /* channels of each head that rope turns in pairs; turned 0: all */
+    int64_t turned_first,
+        turned; /* channels of each head that rope turns in pairs; turned 0: all */
 } vq_heads_site;
 
 /* vq_load -- a tensor as it stands: [rows][cols] f32 (a vector: cols 1) in the job's scratch.
@@ -56,7 +57,7 @@ typedef vq_status (*vq_load)(void *ctx, const char *tensor, float **w, int64_t *
 struct vq_model_job {
     const vq_option_set *options;
     const vq_residual_site *stream;
-    const char *no_stream; /* why the stream of this model cannot be changed; NULL: it can */
+    const char *no_stream;      /* why the stream of this model cannot be changed; NULL: it can */
     const vq_heads_site *heads; /* one per attention that can be changed, in order of layers */
     int nheads;
     vq_load load;

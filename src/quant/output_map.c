@@ -67,7 +67,7 @@ vq_status vq_output_map(vq_curvature *c, const vq_row_part *part, const vq_input
     cols.side = VQ_EDIT_COLS;
     VQ_TRY(change_of(part, map, p, &through, a, e));
     if (!through.scale && !through.order && !through.hadamard) return VQ_OK;
-    float *x = VQ_ALLOC(a, float, c->n *c->n, "mapped statistics", e);
+    float *x = VQ_ALLOC(a, float, c->n * c->n, "mapped statistics", e);
     if (!x) return e->status;
     memcpy(x, c->output, (size_t)(c->n * c->n) * sizeof *x);
     VQ_TRY(change_side(&through, rows, x, c->n, a, e));

@@ -68,8 +68,8 @@ static void check_prefill(opened *o, const json_t *made, const char *name)
     run(o, NULL, 0, o->length, logits);
     for (int64_t i = 0; i < o->length * vocab; i++) sum += (double)logits[i] * (double)logits[i];
     for (int64_t i = 0; i < n; i++)
-        most = fmax(most, worst(json_array_get(rows, (size_t)i),
-                                logits + (o->length - n + i) * vocab));
+        most = fmax(most,
+                    worst(json_array_get(rows, (size_t)i), logits + (o->length - n + i) * vocab));
     const double want = json_number_value(json_object_get(made, "sum_of_squares"));
     print_message("%s: prefill off by %.1e, sum of squares %.6g for %.6g\n", name, most, sum, want);
     if (!(most <= TOLERANCE)) fail_msg("%s: logits are off by %g", name, most);

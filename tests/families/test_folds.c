@@ -114,8 +114,8 @@ static void mlp(world *w, reader who)
     const int of[] = {-1, norm, up, gate, product};
     x = sum(w, x, linear(w, "down", product, HIDDEN));
     if (who != NOBODY) { /* through an op of its own: it is no linear that shares the input */
-        const int seen = add(w, &vq_op_activation, "", w->g.nodes[of[who]].width, silu, of[who], -1,
-                             -1);
+        const int seen =
+            add(w, &vq_op_activation, "", w->g.nodes[of[who]].width, silu, of[who], -1, -1);
         x = sum(w, x, linear(w, "second", seen, HIDDEN));
     }
     finish(w, x);

@@ -20,11 +20,10 @@ static int add_block(vq_build *b, const vq_llama_like *t, const vq_mixing *m,
                      const vq_activation *act, int x)
 {
     const int attention = add_attention(b, t, m, x);
-    x = vq_build_add(
-        b, x, vq_build_rms_norm(b, "post_attention_layernorm.weight", attention, NULL));
+    x = vq_build_add(b, x,
+                     vq_build_rms_norm(b, "post_attention_layernorm.weight", attention, NULL));
     const int mlp = vq_build_mlp(b, act, &vq_usual_mlp, b->sizes->ffn, x);
-    return vq_build_add(b, x,
-                        vq_build_rms_norm(b, "post_feedforward_layernorm.weight", mlp, NULL));
+    return vq_build_add(b, x, vq_build_rms_norm(b, "post_feedforward_layernorm.weight", mlp, NULL));
 }
 
 static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)

@@ -6,8 +6,8 @@ static int add_attention(vq_build *b, const vq_mixing *m, int x)
 {
     const int64_t width = b->sizes->hidden, q_width = m->heads * m->head_dim,
                   kv_width = m->kv_heads * m->head_dim;
-    const int qkv = vq_build_linear(b, VQ_ROLE_QKV, "self_attn.qkv_proj", x, q_width + 2 * kv_width,
-                                    false);
+    const int qkv =
+        vq_build_linear(b, VQ_ROLE_QKV, "self_attn.qkv_proj", x, q_width + 2 * kv_width, false);
     const int q = vq_build_slice(b, qkv, 0, q_width);
     const int k = vq_build_slice(b, qkv, q_width, kv_width);
     const int v = vq_build_slice(b, qkv, q_width + kv_width, kv_width);

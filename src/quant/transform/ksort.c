@@ -80,7 +80,8 @@ static vq_status order_head(const vq_heads_site *h, vq_ksort_mode mode, const fl
                             int32_t *order, vq_arena *scratch, vq_err *e)
 {
     const bool whole = h->turned == 0 || mode == VQ_KSORT_FREE;
-    const int64_t first = whole ? 0 : h->turned_first, end = whole ? h->head_dim : first + h->turned;
+    const int64_t first = whole ? 0 : h->turned_first,
+                  end = whole ? h->head_dim : first + h->turned;
     const int64_t cuts[] = {0, first, end, h->head_dim};
     for (int i = 0; i < 3; i++) {
         const int64_t at = cuts[i], n = cuts[i + 1] - at;

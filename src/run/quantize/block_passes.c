@@ -114,8 +114,8 @@ static vq_status map_output(vq_work *w, const vq_linear_group *group, const vq_i
     const vq_node *nodes = w->graph->nodes;
     const vq_input_map order = {.order = m->order, .fold_order = m->fold_order};
     if (p.kind != VQ_PRODUCER_ROWS && p.kind != VQ_PRODUCER_VALUES) return VQ_OK;
-    const int64_t n = p.kind == VQ_PRODUCER_VALUES ? p.kv_heads * p.head_dim
-                                                   : nodes[group->value].width;
+    const int64_t n =
+        p.kind == VQ_PRODUCER_VALUES ? p.kv_heads * p.head_dim : nodes[group->value].width;
     const vq_row_part part = {group->first_row, n}, gate = {group->gate_row, n};
     VQ_TRY(map_gradients(w, nodes[group->producer].name, &part, m, &p, e));
     if (group->gate < 0) return VQ_OK;
