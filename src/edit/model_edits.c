@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "model/op/op.h"
 #include "model/op/rope.h"
 #include "model/walk/targets.h"
 
@@ -13,6 +14,7 @@ typedef struct pass {
     vq_edited view;
     vq_arena *scratch; /* sites and loaded tensors: until the pass ends */
     vq_residual_site stream;
+    const char *no_stream;
     vq_heads_site *heads;
     int nheads;
 } pass;
@@ -47,7 +49,13 @@ static vq_status name_stream(pass *p, vq_arena *names, vq_err *e)
 {
     const vq_graph *g = p->graph;
     vq_residual s;
-    VQ_TRY(vq_residual_find(g, p->scratch, &s, e));
+    p->stream.width = vq_record_width(g, 0);
+    const vq_status found = vq_residual_find(g, p->scratch, &s, e);
+    if (found == VQ_E_INPUT) { /* only some passes need it */
+        p->no_stream = vq_arena_text(p->scratch, e, "%s", e->text);
+        return p->no_stream ? VQ_OK : e->status;
+    }
+    if (found != VQ_OK) return found;
     const char **norms = VQ_ALLOC(p->scratch, const char *, s.nnorms, "residual stream", e);
     vq_residual_linear *linears = norms ? VQ_ALLOC(p->scratch, vq_residual_linear,
                                                    s.nwriters + s.nreaders, "residual stream", e)
@@ -77,6 +85,31 @@ static const char *name_or_null(const vq_graph *g, int id)
     return id >= 0 ? g->nodes[id].name : NULL;
 }
 
+static vq_row_range rows_of(const vq_graph *g, int linear, int64_t first, int64_t n)
+{
+    const int64_t of = g->nodes[linear].width;
+    return of == n ? (vq_row_range){.of = 0} : (vq_row_range){first, of};
+}
+
+/* Channels of a head that rope turns. */
+static void name_turned(const vq_graph *g, const vq_heads *h, vq_heads_site *site)
+{
+    if (!site->rope) return;
+    const vq_rope *rope = g->nodes[h->k_rope].args;
+    site->turned_first = rope->first;
+    site->turned = 2 * rope->table->half;
+}
+
+static void name_rows(const vq_graph *g, const vq_heads *h, vq_heads_site *site)
+{
+    const int64_t q = site->heads * site->head_dim, k = site->kv_heads * site->head_dim;
+    site->q_rows = rows_of(g, h->q, h->q_row, q);
+    site->k_rows = rows_of(g, h->k, h->k_row, k);
+    site->v_rows = rows_of(g, h->v, h->v_row, k);
+    site->whole_norms = h->k_norm >= 0 && g->nodes[h->k_norm].op->rows == VQ_ROW_RMS;
+    name_turned(g, h, site);
+}
+
 static vq_status name_heads(pass *p, vq_err *e)
 {
     const vq_graph *g = p->graph;
@@ -103,6 +136,7 @@ static vq_status name_heads(pass *p, vq_err *e)
                                       .kv_heads = n->kv_heads,
                                       .head_dim = n->head_dim,
                                       .rope = h->q_rope >= 0 && h->k_rope >= 0};
+        name_rows(g, h, &p->heads[i]);
     }
     return VQ_OK;
 }
@@ -148,7 +182,9 @@ static vq_status check_pass(const vq_model_edits *m, const vq_transform *t, cons
 {
     if (t->orders_keys && m->ordered)
         return vq_fail(e, VQ_E_RECIPE, "keys are in order already: leave the second pass out");
-    if (!t->needs || !t->needs(o) || !vq_edits_touch(&m->edits, p->stream.embedding)) return VQ_OK;
+    if (!t->needs || !t->needs(o) || p->no_stream ||
+        !vq_edits_touch(&m->edits, p->stream.embedding))
+        return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "it goes by statistics of the residual stream as it is stored: put it before "
                    "the pass that changes the stream");
@@ -162,6 +198,7 @@ static vq_status run_pass(vq_model_edits *m, const vq_transform *t, const vq_opt
     VQ_TRY(check_pass(m, t, o, p, e));
     vq_model_job job = {.options = o,
                         .stream = &p->stream,
+                        .no_stream = p->no_stream,
                         .heads = p->heads,
                         .nheads = p->nheads,
                         .load = load_tensor,

@@ -6,6 +6,16 @@
 
 #include "load/key_orders.h"
 
+/* A small model of a family may lack the tokens that the family's config has where it is silent. */
+static void drop_foreign_tokens(vq_hf_config *c, int64_t vocab)
+{
+    int kept = 0;
+    if (c->bos >= vocab) c->bos = -1;
+    for (int i = 0; i < c->eos_count; i++)
+        if (c->eos[i] < vocab) c->eos[kept++] = c->eos[i];
+    c->eos_count = kept;
+}
+
 /* What a builder refuses because it does not know it leaves a model without a graph, of which
  * recipes without data work all the same; what is wrong with the config is an error. */
 static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
@@ -16,7 +26,10 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     if (!path) return e->status;
     VQ_TRY(vq_hf_config_tokens(of, path, m->arch->bos, m->arch->eos, e));
     const vq_status s = m->arch->build(&c, &m->graph, a, e);
-    if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    if (s == VQ_OK) {
+        drop_foreign_tokens(of, m->graph.vocab);
+        return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    }
     if (!c.unsupported) return vq_at(e, "%s", path);
     m->arch = NULL;
     m->without_graph = vq_arena_text(a, e, "%s", e->text);

@@ -24,7 +24,18 @@ static unsigned needs_of(const vq_plan *p)
     return needs;
 }
 
+static const char *first_that_needs(const vq_plan *p)
+{
+    for (int i = 0; i < p->npasses; i++) {
+        const vq_transform *t = p->passes[i].transform;
+        if (t->scope == VQ_SCOPE_MODEL && t->needs && t->needs(p->passes[i].options))
+            return t->name;
+    }
+    return "";
+}
+
 typedef struct stream_sums {
+    const char *pass; /* the first that asks for them */
     vq_residual_stats *stream;
     const vq_exec *base;
     const vq_reporter *reporter;
@@ -35,18 +46,24 @@ typedef struct stream_sums {
 static vq_status add_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
 {
     const stream_sums *s = ctx;
-    VQ_TRY(vq_residual_stats_add(s->stream, s->base->graph, layer, stats, nstats, s->scratch, e));
+    if (vq_residual_stats_add(s->stream, s->base->graph, layer, stats, nstats, s->scratch, e) !=
+        VQ_OK)
+        return vq_at(e, "%s", s->pass);
     return vq_step(s->reporter, "ordering", layer + 1, s->base->graph->layers, e);
 }
 
-static vq_status sweep_stream(vq_residual_stats *stream, unsigned needs, const vq_exec *base,
+static vq_status sweep_stream(vq_residual_stats *stream, const vq_plan *p, const vq_exec *base,
                               const vq_samples *samples, const vq_calib_options *sweep,
                               const vq_reporter *w, vq_arena *scratch, vq_err *e)
 {
     vq_calib_options o = *sweep;
-    stream_sums sums = {.stream = stream, .base = base, .reporter = w, .scratch = scratch};
+    stream_sums sums = {.pass = first_that_needs(p),
+                        .stream = stream,
+                        .base = base,
+                        .reporter = w,
+                        .scratch = scratch};
     const vq_stats_sink sink = {.ctx = &sums, .layer = add_layer};
-    o.needs = needs;
+    o.needs = needs_of(p);
     return vq_calib_forward(base, samples, &o, &sink, w, scratch, e);
 }
 
@@ -60,6 +77,7 @@ static vq_status check_function(const vq_model_edits *m, const vq_plan *p, const
     for (int64_t i = 0; i < CHECK_TOKENS; i++)
         ids[i] = (int32_t)((7919 * i * i + 31) % base->graph->vocab);
     VQ_TRY(vq_function_model(base, &d, ids, 2, CHECK_TOKENS / 2, &distance, e));
+    vq_say(w, 2, "%s: outputs change by %.1e of their size", pass, distance);
     return vq_function_judge(pass, distance, p->recipe->function == VQ_SEVERITY_ERROR, w, e);
 }
 
@@ -87,7 +105,7 @@ vq_status vq_model_passes_run(vq_model_edits *m, const vq_plan *p, const vq_exec
         return vq_fail(e, VQ_E_BUG,
                        "a pass needs statistics of the stream and there are no samples");
     const vq_arena_mark mark = vq_arena_here(scratch);
-    vq_status s = needs ? sweep_stream(&stream, needs, base, samples, sweep, w, scratch, e) : VQ_OK;
+    vq_status s = needs ? sweep_stream(&stream, p, base, samples, sweep, w, scratch, e) : VQ_OK;
     if (s == VQ_OK) s = run_passes(m, p, base, &stream, w, scratch, e);
     vq_arena_rewind(scratch, mark);
     return s;

@@ -8,6 +8,7 @@
 #include "calib/observer.h"
 #include "model/walk/groups.h"
 #include "plan/fused.h"
+#include "plan/op_check.h"
 #include "plan/pass_order.h"
 #include "plan/rule_hint.h"
 #include "plan/sample_set.h"
@@ -285,6 +286,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_are
     VQ_TRY(check_passes(p, e));
     VQ_TRY(check_finish(p, e));
     VQ_TRY(vq_pass_order_check(p, e));
+    VQ_TRY(vq_op_check(p, e));
     add_observer_needs(p);
     if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
     return VQ_OK;

@@ -31,14 +31,22 @@ typedef struct vq_residual_site {
                   * NULL: not asked for */
 } vq_residual_site;
 
+typedef struct vq_row_range {
+    int64_t first, of; /* rows from `first` on, of a matrix of `of` rows; of 0: the whole matrix */
+} vq_row_range;
+
 typedef struct vq_heads_site {
     int layer;
-    const char *q, *k, *v;       /* modules */
+    const char *q, *k, *v; /* modules, which may be one */
+    vq_row_range q_rows, k_rows, v_rows;
     const char *q_norm, *k_norm; /* tensors [head_dim], NULL none */
+    bool whole_norms;            /* they are over all heads: [heads * head_dim] and so on */
     const char *const *outputs;  /* modules that read the heads */
     int noutputs;
     int64_t heads, kv_heads, head_dim;
     bool rope;
+    int64_t turned_first,
+        turned; /* channels of each head that rope turns in pairs; turned 0: all */
 } vq_heads_site;
 
 /* vq_load -- a tensor as it stands: [rows][cols] f32 (a vector: cols 1) in the job's scratch.
@@ -49,6 +57,7 @@ typedef vq_status (*vq_load)(void *ctx, const char *tensor, float **w, int64_t *
 struct vq_model_job {
     const vq_option_set *options;
     const vq_residual_site *stream;
+    const char *no_stream;      /* why the stream of this model cannot be changed; NULL: it can */
     const vq_heads_site *heads; /* one per attention that can be changed, in order of layers */
     int nheads;
     vq_load load;
@@ -67,8 +76,13 @@ struct vq_model_job {
 /* vq_add_edit -- one edit of tensor "MODULE.SUFFIX" (suffix NULL: of tensor `name` itself), the
  * name made in the edits' arena. */
 vq_status vq_add_edit(vq_edits *s, const char *name, const char *suffix, vq_edit d, vq_err *e);
-/* vq_add_row_edit -- the same for the rows of a linear: weight and bias. */
+/* vq_add_row_edit -- the same for the rows of a linear: weight and bias. vq_add_range_edit -- for
+ * d.n of its rows. */
 vq_status vq_add_row_edit(vq_edits *s, const char *module, vq_edit d, vq_err *e);
+vq_status vq_add_range_edit(vq_edits *s, const char *module, vq_row_range rows, vq_edit d,
+                            vq_err *e);
+/* vq_need_stream -- VQ_E_INPUT: why it cannot be changed. */
+vq_status vq_need_stream(const vq_model_job *job, vq_err *e);
 
 /* K-sort orders of the channels of one head. norms [d]: of the rows of W_k, or the k-norm's
  * weights.

@@ -129,11 +129,17 @@ const vq_transform *vq_transform_at(int i);
 vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *out, unsigned *lost,
                        vq_arena *a, vq_err *e);
 
-/* vq_output_map -- c->output as it is after the linear's rows absorbed `map` of the input that they
- * make: y' = gather(y / scale), rotated. VALUES: the channels of the first query head of each kv
- * head count. New array from a. test tests/unit/test_stats_map.c */
-vq_status vq_output_map(vq_curvature *c, const vq_input_map *map, const vq_producer *p, vq_arena *a,
-                        vq_err *e);
+/* Rows [first, first + n) of a linear: all of them, or those of a part of a fused matrix. */
+typedef struct vq_row_part {
+    int64_t first, n;
+} vq_row_part;
+
+/* vq_output_map -- c->output as it is after these rows of the linear absorbed `map` of the input
+ * that they make: y' = gather(y / scale), rotated; the other rows stay. VALUES: the channels of the
+ * first query head of each kv head count. New array from a. test tests/unit/test_stats_map.c,
+ * tests/families/test_folds.c */
+vq_status vq_output_map(vq_curvature *c, const vq_row_part *part, const vq_input_map *map,
+                        const vq_producer *p, vq_arena *a, vq_err *e);
 
 /* vq_arc_order -- ascending, stable order of absmax [k] into order [k]: outliers last. source arXiv
  * 2601.07475, ARCQuant 347a6c8 utilize.py */

@@ -256,12 +256,18 @@ int vq_build_attention(vq_build *b, const vq_mixing *m, const vq_attention_names
     return vq_build_linear(b, VQ_ROLE_O, n->o, mixed, width, n->o_bias);
 }
 
+int vq_build_gated(vq_build *b, const vq_activation *act, int gate, int up)
+{
+    const vq_node n = {
+        .op = &vq_op_gated, .args = act, .role = VQ_ROLE_OTHER, .width = width_of(b, up)};
+    return vq_build_node(b, n, gate, up, -1);
+}
+
 int vq_build_mlp(vq_build *b, const vq_activation *act, const vq_mlp_names *n, int64_t ffn, int x)
 {
     const int gate = vq_build_linear(b, VQ_ROLE_GATE, n->gate, x, ffn, n->bias);
     const int up = vq_build_linear(b, VQ_ROLE_UP, n->up, x, ffn, n->bias);
-    const vq_node product = {.op = &vq_op_gated, .args = act, .role = VQ_ROLE_OTHER, .width = ffn};
-    const int gated = vq_build_node(b, product, gate, up, -1);
+    const int gated = vq_build_gated(b, act, gate, up);
     return vq_build_linear(b, VQ_ROLE_DOWN, n->down, gated, width_of(b, x), n->bias);
 }
 

@@ -81,6 +81,7 @@ typedef struct vq_mlp_names {
     const char *gate, *up, *down;
     bool bias;
 } vq_mlp_names;
+int vq_build_gated(vq_build *b, const vq_activation *act, int gate, int up);
 int vq_build_mlp(vq_build *b, const vq_activation *act, const vq_mlp_names *n, int64_t ffn, int x);
 
 /* vq_build_activation -- config key `key`; unsupported when this build has none of that name. */

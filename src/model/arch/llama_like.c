@@ -11,10 +11,8 @@ static int add_block(vq_build *b, const vq_llama_like *t, const vq_mixing *m,
                                           .qkv_bias = t->qkv_bias,
                                           .o_bias = t->o_bias};
     const vq_mlp_names mlp = {vq_usual_mlp.gate, vq_usual_mlp.up, vq_usual_mlp.down, t->mlp_bias};
-    vq_mixing mixing = *m;
-    mixing.window = b->layer >= t->slides_from ? t->window : 0;
     const int read = vq_build_rms_norm(b, "input_layernorm.weight", x, NULL);
-    x = vq_build_add(b, x, vq_build_attention(b, &mixing, &attention, read));
+    x = vq_build_add(b, x, vq_build_attention(b, m, &attention, read));
     const int again = vq_build_rms_norm(b, "post_attention_layernorm.weight", x, NULL);
     return vq_build_add(b, x, vq_build_mlp(b, act, &mlp, b->sizes->ffn, again));
 }
@@ -26,8 +24,10 @@ vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g,
     const vq_activation *act;
     VQ_TRY(vq_sizes_read(c, &s, e));
     VQ_TRY(vq_build_activation(c, "hidden_act", "silu", &act, e));
-    const vq_rope_defaults rope = {
-        .theta = t->theta, .head_dim = s.head_dim, .max_position = s.max_position};
+    vq_rope_defaults rope = t->rope;
+    rope.theta = t->theta;
+    rope.head_dim = s.head_dim;
+    rope.max_position = s.max_position;
     vq_mixing m = {.heads = s.heads,
                    .kv_heads = s.kv_heads,
                    .head_dim = s.head_dim,
@@ -45,7 +45,8 @@ vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g,
     int x = vq_build_embedding(&b, "embed_tokens", 1);
     for (int layer = 0; layer < s.layers; layer++) {
         vq_build_block(&b, layer);
-        x = add_block(&b, t, &m, act, x);
+        m.window = layer >= t->slides_from ? t->window : 0;
+        x = (t->block ? t->block : add_block)(&b, t, &m, act, x);
     }
     vq_build_head(&b);
     (void)vq_build_lm_head(&b, "lm_head", vq_build_rms_norm(&b, "norm.weight", x, NULL), false);

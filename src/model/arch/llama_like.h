@@ -7,14 +7,19 @@
 #include "model/arch/rope_config.h"
 
 /* Where a family differs. sizes: defaults of its config. */
-typedef struct vq_llama_like {
+typedef struct vq_llama_like vq_llama_like;
+struct vq_llama_like {
     vq_sizes sizes;
     bool qkv_bias, o_bias, mlp_bias;
     bool head_norm; /* RMSNorm over each head of q and k, before rope */
     int64_t window; /* sliding window, 0: none; from block `slides_from` on */
     int64_t slides_from;
     double theta;
-} vq_llama_like;
+    vq_rope_defaults rope; /* what else the family says of it; theta and sizes are filled in */
+    /* block -- the value of one block over x. NULL: the Llama block. m->window holds for it. */
+    int (*block)(vq_build *b, const vq_llama_like *t, const vq_mixing *m, const vq_activation *act,
+                 int x);
+};
 
 /* vq_llama_like_build -- sizes, activation and rope are read here; the rest of t is the caller's. */
 vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g, vq_arena *a,

@@ -8,18 +8,20 @@
 
 typedef void (*turn)(float *x, const float *cos, const float *sin, size_t d);
 
-/* One head: order NULL, or where each channel stood before it was moved. */
-static void turn_head(turn by, float *x, const float *cos, const float *sin, int64_t d,
+/* One head: order NULL, or where each of its channels stood before it was moved. */
+static void turn_head(turn by, const vq_node *n, float *x, const float *cos, const float *sin,
                       const int32_t *order)
 {
+    const vq_rope *args = n->args;
+    const size_t turned = (size_t)(2 * args->table->half);
     float room[VQ_MAX_HEAD_DIM];
     if (!order) {
-        by(x, cos, sin, (size_t)d);
+        by(x + args->first, cos, sin, turned);
         return;
     }
-    for (int64_t i = 0; i < d; i++) room[order[i]] = x[i];
-    by(room, cos, sin, (size_t)d);
-    for (int64_t i = 0; i < d; i++) x[i] = room[order[i]];
+    for (int64_t i = 0; i < n->head_dim; i++) room[order[i]] = x[i];
+    by(room + args->first, cos, sin, turned);
+    for (int64_t i = 0; i < n->head_dim; i++) x[i] = room[order[i]];
 }
 
 static void turn_all(const vq_node *n, int id, const vq_frame *f, turn by, const float *in,
@@ -27,7 +29,7 @@ static void turn_all(const vq_node *n, int id, const vq_frame *f, turn by, const
 {
     const vq_rope *args = n->args;
     const vq_angles *angles = vq_angles_find(f->angles, args->table);
-    const int64_t half = args->table->half, d = 2 * half,
+    const int64_t half = args->table->half, d = n->head_dim,
                   shared = args->order_heads ? n->heads / args->order_heads : 1;
 #pragma omp parallel for schedule(static) if (f->rows[id] * n->width > VQ_PARALLEL_MIN)
     for (int64_t t = 0; t < f->rows[id]; t++) {
@@ -35,8 +37,8 @@ static void turn_all(const vq_node *n, int id, const vq_frame *f, turn by, const
         float *row = out + t * n->width;
         if (in != out) memcpy(row, in + t * n->width, (size_t)n->width * sizeof *row);
         for (int64_t h = 0; h < n->heads; h++)
-            turn_head(by, row + h * n->head_dim + args->first, angles->cos + at, angles->sin + at,
-                      d, args->orders ? args->orders + h / shared * d : NULL);
+            turn_head(by, n, row + h * d, angles->cos + at, angles->sin + at,
+                      args->orders ? args->orders + h / shared * d : NULL);
     }
 }
 

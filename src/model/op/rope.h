@@ -20,8 +20,8 @@ extern const vq_op vq_op_rope; /* args: vq_rope; heads of head_dim channels */
 typedef struct vq_rope {
     const vq_rope_table *table;
     int64_t first;         /* channels [first, first + 2 half) of each head turn */
-    const int32_t *orders; /* [order_heads][2 half] or NULL: channel i of a head is order[i] of the
-                             * model as trained, which the angles go by */
+    const int32_t *orders; /* [order_heads][head_dim] or NULL: channel i of a head is order[i] of
+                            * the model as trained, which the angles go by */
     int64_t order_heads;   /* query heads follow the key head that they read */
 } vq_rope;
 

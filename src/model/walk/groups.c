@@ -3,46 +3,13 @@
 #include "model/walk/groups.h"
 
 #include "model/op/op.h"
+#include "model/walk/trace.h"
 
-/* The columns that a node takes from its first operand. */
-static bool overlap(const vq_node *a, const vq_node *b)
-{
-    const int64_t from = a->op->first_channel(a), other = b->op->first_channel(b);
-    return from < other + b->width && other < from + a->width;
-}
-
-/* Does only node `reader` read the columns that it reads of this value? Others may cut other columns
- * out of it. */
-static bool read_alone(const vq_graph *g, int value, int reader)
-{
-    enum { MOST = 8 };
-    int readers[MOST];
-    const int n = vq_graph_consumers(g, value, readers, MOST);
-    const vq_node *one = &g->nodes[reader];
-    if (!one->op->first_channel) return n == 1;
-    if (n > MOST) return false;
-    for (int i = 0; i < n; i++) {
-        const vq_node *other = &g->nodes[readers[i]];
-        if (readers[i] == reader) continue;
-        if (!other->op->first_channel || overlap(one, other)) return false;
-    }
-    return true;
-}
-
-/* The linear that makes an operand, directly or cut out of its output; *first: its row that makes
- * channel 0. -1: something else does, or others read it too. */
+/* The linear that makes an operand of the node and nothing else; *first: its row for channel 0. */
 static int linear_behind(const vq_graph *g, int id, int operand, int64_t *first)
 {
-    int from = g->nodes[id].in[operand];
-    *first = 0;
-    if (!read_alone(g, from, id)) return -1;
-    while (g->nodes[from].op->first_channel) {
-        const vq_node *cut = &g->nodes[from];
-        *first += cut->op->first_channel(cut);
-        if (!read_alone(g, cut->in[0], from)) return -1;
-        from = cut->in[0];
-    }
-    return g->nodes[from].op->linear ? from : -1;
+    const int from = g->nodes[id].in[operand];
+    return vq_read_alone(g, from, id) ? vq_linear_of(g, from, first) : -1;
 }
 
 /* From the value towards the inputs, as long as the ops pass a channel scale on. */
@@ -59,12 +26,15 @@ static void find_producer(const vq_graph *g, vq_linear_group *group)
     case VQ_ABSORB_OPERAND:
         break;
     }
-    int64_t gate_row;
+    if (made->op->first_channel) { /* the linears read a part of a linear's output */
+        group->producer = vq_linear_of(g, group->value, &group->first_row);
+        return;
+    }
     group->producer = linear_behind(g, group->value, made->op->through, &group->first_row);
     if (made->op->heads == VQ_HEAD_MIX) group->heads = group->value;
-    if (group->producer < 0 || !made->op->gate) return;
-    group->gate = linear_behind(g, group->value, made->op->gate - 1, &gate_row);
-    group->gate_row = gate_row;
+    if (!made->op->gate) return;
+    group->gate = linear_behind(g, group->value, made->op->gate - 1, &group->gate_row);
+    if (group->gate < 0) group->producer = -1; /* an order would not reach both factors */
 }
 
 static bool is_qkv(vq_role r)

@@ -15,9 +15,9 @@ static vq_status blocked(const walk *w, int id, const char *does, vq_err *e)
 {
     const vq_node *n = &w->g->nodes[id];
     return vq_fail(e, VQ_E_INPUT,
-                   "%s %s the residual stream of this model; transforms of the stream know "
-                   "embeddings, norms, linears and sums",
-                   n->name[0] ? n->name : n->op->name, does);
+                   "%s%s%s %s the residual stream of this model; transforms of the stream know "
+                   "embeddings, RMS norms before linears, linears and sums",
+                   n->op->name, n->name[0] ? " " : "", n->name, does);
 }
 
 /* One operand of the sum is the stream; the other is what a linear adds to it, or the stream again.

@@ -29,14 +29,16 @@ vq_status vq_residual_find(const vq_graph *g, vq_arena *a, vq_residual *s, vq_er
 /* The linears around one attention. */
 typedef struct vq_heads {
     int attention;
-    int q, k, v;              /* linears */
-    int q_norm, k_norm;       /* head norms, -1 none */
-    int q_rope, k_rope;       /* -1 none */
-    int outputs[4], noutputs; /* linears that read its output */
+    int q, k, v;                 /* linears; q, k and v may be parts of one */
+    int64_t q_row, k_row, v_row; /* their rows that make channel 0 of head 0 */
+    int q_norm, k_norm;          /* of each head, or of all heads at once; -1 none */
+    int q_rope, k_rope;          /* -1 none */
+    int outputs[4], noutputs;    /* linears that read its output */
 } vq_heads;
 
-/* vq_heads_find -- every attention whose q, k and v are made by linears that nothing else reads and
- * whose output only linears read; others are left out. */
+/* vq_heads_find -- every attention whose q, k and v are made by linears, or parts of one, that
+ * nothing else reads, with heads of v as wide as those of q, and whose output only linears read;
+ * others are left out. */
 vq_status vq_heads_find(const vq_graph *g, vq_arena *a, vq_heads **heads, int *n, vq_err *e);
 
 #endif

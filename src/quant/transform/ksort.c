@@ -2,6 +2,7 @@
  * norms, those of W_q in the same order, so that q k^T stays; rope turns each channel by the
  * frequency that it had. source arXiv 2403.20137 */
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "quant/model_job.h"
@@ -35,32 +36,60 @@ vq_status vq_ksort_order(vq_ksort_mode mode, const float *norms, int64_t d, int3
     return VQ_OK;
 }
 
-/* What each head is sorted by, [kv_heads][head_dim]: row norms, or the weight of the norm that
- * makes row norms meaningless. */
+/* A tensor that must hold `want` numbers per column. */
+static vq_status load_rows(vq_model_job *job, const char *name, int64_t want, float **w,
+                           int64_t *cols, vq_err *e)
+{
+    int64_t rows;
+    VQ_TRY(job->load(job->ctx, name, w, &rows, cols, e));
+    if (rows == want) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s has %lld rows, not %lld", name, (long long)rows,
+                   (long long)want);
+}
+
+/* By the weight of the norm, which makes row norms meaningless. */
+static vq_status norm_weights(vq_model_job *job, const vq_heads_site *h, float *norms, vq_err *e)
+{
+    const int64_t rows = h->kv_heads * h->head_dim, n = h->whole_norms ? rows : h->head_dim;
+    int64_t cols;
+    float *w;
+    VQ_TRY(load_rows(job, h->k_norm, n, &w, &cols, e));
+    for (int64_t i = 0; i < rows; i++) norms[i] = fabsf(w[i % n]);
+    return VQ_OK;
+}
+
+/* What each head is sorted by, [kv_heads][head_dim]. */
 static vq_status key_norms(vq_model_job *job, const vq_heads_site *h, float *norms, vq_err *e)
 {
-    const int64_t rows = h->kv_heads * h->head_dim;
-    int64_t n, k;
+    const int64_t rows = h->kv_heads * h->head_dim, all = h->k_rows.of ? h->k_rows.of : rows;
+    int64_t k, one;
     float *w, *bias = NULL;
+    if (h->k_norm) return norm_weights(job, h, norms, e);
     const char *weight = vq_arena_text(job->scratch, e, "%s.weight", h->k),
                *b = vq_arena_text(job->scratch, e, "%s.bias", h->k);
     if (!weight || !b) return VQ_E_LIMIT;
-    if (h->k_norm) {
-        VQ_TRY(job->load(job->ctx, h->k_norm, &w, &n, &k, e));
-        if (n * k != h->head_dim)
-            return vq_fail(e, VQ_E_INPUT, "%s does not hold %lld numbers", h->k_norm,
-                           (long long)h->head_dim);
-        for (int64_t i = 0; i < rows; i++) norms[i] = fabsf(w[i % h->head_dim]);
-        return VQ_OK;
+    if (job->has(job->ctx, b)) VQ_TRY(load_rows(job, b, all, &bias, &one, e));
+    VQ_TRY(load_rows(job, weight, all, &w, &k, e));
+    vq_row_norms(w + h->k_rows.first * k, bias ? bias + h->k_rows.first : NULL, rows, k, norms);
+    return VQ_OK;
+}
+
+/* One head: channels that rope turns by mode, those that pass it by their norms; each among their
+ * own, unless nothing is to stay together. */
+static vq_status order_head(const vq_heads_site *h, vq_ksort_mode mode, const float *norms,
+                            int32_t *order, vq_arena *scratch, vq_err *e)
+{
+    const bool whole = h->turned == 0 || mode == VQ_KSORT_FREE;
+    const int64_t first = whole ? 0 : h->turned_first,
+                  end = whole ? h->head_dim : first + h->turned;
+    const int64_t cuts[] = {0, first, end, h->head_dim};
+    for (int i = 0; i < 3; i++) {
+        const int64_t at = cuts[i], n = cuts[i + 1] - at;
+        if (n > 0)
+            VQ_TRY(vq_ksort_order(i == 1 ? mode : VQ_KSORT_FREE, norms + at, n, order + at, scratch,
+                                  e));
+        for (int64_t j = 0; j < n; j++) order[at + j] += (int32_t)at;
     }
-    if (job->has(job->ctx, b)) VQ_TRY(job->load(job->ctx, b, &bias, &n, &k, e));
-    if (bias && n * k != rows)
-        return vq_fail(e, VQ_E_INPUT, "%s does not hold %lld numbers", b, (long long)rows);
-    VQ_TRY(job->load(job->ctx, weight, &w, &n, &k, e));
-    if (n != rows)
-        return vq_fail(e, VQ_E_INPUT, "%s has %lld rows, not %lld", weight, (long long)n,
-                       (long long)rows);
-    vq_row_norms(w, bias, rows, k, norms);
     return VQ_OK;
 }
 
@@ -76,23 +105,22 @@ static int32_t *order_of_rows(const vq_heads_site *h, const int32_t *order, int6
     return all;
 }
 
-static vq_status add_edits(vq_model_job *job, const vq_heads_site *h, const int32_t *order,
-                           vq_err *e)
+/* The rows of q or k, and the norm behind them: one of all heads goes by the order of all rows. */
+static vq_status edit_side(vq_model_job *job, const vq_heads_site *h, bool keys,
+                           const int32_t *order, vq_err *e)
 {
-    vq_arena *a = job->edits->arena;
-    const int32_t *q = order_of_rows(h, order, h->heads, a, e),
-                  *k = q ? order_of_rows(h, order, h->kv_heads, a, e) : NULL;
-    if (!k) return VQ_E_LIMIT;
-    VQ_TRY(vq_add_row_edit(
-        job->edits, h->q,
-        (vq_edit){.kind = VQ_EDIT_GATHER, .order = q, .n = h->heads * h->head_dim}, e));
-    VQ_TRY(vq_add_row_edit(
-        job->edits, h->k,
-        (vq_edit){.kind = VQ_EDIT_GATHER, .order = k, .n = h->kv_heads * h->head_dim}, e));
-    const vq_edit norm = {
-        .kind = VQ_EDIT_GATHER, .side = VQ_EDIT_ROWS, .order = order, .n = h->head_dim};
-    if (h->q_norm) VQ_TRY(vq_add_edit(job->edits, h->q_norm, NULL, norm, e));
-    return h->k_norm ? vq_add_edit(job->edits, h->k_norm, NULL, norm, e) : VQ_OK;
+    const int64_t heads = keys ? h->kv_heads : h->heads;
+    const char *norm = keys ? h->k_norm : h->q_norm;
+    const int32_t *rows = order_of_rows(h, order, heads, job->edits->arena, e);
+    if (!rows) return e->status;
+    vq_edit d = {.kind = VQ_EDIT_GATHER, .order = rows, .n = heads * h->head_dim};
+    VQ_TRY(vq_add_range_edit(job->edits, keys ? h->k : h->q, keys ? h->k_rows : h->q_rows, d, e));
+    if (!norm) return VQ_OK;
+    if (!h->whole_norms) {
+        d.order = order;
+        d.n = h->head_dim;
+    }
+    return vq_add_edit(job->edits, norm, NULL, d, e);
 }
 
 static vq_status sort_keys(vq_model_job *job, int i, vq_ksort_mode mode, vq_err *e)
@@ -105,15 +133,20 @@ static vq_status sort_keys(vq_model_job *job, int i, vq_ksort_mode mode, vq_err 
     if (!norms) return VQ_E_LIMIT;
     VQ_TRY(key_norms(job, h, norms, e));
     for (int64_t kv = 0; kv < h->kv_heads; kv++)
-        VQ_TRY(vq_ksort_order(mode, norms + kv * d, d, order + kv * d, job->scratch, e));
+        VQ_TRY(order_head(h, mode, norms + kv * d, order + kv * d, job->scratch, e));
     if (h->rope) job->orders[i] = order;
-    return add_edits(job, h, order, e);
+    VQ_TRY(edit_side(job, h, false, order, e));
+    return edit_side(job, h, true, order, e);
 }
 
 static vq_status run(vq_model_job *job, vq_err *e)
 {
     static const char *const names[] = {"free", "pairs", "interleaved"};
     const char *mode = vq_option_get(job->options, "mode")->s;
+    if (job->nheads == 0)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "it needs attention over queries and keys that linears make, through norms "
+                       "and rope at most, and this model has none: leave the pass out");
     job->orders = VQ_NEW(job->edits->arena, int32_t *, job->nheads, "orders of keys", e);
     if (!job->orders) return VQ_E_LIMIT;
     for (int i = 0; i < job->nheads; i++) {

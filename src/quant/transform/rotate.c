@@ -18,6 +18,7 @@ static vq_status stream_block(const vq_model_job *job, int64_t *block, vq_err *e
     const char *r1 = vq_option_get(job->options, "r1")->s;
     const int64_t width = job->stream->width, most = largest_power(width);
     *block = strcmp(r1, "none") == 0 ? 0 : strcmp(r1, "full") == 0 ? width : strtoll(r1, NULL, 10);
+    if (*block > 0) VQ_TRY(vq_need_stream(job, e));
     if (*block == 0 || most % *block == 0 || (*block == width && vq_hadamard_core(width) > 0))
         return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
@@ -98,7 +99,7 @@ static vq_status rotate_heads(vq_model_job *job, const vq_heads_site *h, vq_err 
                        "r2 needs heads of a power of two channels, not %lld: set r2: false",
                        (long long)h->head_dim);
     vq_edit d = {.kind = VQ_EDIT_HADAMARD, .block = h->head_dim, .n = h->kv_heads * h->head_dim};
-    VQ_TRY(vq_add_row_edit(job->edits, h->v, d, e));
+    VQ_TRY(vq_add_range_edit(job->edits, h->v, h->v_rows, d, e));
     d.side = VQ_EDIT_COLS;
     d.n = h->heads * h->head_dim;
     for (int i = 0; i < h->noutputs; i++)
@@ -111,6 +112,10 @@ static vq_status run(vq_model_job *job, vq_err *e)
     const bool r2 = vq_option_get(job->options, "r2")->b;
     int64_t block;
     VQ_TRY(stream_block(job, &block, e));
+    if (r2 && job->nheads == 0)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "r2 needs attention over values that linears make and linears read, and "
+                       "this model has none: set r2: false");
     if (block == 0 && !r2)
         return vq_fail(e, VQ_E_RECIPE,
                        "r1: none and r2: false leave nothing to rotate: leave the pass out");

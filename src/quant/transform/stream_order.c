@@ -22,6 +22,7 @@ static vq_status run(vq_model_job *job, vq_err *e)
 {
     const vq_residual_site *s = job->stream;
     int32_t *order = NULL;
+    VQ_TRY(vq_need_stream(job, e));
     VQ_TRY(make_order(job, &order, e));
     vq_edit d = {.kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = s->width};
     VQ_TRY(vq_add_edit(job->edits, s->embedding, NULL, d, e));

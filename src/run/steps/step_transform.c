@@ -32,20 +32,33 @@ static vq_status load_consumers(vq_run *r, vq_block *b, const vq_plan_group *g, 
     return VQ_OK;
 }
 
-/* The rows of the linear that absorbed a map changed: so do the gradients at its output. */
+/* The gradients at a linear's output, where they were gathered, after rows of it absorbed a map. */
+static vq_status map_gradients(vq_block *b, const char *linear, const vq_row_part *part,
+                               const vq_input_map *m, const vq_producer *p, vq_err *e)
+{
+    for (int i = 0; i < b->nstats; i++)
+        for (int j = 0; j < b->stats[i].nlinears; j++) {
+            vq_curvature *c = &b->stats[i].linears[j];
+            if (strcmp(c->name, linear) == 0 && c->output)
+                VQ_TRY(vq_output_map(c, part, m, p, &b->arena, e));
+        }
+    return VQ_OK;
+}
+
+/* What absorbed a map makes another output now; behind a gated product the gate follows orders. */
 static vq_status map_output(vq_run *r, vq_block *b, const vq_linear_group *group,
                             const vq_input_map *m, vq_err *e)
 {
     const vq_producer p = vq_producer_of(r->models.graph, group);
+    const vq_node *nodes = r->models.graph->nodes;
+    const vq_input_map order = {.order = m->order, .fold_order = m->fold_order};
     if (p.kind != VQ_PRODUCER_ROWS && p.kind != VQ_PRODUCER_VALUES) return VQ_OK;
-    const vq_node *from = &r->models.graph->nodes[group->producer];
-    for (int i = 0; i < b->nstats; i++)
-        for (int j = 0; j < b->stats[i].nlinears; j++) {
-            vq_curvature *c = &b->stats[i].linears[j];
-            if (strcmp(c->name, from->name) == 0 && c->output)
-                VQ_TRY(vq_output_map(c, m, &p, &b->arena, e));
-        }
-    return VQ_OK;
+    const int64_t n =
+        p.kind == VQ_PRODUCER_VALUES ? p.kv_heads * p.head_dim : nodes[group->value].width;
+    const vq_row_part part = {group->first_row, n}, gate = {group->gate_row, n};
+    VQ_TRY(map_gradients(b, nodes[group->producer].name, &part, m, &p, e));
+    if (group->gate < 0) return VQ_OK;
+    return map_gradients(b, nodes[group->gate].name, &gate, &order, &p, e);
 }
 
 /* The runtime rotates the inputs of quantized linears only: one of the group that is kept reads the
