@@ -6,16 +6,31 @@
 
 #include "load/key_orders.h"
 
+/* How tensors of the graph are stored, told to the checkpoint. */
+static vq_status tell_storage(vq_model *m, vq_arena *a, vq_err *e)
+{
+    const vq_graph *g = &m->graph;
+    const vq_node *head = &g->nodes[g->lm_head];
+    for (int id = 0; id < g->count; id++)
+        if (g->nodes[id].transposed) vq_checkpoint_transpose(&m->checkpoint, g->nodes[id].name);
+    if (!head->tied) return VQ_OK;
+    const char *from = vq_arena_text(a, e, "%s.weight", g->nodes[g->embedding].name);
+    if (!from) return e->status;
+    vq_checkpoint_tie(&m->checkpoint, head->name, from);
+    return VQ_OK;
+}
+
 /* What a builder refuses because it does not know it leaves a model without a graph, of which
  * recipes without data work all the same; what is wrong with the config is an error. */
 static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
 {
     vq_hf_config *of = &m->checkpoint.config;
-    vq_config c = {.root = of->root, .model_type = of->model_type};
+    vq_config c = {.root = of->root, .model_type = of->model_type, .source = &m->checkpoint.source};
     const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
     if (!path) return e->status;
     VQ_TRY(vq_hf_config_tokens(of, path, m->arch->bos, m->arch->eos, e));
     const vq_status s = m->arch->build(&c, &m->graph, a, e);
+    if (s == VQ_OK) VQ_TRY(tell_storage(m, a, e));
     if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
     if (!c.unsupported) return vq_at(e, "%s", path);
     m->arch = NULL;

@@ -8,9 +8,9 @@
 
 const char *vq_role_name(vq_role r)
 {
-    static const char *const names[] = {"embed",  "lm_head",  "norm",       "attn.q",
-                                        "attn.k", "attn.v",   "attn.o",     "mlp.gate",
-                                        "mlp.up", "mlp.down", "mlp.router", "other"};
+    static const char *const names[] = {
+        "embed",  "lm_head",  "norm",   "attn.q",      "attn.k",   "attn.v",     "attn.qkv",
+        "attn.o", "mlp.gate", "mlp.up", "mlp.gate_up", "mlp.down", "mlp.router", "other"};
     return names[r];
 }
 

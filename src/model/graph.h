@@ -21,9 +21,11 @@ typedef enum vq_role {
     VQ_ROLE_Q,
     VQ_ROLE_K,
     VQ_ROLE_V,
+    VQ_ROLE_QKV, /* one matrix for all three */
     VQ_ROLE_O,
     VQ_ROLE_GATE,
     VQ_ROLE_UP,
+    VQ_ROLE_GATE_UP,
     VQ_ROLE_DOWN,
     VQ_ROLE_ROUTER,
     VQ_ROLE_OTHER

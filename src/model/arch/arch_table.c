@@ -3,13 +3,12 @@
 
 #include <string.h>
 
-extern const vq_arch vq_arch_llama, vq_arch_mistral, vq_arch_qwen2, vq_arch_qwen3;
+extern const vq_arch vq_arch_gemma, vq_arch_gemma2, vq_arch_gemma3, vq_arch_gemma3_text,
+    vq_arch_gpt2, vq_arch_llama, vq_arch_mistral, vq_arch_opt, vq_arch_qwen2, vq_arch_qwen3;
 
 static const vq_arch *const architectures[] = {
-    &vq_arch_llama,
-    &vq_arch_mistral,
-    &vq_arch_qwen2,
-    &vq_arch_qwen3,
+    &vq_arch_gemma, &vq_arch_gemma2,  &vq_arch_gemma3, &vq_arch_gemma3_text, &vq_arch_gpt2,
+    &vq_arch_llama, &vq_arch_mistral, &vq_arch_opt,    &vq_arch_qwen2,       &vq_arch_qwen3,
 };
 
 const vq_arch *vq_arch_at(int i)

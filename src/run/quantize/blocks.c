@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "edit/edited.h"
 #include "load/key_orders.h"
+#include "model/op/dense.h"
 #include "plan/budget.h"
 #include "run/origin.h"
 #include "run/quantize/block_work.h"
@@ -138,6 +139,28 @@ typedef struct part {
     int64_t order_id;
 } part;
 
+/* x [shape[0]][shape[1]] as the file is to hold t. */
+static vq_status store_edited(vq_work *w, const part *p, const vq_tensor *t, const float *x,
+                              int64_t id, vq_err *e)
+{
+    const int64_t n = vq_tensor_numel(t);
+    const vq_arena_mark mark = vq_arena_here(&w->scratch);
+    if (t->transposed) {
+        const vq_tensor values = {.dtype = VQ_F32,
+                                  .ndim = 2,
+                                  .shape = {t->shape[0], t->shape[1]},
+                                  .data = x},
+                        turned = vq_tensor_turn(&values);
+        float *back = VQ_ALLOC(&w->scratch, float, n, "tensor as stored", e);
+        if (!back) return e->status;
+        VQ_TRY(vq_dense_rows(&w->j->job->kernels, &turned, 0, t->shape[1], t->shape[0], back, e));
+        x = back;
+    }
+    const vq_status s = vq_store_floats(p->writer, id, t->dtype, x, n, &w->scratch, e);
+    vq_arena_rewind(&w->scratch, mark);
+    return s;
+}
+
 /* Tensors that an edit changed and that are not quantized (norms, biases, kept weights,
  * embeddings), each in the type that it has in the model. Their values stand in the overlay. */
 static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *ids, vq_err *e)
@@ -149,12 +172,12 @@ static vq_status write_kept(vq_work *w, const part *p, bool declare, int64_t *id
         const float *x = vq_overlay_values(&w->overlay, i, &t);
         if (!x || vq_plan_quantizes(w->plan, t.name)) continue;
         VQ_TRY(vq_edited_stored(&d, t.name, &stored, e));
-        if (declare)
-            VQ_TRY(vq_st_writer_declare(p->writer, t.name, stored.dtype, t.shape, t.ndim, &ids[at],
-                                        e));
-        else
-            VQ_TRY(vq_store_floats(p->writer, ids[at], stored.dtype, x, vq_tensor_numel(&t),
-                                   &w->scratch, e));
+        t.dtype = stored.dtype;
+        t.transposed = stored.transposed;
+        const vq_tensor file = vq_tensor_as_stored(&t);
+        VQ_TRY(declare ? vq_st_writer_declare(p->writer, file.name, file.dtype, file.shape,
+                                              file.ndim, &ids[at], e)
+                       : store_edited(w, p, &t, x, ids[at], e));
         at++;
     }
     return VQ_OK;
