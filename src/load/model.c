@@ -20,6 +20,12 @@ static vq_status tell_storage(vq_model *m, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
+/* A token that the family has by default: small models leave it out with the rest of the words. */
+static int64_t in_vocabulary(const vq_model *m, int64_t token)
+{
+    return token < m->graph.vocab ? token : -1;
+}
+
 /* What a builder refuses because it does not know it leaves a model without a graph, of which
  * recipes without data work all the same; what is wrong with the config is an error. */
 static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
@@ -28,11 +34,12 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     vq_config c = {.root = of->root, .model_type = of->model_type, .source = &m->checkpoint.source};
     const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
     if (!path) return e->status;
-    VQ_TRY(vq_hf_config_tokens(of, path, m->arch->bos, m->arch->eos, e));
     const vq_status s = m->arch->build(&c, &m->graph, a, e);
+    if (s != VQ_OK && !c.unsupported) return vq_at(e, "%s", path);
+    VQ_TRY(vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
+                               in_vocabulary(m, m->arch->eos), e));
     if (s == VQ_OK) VQ_TRY(tell_storage(m, a, e));
     if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
-    if (!c.unsupported) return vq_at(e, "%s", path);
     m->arch = NULL;
     m->without_graph = vq_arena_text(a, e, "%s", e->text);
     if (!m->without_graph) return e->status;
