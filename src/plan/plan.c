@@ -281,6 +281,21 @@ static vq_status resolve_passes(vq_plan *p, vq_err *e)
                                 "%s: the passes end without {do: round, method: ...}", r->path);
 }
 
+/* Statistics are gathered in blocks: a weight before or behind them has none to round by. */
+static vq_status check_rounder(const vq_plan *p, vq_err *e)
+{
+    if (!p->model->arch || !p->rounder->needs || !p->rounder->needs(p->round_options)) return VQ_OK;
+    for (int i = 0; i < p->nweights; i++) {
+        const vq_plan_weight *w = &p->weights[i];
+        if (w->quantized && p->groups[w->group].stats < 0)
+            return vq_fail(e, VQ_E_RECIPE,
+                           "%s: %s lies outside of the blocks, where nothing is gathered that %s "
+                           "could round by; keep it with a rule",
+                           p->recipe->path, w->module, p->rounder->name);
+    }
+    return VQ_OK;
+}
+
 /* Does the scheme take the pass, and the format what the pass makes of it? Channel counts are known
  * only after calibration; any will do here. */
 static vq_status check_pass(const vq_plan *p, const vq_plan_pass *pass, const vq_plan_weight *w,
@@ -383,6 +398,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_are
     if (m->arch) VQ_TRY(groups_from_graph(p, a, e));
     groups_from_names(p);
     VQ_TRY(check_fused(p, e));
+    VQ_TRY(check_rounder(p, e));
     VQ_TRY(check_passes(p, e));
     VQ_TRY(check_finish(p, e));
     VQ_TRY(vq_pass_order_check(p, e));

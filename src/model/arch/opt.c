@@ -78,7 +78,7 @@ static int add_first(vq_build *b, const reading *r)
     const vq_sizes *s = &r->sizes;
     int x = vq_build_table(b, "embed_tokens", r->narrow, 1);
     if (r->narrow != s->hidden)
-        x = vq_build_linear(b, VQ_ROLE_OTHER, "project_in", x, s->hidden, false);
+        x = vq_build_linear(b, VQ_ROLE_EMBED, "project_in", x, s->hidden, false);
     return vq_build_position(b, "embed_positions", x, s->max_position + FIRST_POSITION,
                              FIRST_POSITION);
 }
@@ -87,7 +87,7 @@ static void add_last(vq_build *b, const reading *r, int x)
 {
     if (r->last_norm) x = vq_build_layer_norm(b, "final_layer_norm", x, EPS);
     if (r->narrow != r->sizes.hidden)
-        x = vq_build_linear(b, VQ_ROLE_OTHER, "project_out", x, r->narrow, false);
+        x = vq_build_linear(b, VQ_ROLE_LM_HEAD, "project_out", x, r->narrow, false);
     (void)vq_build_lm_head(b, "lm_head", x, false);
 }
 

@@ -1,6 +1,7 @@
 /* outputs.c -- folders and sidecar files of an artifact. */
 #include "run/quantize/outputs.h"
 
+#include "model/op/op.h"
 #include "run/manifest.h"
 #include "run/quantize/run_state.h"
 
@@ -107,6 +108,13 @@ static vq_status write_json(const char *path, const json_t *root, vq_err *e)
     return s;
 }
 
+/* Runtimes quantize linears: tables of embeddings are none that they would have to leave out. */
+static bool is_table(const vq_model *m, const char *module)
+{
+    const int id = m->arch ? vq_graph_find(&m->graph, module) : -1;
+    return id >= 0 && !m->graph.nodes[id].op->linear;
+}
+
 static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e)
 {
@@ -115,7 +123,7 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
     if (!dense || !path) return e->status;
     size_t ndense = 0;
     for (int i = 0; i < p->nweights; i++)
-        if (!p->weights[i].quantized && p->weights[i].role != VQ_ROLE_EMBED)
+        if (!p->weights[i].quantized && !is_table(p->model, p->weights[i].module))
             dense[ndense++] = p->weights[i].module;
     json_t *quantization = NULL;
     VQ_TRY(vq_format_config(p->format, modules, nmodules, dense, ndense, &quantization, e));
