@@ -6,14 +6,24 @@
 
 #include "load/key_orders.h"
 
-/* A small model of a family may lack the tokens that the family's config has where it is silent. */
-static void drop_foreign_tokens(vq_hf_config *c, int64_t vocab)
+/* How tensors of the graph are stored, told to the checkpoint. */
+static vq_status tell_storage(vq_model *m, vq_arena *a, vq_err *e)
 {
-    int kept = 0;
-    if (c->bos >= vocab) c->bos = -1;
-    for (int i = 0; i < c->eos_count; i++)
-        if (c->eos[i] < vocab) c->eos[kept++] = c->eos[i];
-    c->eos_count = kept;
+    const vq_graph *g = &m->graph;
+    const vq_node *head = &g->nodes[g->lm_head];
+    for (int id = 0; id < g->count; id++)
+        if (g->nodes[id].transposed) vq_checkpoint_transpose(&m->checkpoint, g->nodes[id].name);
+    if (!head->tied) return VQ_OK;
+    const char *from = vq_arena_text(a, e, "%s.weight", g->nodes[g->embedding].name);
+    if (!from) return e->status;
+    vq_checkpoint_tie(&m->checkpoint, head->name, from);
+    return VQ_OK;
+}
+
+/* A token that the family has by default: small models leave it out with the rest of the words. */
+static int64_t in_vocabulary(const vq_model *m, int64_t token)
+{
+    return token < m->graph.vocab ? token : -1;
 }
 
 /* What a builder refuses because it does not know it leaves a model without a graph, of which
@@ -21,16 +31,15 @@ static void drop_foreign_tokens(vq_hf_config *c, int64_t vocab)
 static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
 {
     vq_hf_config *of = &m->checkpoint.config;
-    vq_config c = {.root = of->root, .model_type = of->model_type};
+    vq_config c = {.root = of->root, .model_type = of->model_type, .source = &m->checkpoint.source};
     const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
     if (!path) return e->status;
-    VQ_TRY(vq_hf_config_tokens(of, path, m->arch->bos, m->arch->eos, e));
     const vq_status s = m->arch->build(&c, &m->graph, a, e);
-    if (s == VQ_OK) {
-        drop_foreign_tokens(of, m->graph.vocab);
-        return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
-    }
-    if (!c.unsupported) return vq_at(e, "%s", path);
+    if (s != VQ_OK && !c.unsupported) return vq_at(e, "%s", path);
+    VQ_TRY(vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
+                               in_vocabulary(m, m->arch->eos), e));
+    if (s == VQ_OK) VQ_TRY(tell_storage(m, a, e));
+    if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
     m->arch = NULL;
     m->without_graph = vq_arena_text(a, e, "%s", e->text);
     if (!m->without_graph) return e->status;

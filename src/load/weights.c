@@ -10,7 +10,9 @@ static void row_to_f32(const vq_kernels *kr, const vq_tensor *t, int64_t row, in
     const size_t size = (size_t)vq_dtype_bits(t->dtype) / 8;
     const unsigned char *src =
         (const unsigned char *)t->data + ((size_t)(row * t->shape[1]) + (size_t)first) * size;
-    if (t->dtype == VQ_BF16)
+    if (t->transposed)
+        (void)vq_to_f32(t, row * t->shape[1] + first, (int64_t)n, out, NULL);
+    else if (t->dtype == VQ_BF16)
         kr->bf16_to_f32(src, out, n);
     else if (t->dtype == VQ_F16)
         kr->f16_to_f32(src, out, n);
@@ -36,10 +38,11 @@ static void row_gathered(const vq_tensor *t, int64_t row, const int32_t *order, 
 {
     const int64_t k = t->shape[1];
     const size_t size = (size_t)vq_dtype_bits(t->dtype) / 8;
-    const unsigned char *src = (const unsigned char *)t->data + (size_t)(row * k) * size;
+    const int64_t rows = t->shape[0];
     for (int64_t i = 0; i < k; i++) {
         uint16_t half;
-        const unsigned char *at = src + (size_t)order[i] * size;
+        const int64_t place = t->transposed ? order[i] * rows + row : row * k + order[i];
+        const unsigned char *at = (const unsigned char *)t->data + (size_t)place * size;
         memcpy(t->dtype == VQ_F32 ? (void *)&out[i] : (void *)&half, at, size);
         if (t->dtype == VQ_BF16) out[i] = vq_bf16_to_f32(half);
         if (t->dtype == VQ_F16) out[i] = vq_f16_to_f32(half);

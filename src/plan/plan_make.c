@@ -69,6 +69,60 @@ static vq_status check_float(const vq_plan_weight *w, vq_err *e)
         w->tensor->name, vq_dtype_name(t));
 }
 
+/* Without a graph nobody says how a matrix is stored; a bias that fits its columns alone does. */
+static vq_status check_sides(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
+{
+    const int64_t *shape = w->tensor->shape;
+    char name[1024];
+    if (p->model->arch || snprintf(name, sizeof name, "%s.bias", w->module) >= (int)sizeof name)
+        return VQ_OK;
+    const vq_tensor *bias = vq_tensor_set_find(&p->model->checkpoint.weights, name);
+    if (!bias || bias->ndim != 1 || bias->shape[0] != shape[1] || shape[0] == shape[1])
+        return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: its bias says that it is stored [in][out], so rows and columns of this "
+                   "model's weights cannot be told apart without knowing the architecture; keep "
+                   "them with a rule",
+                   w->module);
+}
+
+/* What the format cannot hold of this weight and its scheme. */
+static vq_status check_format(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
+{
+    const vq_recipe *r = p->recipe;
+    const vq_module m = vq_plan_module(p, w, 0);
+    if (p->target->act_global_scale && w->scheme.has_act && w->scheme.act.global_scale &&
+        r->calib.data == VQ_DATA_NONE)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: %s stores a calibrated input scale, so calib.data must be self, "
+                       "required or a path",
+                       r->path, w->scheme.id);
+    if (!p->target->input_maps && w->tensor->transposed)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: %s has no layer for a matrix that the model stores as "
+                       "[in][out] (Conv1D), and no runtime would load it; use output.format: vq",
+                       w->module, p->target->name);
+    return vq_target_takes(p->target, &m, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
+}
+
+static vq_status check_groups(const vq_plan_weight *w, vq_err *e)
+{
+    const int64_t n = w->tensor->shape[0], k = w->tensor->shape[1];
+    int64_t per_row, count;
+    if (vq_group_count(&w->scheme.weight, n, k, &per_row, &count, e) != VQ_OK)
+        return vq_at(e, "%s", w->module);
+    if (w->scheme.has_act && vq_group_count(&w->scheme.act, 1, k, &per_row, &count, e) != VQ_OK)
+        return vq_at(e, "%s: input", w->module);
+    return VQ_OK;
+}
+
+/* Nothing that vq runs reads a weight outside the graph (towers of images, heads of other tasks):
+ * neither calibration nor a check would see what becomes of it. */
+static bool is_outside(const vq_plan *p, const vq_plan_weight *w)
+{
+    return p->model->arch && !node_of(p->model, w->module);
+}
+
 static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
@@ -79,26 +133,14 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
                        r->path, w->module, vq_role_name(w->role), w->module);
     used[w->rule] = true;
     const vq_rule_recipe *rule = &r->rules[w->rule];
-    w->quantized = !rule->keep && rule->scheme->has_weight;
+    w->quantized = !rule->keep && rule->scheme->has_weight && !is_outside(p, w);
     if (!w->quantized) return VQ_OK;
     VQ_TRY(check_float(w, e));
+    VQ_TRY(check_sides(p, w, e));
     w->scheme = *rule->scheme;
     vq_target_adapt(p->target, p->model->dtype, &w->scheme);
-    int64_t per_row, count;
-    if (vq_group_count(&w->scheme.weight, w->tensor->shape[0], w->tensor->shape[1], &per_row,
-                       &count, e) != VQ_OK)
-        return vq_at(e, "%s", w->module);
-    if (w->scheme.has_act &&
-        vq_group_count(&w->scheme.act, 1, w->tensor->shape[1], &per_row, &count, e) != VQ_OK)
-        return vq_at(e, "%s: input", w->module);
-    if (p->target->act_global_scale && w->scheme.has_act && w->scheme.act.global_scale &&
-        r->calib.data == VQ_DATA_NONE)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s: %s stores a calibrated input scale, so calib.data must be self, "
-                       "required or a path",
-                       r->path, w->scheme.id);
-    const vq_module m = vq_plan_module(p, w, 0);
-    return vq_target_takes(p->target, &m, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
+    VQ_TRY(check_groups(w, e));
+    return check_format(p, w, e);
 }
 
 static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
@@ -222,6 +264,21 @@ static vq_status resolve_passes(vq_plan *p, vq_err *e)
                                 "%s: the passes end without {do: round, method: ...}", r->path);
 }
 
+/* Statistics are gathered in blocks: a weight before or behind them has none to round by. */
+static vq_status check_rounder(const vq_plan *p, vq_err *e)
+{
+    if (!p->model->arch || !p->rounder->needs || !p->rounder->needs(p->round_options)) return VQ_OK;
+    for (int i = 0; i < p->nweights; i++) {
+        const vq_plan_weight *w = &p->weights[i];
+        if (w->quantized && p->groups[w->group].stats < 0)
+            return vq_fail(e, VQ_E_RECIPE,
+                           "%s: %s lies outside of the blocks, where nothing is gathered that %s "
+                           "could round by; keep it with a rule",
+                           p->recipe->path, w->module, p->rounder->name);
+    }
+    return VQ_OK;
+}
+
 /* Does the scheme take the pass, and the format what the pass makes of it? Channel counts are known
  * only after calibration; any will do here. */
 static vq_status check_pass(const vq_plan *p, const vq_plan_pass *pass, const vq_plan_weight *w,
@@ -283,6 +340,7 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_are
     if (m->arch) VQ_TRY(groups_from_graph(p, a, e));
     groups_from_names(p);
     VQ_TRY(check_fused(p, e));
+    VQ_TRY(check_rounder(p, e));
     VQ_TRY(check_passes(p, e));
     VQ_TRY(check_finish(p, e));
     VQ_TRY(vq_pass_order_check(p, e));

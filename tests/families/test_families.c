@@ -9,32 +9,14 @@
 #include <glob.h>
 #include <math.h>
 
-#include "load/model.h"
-#include "made_model.h"
+#include "made_case.h"
 #include "model/op/kv_cache.h"
 
 /* f32 against f32 in another order of sums; logits are of size 1 to 5, of Gemma 2 up to 30. */
 #define TOLERANCE 1e-4
 
-typedef struct opened {
-    vq_arena arena;
-    vq_kernels kernels;
-    vq_model model;
-    vq_exec exec;
-    int32_t ids[64];
-    int64_t length;
-} opened;
-
-static void read_ids(opened *o, const json_t *made)
-{
-    const json_t *ids = json_object_get(made, "ids");
-    o->length = (int64_t)json_array_size(ids);
-    for (int64_t i = 0; i < o->length; i++)
-        o->ids[i] = (int32_t)json_integer_value(json_array_get(ids, (size_t)i));
-}
-
 /* Logits of tokens [position, position + n) into logits [n][vocab]. */
-static void run(opened *o, vq_kv_cache *cache, int64_t position, int64_t n, float *logits)
+static void run(made_case *o, vq_kv_cache *cache, int64_t position, int64_t n, float *logits)
 {
     const vq_graph *g = &o->model.graph;
     const vq_batch b = {.sequences = 1, .length = n, .position = position, .cache = cache};
@@ -59,9 +41,10 @@ static double worst(const json_t *want, const float *got)
     return most;
 }
 
-static void check_prefill(opened *o, const json_t *made, const char *name)
+static void check_prefill(made_case *o)
 {
-    const json_t *rows = json_object_get(made, "logits");
+    const json_t *rows = json_object_get(o->made, "logits");
+    const char *name = o->name;
     const int64_t vocab = o->model.graph.vocab, n = (int64_t)json_array_size(rows);
     float *logits = malloc((size_t)(o->length * vocab) * sizeof *logits);
     double sum = 0, most = 0;
@@ -70,16 +53,16 @@ static void check_prefill(opened *o, const json_t *made, const char *name)
     for (int64_t i = 0; i < n; i++)
         most = fmax(most,
                     worst(json_array_get(rows, (size_t)i), logits + (o->length - n + i) * vocab));
-    const double want = json_number_value(json_object_get(made, "sum_of_squares"));
+    const double want = json_number_value(json_object_get(o->made, "sum_of_squares"));
     print_message("%s: prefill off by %.1e, sum of squares %.6g for %.6g\n", name, most, sum, want);
     if (!(most <= TOLERANCE)) fail_msg("%s: logits are off by %g", name, most);
     if (!(fabs(sum / want - 1) <= 1e-4)) fail_msg("%s: %.9g instead of %.9g", name, sum, want);
     free(logits);
 }
 
-static void check_steps(opened *o, const json_t *made, const char *name)
+static void check_steps(made_case *o)
 {
-    const json_t *greedy = json_object_get(made, "greedy");
+    const json_t *greedy = json_object_get(o->made, "greedy");
     if (!json_is_object(greedy)) return; /* transformers itself does not agree with its prefill */
     const int64_t steps = json_integer_value(json_object_get(greedy, "length")),
                   vocab = o->model.graph.vocab, first = o->length - steps;
@@ -90,38 +73,19 @@ static void check_steps(opened *o, const json_t *made, const char *name)
     run(o, cache, 0, first, logits);
     for (int64_t i = first; i < o->length; i++) run(o, cache, i, 1, logits);
     const double most = worst(json_object_get(greedy, "last"), logits);
-    if (!(most <= TOLERANCE)) fail_msg("%s: token by token off by %g", name, most);
+    if (!(most <= TOLERANCE)) fail_msg("%s: token by token off by %g", o->name, most);
     free(logits);
 }
 
 static bool check_case(scratch *s, const char *path)
 {
-    opened o = {.length = 0};
-    vq_err e = {0};
-    json_t *made = json_load_file(path, 0, NULL);
-    const char *name = json_string_value(json_object_get(made, "case"));
-    assert_non_null(name);
-    made_model_write(made, s);
-    read_ids(&o, made);
-    vq_arena_init(&o.arena, NULL);
-    if (vq_model_open(&o.model, s->dir, &o.arena, &e) != VQ_OK) fail_msg("%s: %s", name, e.text);
-    const bool known = o.model.arch != NULL;
+    made_case o;
+    const bool known = made_case_open(&o, path, s);
     if (known) {
-        if (vq_model_check(&o.model, &e) != VQ_OK) fail_msg("%s: %s", name, e.text);
-        assert_int_equal(vq_kernels_select(&o.kernels, NULL, false, &e), VQ_OK);
-        o.exec = (vq_exec){.graph = &o.model.graph,
-                           .source = &o.model.checkpoint.source,
-                           .kernels = &o.kernels,
-                           .arena = &o.arena};
-        check_prefill(&o, made, name);
-        check_steps(&o, made, name);
-    } else {
-        print_message("%s: no builder%s%s\n", name, o.model.without_graph ? ": " : "",
-                      o.model.without_graph ? o.model.without_graph : "");
+        check_prefill(&o);
+        check_steps(&o);
     }
-    vq_model_close(&o.model);
-    vq_arena_done(&o.arena);
-    json_decref(made);
+    made_case_close(&o);
     return known;
 }
 

@@ -465,13 +465,15 @@ static void dense(void **state)
     vq_err err = {0};
     vq_arena_init(&a, NULL);
     scratch_safetensors(s, "model.safetensors", DENSE_HEADER, -1, 80);
-    scratch_text(s, "config.json", "{\"model_type\":\"llama\",\"tie_word_embeddings\":true}");
+    scratch_text(s, "config.json", "{\"model_type\":\"llama\"}");
     char path[512];
     snprintf(path, sizeof path, "%s", scratch_path(s, "model.safetensors"));
     assert_int_equal(vq_checkpoint_open(&c, path, &a, &err), VQ_OK);
     assert_int_equal(c.source.linear(&c, "m", 2, 3, &l, &err), VQ_OK);
     assert_true(!l.quantized && l.n == 2 && l.k == 3 && l.k_stored == 3 && l.bias.data &&
                 l.dense.dtype == VQ_F32);
+    assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_E_INPUT);
+    vq_checkpoint_tie(&c, "lm_head", "model.embed_tokens.weight");
     assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_OK);
     assert_true(l.n == 3 && l.k == 4 && !l.bias.data);
     assert_int_equal(c.source.linear(&c, "m", 3, 2, &l, &err), VQ_E_INPUT);
@@ -480,10 +482,10 @@ static void dense(void **state)
     assert_true(c.source.has(&c, "m.bias") && !c.source.has(&c, "m"));
     assert_int_equal(c.source.tensor(&c, "m.bias", &t, &err), VQ_OK);
     assert_int_equal(c.source.tensor(&c, "m", &t, &err), VQ_E_INPUT);
-    vq_checkpoint_close(&c);
-    scratch_text(s, "config.json", "{\"model_type\":\"llama\"}");
-    assert_int_equal(vq_checkpoint_open(&c, path, &a, &err), VQ_OK);
-    assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_E_INPUT);
+    vq_checkpoint_transpose(&c, "m");
+    vq_checkpoint_transpose(&c, "missing");
+    assert_int_equal(c.source.tensor(&c, "m.weight", &t, &err), VQ_OK);
+    assert_true(t.transposed && t.shape[0] == 3 && t.shape[1] == 2);
     vq_checkpoint_close(&c);
     scratch_text(s, "hf_quant_config.json", "{}");
     assert_int_equal(vq_checkpoint_open(&c, path, &a, &err), VQ_E_INPUT);

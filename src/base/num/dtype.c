@@ -183,8 +183,33 @@ static void small_to_f32(const char *name, const unsigned char *p, int64_t n, fl
     for (int64_t i = 0; i < n; i++) out[i] = vq_decode(&grid, p[i]);
 }
 
+vq_tensor vq_tensor_turn(const vq_tensor *t)
+{
+    vq_tensor turned = *t;
+    turned.shape[0] = t->shape[1];
+    turned.shape[1] = t->shape[0];
+    turned.transposed = !t->transposed;
+    return turned;
+}
+
+vq_tensor vq_tensor_as_stored(const vq_tensor *t)
+{
+    return t->transposed ? vq_tensor_turn(t) : *t;
+}
+
+static vq_status transposed_to_f32(const vq_tensor *t, int64_t first, int64_t n, float *out,
+                                   vq_err *e)
+{
+    const vq_tensor stored = vq_tensor_as_stored(t);
+    const int64_t rows = t->shape[0], cols = t->shape[1];
+    for (int64_t i = first; i < first + n; i++)
+        VQ_TRY(vq_to_f32(&stored, i % cols * rows + i / cols, 1, out + (i - first), e));
+    return VQ_OK;
+}
+
 vq_status vq_to_f32(const vq_tensor *t, int64_t first, int64_t n, float *out, vq_err *e)
 {
+    if (t->transposed && n > 0) return transposed_to_f32(t, first, n, out, e);
     const unsigned char *p =
         (const unsigned char *)t->data + (size_t)first * (size_t)vq_dtype_bits(t->dtype) / 8;
     switch (t->dtype) {

@@ -27,7 +27,14 @@ typedef struct vq_tensor {
     int64_t shape[VQ_MAX_DIMS];
     const void *data;
     size_t bytes;
+    bool transposed; /* a matrix whose data is stored [shape[1]][shape[0]]: whoever reads data by
+                      * itself heeds it, all others see shape alone */
 } vq_tensor;
+/* vq_tensor_turn -- the same data seen as the other kind of matrix: [in][out] as stored becomes
+ * [out][in] with `transposed`, and back. */
+vq_tensor vq_tensor_turn(const vq_tensor *t);
+/* vq_tensor_as_stored -- with the shape that the file has. */
+vq_tensor vq_tensor_as_stored(const vq_tensor *t);
 
 const char *vq_dtype_name(vq_dtype t);
 int vq_dtype_bits(vq_dtype t);
@@ -40,7 +47,7 @@ int64_t vq_tensor_numel(const vq_tensor *t);
 /* vq_shape_text -- "[64, 256]" into buf, returns buf. */
 const char *vq_shape_text(const int64_t *shape, int ndim, char *buf, size_t len);
 
-/* vq_to_f32 -- n elements of a float type (F32, F16, BF16, F64, F8_E4M3, F8_E5M2, F8_E8M0) starting
+/* vq_to_f32 -- n elements, in the order of the shape, of a float type (F32, F16, BF16, F64, F8_E4M3, F8_E5M2, F8_E8M0) starting
  * at element `first`, unaligned
  * input allowed. The scalar definition; kernels.h has the fast one for BF16 and F16.
  *       VQ_E_INPUT for other types */

@@ -5,11 +5,6 @@
 
 #include "formats/layouts/module_map.h"
 
-static bool tied(const vq_checkpoint *c)
-{
-    return json_is_true(json_object_get(c->config.root, "tie_word_embeddings"));
-}
-
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
 {
     const vq_checkpoint *c = self;
@@ -30,16 +25,11 @@ static bool float_type(vq_dtype t)
     return t == VQ_F32 || t == VQ_F16 || t == VQ_BF16;
 }
 
-/* A head without a weight of its own is the embedding, when the config ties them. */
 static const vq_tensor *dense_weight(const vq_checkpoint *c, const char *module)
 {
-    static const char *const embeddings[] = {"model.embed_tokens.weight", "embed_tokens.weight",
-                                             "transformer.wte.weight"};
     const vq_tensor *t = vq_tensor_set_member(&c->weights, module, "weight");
-    if (t || strcmp(module, "lm_head") != 0 || !tied(c)) return t;
-    for (size_t i = 0; !t && i < sizeof embeddings / sizeof *embeddings; i++)
-        t = vq_tensor_set_find(&c->weights, embeddings[i]);
-    return t;
+    if (t || !c->head || strcmp(module, c->head) != 0) return t;
+    return vq_tensor_set_find(&c->weights, c->head_from);
 }
 
 static vq_status fill_dense(const vq_checkpoint *c, const char *module, vq_linear *out, vq_err *e)
@@ -153,6 +143,19 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
     if (status == VQ_OK) return VQ_OK;
     vq_checkpoint_close(c);
     return vq_at(e, "%s", path);
+}
+
+void vq_checkpoint_tie(vq_checkpoint *c, const char *head, const char *from)
+{
+    c->head = head;
+    c->head_from = from;
+}
+
+void vq_checkpoint_transpose(vq_checkpoint *c, const char *module)
+{
+    const vq_tensor *t = vq_tensor_set_member(&c->weights, module, "weight");
+    if (!t || t->ndim != 2 || t->transposed || vq_module_map_find(c->modules, module)) return;
+    *(vq_tensor *)(uintptr_t)t = vq_tensor_turn(t); /* the set is ours */
 }
 
 void vq_checkpoint_close(vq_checkpoint *c)

@@ -15,6 +15,8 @@ typedef struct vq_checkpoint {
     vq_source source;
     const vq_target *target;       /* whose artifact it is; NULL when dense */
     struct vq_module_map *modules; /* of an artifact: module -> stored scheme; NULL when dense */
+    const char *head, *head_from;  /* a module without a weight of its own, and the tensor that it
+                                   * reads; NULL: none */
     const char
         *note; /* what the config says and vq does not use (a quantized key-value cache); NULL */
     vq_arena *arena;
@@ -26,6 +28,14 @@ typedef struct vq_checkpoint {
  * claims and tensors that exist. */
 vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq_err *e);
 void vq_checkpoint_close(vq_checkpoint *c);
+
+/* What the graph knows of how its tensors are stored, so that nobody else needs to.
+ *   tie        module `head` without a weight of its own reads tensor `from`; both borrowed
+ *   transpose  the dense weight of the module is stored [in][out]: from here on its tensor has the
+ *              shape [out][in] and is marked transposed. Nothing where it is quantized, missing, or
+ *              no matrix */
+void vq_checkpoint_tie(vq_checkpoint *c, const char *head, const char *from);
+void vq_checkpoint_transpose(vq_checkpoint *c, const char *module);
 
 /* vq_checkpoint_modules -- names of all stored linears (2-D weights) of an artifact or dense model,
  * sorted; quantized[i] says which. */

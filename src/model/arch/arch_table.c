@@ -1,14 +1,17 @@
-/* arch_table.c -- one line per architecture. */
+/* arch_table.c -- the table of architectures.inc. */
 #include "model/arch/arch_table.h"
 
 #include <string.h>
 
-extern const vq_arch vq_arch_llama, vq_arch_mistral, vq_arch_olmo2, vq_arch_phi3, vq_arch_qwen2,
-    vq_arch_qwen3;
+#define VQ_ARCH(name) extern const vq_arch name;
+#include "model/arch/architectures.inc"
+#undef VQ_ARCH
 
+#define VQ_ARCH(name) &(name),
 static const vq_arch *const architectures[] = {
-    &vq_arch_llama, &vq_arch_mistral, &vq_arch_olmo2, &vq_arch_phi3, &vq_arch_qwen2, &vq_arch_qwen3,
+#include "model/arch/architectures.inc"
 };
+#undef VQ_ARCH
 
 const vq_arch *vq_arch_at(int i)
 {

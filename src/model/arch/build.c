@@ -11,8 +11,11 @@ const vq_attention_names vq_usual_attention = {
     "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", false, false};
 const vq_mlp_names vq_usual_mlp = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", false};
 
-static vq_status check_heads(const vq_config *c, vq_sizes *s, vq_err *e)
+vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e)
 {
+    if (s->layers > MAX_LAYERS)
+        return vq_fail(e, VQ_E_INPUT, "num_hidden_layers is %lld; 1 to %d is possible",
+                       (long long)s->layers, MAX_LAYERS);
     if (!s->kv_heads ||
         (vq_config_has(c, "num_key_value_heads") && !vq_config_get(c, "num_key_value_heads")))
         s->kv_heads = s->heads; /* null says so too */
@@ -44,10 +47,7 @@ vq_status vq_sizes_read(const vq_config *c, vq_sizes *s, vq_err *e)
     VQ_TRY(vq_config_size(c, "max_position_embeddings", s->max_position, &s->max_position, e));
     VQ_TRY(vq_config_number(c, "rms_norm_eps", s->eps, &s->eps, e));
     VQ_TRY(vq_config_flag(c, "tie_word_embeddings", s->tied, &s->tied, e));
-    if (s->layers > MAX_LAYERS)
-        return vq_fail(e, VQ_E_INPUT, "num_hidden_layers is %lld; 1 to %d is possible",
-                       (long long)s->layers, MAX_LAYERS);
-    return check_heads(c, s, e);
+    return vq_sizes_check(c, s, e);
 }
 
 void vq_build_begin(vq_build *b, const char *arch)
@@ -125,16 +125,33 @@ static int64_t width_of(const vq_build *b, int x)
 
 int vq_build_embedding(vq_build *b, const char *part, float scale)
 {
+    return vq_build_table(b, part, b->sizes->hidden, scale);
+}
+
+int vq_build_table(vq_build *b, const char *part, int64_t width, float scale)
+{
     const vq_embedding args = {scale};
     const vq_node n = {.op = &vq_op_embedding,
                        .args = scale == 1 ? NULL : vq_build_args(b, &args, sizeof args),
                        .role = VQ_ROLE_EMBED,
                        .name = vq_build_name(b, part),
-                       .width = b->sizes->hidden,
+                       .width = width,
                        .in_width = b->sizes->vocab};
     const int id = vq_build_node(b, n, -1, -1, -1);
     b->graph->embedding = id;
     return id;
+}
+
+int vq_build_position(vq_build *b, const char *part, int x, int64_t rows, int64_t offset)
+{
+    const vq_position args = {offset};
+    const vq_node n = {.op = &vq_op_position,
+                       .args = vq_build_args(b, &args, sizeof args),
+                       .role = VQ_ROLE_EMBED,
+                       .name = vq_build_name(b, part),
+                       .width = width_of(b, x),
+                       .in_width = rows};
+    return vq_build_node(b, n, x, -1, -1);
 }
 
 int vq_build_rms_norm(vq_build *b, const char *part, int x, const vq_norm *args)
@@ -183,6 +200,26 @@ int vq_build_slice(vq_build *b, int x, int64_t first, int64_t width)
                        .role = VQ_ROLE_OTHER,
                        .width = width,
                        .in_width = width_of(b, x)};
+    return vq_build_node(b, n, x, -1, -1);
+}
+
+int vq_build_apply(vq_build *b, const vq_activation *act, int x)
+{
+    const vq_node n = {.op = vq_op_of_activation(act),
+                       .args = act,
+                       .role = VQ_ROLE_OTHER,
+                       .width = width_of(b, x)};
+    return vq_build_node(b, n, x, -1, -1);
+}
+
+int vq_build_cap(vq_build *b, int x, float cap)
+{
+    const vq_softcap args = {cap};
+    if (!(cap > 0)) return x;
+    const vq_node n = {.op = &vq_op_softcap,
+                       .args = vq_build_args(b, &args, sizeof args),
+                       .role = VQ_ROLE_OTHER,
+                       .width = width_of(b, x)};
     return vq_build_node(b, n, x, -1, -1);
 }
 

@@ -12,6 +12,7 @@
 #include "model/op/norm.h"
 #include "model/op/rope.h"
 #include "model/op/slice.h"
+#include "model/op/softcap.h"
 
 /* Sizes under the names that most families use. Read: every field is the default where the config
  * is silent (VQ_REQUIRED: must be given). kv_heads 0: as many as heads; head_dim 0: hidden / heads. */
@@ -22,6 +23,8 @@ typedef struct vq_sizes {
 } vq_sizes;
 /* vq_sizes_read -- VQ_E_INPUT: missing, out of range, heads that do not divide. */
 vq_status vq_sizes_read(const vq_config *c, vq_sizes *s, vq_err *e);
+/* vq_sizes_check -- its last step, for families that read their sizes under other names. */
+vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e);
 
 typedef struct vq_build {
     vq_config *config;
@@ -50,11 +53,18 @@ const void *vq_build_args(vq_build *b, const void *args, size_t size);
 int vq_build_node(vq_build *b, vq_node n, int in0, int in1, int in2);
 
 int vq_build_embedding(vq_build *b, const char *part, float scale);
+/* vq_build_table -- the embedding where its rows are not as wide as the blocks. */
+int vq_build_table(vq_build *b, const char *part, int64_t width, float scale);
+/* vq_build_position -- row `offset` of a table of `rows` is that of position 0. */
+int vq_build_position(vq_build *b, const char *part, int x, int64_t rows, int64_t offset);
 int vq_build_rms_norm(vq_build *b, const char *part, int x, const vq_norm *args);
 int vq_build_layer_norm(vq_build *b, const char *part, int x, float eps);
 int vq_build_linear(vq_build *b, vq_role role, const char *part, int x, int64_t width, bool bias);
 int vq_build_add(vq_build *b, int x, int y);
 int vq_build_slice(vq_build *b, int x, int64_t first, int64_t width);
+int vq_build_apply(vq_build *b, const vq_activation *act, int x);
+/* vq_build_cap -- cap * tanh(x / cap); 0: x itself. */
+int vq_build_cap(vq_build *b, int x, float cap);
 /* vq_build_lm_head -- named as given whatever the prefix. */
 int vq_build_lm_head(vq_build *b, const char *name, int x, bool bias);
 

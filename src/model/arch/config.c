@@ -88,11 +88,26 @@ vq_status vq_config_numbers(const vq_config *c, const char *key, int64_t n, floa
     return VQ_OK;
 }
 
+bool vq_config_holds(const vq_config *c, const char *tensor)
+{
+    return c->source && c->source->has(c->source->self, tensor);
+}
+
+const char *vq_config_prefix(const vq_config *c, const char *const *prefixes, const char *tensor)
+{
+    char name[512];
+    for (int i = 0; prefixes[i]; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", prefixes[i], tensor);
+        if (vq_config_holds(c, name)) return prefixes[i];
+    }
+    return prefixes[0];
+}
+
 vq_status vq_config_inside(const vq_config *c, const char *key, vq_config *out, vq_err *e)
 {
     const json_t *v = vq_config_get(c, key);
     if (v && !json_is_object(v)) return vq_fail(e, VQ_E_INPUT, "%s is not an object", key);
-    *out = (vq_config){.root = v, .model_type = c->model_type};
+    *out = (vq_config){.root = v, .model_type = c->model_type, .source = c->source};
     return VQ_OK;
 }
 

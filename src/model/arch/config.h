@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "base/exchange/source.h"
 
 typedef struct vq_config {
     const json_t *root; /* borrowed; NULL: an empty object */
     const char *model_type;
+    const vq_source *source; /* the tensors beside it: only their names are asked for; NULL: none */
     bool unsupported; /* out: the builder refused something that it does not know, not a mistake */
 } vq_config;
 
@@ -38,6 +39,12 @@ vq_status vq_config_numbers(const vq_config *c, const char *key, int64_t n, floa
 /* vq_config_get -- NULL when absent or null. vq_config_has -- is the key there, be it null? */
 const json_t *vq_config_get(const vq_config *c, const char *key);
 bool vq_config_has(const vq_config *c, const char *key);
+/* vq_config_holds -- is there a tensor of this name beside the config? Ask for one that is never
+ * quantized (a norm): another has another name once it is. */
+bool vq_config_holds(const vq_config *c, const char *tensor);
+/* vq_config_prefix -- the same model is stored under several prefixes of its names: the one of
+ * prefixes (NULL at the end) under which `tensor` is there, the first where none is. */
+const char *vq_config_prefix(const vq_config *c, const char *const *prefixes, const char *tensor);
 /* vq_config_inside -- the object under the key; an empty one when absent. */
 vq_status vq_config_inside(const vq_config *c, const char *key, vq_config *out, vq_err *e);
 /* vq_config_unsupported -- VQ_E_INPUT, and c->unsupported. */

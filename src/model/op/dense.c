@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { STRIP = 16 /* rows of a transposed matrix that are read together */ };
+
 static bool has_kernel(vq_dtype t)
 {
     return t == VQ_BF16 || t == VQ_F16 || t == VQ_F32;
@@ -24,10 +26,40 @@ static void convert_row(const vq_kernels *kr, const vq_tensor *t, int64_t row, i
         memcpy(out, from, n * sizeof *out);
 }
 
+/* Columns of the stored matrix a strip at a time: a cache line of each stored row serves the whole
+ * strip. cols: stored rows. */
+static void convert_strip(const vq_kernels *kr, const vq_tensor *stored, int64_t r0, int64_t n,
+                          float *out)
+{
+    const int64_t rows = stored->shape[1], cols = stored->shape[0];
+    const size_t size = (size_t)vq_dtype_bits(stored->dtype) / 8;
+    float strip[STRIP];
+    for (int64_t c = 0; c < cols; c++) {
+        vq_tensor part = *stored;
+        part.data = (const unsigned char *)stored->data + (size_t)(c * rows + r0) * size;
+        convert_row(kr, &part, 0, n, strip);
+        for (int64_t r = 0; r < n; r++) out[r * cols + c] = strip[r];
+    }
+}
+
+static void convert_columns(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count,
+                            float *out)
+{
+    const vq_tensor stored = vq_tensor_as_stored(t);
+    const int64_t cols = stored.shape[0];
+#pragma omp parallel for schedule(static) if (count * cols > VQ_PARALLEL_MIN)
+    for (int64_t r = 0; r < count; r += STRIP)
+        convert_strip(kr, &stored, r0 + r, count - r < STRIP ? count - r : STRIP, out + r * cols);
+}
+
 vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count,
                         int64_t cols, float *out, vq_err *e)
 {
     if (!has_kernel(t->dtype)) return vq_to_f32(t, r0 * cols, count * cols, out, e);
+    if (t->transposed) {
+        convert_columns(kr, t, r0, count, out);
+        return VQ_OK;
+    }
 #pragma omp parallel for schedule(static) if (count * cols > VQ_PARALLEL_MIN)
     for (int64_t r = 0; r < count; r++) convert_row(kr, t, r0 + r, cols, out + r * cols);
     return VQ_OK;
@@ -36,7 +68,7 @@ vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, in
 vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_t *rows,
                           int64_t count, int64_t cols, float *out, vq_err *e)
 {
-    if (!has_kernel(t->dtype)) {
+    if (!has_kernel(t->dtype) || t->transposed) {
         for (int64_t i = 0; i < count; i++)
             VQ_TRY(vq_to_f32(t, rows[i] * cols, cols, out + i * cols, e));
         return VQ_OK;

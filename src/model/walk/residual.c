@@ -76,5 +76,8 @@ vq_status vq_residual_find(const vq_graph *g, vq_arena *a, vq_residual *s, vq_er
         return blocked(&w, s->embedding, "begins", e);
     for (int id = 0; id < g->count; id++) w.behind[id] = -1;
     w.behind[s->embedding] = 0;
-    return follow(&w, e);
+    VQ_TRY(follow(&w, e));
+    const int first =
+        g->parts[0].carry[0]; /* not the stream behind a projection of the embedding */
+    return w.behind[first] == 0 ? VQ_OK : blocked(&w, first, "begins", e);
 }

@@ -5,6 +5,7 @@
 #include "edit/edited.h"
 #include "formats/layouts/module_store.h"
 #include "load/key_orders.h"
+#include "model/op/dense.h"
 #include "run/store/unquantized.h"
 
 typedef struct section {
@@ -24,6 +25,27 @@ static int number_of(const vq_run *r, const vq_block *b)
     return b->layer == VQ_OUTSIDE ? r->models.graph->layers : b->layer;
 }
 
+/* x [shape[0]][shape[1]] as the file is to hold t. */
+static vq_status store_edited(const section *s, const vq_tensor *t, const float *x, int64_t id,
+                              vq_err *e)
+{
+    vq_arena *scratch = &s->run->scratch;
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    const int64_t n = vq_tensor_numel(t);
+    if (t->transposed) {
+        const vq_tensor values = {
+            .dtype = VQ_F32, .ndim = 2, .shape = {t->shape[0], t->shape[1]}, .data = x};
+        const vq_tensor turned = vq_tensor_turn(&values);
+        float *back = VQ_ALLOC(scratch, float, n, "tensor as stored", e);
+        if (!back) return e->status;
+        VQ_TRY(vq_dense_rows(&s->run->job->kernels, &turned, 0, t->shape[1], t->shape[0], back, e));
+        x = back;
+    }
+    const vq_status status = vq_store_floats(s->writer, id, t->dtype, x, n, scratch, e);
+    vq_arena_rewind(scratch, mark);
+    return status;
+}
+
 /* Norms, biases, embeddings and weights kept by a rule that an edit changed: their values stand in
  * the overlay, and are stored in the type that they have in the model. */
 static vq_status write_edited(const section *s, bool declare, vq_err *e)
@@ -35,12 +57,12 @@ static vq_status write_edited(const section *s, bool declare, vq_err *e)
         const float *x = vq_overlay_values(&s->block->overlay, i, &t);
         if (!x || vq_plan_quantizes(s->run->plan, t.name)) continue;
         VQ_TRY(vq_edited_stored(&d, t.name, &stored, e));
-        if (declare)
-            VQ_TRY(
-                vq_tensor_writer_declare(s->writer, t.name, stored.dtype, t.shape, t.ndim, id, e));
-        else
-            VQ_TRY(vq_store_floats(s->writer, *id, stored.dtype, x, vq_tensor_numel(&t),
-                                   &s->run->scratch, e));
+        t.dtype = stored.dtype;
+        t.transposed = stored.transposed;
+        const vq_tensor file = vq_tensor_as_stored(&t);
+        VQ_TRY(declare ? vq_tensor_writer_declare(s->writer, file.name, file.dtype, file.shape,
+                                                  file.ndim, id, e)
+                       : store_edited(s, &t, x, *id, e));
         id++;
     }
     return VQ_OK;

@@ -1,6 +1,7 @@
 /* outputs.c -- folders and sidecar files of an artifact. */
 #include "run/quantize/outputs.h"
 
+#include "model/op/op.h"
 #include "run/manifest.h"
 #include "run/store/run_state.h"
 
@@ -107,6 +108,66 @@ static vq_status write_json(const char *path, const json_t *root, vq_err *e)
     return s;
 }
 
+/* Runtimes quantize linears: tables of embeddings are none that they would have to leave out. */
+static bool is_table(const vq_model *m, const char *module)
+{
+    const int id = m->arch ? vq_graph_find(&m->graph, module) : -1;
+    return id >= 0 && !m->graph.nodes[id].op->linear;
+}
+
+/* Where the path of a module leaves those of the graph: "vision_tower" of "model.vision_tower.x". */
+static const char *branch_of(const vq_graph *g, const char *module)
+{
+    size_t shared = 0;
+    for (int id = 0; id < g->count; id++) {
+        const char *name = g->nodes[id].name;
+        for (size_t i = 0; name[i] && name[i] == module[i]; i++)
+            if (name[i] == '.' && i + 1 > shared) shared = i + 1;
+    }
+    return module + shared;
+}
+
+/* Has a name of the graph this step (n bytes) anywhere in its path? */
+static bool is_step(const vq_graph *g, const char *step, size_t n)
+{
+    for (int id = 0; id < g->count; id++)
+        for (const char *at = g->nodes[id].name; at;
+             at = strchr(at, '.') ? strchr(at, '.') + 1 : NULL)
+            if (strncmp(at, step, n) == 0 && (at[n] == '.' || at[n] == '\0')) return true;
+    return false;
+}
+
+/* What a runtime leaves as it is. Runtimes move towers of images to paths of their own: what the
+ * graph does not name is left out by the step at which it branches off, wherever that step is. */
+static const char *left_out(const vq_model *m, const char *module, vq_arena *a, vq_err *e)
+{
+    if (!m->arch || vq_graph_find(&m->graph, module) >= 0) return module;
+    const char *branch = branch_of(&m->graph, module);
+    const size_t n = strcspn(branch, ".");
+    if (branch[n] == '\0' || strspn(branch, "0123456789") == n || is_step(&m->graph, branch, n))
+        return module;
+    return vq_arena_text(a, e, "re:(.*[.])?%.*s[.].*", (int)n, branch);
+}
+
+static bool is_listed(const char *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], name) == 0) return true;
+    return false;
+}
+
+static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_arena *a, vq_err *e)
+{
+    for (int i = 0; i < p->nweights; i++) {
+        const vq_plan_weight *w = &p->weights[i];
+        if (w->quantized || is_table(p->model, w->module)) continue;
+        const char *name = left_out(p->model, w->module, a, e);
+        if (!name) return e->status;
+        if (name == w->module || !is_listed(dense, *n, name)) dense[(*n)++] = name;
+    }
+    return VQ_OK;
+}
+
 static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e)
 {
@@ -114,9 +175,7 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
     const char *path = vq_join(a, o->work, "config.json", e);
     if (!dense || !path) return e->status;
     size_t ndense = 0;
-    for (int i = 0; i < p->nweights; i++)
-        if (!p->weights[i].quantized && p->weights[i].role != VQ_ROLE_EMBED)
-            dense[ndense++] = p->weights[i].module;
+    VQ_TRY(list_dense(p, dense, &ndense, a, e));
     json_t *quantization = NULL;
     VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
     json_t *root = p->model->checkpoint.config.root ? json_copy(p->model->checkpoint.config.root)

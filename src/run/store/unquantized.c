@@ -26,7 +26,8 @@ vq_status vq_unquantized_declare(const vq_plan *p, const vq_tensor_set *const *s
         const vq_tensor *t = set->sorted[i];
         ids[i] = -1;
         if (is_quantized(p, t) || in_sets(skip, nskip, t->name)) continue;
-        VQ_TRY(vq_tensor_writer_declare(w, t->name, t->dtype, t->shape, t->ndim, &ids[i], e));
+        const vq_tensor stored = vq_tensor_as_stored(t);
+        VQ_TRY(vq_tensor_writer_declare(w, t->name, t->dtype, stored.shape, t->ndim, &ids[i], e));
     }
     return VQ_OK;
 }

@@ -29,6 +29,18 @@ static const vq_stored_module *find_module(const vq_written *p, const char *modu
     return NULL;
 }
 
+/* The quantized module whose codes this tensor is. */
+static const vq_stored_module *find_module_of(const vq_written *p, const char *tensor)
+{
+    for (size_t i = 0; i < p->nmodules; i++) {
+        const char *module = p->modules[i].linear.name;
+        const size_t n = strlen(module);
+        if (strncmp(tensor, module, n) == 0 && strcmp(tensor + n, ".weight") == 0)
+            return &p->modules[i];
+    }
+    return NULL;
+}
+
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
 {
     const vq_written *p = self;
@@ -110,6 +122,18 @@ static vq_status fill_module(vq_written *p, const vq_tensor_set *set, const vq_m
     return VQ_OK;
 }
 
+/* A section holds edited tensors as the model's files do. */
+static void turn_tensors(const vq_written *p, const vq_tensor_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        vq_tensor below, *t = set->sorted[i];
+        vq_err quiet;
+        if (p->below->has(p->below->self, t->name) && !find_module_of(p, t->name) &&
+            p->below->tensor(p->below->self, t->name, &below, &quiet) == VQ_OK && below.transposed)
+            *t = vq_tensor_turn(t);
+    }
+}
+
 vq_status vq_written_add(vq_written *p, int section, const vq_module *modules, size_t n, vq_err *e)
 {
     vq_written_files *f = &p->files[section];
@@ -118,6 +142,7 @@ vq_status vq_written_add(vq_written *p, int section, const vq_module *modules, s
     VQ_TRY(vq_tensor_set_open(&f->set, p->target->container, dir, p->arena, e));
     f->open = true;
     for (size_t i = 0; i < n; i++) VQ_TRY(fill_module(p, &f->set, &modules[i], e));
+    turn_tensors(p, &f->set);
     return VQ_OK;
 }
 
@@ -181,9 +206,8 @@ static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
         if (p->files[i].open) sets[nsets++] = &p->files[i].set;
     sets[nsets++] = s->instead;
     for (size_t i = 0; i < s->count; i++) {
-        const vq_tensor *t = s->tensors[i];
-        VQ_TRY(vq_tensor_writer_declare(s->writer, t->name, t->dtype, t->shape, t->ndim, &s->ids[i],
-                                        e));
+        const vq_tensor t = vq_tensor_as_stored(s->tensors[i]);
+        VQ_TRY(vq_tensor_writer_declare(s->writer, t.name, t.dtype, t.shape, t.ndim, &s->ids[i], e));
     }
     return vq_unquantized_declare(s->plan, sets, nsets, s->writer, s->unquantized, e);
 }
