@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "load/key_orders.h"
+#include "load/stacked.h"
 
 /* What a builder refuses because it does not know it leaves a model without a graph, of which
  * recipes without data work all the same; what is wrong with the config is an error. */
@@ -16,7 +17,10 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     if (!path) return e->status;
     VQ_TRY(vq_hf_config_tokens(of, path, m->arch->bos, m->arch->eos, e));
     const vq_status s = m->arch->build(&c, &m->graph, a, e);
-    if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    if (s == VQ_OK) {
+        VQ_TRY(vq_stacked_split(&m->checkpoint, &m->graph, a, e));
+        return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    }
     if (!c.unsupported) return vq_at(e, "%s", path);
     m->arch = NULL;
     m->without_graph = vq_arena_text(a, e, "%s", e->text);

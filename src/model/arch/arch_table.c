@@ -3,13 +3,12 @@
 
 #include <string.h>
 
-extern const vq_arch vq_arch_llama, vq_arch_mistral, vq_arch_qwen2, vq_arch_qwen3;
+extern const vq_arch vq_arch_llama, vq_arch_mistral, vq_arch_mixtral, vq_arch_qwen2, vq_arch_qwen3,
+    vq_arch_qwen3_moe;
 
 static const vq_arch *const architectures[] = {
-    &vq_arch_llama,
-    &vq_arch_mistral,
-    &vq_arch_qwen2,
-    &vq_arch_qwen3,
+    &vq_arch_llama, &vq_arch_mistral, &vq_arch_mixtral,
+    &vq_arch_qwen2, &vq_arch_qwen3,   &vq_arch_qwen3_moe,
 };
 
 const vq_arch *vq_arch_at(int i)

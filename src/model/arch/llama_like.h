@@ -3,7 +3,7 @@
 #ifndef VQ_MODEL_ARCH_LLAMA_LIKE_H
 #define VQ_MODEL_ARCH_LLAMA_LIKE_H
 
-#include "model/arch/build.h"
+#include "model/arch/build_experts.h"
 #include "model/arch/rope_config.h"
 
 /* Where a family differs. sizes: defaults of its config. */
@@ -14,6 +14,8 @@ typedef struct vq_llama_like {
     int64_t window; /* sliding window, 0: none; from block `slides_from` on */
     int64_t slides_from;
     double theta;
+    const vq_mixture *mixture; /* in place of the MLP; NULL: none */
+    const bool *dense;         /* [layers] these have the MLP all the same; NULL: none of them */
 } vq_llama_like;
 
 /* vq_llama_like_build -- sizes, activation and rope are read here; the rest of t is the caller's. */
