@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "model/walk/groups.h"
 #include "plan/fused.h"
 #include "plan/pass_order.h"
 #include "plan/rule_hint.h"
 #include "plan/samples.h"
-#include "model/walk/groups.h"
 
 static bool is_weight(const vq_tensor *t)
 {
@@ -69,10 +69,26 @@ static vq_status check_float(const vq_plan_weight *w, vq_err *e)
         w->tensor->name, vq_dtype_name(t));
 }
 
+/* Runtimes want routers dense, and a router that errs sends tokens elsewhere: only a rule that
+ * spells out its role or its name quantizes it. *kept: no rule does. */
+static int rule_of_router(const vq_recipe *r, const vq_plan_weight *w, bool *kept)
+{
+    const char *role = vq_role_name(w->role);
+    const int named = vq_recipe_decide_named(r, role, w->module, w->layer),
+              any = vq_recipe_decide(r, role, w->module, w->layer);
+    *kept = named < 0;
+    if (named >= 0) return named;
+    return any >= 0 && r->rules[any].keep ? any : -1;
+}
+
 static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
-    w->rule = vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
+    bool kept = false;
+    w->rule = w->role == VQ_ROLE_ROUTER
+                  ? rule_of_router(r, w, &kept)
+                  : vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
+    if (kept && w->rule < 0) return VQ_OK;
     if (w->rule < 0)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: no rule decides %s (role %s); add {match: {name: [\"%s\"]}, use: keep}",
@@ -123,12 +139,10 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
                    p->recipe->path);
 }
 
-/* Weights are sorted by name; a module's name sorts as its weight's does but for the suffix. */
-int vq_plan_weight_named(const vq_plan *p, const char *module)
+/* Weights are sorted by the names of their tensors. */
+static int weight_of(const vq_plan *p, const char *name)
 {
-    char name[1024];
-    const int n = snprintf(name, sizeof name, "%s.weight", module);
-    for (int low = 0, high = p->nweights; n < (int)sizeof name && low < high;) {
+    for (int low = 0, high = p->nweights; low < high;) {
         const int middle = low + (high - low) / 2,
                   order = strcmp(name, p->weights[middle].tensor->name);
         if (order == 0) return middle;
@@ -138,6 +152,13 @@ int vq_plan_weight_named(const vq_plan *p, const char *module)
             low = middle + 1;
     }
     return -1;
+}
+
+int vq_plan_weight_named(const vq_plan *p, const char *module)
+{
+    char name[1024];
+    const int n = snprintf(name, sizeof name, "%s.weight", module);
+    return n < (int)sizeof name ? weight_of(p, name) : -1;
 }
 
 static void close_group(vq_plan *p, vq_plan_group g)
@@ -312,9 +333,8 @@ bool vq_plan_ahead(const vq_plan *p)
 
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
 {
-    for (int i = 0; i < p->nweights; i++)
-        if (strcmp(p->weights[i].tensor->name, tensor) == 0) return p->weights[i].quantized;
-    return false;
+    const int i = weight_of(p, tensor);
+    return i >= 0 && p->weights[i].quantized;
 }
 
 static void add_observer_needs(vq_plan *p)

@@ -15,7 +15,7 @@ typedef struct vq_plan_weight {
     const vq_tensor *tensor;
     vq_role role;
     int layer; /* -1 outside blocks */
-    int rule;  /* deciding rule of the recipe */
+    int rule;  /* deciding rule of the recipe; -1: a router that no rule names is kept */
     bool quantized;
     vq_scheme
         scheme; /* when quantized; float scales in the model's type where the format asks for it */

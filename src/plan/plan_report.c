@@ -27,8 +27,9 @@ static json_t *weight_json(const vq_plan *p, const vq_plan_weight *w)
     return json_pack("{s:s, s:s, s:[I,I], s:s, s:s, s:I}", "name", w->module, "role",
                      vq_role_name(w->role), "shape", (json_int_t)w->tensor->shape[0],
                      (json_int_t)w->tensor->shape[1], "scheme",
-                     w->quantized ? w->scheme.id : "keep", "rule", p->recipe->rules[w->rule].text,
-                     "bytes", (json_int_t)vq_plan_stored_bytes(w));
+                     w->quantized ? w->scheme.id : "keep", "rule",
+                     w->rule < 0 ? "routers are kept" : p->recipe->rules[w->rule].text, "bytes",
+                     (json_int_t)vq_plan_stored_bytes(w));
 }
 
 uint64_t vq_plan_bytes(const vq_plan *p)

@@ -1,10 +1,10 @@
 /* plan_time.c -- multiply-adds, activations, weights and bytes of every stage of a plan. */
 #include "plan/plan_time.h"
 
+#include "model/op/op.h"
 #include "plan/budget.h"
 #include "plan/samples.h"
 #include "train/block_train.h"
-#include "model/op/op.h"
 
 const char *const vq_stage_names[VQ_STAGES] = {"text",     "gradients", "statistics", "transforms",
                                                "rounding", "tuning",    "files"};
@@ -84,13 +84,14 @@ static void add_observers(vq_cost *c, const vq_plan *p, int layer, double tokens
     for (int id = g->parts[1 + layer].first; id < vq_graph_end(g, 1 + layer); id++) {
         const vq_node *n = &g->nodes[id];
         if (!n->op->linear) continue;
+        const double rows = tokens * (n->routed > 0 ? n->routed : 1);
         if (n->in[0] != value) { /* the first of its group */
-            c->values += 2 * tokens * (double)n->in_width;
-            if (needs & VQ_NEED_HESSIAN) c->outer += tokens * triangle(n->in_width);
+            c->values += 2 * rows * (double)n->in_width;
+            if (needs & VQ_NEED_HESSIAN) c->outer += rows * triangle(n->in_width);
         }
         value = n->in[0];
-        if (needs & VQ_NEED_FISHER) c->outer += tokens * triangle(n->in_width);
-        if (needs & VQ_NEED_OUTPUT) c->outer += tokens * triangle(n->width);
+        if (needs & VQ_NEED_FISHER) c->outer += rows * triangle(n->in_width);
+        if (needs & VQ_NEED_OUTPUT) c->outer += rows * triangle(n->width);
     }
 }
 

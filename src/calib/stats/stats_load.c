@@ -201,6 +201,8 @@ static vq_status end_range(vq_stats *s, vq_arena *a, vq_err *e)
     s->absmax = VQ_ALLOC(a, float, s->k, "statistics", e);
     if (!s->absmax) return e->status;
     for (int64_t c = 0; c < s->k; c++) {
+        s->absmax[c] = 0;
+        if (s->tokens == 0) continue; /* an expert that no token went to */
         if (s->min[c] > s->max[c])
             return vq_fail(e, VQ_E_INPUT, "%s.min is above .max at channel %lld", s->name,
                            (long long)c);

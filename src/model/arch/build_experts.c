@@ -81,18 +81,26 @@ static int add_mlp(vq_build *b, const vq_mixture *m, const vq_activation *act, i
     const int64_t n = m->ffn, rows = 2 * n * m->experts,
                   width = b->status == VQ_OK ? b->graph->nodes[x].width : 0;
     (void)snprintf(more, sizeof more, "%s.weight", expert_name(m, m->experts, m->gate, gate));
-    const part g = {VQ_ROLE_GATE, expert_name(m, i, m->gate, gate), m->gate_up_stack, n, 2 * n * i,
-                    rows,         i + 1 == m->experts ? more : NULL},
-               u = {VQ_ROLE_UP,
+    const part g = {VQ_ROLE_EXPERT_GATE,
+                    expert_name(m, i, m->gate, gate),
+                    m->gate_up_stack,
+                    n,
+                    2 * n * i,
+                    rows,
+                    i + 1 == m->experts ? more : NULL},
+               u = {VQ_ROLE_EXPERT_UP,
                     expert_name(m, i, m->up, up),
                     m->gate_up_stack,
                     n,
                     2 * n * i + n,
                     rows,
                     NULL},
-               d = {VQ_ROLE_DOWN,  expert_name(m, i, m->down, down),
-                    m->down_stack, width,
-                    width * i,     width * m->experts,
+               d = {VQ_ROLE_EXPERT_DOWN,
+                    expert_name(m, i, m->down, down),
+                    m->down_stack,
+                    width,
+                    width * i,
+                    width * m->experts,
                     NULL};
     const int gate_at = add_linear(b, &g, x), up_at = add_linear(b, &u, x);
     const vq_node product = {.op = &vq_op_gated, .args = act, .role = VQ_ROLE_OTHER, .width = n};

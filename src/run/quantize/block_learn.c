@@ -35,7 +35,9 @@ static vq_status output_metric(vq_work *w, int layer, const float **metric, vq_e
     for (int i = 0; i < w->nstats; i++)
         for (int j = 0; j < w->stats[i].nlinears; j++) {
             const vq_curvature *c = &w->stats[i].linears[j];
+            const int node = vq_graph_find(w->graph, c->name);
             if (i + 1 < w->nstats || c->n != n || !c->output) continue;
+            if (node >= 0 && w->graph->nodes[node].routed > 0) continue; /* an expert's, no end */
             float *made = VQ_ALLOC(&w->layer, float, n *n, "metric of a block's output", e);
             if (!made) return e->status;
             vq_block_metric(c->output, n, made);

@@ -195,11 +195,20 @@ static vq_status run_group(vq_work *w, const vq_plan_pass *pass, int group, vq_e
                                    : VQ_OK; /* trials left their weights there */
 }
 
+/* A pass by statistics has nothing to go by where an expert saw no token. */
+static bool is_blind(const vq_work *w, const vq_plan_pass *pass, int group)
+{
+    const vq_stats *s = w->ready[group].stats;
+    return pass->transform->needs && pass->transform->needs(pass->options) && s->gathered &&
+           s->tokens == 0;
+}
+
 static vq_status run_groups(vq_work *w, const vq_plan_pass *pass, int layer, vq_err *e)
 {
     const int before = w->edits.count;
     for (int i = 0; i < w->plan->ngroups; i++)
-        if (w->plan->groups[i].layer == layer && w->plan->groups[i].stats >= 0)
+        if (w->plan->groups[i].layer == layer && w->plan->groups[i].stats >= 0 &&
+            !is_blind(w, pass, i))
             VQ_TRY(run_group(w, pass, i, e));
     if (w->edits.count == before) return VQ_OK;
     VQ_TRY(vq_work_check(w, layer, pass->transform->name, e));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "calib/unseen.h"
 #include "plan/budget.h"
 #include "run/origin.h"
 #include "run/quantize/block_work.h"
@@ -79,7 +80,10 @@ vq_status vq_work_stats(vq_work *w, int layer, vq_err *e)
     if (!w->stats) return e->status;
     if (w->from_file) VQ_TRY(open_file(w, layer, e));
     for (int i = 0; w->from_file && i < w->nstats; i++) w->stats[i] = w->file.stats[layer][i];
-    if (!w->gathers) return VQ_OK;
+    if (!w->gathers) {
+        vq_unseen_warn(&w->j->job->reporter, layer, w->stats, w->nstats);
+        return VQ_OK;
+    }
     vq_stats *swept = VQ_NEW(&w->layer, vq_stats, w->nstats, "statistics", e);
     if (!swept) return e->status;
     VQ_TRY(vq_work_moves(w) ? vq_calib_block(w->calib, layer, swept, w->nstats, &w->layer, e)
@@ -88,6 +92,7 @@ vq_status vq_work_stats(vq_work *w, int layer, vq_err *e)
         if (w->from_file) add_curvature(&swept[i], &w->stats[i]);
         w->stats[i] = swept[i];
     }
+    vq_unseen_warn(&w->j->job->reporter, layer, w->stats, w->nstats);
     return VQ_OK;
 }
 

@@ -5,13 +5,6 @@
 #include "plan/budget.h"
 #include "run/quantize/rounding.h"
 
-static bool is_quantized(const vq_plan *p, const vq_tensor *t)
-{
-    for (int i = 0; i < p->nweights; i++)
-        if (p->weights[i].tensor == t) return p->weights[i].quantized;
-    return false;
-}
-
 static bool in_sets(const vq_st_set *const *sets, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
@@ -26,7 +19,7 @@ vq_status vq_kept_declare(const vq_plan *p, const vq_st_set *const *skip, int ns
     for (size_t i = 0; i < set->count; i++) {
         const vq_tensor *t = set->sorted[i];
         ids[i] = -1;
-        if (is_quantized(p, t) || in_sets(skip, nskip, t->name)) continue;
+        if (vq_plan_quantizes(p, t->name) || in_sets(skip, nskip, t->name)) continue;
         VQ_TRY(vq_st_writer_declare(w, t->name, t->dtype, t->shape, t->ndim, &ids[i], e));
     }
     return VQ_OK;
