@@ -213,15 +213,16 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
  * run experts as one take the largest of their scales anyway. */
 static vq_status observe_others(const vq_rounding *s, size_t i, float *lo, float *hi, vq_err *e)
 {
-    const vq_plan_weight *w = s->out->weights[i];
+    const vq_plan *p = s->plan;
+    const vq_plan_group *own = &p->groups[s->out->group[i]];
+    const vq_role role = p->weights[own->weights[0]].role;
     *lo = *hi = 0;
-    for (int g = 0; g < s->plan->ngroups; g++) {
-        const vq_plan_group *group = &s->plan->groups[g];
-        const vq_plan_weight *other = &s->plan->weights[group->weights[0]];
-        const vq_stats *stats = group->layer == w->layer ? s->ready[g].stats : NULL;
-        if (!stats || other->role != w->role || stats->tokens == 0) continue;
+    for (int g = 0; g < p->ngroups; g++) {
+        const vq_plan_group *other = &p->groups[g];
+        const vq_stats *stats = other->layer == own->layer ? s->ready[g].stats : NULL;
+        if (!stats || p->weights[other->weights[0]].role != role || stats->tokens == 0) continue;
         float low, high;
-        VQ_TRY(vq_observe(stats, &w->scheme.act, &low, &high, e));
+        VQ_TRY(vq_observe(stats, &s->out->weights[i]->scheme.act, &low, &high, e));
         *lo = fminf(*lo, low);
         *hi = fmaxf(*hi, high);
     }
