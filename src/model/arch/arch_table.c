@@ -3,12 +3,13 @@
 
 #include <string.h>
 
+extern const vq_arch vq_arch_deepseek_v2, vq_arch_deepseek_v3;
 extern const vq_arch vq_arch_llama, vq_arch_mistral, vq_arch_mixtral, vq_arch_qwen2, vq_arch_qwen3,
     vq_arch_qwen3_moe;
 
 static const vq_arch *const architectures[] = {
-    &vq_arch_llama, &vq_arch_mistral, &vq_arch_mixtral,
-    &vq_arch_qwen2, &vq_arch_qwen3,   &vq_arch_qwen3_moe,
+    &vq_arch_deepseek_v2, &vq_arch_deepseek_v3, &vq_arch_llama, &vq_arch_mistral,
+    &vq_arch_mixtral,     &vq_arch_qwen2,       &vq_arch_qwen3, &vq_arch_qwen3_moe,
 };
 
 const vq_arch *vq_arch_at(int i)
