@@ -68,8 +68,10 @@ static const char *flaw_of_counts(const vq_tensor *t)
     const uint64_t *c = t->data;
     for (int i = 0; i < VQ_STATS_COUNTS; i++)
         if (c[i] > INT64_MAX) return "holds a count that cannot be";
-    return c[0] == 0 || c[1] == 0 || c[1] > c[0] ? "counts no tokens, or more samples than tokens"
-                                                 : NULL;
+    /* An expert may have seen none. */
+    return (c[0] == 0) != (c[1] == 0) || c[1] > c[0]
+               ? "counts no tokens, or more samples than tokens"
+               : NULL;
 }
 
 static const char *flaw_of_abs(const vq_tensor *t)
