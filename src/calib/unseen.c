@@ -38,7 +38,7 @@ int vq_unseen_warn(const vq_reporter *w, int layer, const vq_stats *stats, int n
     (void)snprintf(where, sizeof where, "layer %d", layer);
     if (count)
         vq_warn(w, "unseen-experts", where,
-                "%d experts saw no token and are rounded to nearest (%s%s); give more samples",
-                count, names, count > SHOWN ? ", ..." : "");
+                "%d expert%s saw no token and will be rounded to nearest (%s%s); give more samples",
+                count, count > 1 ? "s" : "", names, count > SHOWN ? ", ..." : "");
     return count;
 }

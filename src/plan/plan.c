@@ -81,6 +81,13 @@ static int rule_of_router(const vq_recipe *r, const vq_plan_weight *w, bool *kep
     return any >= 0 && r->rules[any].keep ? any : -1;
 }
 
+/* Layers behind the last block predict further tokens (DeepSeek V3): they are not run, so nothing
+ * is known of them. */
+static bool is_beyond(const vq_plan *p, const vq_plan_weight *w)
+{
+    return p->model->arch && w->layer >= p->model->graph.layers;
+}
+
 static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
@@ -88,7 +95,14 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     w->rule = w->role == VQ_ROLE_ROUTER
                   ? rule_of_router(r, w, &kept)
                   : vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
-    if (kept && w->rule < 0) return VQ_OK;
+    if (kept && w->rule < 0) {
+        w->rule = VQ_RULE_ROUTER;
+        return VQ_OK;
+    }
+    if (is_beyond(p, w)) {
+        w->rule = VQ_RULE_BEYOND;
+        return VQ_OK;
+    }
     if (w->rule < 0)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: no rule decides %s (role %s); add {match: {name: [\"%s\"]}, use: keep}",

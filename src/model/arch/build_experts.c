@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { NAME_ROOM = 256 };
+enum { NAME_ROOM = 256, MOST_EXPERTS = 1 << 16 }; /* of the whole model */
 
 const vq_mixture vq_mixture_usual = {.router = "mlp.gate",
                                      .expert = "mlp.experts.",
@@ -107,8 +107,17 @@ static int add_mlp(vq_build *b, const vq_mixture *m, const vq_activation *act, i
     return add_linear(b, &d, vq_build_node(b, product, gate_at, up_at, -1));
 }
 
+/* A lying config must not make us allocate gigabytes for nodes. */
+static void check_total(vq_build *b, const vq_mixture *m)
+{
+    if (b->status != VQ_OK || m->experts * b->sizes->layers <= MOST_EXPERTS) return;
+    b->status = vq_fail(b->err, VQ_E_INPUT, "%lld experts in %lld layers are beyond any model",
+                        (long long)m->experts, (long long)b->sizes->layers);
+}
+
 int vq_build_mixture(vq_build *b, const vq_mixture *m, const vq_activation *act, int x, int sum)
 {
+    check_total(b, m);
     const int shares = add_route(b, m, x);
     const int64_t width = b->status == VQ_OK ? b->graph->nodes[x].width : 0;
     for (int64_t i = 0; i < m->experts; i++) {
