@@ -37,11 +37,15 @@ static size_t back_scratch(const vq_exec *x, const vq_program *p, const vq_batch
 /* Values of experts and their gradients: all of them together have the rows that were sent. */
 static size_t late_bytes(const vq_program *p, const vq_batch *b)
 {
+    enum { ALIGNED = 64 };
     double floats = 0;
-    for (int id = p->ninputs; id < p->count; id++)
+    size_t arrays = 0;
+    for (int id = p->ninputs; id < p->count; id++) {
         floats += 2 * p->nodes[id].routed * (double)vq_program_rows(p, id, b) *
                   (double)p->nodes[id].width;
-    return (size_t)floats * sizeof(float);
+        arrays += p->nodes[id].routed > 0;
+    }
+    return (size_t)floats * sizeof(float) + arrays * ALIGNED;
 }
 
 size_t vq_back_bytes(const vq_exec *x, const vq_batch *b, int part)
