@@ -85,14 +85,14 @@ static vq_status replace_stacks(split *s, vq_err *e)
     vq_tensor **list = VQ_ALLOC(s->arena, vq_tensor *, most, "tensor list", e);
     size_t n = 0;
     if (!list) return e->status;
-    qsort(s->stacks, (size_t)s->nviews, sizeof *s->stacks, by_address);
+    qsort(s->stacks, (size_t)s->nviews, sizeof(vq_tensor *), by_address);
     for (size_t i = 0; i < s->set->count; i++) {
         vq_tensor *t = s->set->sorted[i];
-        if (!bsearch(&t, s->stacks, (size_t)s->nviews, sizeof *s->stacks, by_address))
+        if (!bsearch(&t, s->stacks, (size_t)s->nviews, sizeof(vq_tensor *), by_address))
             list[n++] = t;
     }
     for (int i = 0; i < s->nviews; i++) list[n++] = &s->views[i];
-    qsort(list, n, sizeof *list, by_name);
+    qsort(list, n, sizeof(vq_tensor *), by_name);
     s->set->sorted = list;
     s->set->count = n;
     return VQ_OK;

@@ -15,13 +15,13 @@ enum { VQ_MAX_EXPERTS = 1024 }; /* beyond any model; builders refuse more */
 extern const vq_op vq_op_route;
 typedef struct vq_route_args {
     int64_t chosen;  /* experts per token */
-    bool sigmoid;    /* a score is the sigmoid of its logit; false: softmax over all experts */
     int64_t groups;  /* consecutive experts form this many groups; 0 or 1: all are one */
     int64_t open;    /* groups that the choice is among */
+    float to_sum;    /* added to the sum that shares are divided by */
+    float scale;     /* on all shares */
+    bool sigmoid;    /* a score is the sigmoid of its logit; false: softmax over all experts */
     bool best_two;   /* a group counts the sum of its two best; false: its best */
     bool normalized; /* shares are scores over the sum of those chosen */
-    float to_sum;    /* added to that sum */
-    float scale;     /* on all shares */
 } vq_route_args;
 
 /* Rows of operand 0 whose share for this expert is not 0, in order; operand 1: the shares. */

@@ -1,6 +1,6 @@
 /* route.c -- the router's choice: scores of its logits, the best experts, and their shares. */
+#include <assert.h>
 #include <math.h>
-#include <string.h>
 
 #include "base/parallel.h"
 #include "model/op/dense.h"
@@ -59,6 +59,7 @@ static void close_groups(const vq_route_args *r, int64_t n, float *choice)
     float score[VQ_MAX_EXPERTS];
     bool open[VQ_MAX_EXPERTS] = {false};
     const int64_t size = n / r->groups;
+    assert(size >= 1 && size * r->groups == n); /* vq_mixture_check */
     for (int64_t g = 0; g < r->groups; g++)
         score[g] = group_score(choice + g * size, size, r->best_two);
     take_best(score, r->groups, r->open, open);
@@ -66,6 +67,7 @@ static void close_groups(const vq_route_args *r, int64_t n, float *choice)
         if (!open[i / size]) choice[i] = -INFINITY;
 }
 
+/* t is empty on entry. */
 static void choose(const vq_route_args *r, const float *logits, const float *correction, int64_t n,
                    token *t)
 {
@@ -75,7 +77,6 @@ static void choose(const vq_route_args *r, const float *logits, const float *cor
         score_softmax(logits, n, t->score);
     for (int64_t i = 0; i < n; i++) t->choice[i] = t->score[i] + (correction ? correction[i] : 0);
     if (r->groups > 1) close_groups(r, n, t->choice);
-    memset(t->taken, 0, (size_t)n * sizeof *t->taken);
     take_best(t->choice, n, r->chosen, t->taken);
 }
 
@@ -97,7 +98,7 @@ static double factor_of(const vq_route_args *r, const token *t, int64_t n)
 static void route_token(const vq_route_args *r, const float *logits, const float *correction,
                         int64_t n, float *shares)
 {
-    token t;
+    token t = {.taken = {false}};
     choose(r, logits, correction, n, &t);
     const double factor = factor_of(r, &t, n);
     for (int64_t i = 0; i < n; i++)
@@ -142,7 +143,7 @@ static void back_shares(const vq_route_args *r, const float *g, int64_t n, token
 static void back_token(const vq_route_args *r, const float *logits, const float *correction,
                        int64_t n, const float *g, float *to)
 {
-    token t;
+    token t = {.taken = {false}};
     double mean = 0;
     choose(r, logits, correction, n, &t);
     back_shares(r, g, n, &t);
