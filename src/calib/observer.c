@@ -3,6 +3,7 @@
 #include "calib/observer.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,8 +22,8 @@ vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs,
         s->max = s->min + k;
         s->absmax = s->max + k;
         for (int64_t c = 0; c < k; c++) {
-            s->min[c] = INFINITY;
-            s->max[c] = -INFINITY;
+            s->min[c] = FLT_MAX;
+            s->max[c] = -FLT_MAX;
             s->absmax[c] = 0;
         }
     }

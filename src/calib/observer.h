@@ -6,8 +6,8 @@
 #include "base/num/num.h"
 #include "calib/curvature.h"
 
-/* vq_stats_new -- the arrays that `needs` asks for, empty (min +Inf, max -Inf); name is borrowed.
- */
+/* vq_stats_new -- the arrays that `needs` asks for, empty (min FLT_MAX, max -FLT_MAX); name is
+ * borrowed. */
 vq_status vq_stats_new(vq_stats *s, const char *name, int64_t k, unsigned needs, vq_arena *a,
                        vq_err *e);
 /* vq_stats_add -- a batch of inputs, finite, width k. Neither the number of threads nor the cut of

@@ -60,6 +60,24 @@ static vq_status on_input(void *ctx, int node, const vq_seen_rows *x, vq_err *e)
     return VQ_OK;
 }
 
+/* Where each linear's statistics are, so that hooks need not look for them. */
+static vq_status index_groups(vq_sweep *s, vq_arena *a, vq_err *e)
+{
+    const int n = s->exec.graph->count;
+    int *place = VQ_ALLOC(a, int, 2 * n, "linear groups", e), *member = place ? place + n : NULL;
+    if (!place) return e->status;
+    for (int i = 0, at = 0; i < s->ngroups; i++, at++) {
+        if (i && s->groups[i].layer != s->groups[i - 1].layer) at = 0;
+        for (int j = 0; j < s->groups[i].count; j++) {
+            place[s->groups[i].linears[j]] = at;
+            member[s->groups[i].linears[j]] = j;
+        }
+    }
+    s->place = place;
+    s->member = member;
+    return VQ_OK;
+}
+
 vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples,
                         const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e)
 {
@@ -74,7 +92,7 @@ vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples
     vq_linear_group *groups;
     VQ_TRY(vq_graph_groups(x->graph, a, &groups, &s->ngroups, e));
     s->groups = groups;
-    return VQ_OK;
+    return index_groups(s, a, e);
 }
 
 int64_t vq_sweep_batches(const vq_sweep *s)
@@ -125,23 +143,10 @@ int vq_sweep_groups(const vq_sweep *s, int layer)
     return vq_graph_groups_in(s->groups, s->ngroups, layer);
 }
 
-static int member_of(const vq_linear_group *g, int node)
-{
-    for (int i = 0; i < g->count; i++)
-        if (g->linears[i] == node) return i;
-    return -1;
-}
-
 int vq_sweep_group(const vq_sweep *s, int node, int *member)
 {
-    int place = 0;
-    for (int i = 0; i < s->ngroups; i++) {
-        *member = member_of(&s->groups[i], node);
-        if (*member >= 0) return place;
-        place += s->groups[i].layer == s->exec.graph->nodes[node].layer;
-    }
-    assert(false); /* a linear of the graph is in a group */
-    return -1;
+    *member = s->member[node];
+    return s->place[node];
 }
 
 vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_arena *out,

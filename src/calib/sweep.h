@@ -19,9 +19,10 @@ typedef struct vq_sweep {
     const vq_reporter *reporter;
     const vq_linear_group *groups; /* of the graph */
     int ngroups;
-    int64_t per_batch; /* samples */
-    int64_t first;     /* sample that the batch under way begins with */
-    vq_stats *stats;   /* of the block under way, in the order of its groups; NULL: not gathering */
+    const int *place, *member; /* [nodes] of linears: vq_sweep_group */
+    int64_t per_batch;         /* samples */
+    int64_t first;             /* sample that the batch under way begins with */
+    vq_stats *stats; /* of the block under way, in the order of its groups; NULL: not gathering */
 } vq_sweep;
 
 /* A batch: samples [first, first + shape.sequences). */

@@ -70,6 +70,9 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
         vq_show_field(out, "merged", "%lld files, %lld samples of %lld tokens",
                       (long long)vq_result_int(r, "files"), (long long)vq_result_int(r, "samples"),
                       (long long)vq_result_int(r, "seqlen"));
+    if (vq_result_int(r, "unseen_experts") > 0)
+        vq_show_field(out, "unseen", "%lld experts saw no token; give more samples",
+                      (long long)vq_result_int(r, "unseen_experts"));
     if (!isnan(memory))
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
                       vq_show_bytes(memory, peak, sizeof peak));

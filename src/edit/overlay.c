@@ -47,21 +47,26 @@ static bool has_tensor(void *self, const char *name)
     return find(o, ENTRY_DENSE, name, "") || o->below->has(o->below->self, name);
 }
 
-/* A linear with a replaced weight; its bias, when it has one, is that of below. */
-static vq_status dense_linear(const vq_overlay *o, const char *module,
-                              const vq_overlay_entry *weight, vq_linear *out, vq_err *e)
+/* A linear with a replaced weight has the bias of below, when there is one. */
+static vq_status bias_below(const vq_overlay *o, const char *module, vq_linear *out, vq_err *e)
 {
-    const vq_tensor *t = &weight->dense;
     char bias[1024];
-    if (t->ndim != 2)
-        return vq_fail(e, VQ_E_BUG, "%s: a replaced weight needs two dimensions", weight->name);
-    *out = (vq_linear){
-        .name = module, .n = t->shape[0], .k = t->shape[1], .k_stored = t->shape[1], .dense = *t};
     if ((size_t)snprintf(bias, sizeof bias, "%s.bias", module) >= sizeof bias)
         return VQ_OK; /* no file has such a name */
     return o->below->has(o->below->self, bias)
                ? o->below->tensor(o->below->self, bias, &out->bias, e)
                : VQ_OK;
+}
+
+static vq_status dense_linear(const vq_overlay *o, const char *module,
+                              const vq_overlay_entry *weight, vq_linear *out, vq_err *e)
+{
+    const vq_tensor *t = &weight->dense;
+    if (t->ndim != 2)
+        return vq_fail(e, VQ_E_BUG, "%s: a replaced weight needs two dimensions", weight->name);
+    *out = (vq_linear){
+        .name = module, .n = t->shape[0], .k = t->shape[1], .k_stored = t->shape[1], .dense = *t};
+    return bias_below(o, module, out, e);
 }
 
 static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k, vq_linear *out,
@@ -72,9 +77,10 @@ static vq_status get_linear(void *self, const char *module, int64_t n, int64_t k
                            *weight = find(o, ENTRY_DENSE, module, ".weight");
     const vq_overlay_entry *bias = find(o, ENTRY_DENSE, module, ".bias"),
                            *hadamard = find(o, ENTRY_HADAMARD, module, "");
-    if (quantized)
+    if (quantized) {
         *out = *quantized->linear;
-    else if (weight)
+        if (!out->bias.data) VQ_TRY(bias_below(o, module, out, e));
+    } else if (weight)
         VQ_TRY(dense_linear(o, module, weight, out, e));
     else
         VQ_TRY(o->below->linear(o->below->self, module, n, k, out, e));

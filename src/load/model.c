@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "load/key_orders.h"
+#include "load/stacked.h"
 
 /* How tensors of the graph are stored, told to the checkpoint. */
 static vq_status tell_storage(vq_model *m, vq_arena *a, vq_err *e)
@@ -38,6 +39,7 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     if (s != VQ_OK && !c.unsupported) return vq_at(e, "%s", path);
     VQ_TRY(vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
                                in_vocabulary(m, m->arch->eos), e));
+    if (s == VQ_OK) VQ_TRY(vq_stacked_split(&m->checkpoint, &m->graph, a, e));
     if (s == VQ_OK) VQ_TRY(tell_storage(m, a, e));
     if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
     m->arch = NULL;

@@ -9,8 +9,9 @@
 const char *vq_role_name(vq_role r)
 {
     static const char *const names[] = {
-        "embed",  "lm_head",  "norm",   "attn.q",      "attn.k",   "attn.v",     "attn.qkv",
-        "attn.o", "mlp.gate", "mlp.up", "mlp.gate_up", "mlp.down", "mlp.router", "other"};
+        "embed",      "lm_head",  "norm",     "attn.q",   "attn.k",      "attn.v",
+        "attn.qkv",   "attn.o",   "mlp.gate", "mlp.up",   "mlp.gate_up", "mlp.down",
+        "moe.router", "moe.gate", "moe.up",   "moe.down", "other"};
     return names[r];
 }
 

@@ -28,6 +28,9 @@ typedef enum vq_role {
     VQ_ROLE_GATE_UP,
     VQ_ROLE_DOWN,
     VQ_ROLE_ROUTER,
+    VQ_ROLE_EXPERT_GATE,
+    VQ_ROLE_EXPERT_UP,
+    VQ_ROLE_EXPERT_DOWN,
     VQ_ROLE_OTHER
 } vq_role;
 const char *vq_role_name(vq_role r); /* "attn.q", "mlp.down", "embed", "lm_head", "norm", ... */

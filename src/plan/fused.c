@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const rows[][1 + VQ_FUSED_FOLLOWERS] = {{"q_proj", "k_proj", "v_proj"},
-                                                           {"gate_proj", "up_proj", NULL}};
+static const char *const rows[][1 + VQ_FUSED_FOLLOWERS] = {
+    {"q_proj", "k_proj", "v_proj"},
+    {"gate_proj", "up_proj", NULL},
+    {"w1", "w3", NULL},
+    {"q_a_proj", "kv_a_proj_with_mqa", NULL}};
 #define ROWS (sizeof rows / sizeof *rows)
 
 static const char *leaf_of(const char *module)

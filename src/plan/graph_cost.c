@@ -62,13 +62,14 @@ void vq_cost_add_observers(vq_cost *c, const vq_graph *g, int layer, double toke
     for (int id = g->parts[1 + layer].first; id < vq_graph_end(g, 1 + layer); id++) {
         const vq_node *n = &g->nodes[id];
         if (!n->op->linear) continue;
+        const double rows = tokens * (n->routed > 0 ? n->routed : 1);
         if (n->in[0] != value) { /* the first of its group */
-            c->values += 2 * tokens * (double)n->in_width;
-            if (needs & VQ_NEED_HESSIAN) c->outer += tokens * triangle(n->in_width);
+            c->values += 2 * rows * (double)n->in_width;
+            if (needs & VQ_NEED_HESSIAN) c->outer += rows * triangle(n->in_width);
         }
         value = n->in[0];
-        if (needs & VQ_NEED_FISHER) c->outer += tokens * triangle(n->in_width);
-        if (needs & VQ_NEED_OUTPUT) c->outer += tokens * triangle(n->width);
+        if (needs & VQ_NEED_FISHER) c->outer += rows * triangle(n->in_width);
+        if (needs & VQ_NEED_OUTPUT) c->outer += rows * triangle(n->width);
     }
 }
 

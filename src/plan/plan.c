@@ -1,13 +1,13 @@
 /* plan.c -- what a finished plan says about a weight. */
 #include "plan/plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
-int vq_plan_weight_named(const vq_plan *p, const char *module)
+/* Weights are sorted by the names of their tensors. */
+static int weight_of(const vq_plan *p, const char *name)
 {
-    char name[1024];
-    const int n = snprintf(name, sizeof name, "%s.weight", module);
-    for (int low = 0, high = p->nweights; n < (int)sizeof name && low < high;) {
+    for (int low = 0, high = p->nweights; low < high;) {
         const int middle = low + (high - low) / 2,
                   order = strcmp(name, p->weights[middle].tensor->name);
         if (order == 0) return middle;
@@ -17,6 +17,13 @@ int vq_plan_weight_named(const vq_plan *p, const char *module)
             low = middle + 1;
     }
     return -1;
+}
+
+int vq_plan_weight_named(const vq_plan *p, const char *module)
+{
+    char name[1024];
+    const int n = snprintf(name, sizeof name, "%s.weight", module);
+    return n < (int)sizeof name ? weight_of(p, name) : -1;
 }
 
 /* compressed-tensors stores one second-level scale of the input, so calibration has to make it. The
@@ -37,9 +44,8 @@ vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n)
 
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor)
 {
-    for (int i = 0; i < p->nweights; i++)
-        if (strcmp(p->weights[i].tensor->name, tensor) == 0) return p->weights[i].quantized;
-    return false;
+    const int i = weight_of(p, tensor);
+    return i >= 0 && p->weights[i].quantized;
 }
 
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s)

@@ -10,12 +10,16 @@
 #include "quant/transform.h"
 #include "recipe/recipe.h"
 
+enum {
+    VQ_RULE_ROUTER = -1, /* of routers only rules that name them decide */
+    VQ_RULE_BEYOND = -2  /* it lies behind the last block */
+};
 typedef struct vq_plan_weight {
     const char *module; /* without ".weight" */
     const vq_tensor *tensor;
     vq_role role;
     int layer; /* -1 outside blocks */
-    int rule;  /* deciding rule of the recipe */
+    int rule;  /* deciding rule of the recipe, or why it is kept without one */
     bool quantized;
     vq_scheme
         scheme; /* when quantized; float scales in the model's type where the format asks for it */

@@ -123,10 +123,40 @@ static bool is_outside(const vq_plan *p, const vq_plan_weight *w)
     return p->model->arch && !node_of(p->model, w->module);
 }
 
+/* Runtimes want routers dense, and a router that errs sends tokens elsewhere: only a rule that
+ * spells out its role or its name quantizes it. *kept: no rule does. */
+static int rule_of_router(const vq_recipe *r, const vq_plan_weight *w, bool *kept)
+{
+    const char *role = vq_role_name(w->role);
+    const int named = vq_recipe_decide_named(r, role, w->module, w->layer),
+              any = vq_recipe_decide(r, role, w->module, w->layer);
+    *kept = named < 0;
+    if (named >= 0) return named;
+    return any >= 0 && r->rules[any].keep ? any : -1;
+}
+
+/* Layers behind the last block predict further tokens (DeepSeek V3): they are not run, so nothing
+ * is known of them. */
+static bool is_beyond(const vq_plan *p, const vq_plan_weight *w)
+{
+    return p->model->arch && w->layer >= p->model->graph.layers;
+}
+
 static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
-    w->rule = vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
+    bool kept = false;
+    w->rule = w->role == VQ_ROLE_ROUTER
+                  ? rule_of_router(r, w, &kept)
+                  : vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
+    if (kept && w->rule < 0) {
+        w->rule = VQ_RULE_ROUTER;
+        return VQ_OK;
+    }
+    if (is_beyond(p, w)) {
+        w->rule = VQ_RULE_BEYOND;
+        return VQ_OK;
+    }
     if (w->rule < 0)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: no rule decides %s (role %s); add {match: {name: [\"%s\"]}, use: keep}",

@@ -1,13 +1,19 @@
 /* plan_report.c -- how a plan is told. */
 #include "plan/plan.h"
 
+static const char *rule_text(const vq_plan *p, const vq_plan_weight *w)
+{
+    if (w->rule == VQ_RULE_ROUTER) return "routers are kept";
+    return w->rule == VQ_RULE_BEYOND ? "behind the last block" : p->recipe->rules[w->rule].text;
+}
+
 static json_t *weight_json(const vq_plan *p, const vq_plan_weight *w)
 {
     return json_pack("{s:s, s:s, s:[I,I], s:s, s:s, s:I}", "name", w->module, "role",
                      vq_role_name(w->role), "shape", (json_int_t)w->tensor->shape[0],
                      (json_int_t)w->tensor->shape[1], "scheme",
-                     w->quantized ? w->scheme.id : "keep", "rule", p->recipe->rules[w->rule].text,
-                     "bytes", (json_int_t)vq_plan_stored_bytes(w));
+                     w->quantized ? w->scheme.id : "keep", "rule", rule_text(p, w), "bytes",
+                     (json_int_t)vq_plan_stored_bytes(w));
 }
 
 json_t *vq_plan_json(const vq_plan *p, uint64_t peak_bytes)

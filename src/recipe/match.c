@@ -94,6 +94,25 @@ static bool rule_matches(const vq_rule_recipe *r, const char *role, const char *
            any_match((const char *const *)r->names, r->nnames, name);
 }
 
+static bool spells(const char *const *patterns, int n, const char *text)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(patterns[i], text) == 0) return true;
+    return false;
+}
+
+int vq_recipe_decide_named(const vq_recipe *r, const char *role, const char *name, int layer)
+{
+    for (int i = r->nrules - 1; i >= 0; i--) {
+        const vq_rule_recipe *rule = &r->rules[i];
+        if (rule_matches(rule, role, name, layer) &&
+            (spells((const char *const *)rule->roles, rule->nroles, role) ||
+             spells((const char *const *)rule->names, rule->nnames, name)))
+            return i;
+    }
+    return -1;
+}
+
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer)
 {
     for (int i = r->nrules - 1; i >= 0; i--)

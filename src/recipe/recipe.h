@@ -110,5 +110,8 @@ extern const vq_shipped
  *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that
  *                    names layers).  test tests/unit/test_match.c */
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
+/* vq_recipe_decide_named -- the same among the rules that spell the role or the name out, without
+ * globs. */
+int vq_recipe_decide_named(const vq_recipe *r, const char *role, const char *name, int layer);
 
 #endif

@@ -68,8 +68,10 @@ static const char *flaw_of_counts(const vq_tensor *t)
     const uint64_t *c = t->data;
     for (int i = 0; i < VQ_STATS_COUNTS; i++)
         if (c[i] > INT64_MAX) return "holds a count that cannot be";
-    return c[0] == 0 || c[1] == 0 || c[1] > c[0] ? "counts no tokens, or more samples than tokens"
-                                                 : NULL;
+    /* An expert may have seen none. */
+    return (c[0] == 0) != (c[1] == 0) || c[1] > c[0]
+               ? "counts no tokens, or more samples than tokens"
+               : NULL;
 }
 
 static const char *flaw_of_abs(const vq_tensor *t)
@@ -201,6 +203,8 @@ static vq_status end_range(vq_stats *s, vq_arena *a, vq_err *e)
     s->absmax = VQ_ALLOC(a, float, s->k, "statistics", e);
     if (!s->absmax) return e->status;
     for (int64_t c = 0; c < s->k; c++) {
+        s->absmax[c] = 0;
+        if (s->tokens == 0) continue; /* an expert that no token went to */
         if (s->min[c] > s->max[c])
             return vq_fail(e, VQ_E_INPUT, "%s.min is above .max at channel %lld", s->name,
                            (long long)c);

@@ -112,7 +112,8 @@ int vq_build_node(vq_build *b, vq_node n, int in0, int in1, int in2)
         n.nin += in[i] >= 0;
     }
     if (!n.name) n.name = "";
-    if (in0 >= 0 && n.op != &vq_op_position) n.routed = b->graph->nodes[in0].routed;
+    if (in0 >= 0 && n.op != &vq_op_position && !n.op->fixes_rows)
+        n.routed = b->graph->nodes[in0].routed;
     const int id = vq_graph_add(b->graph, &n, b->arena, b->err);
     if (id < 0) b->status = b->err->status;
     return id < 0 ? 0 : id;

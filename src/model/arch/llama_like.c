@@ -10,10 +10,12 @@ static int add_block(vq_build *b, const vq_llama_like *t, const vq_mixing *m,
                                           .o = vq_usual_attention.o,
                                           .qkv_bias = t->qkv_bias,
                                           .o_bias = t->o_bias};
+    const bool dense = !t->mixture || (t->dense && t->dense[b->layer]);
     const vq_mlp_names mlp = {vq_usual_mlp.gate, vq_usual_mlp.up, vq_usual_mlp.down, t->mlp_bias};
     const int read = vq_build_rms_norm(b, "input_layernorm.weight", x, NULL);
     x = vq_build_add(b, x, vq_build_attention(b, m, &attention, read));
     const int again = vq_build_rms_norm(b, "post_attention_layernorm.weight", x, NULL);
+    if (!dense) return vq_build_mixture(b, t->mixture, act, again, x);
     return vq_build_add(b, x, vq_build_mlp(b, act, &mlp, b->sizes->ffn, again));
 }
 

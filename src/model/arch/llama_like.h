@@ -3,7 +3,7 @@
 #ifndef VQ_MODEL_ARCH_LLAMA_LIKE_H
 #define VQ_MODEL_ARCH_LLAMA_LIKE_H
 
-#include "model/arch/build.h"
+#include "model/arch/build_experts.h"
 #include "model/arch/rope_config.h"
 
 /* Where a family differs. sizes: defaults of its config. */
@@ -15,6 +15,8 @@ struct vq_llama_like {
     int64_t window; /* sliding window, 0: none; from block `slides_from` on */
     int64_t slides_from;
     double theta;
+    const vq_mixture *mixture; /* in place of the MLP; NULL: none */
+    const bool *dense;         /* [layers] these have the MLP all the same; NULL: none of them */
     vq_rope_defaults rope; /* what else the family says of it; theta and sizes are filled in */
     /* block -- the value of one block over x. NULL: the Llama block. m->window holds for it. */
     int (*block)(vq_build *b, const vq_llama_like *t, const vq_mixing *m, const vq_activation *act,

@@ -19,8 +19,11 @@ static bool lives_on(const vq_program *p, int value)
 /* Does the backward of node id read the value? Of a linear it is the hooks that see its raw input. */
 static bool read_backwards(const vq_program *p, int id, int value)
 {
+    const vq_node *n = &p->nodes[id];
     if (p->raw[id] >= 0) return p->raw[id] == value;
-    return p->nodes[id].op->back_reads && vq_program_reads(p, id, value);
+    for (int i = 0; n->op->back_reads && i < n->nin; i++)
+        if (n->in[i] == value && !(n->op->back_ignores >> i & 1)) return true;
+    return false;
 }
 
 /* Last moment at which a value is read. */

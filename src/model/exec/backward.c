@@ -14,7 +14,7 @@ static size_t rest_bytes(const vq_program *p, const vq_batch *b, int id)
     const vq_node *n = &p->nodes[id];
     size_t bytes = 0;
     for (int i = 0; i < n->nin; i++)
-        if (vq_back_begun(p, id, i))
+        if (vq_back_begun(p, id, i) && !(n->op->back_adds >> i & 1))
             bytes += (size_t)(vq_program_rows(p, n->in[i], b) * p->nodes[n->in[i]].width) *
                      sizeof(float);
     return bytes;
@@ -37,11 +37,15 @@ static size_t back_scratch(const vq_exec *x, const vq_program *p, const vq_batch
 /* Values of experts and their gradients: all of them together have the rows that were sent. */
 static size_t late_bytes(const vq_program *p, const vq_batch *b)
 {
+    enum { ALIGNED = 64 };
     double floats = 0;
-    for (int id = p->ninputs; id < p->count; id++)
+    size_t arrays = 0;
+    for (int id = p->ninputs; id < p->count; id++) {
         floats += 2 * p->nodes[id].routed * (double)vq_program_rows(p, id, b) *
                   (double)p->nodes[id].width;
-    return (size_t)floats * sizeof(float);
+        arrays += p->nodes[id].routed > 0;
+    }
+    return (size_t)floats * sizeof(float) + arrays * ALIGNED;
 }
 
 size_t vq_back_bytes(const vq_exec *x, const vq_batch *b, int part)
@@ -114,15 +118,17 @@ static void add_rows(const vq_frame *f, float *to, const float *from, int64_t ro
         f->exec->kernels->add(to + t * width, from + t * width, (size_t)width);
 }
 
-/* A gradient that another reader has begun is made apart and added. */
+/* A gradient that another reader has begun is made apart and added, unless the op does that. */
 static vq_status back_node(vq_frame *f, const vq_program *p, int id, vq_err *e)
 {
     const vq_node *n = &p->nodes[id];
     float *rest[VQ_OP_INPUTS] = {NULL};
     for (int i = 0; i < n->nin; i++) {
         const int value = n->in[i];
+        const bool begun = vq_back_begun(p, id, i);
         f->into[i] = f->grads[value];
-        if (!vq_back_begun(p, id, i)) continue;
+        f->adds[i] = begun && (n->op->back_adds >> i & 1);
+        if (!begun || f->adds[i]) continue;
         rest[i] = VQ_ALLOC(f->exec->arena, float, f->rows[value] * p->nodes[value].width,
                            "gradient of a value", e);
         if (!rest[i]) return e->status;

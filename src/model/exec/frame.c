@@ -72,11 +72,25 @@ static size_t angle_bytes(const vq_program *p, const vq_batch *b)
     return bytes;
 }
 
+/* Tokens and shares of experts: all of them together have the rows that were sent. */
+static size_t route_bytes(const vq_program *p, const vq_batch *b)
+{
+    enum { ALIGNED = 64 };
+    double rows = 0;
+    size_t arrays = 0;
+    for (int id = p->ninputs; id < p->count; id++) {
+        if (!p->nodes[id].op->fixes_rows || p->nodes[id].routed == 0) continue;
+        rows += p->nodes[id].routed * (double)vq_program_rows(p, id, b);
+        arrays += 2;
+    }
+    return (size_t)(rows * (sizeof(int32_t) + sizeof(float))) + arrays * ALIGNED;
+}
+
 size_t vq_frame_fixed_bytes(const vq_program *p, const vq_batch *b)
 {
     const size_t each = 2 * sizeof(float *) + sizeof(int64_t) + sizeof(vq_route) +
                         sizeof(vq_linear) + sizeof(vq_node) + 8 * sizeof(int);
-    return 2 * (size_t)p->count * each + angle_bytes(p, b);
+    return 2 * (size_t)p->count * each + angle_bytes(p, b) + route_bytes(p, b);
 }
 
 size_t vq_frame_scratch(const vq_exec *x, const vq_program *p, const vq_batch *b)

@@ -115,11 +115,12 @@ static vq_status open_program(making *m, int most, vq_err *e)
     vq_program *p = m->p;
     p->nodes = VQ_NEW(m->arena, vq_node, most, "nodes of a block", e);
     p->linears = VQ_NEW(m->arena, vq_linear, most, "nodes of a block", e);
-    p->node = VQ_ALLOC(m->arena, int, 4 * most, "nodes of a block", e);
+    p->node = VQ_ALLOC(m->arena, int, 5 * most, "nodes of a block", e);
     if (!p->nodes || !p->linears || !p->node) return VQ_E_LIMIT;
     p->raw = p->node + most;
     p->seen = p->raw + most;
-    m->local = p->seen + most;
+    p->last = p->seen + most;
+    m->local = p->last + most;
     for (int i = 0; m->from && i < m->from->ncarry; i++)
         (void)add(p, &p->graph->nodes[m->from->carry[i]], m->from->carry[i]);
     p->ninputs = p->count;
@@ -142,6 +143,23 @@ static vq_status name_outputs(making *m, int part, vq_err *e)
     return VQ_OK;
 }
 
+static void read_at(vq_program *p, int value, int id)
+{
+    if (value >= 0) p->last[value] = id;
+}
+
+/* A block of many experts has a thousand nodes: one walk for all values. */
+static void find_last_readers(vq_program *p)
+{
+    for (int id = 0; id < p->count; id++) {
+        p->last[id] = id;
+        if (id < p->ninputs) continue;
+        read_at(p, p->raw[id], id);
+        for (int i = 0; i < p->nodes[id].nin; i++) read_at(p, p->nodes[id].in[i], id);
+    }
+    for (int i = 0; i < p->nout; i++) read_at(p, p->out[i], p->count);
+}
+
 vq_status vq_program_make(vq_program *p, const vq_exec *x, int part, vq_arena *a, vq_err *e)
 {
     const vq_graph *g = x->graph;
@@ -152,7 +170,9 @@ vq_status vq_program_make(vq_program *p, const vq_exec *x, int part, vq_arena *a
     const int handed = m.from ? m.from->ncarry : 0;
     VQ_TRY(open_program(&m, handed + 2 * (end - of->first) + 1, e));
     VQ_TRY(add_nodes(&m, end, e));
-    return name_outputs(&m, part, e);
+    VQ_TRY(name_outputs(&m, part, e));
+    find_last_readers(p);
+    return VQ_OK;
 }
 
 int64_t vq_program_rows(const vq_program *p, int id, const vq_batch *b)
@@ -170,9 +190,5 @@ bool vq_program_reads(const vq_program *p, int id, int value)
 
 int vq_program_last_reader(const vq_program *p, int value)
 {
-    for (int i = 0; i < p->nout; i++)
-        if (p->out[i] == value) return p->count;
-    for (int id = p->count - 1; id > value; id--)
-        if (id >= p->ninputs && vq_program_reads(p, id, value)) return id;
-    return value;
+    return p->last[value];
 }

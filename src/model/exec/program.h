@@ -15,6 +15,7 @@ typedef struct vq_program {
     int *raw;       /* [count] of linears: the input as the model computes it; else -1 */
     int *seen;      /* [count] linear of the graph whose input the hook sees before this node runs,
                          * -1: none */
+    int *last;      /* [count] vq_program_last_reader */
     vq_linear *linears; /* [count] */
     const int *out;     /* what lives on, in the order of the record */
     int nout;

@@ -25,6 +25,14 @@ vq_status vq_linear_back(const vq_exec *x, const vq_linear *l, const float *g, i
 size_t vq_linear_scratch(const vq_exec *x, const vq_linear *l);
 size_t vq_linear_back_scratch(const vq_exec *x, const vq_linear *l, int64_t m);
 
-extern const struct vq_op vq_op_linear;
+extern const struct vq_op vq_op_linear; /* args: vq_stored_in or NULL */
+/* A checkpoint may hold the weight inside of another tensor instead: one that stacks those of all
+ * experts. load/stacked.h */
+typedef struct vq_stored_in {
+    const char *tensor;
+    int64_t first, rows; /* its row that this weight begins with, of how many, whatever dimensions
+                          * stand before the columns */
+    const char *beyond;  /* tensor of one expert more than config.json has; NULL */
+} vq_stored_in;
 
 #endif

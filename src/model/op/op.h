@@ -42,6 +42,8 @@ typedef struct vq_frame {
     float
         *into[VQ_OP_INPUTS]; /* where the gradient of each input of the node under way goes; written
                                  * whole; NULL: nobody wants it */
+    bool adds[VQ_OP_INPUTS]; /* into[i] holds what later readers gave, and this one adds to it:
+                                 * operands of vq_op.back_adds only */
     const vq_grad_hooks *hooks; /* may be NULL */
 } vq_frame;
 
@@ -71,6 +73,7 @@ typedef enum vq_row_map {
     VQ_ROW_OPAQUE, /* anything: such a change stops here */
     VQ_ROW_TABLE,  /* a row of a stored table */
     VQ_ROW_SUM,    /* the sum of its operands' rows */
+    VQ_ROW_SAME,   /* a row of operand 0 as it is */
     VQ_ROW_RMS,    /* the row over its length, times a weight: rotations pass once the weight is
                     * folded into what follows */
     VQ_ROW_LINEAR
@@ -109,7 +112,10 @@ struct vq_op {
     /* Execution. */
     bool in_place;   /* the output may lie where the first input lies; so may their gradients */
     bool back_reads; /* backward reads the values of the inputs (never that of the output) */
-    bool fixes_rows; /* it says itself how many rows its output has (f->rows[id]) */
+    unsigned back_ignores; /* but not those of these operands: a bit each */
+    unsigned back_adds; /* backward adds to a gradient that was begun instead of making its own: for
+                         * operands of which each of many readers sees little. A bit each */
+    bool fixes_rows;    /* it says itself how many rows its output has (f->rows[id]) */
     vq_op_scratch scratch, back_scratch; /* NULL: none */
     vq_op_fn forward, backward, forward_dot, backward_dot;
     const vq_rope_table *(*table)(const vq_node *n); /* angles that it needs; NULL: none */
@@ -120,6 +126,7 @@ struct vq_op {
     /* Transforms. */
     bool linear; /* y = x W^T + b with a stored W */
     vq_row_map rows;
+    int terms; /* VQ_ROW_SUM: the first so many operands are summed; 0: all */
     vq_head_map heads;
     vq_absorb absorb;
     int through; /* VQ_ABSORB_OPERAND */

@@ -44,18 +44,20 @@ static bool is_qkv(vq_role r)
 
 static bool is_gate_up(vq_role r)
 {
-    return r == VQ_ROLE_GATE || r == VQ_ROLE_UP;
+    return r == VQ_ROLE_GATE || r == VQ_ROLE_UP || r == VQ_ROLE_EXPERT_GATE ||
+           r == VQ_ROLE_EXPERT_UP;
 }
 
-/* Runtimes store q/k/v and gate/up as one matrix. */
+/* Runtimes store q/k/v and gate/up as one matrix; a router beside them stays by itself. */
 static bool is_fused(const vq_graph *g, const vq_linear_group *group)
 {
-    int qkv = 0, gate_up = 0;
+    int qkv = 0, gate_up = 0, count = 0;
     for (int i = 0; i < group->count; i++) {
+        count += g->nodes[group->linears[i]].role != VQ_ROLE_ROUTER;
         qkv += is_qkv(g->nodes[group->linears[i]].role);
         gate_up += is_gate_up(g->nodes[group->linears[i]].role);
     }
-    return group->count > 1 && (qkv == group->count || gate_up == group->count);
+    return count > 1 && (qkv == count || gate_up == count);
 }
 
 static bool in_block(const vq_node *n)

@@ -25,7 +25,8 @@ static vq_status blocked(const walk *w, int id, const char *does, vq_err *e)
 static vq_status take_sum(walk *w, int id, vq_err *e)
 {
     const vq_node *n = &w->g->nodes[id];
-    for (int i = 0; i < n->nin; i++) {
+    const int terms = n->op->terms ? n->op->terms : n->nin;
+    for (int i = 0; i < terms; i++) {
         const int from = n->in[i];
         if (w->behind[from] == 0) continue;
         const bool alone = vq_graph_consumers(w->g, from, NULL, 0) == 1;
@@ -44,6 +45,10 @@ static vq_status take_reader(walk *w, int id, int operand, vq_err *e)
     if (behind == 0 && n->op->rows == VQ_ROW_SUM) return take_sum(w, id, e);
     if (n->op->linear) {
         w->s->readers[w->s->nreaders++] = (vq_residual_reader){.linear = id, .norm = behind - 1};
+        return VQ_OK;
+    }
+    if (n->op->rows == VQ_ROW_SAME && operand == 0) {
+        w->behind[id] = behind;
         return VQ_OK;
     }
     if (behind > 0 || n->op->rows != VQ_ROW_RMS) return blocked(w, id, "reads", e);

@@ -2,6 +2,7 @@
  * as it is done. */
 #include <string.h>
 
+#include "calib/unseen.h"
 #include "plan/budget.h"
 #include "plan/model_passes.h"
 #include "plan/pass_table.h"
@@ -22,6 +23,7 @@ typedef struct calibration_job {
     vq_stats_origin origin;
     vq_stats_writer *writer;
     double started;
+    int unseen; /* experts that no token went to */
 } calibration_job;
 
 static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
@@ -56,6 +58,7 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
 static vq_status put_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
 {
     calibration_job *c = ctx;
+    c->unseen += vq_unseen_warn(&c->job->reporter, layer, stats, nstats);
     return vq_stats_put(c->writer, layer, stats, nstats, e);
 }
 
@@ -95,13 +98,13 @@ static json_t *result_json(const calibration_job *c)
 {
     char holds[128];
     const vq_stats_origin *o = &c->origin;
-    return json_pack("{s:s, s:s, s:I, s:s, s:{s:s, s:s, s:I, s:I}, s:f, s:I}", "out", c->o->out,
-                     "holds", vq_stats_needs_text(o->needs, holds, sizeof holds), "layers",
-                     (json_int_t)c->model.graph.layers, "model", o->model, "calibration", "kind",
-                     c->set.kind, "sha256", c->set.sha256, "tokens",
+    return json_pack("{s:s, s:s, s:I, s:s, s:{s:s, s:s, s:I, s:I}, s:f, s:I, s:i}", "out",
+                     c->o->out, "holds", vq_stats_needs_text(o->needs, holds, sizeof holds),
+                     "layers", (json_int_t)c->model.graph.layers, "model", o->model, "calibration",
+                     "kind", c->set.kind, "sha256", c->set.sha256, "tokens",
                      (json_int_t)(o->samples * o->seqlen), "seqlen", (json_int_t)o->seqlen,
                      "seconds", vq_seconds() - c->started, "peak_bytes",
-                     (json_int_t)c->job->budget.peak);
+                     (json_int_t)c->job->budget.peak, "unseen_experts", c->unseen);
 }
 
 static vq_status run_opened(calibration_job *c, json_t **result, vq_err *e)

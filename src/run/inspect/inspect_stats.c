@@ -87,7 +87,7 @@ static json_t *group_row(const vq_stats_file *f, const char *module, const uint6
     const float *min = data_of(f, module, ".min"), *max = data_of(f, module, ".max"),
                 *hessian = data_of(f, module, ".hessian");
     int64_t dead = -1;
-    if (min && max) dead = add_range(row, min, max, k);
+    if (min && max && counts[0]) dead = add_range(row, min, max, k);
     if (hessian) dead = add_diagonal(row, "", hessian, k);
     if (dead >= 0) (void)json_object_set_new(row, "dead", json_integer((json_int_t)dead));
     return row;

@@ -66,6 +66,8 @@ static json_t *tensors_json(const vq_rounded *r)
                                       json_integer((json_int_t)r->modules[i].hadamard));
         if (r->modules[i].arc_s)
             (void)json_object_set_new(one, "arc_s", json_integer((json_int_t)r->modules[i].arc_s));
+        if (r->tokens[i] >= 0)
+            (void)json_object_set_new(one, "tokens", json_integer((json_int_t)r->tokens[i]));
         if (r->transformed[i]) (void)json_object_set_new(one, "transformed", json_true());
         (void)json_object_set_new(all, r->modules[i].name, one);
     }

@@ -1,4 +1,5 @@
 /* step_gather.c -- a sweep over the block that sums statistics of the inputs of its linears. */
+#include "calib/unseen.h"
 #include "plan/budget.h"
 #include "run/block/block_scope.h"
 
@@ -20,6 +21,7 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
     VQ_TRY(r->schedule->quantized ? vq_calib_gather(c, b->layer, b->stats, b->nstats, &b->arena, e)
                                   : vq_calib_block(c, b->layer, b->stats, b->nstats, &b->arena, e));
     for (int i = 0; loaded && i < b->nstats; i++) add_curvature(&b->stats[i], &loaded[i]);
+    (void)vq_unseen_warn(&r->job->reporter, b->layer, b->stats, b->nstats);
     return VQ_OK;
 }
 

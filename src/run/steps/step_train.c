@@ -36,7 +36,10 @@ static vq_status output_metric(const vq_run *r, vq_block *b, const float **metri
     for (int i = 0; i < b->nstats; i++)
         for (int j = 0; j < b->stats[i].nlinears; j++) {
             const vq_curvature *c = &b->stats[i].linears[j];
+            const int node = vq_graph_find(r->models.graph, c->name);
             if (i + 1 < b->nstats || c->n != n || !c->output) continue;
+            if (node >= 0 && r->models.graph->nodes[node].routed > 0)
+                continue; /* an expert's, which does not end the block */
             float *made = VQ_ALLOC(&b->arena, float, n *n, "metric of a block's output", e);
             if (!made) return e->status;
             vq_block_metric(c->output, n, made);

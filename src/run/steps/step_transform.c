@@ -149,11 +149,20 @@ static vq_status run_group(vq_run *r, vq_block *b, const vq_plan_pass *pass, int
     return pass->transform->trials ? vq_block_apply(r, b, e) : VQ_OK;
 }
 
+/* A pass by statistics has nothing to go by where an expert saw no token. */
+static bool is_blind(const vq_block *b, const vq_plan_pass *pass, int group)
+{
+    const vq_stats *s = b->inputs[group].stats;
+    return pass->transform->needs && pass->transform->needs(pass->options) && s->gathered &&
+           s->tokens == 0;
+}
+
 static vq_status run_groups(vq_run *r, vq_block *b, const vq_plan_pass *pass, vq_err *e)
 {
     const int before = b->edits.count;
     for (int i = 0; i < r->plan->ngroups; i++)
-        if (r->plan->groups[i].layer == b->layer && r->plan->groups[i].stats >= 0)
+        if (r->plan->groups[i].layer == b->layer && r->plan->groups[i].stats >= 0 &&
+            !is_blind(b, pass, i))
             VQ_TRY(run_group(r, b, pass, i, e));
     if (b->edits.count == before) return VQ_OK;
     VQ_TRY(vq_block_check(r, b, pass->transform->name, e));

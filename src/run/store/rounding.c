@@ -20,10 +20,11 @@ vq_status vq_rounded_init(vq_rounded *r, const vq_plan *p, vq_arena *a, vq_err *
         .signal = VQ_NEW(a, double, n, "plan", e),
         .transformed = VQ_NEW(a, bool, n, "plan", e),
         .fallback = VQ_NEW(a, const char *, n, "plan", e),
+        .tokens = VQ_NEW(a, int64_t, n, "plan", e),
         .sha = vq_arena_zero(a, (size_t)n, sizeof *r->sha, "plan", e),
     };
     const bool all = r->modules && r->weights && r->group && r->global_scale && r->sqnr_db &&
-                     r->signal && r->transformed && r->fallback && r->sha;
+                     r->signal && r->transformed && r->fallback && r->tokens && r->sha;
     return all ? VQ_OK : e->status;
 }
 
@@ -33,6 +34,12 @@ size_t vq_rounded_fallbacks(const vq_rounded *r, size_t *first)
     for (size_t i = 0; i < r->nmodules; i++)
         if (r->fallback[i] && n++ == 0) *first = i;
     return n;
+}
+
+static bool is_expert(const vq_rounding *s, const vq_plan_weight *w)
+{
+    const int node = vq_graph_find(&s->plan->model->graph, w->module);
+    return node >= 0 && s->plan->model->graph.nodes[node].routed > 0;
 }
 
 static bool is_edited(const vq_rounding *s, const vq_plan_weight *w)
@@ -157,6 +164,24 @@ void vq_rounding_cache_for(vq_rounding_cache *cache, int group)
     cache->group = group;
 }
 
+/* An expert that saw no token has no curvature to round by. */
+static vq_status run_rounder(const vq_rounder *r, vq_round_job *job, const float *w, vq_qtensor *q,
+                             vq_err *e)
+{
+    const bool blind = r->needs && r->needs(job->options) && job->stats && job->stats->gathered &&
+                       job->stats->tokens == 0;
+    if (!blind) return r->run(job, w, q, e);
+    VQ_TRY(vq_round_rtn.run(job, w, q, e));
+    job->fallback = "rtn: no tokens";
+    return VQ_OK;
+}
+
+/* Of an expert: -1 of linears that every token goes through, or where nothing was gathered. */
+static int64_t seen_tokens(const vq_rounding *s, const vq_plan_weight *w, const vq_stats *stats)
+{
+    return stats && stats->gathered && is_expert(s, w) ? stats->tokens : -1;
+}
+
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q,
                             vq_err *e)
 {
@@ -176,7 +201,8 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .scratch = s->scratch,
         .cache = s->cache && s->plan->groups[s->out->group[i]].count > 1 ? &s->cache->of : NULL,
     };
-    VQ_TRY(s->plan->rounder->run(&job, w, q, e));
+    VQ_TRY(run_rounder(s->plan->rounder, &job, w, q, e));
+    s->out->tokens[i] = seen_tokens(s, weight, stats);
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
     s->out->signal[i] = job.signal;
     s->out->transformed[i] = is_transformed(s, i);
@@ -184,14 +210,37 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
     return VQ_OK;
 }
 
-/* Static scales of the input, from what calibration saw. */
-static vq_status input_scales(vq_module_extra *x, const vq_plan *p, const vq_plan_weight *w,
-                              const vq_stats *stats, vq_err *e)
+/* Of an expert that saw no token: what all others of its block saw at the same place. Runtimes that
+ * run experts as one take the largest of their scales anyway. */
+static vq_status observe_others(const vq_rounding *s, size_t i, float *lo, float *hi, vq_err *e)
 {
+    const vq_plan *p = s->plan;
+    const vq_plan_group *own = &p->groups[s->out->group[i]];
+    const vq_role role = p->weights[own->weights[0]].role;
+    *lo = *hi = 0;
+    for (int g = 0; g < p->ngroups; g++) {
+        const vq_plan_group *other = &p->groups[g];
+        const vq_stats *stats = other->layer == own->layer ? s->inputs[g].stats : NULL;
+        if (!stats || p->weights[other->weights[0]].role != role || stats->tokens == 0) continue;
+        float low, high;
+        VQ_TRY(vq_observe(stats, &s->out->weights[i]->scheme.act, &low, &high, e));
+        *lo = fminf(*lo, low);
+        *hi = fmaxf(*hi, high);
+    }
+    return VQ_OK;
+}
+
+/* Static scales of the input, from what calibration saw. */
+static vq_status input_scales(vq_module_extra *x, const vq_rounding *s, size_t i, vq_err *e)
+{
+    const vq_plan *p = s->plan;
+    const vq_plan_weight *w = s->out->weights[i];
+    const vq_stats *stats = s->inputs[s->out->group[i]].stats;
     const vq_num *act = &w->scheme.act;
     if (!stats || !vq_plan_observes(p, w)) return VQ_OK;
     float lo, hi;
-    VQ_TRY(vq_observe(stats, act, &lo, &hi, e));
+    VQ_TRY(is_expert(s, w) && stats->tokens == 0 ? observe_others(s, i, &lo, &hi, e)
+                                                 : vq_observe(stats, act, &lo, &hi, e));
     const vq_dtype arith = vq_plan_arith(p, act);
     if (act->global_scale)
         x->act_global_scale = vq_target_global_scale(
@@ -207,7 +256,7 @@ vq_status vq_rounding_linear(const vq_rounding *s, size_t i, vq_linear *l, vq_er
     const vq_module *m = &s->out->modules[i];
     const vq_group_input *input = &s->inputs[s->out->group[i]];
     vq_module_extra x = {.arc_order = input->map.order};
-    VQ_TRY(input_scales(&x, s->plan, s->out->weights[i], input->stats, e));
+    VQ_TRY(input_scales(&x, s, i, e));
     *l = (vq_linear){.name = m->name,
                      .n = m->n,
                      .k = m->k,
@@ -229,7 +278,7 @@ vq_status vq_rounding_store(const vq_rounding *s, size_t i, const vq_qtensor *q,
     const vq_group_input *input = &s->inputs[s->out->group[i]];
     vq_module_extra extra = {.arc_order = input->map.order};
     vq_qtensor augmented;
-    VQ_TRY(input_scales(&extra, s->plan, s->out->weights[i], input->stats, e));
+    VQ_TRY(input_scales(&extra, s, i, e));
     if (input->map.s > 0) VQ_TRY(vq_arc_augment(q, input->map.s, &augmented, s->scratch, e));
     return vq_module_write(s->plan->target, &s->out->modules[i], input->map.s > 0 ? &augmented : q,
                            &extra, w, NULL, s->scratch, e);

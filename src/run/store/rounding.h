@@ -23,6 +23,7 @@ typedef struct vq_rounded {
     bool *transformed; /* passes changed the weight beyond the rotation of its input: the original
                       * does not tell its error */
     const char **fallback;       /* NULL, or what its rounder had to do instead */
+    int64_t *tokens;             /* of an expert: that it saw; -1 of others */
     char (*sha)[VQ_SHA256_TEXT]; /* digest over the stored tensors */
     size_t nmodules;
     bool untied; /* lm_head.weight became a tensor of its own: config.json must say so */

@@ -89,10 +89,11 @@ static vq_status file_sha(const char *path, char sha[VQ_SHA256_TEXT], vq_err *e)
 static json_t *module_json(const vq_rounded *r, size_t i)
 {
     json_t *db = isfinite(r->sqnr_db[i]) ? json_real(r->sqnr_db[i]) : json_null();
-    return json_pack("{s:s, s:I, s:I, s:o, s:f, s:b, s:s?}", "name", r->modules[i].name, "arc_s",
-                     (json_int_t)r->modules[i].arc_s, "hadamard",
+    return json_pack("{s:s, s:I, s:I, s:o, s:f, s:b, s:s?, s:I}", "name", r->modules[i].name,
+                     "arc_s", (json_int_t)r->modules[i].arc_s, "hadamard",
                      (json_int_t)r->modules[i].hadamard, "sqnr_db", db, "signal", r->signal[i],
-                     "transformed", r->transformed[i], "fallback", r->fallback[i]);
+                     "transformed", r->transformed[i], "fallback", r->fallback[i], "tokens",
+                     (json_int_t)r->tokens[i]);
 }
 
 static vq_status write_state(vq_run_state *s, vq_err *e)
@@ -157,6 +158,7 @@ static vq_status restore_module(const json_t *m, const char *path, const vq_plan
     r->sqnr_db[i] = json_is_real(db) ? json_real_value(db) : INFINITY;
     r->signal[i] = json_real_value(json_object_get(m, "signal"));
     r->transformed[i] = json_is_true(json_object_get(m, "transformed"));
+    r->tokens[i] = json_integer_value(json_object_get(m, "tokens"));
     r->fallback[i] = fallback ? vq_arena_text(a, e, "%s", fallback) : NULL;
     return fallback && !r->fallback[i] ? e->status : VQ_OK;
 }

@@ -4,13 +4,6 @@
 #include "base/parallel.h"
 #include "load/weights.h"
 
-static bool is_quantized(const vq_plan *p, const vq_tensor *t)
-{
-    for (int i = 0; i < p->nweights; i++)
-        if (p->weights[i].tensor == t) return p->weights[i].quantized;
-    return false;
-}
-
 static bool in_sets(const vq_tensor_set *const *sets, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
@@ -25,7 +18,7 @@ vq_status vq_unquantized_declare(const vq_plan *p, const vq_tensor_set *const *s
     for (size_t i = 0; i < set->count; i++) {
         const vq_tensor *t = set->sorted[i];
         ids[i] = -1;
-        if (is_quantized(p, t) || in_sets(skip, nskip, t->name)) continue;
+        if (vq_plan_quantizes(p, t->name) || in_sets(skip, nskip, t->name)) continue;
         const vq_tensor stored = vq_tensor_as_stored(t);
         VQ_TRY(vq_tensor_writer_declare(w, t->name, t->dtype, stored.shape, t->ndim, &ids[i], e));
     }
