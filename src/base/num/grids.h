@@ -1,9 +1,7 @@
-/* grids.h -- the element grids that have a name of their own, as initializers; num.c parses them,
- * scheme.c builds presets from them. */
+/* grids.h -- the element grids that have a name of their own, as initializers of vq_grid (num.h);
+ * num.c parses them, scheme.c builds presets from them. */
 #ifndef VQ_BASE_NUM_GRIDS_H
 #define VQ_BASE_NUM_GRIDS_H
-
-#include "base/num/num.h"
 
 /* clang-format off */
 /*                    kind            signed bits  e  m bias frac  bfp  max_code    max  table */

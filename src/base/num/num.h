@@ -8,9 +8,9 @@
 #define VQ_BASE_NUM_NUM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "base/num/dtype.h"
 #include "base/status.h"
 
 typedef enum vq_grid_kind {

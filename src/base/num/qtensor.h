@@ -12,6 +12,7 @@
 #define VQ_BASE_NUM_QTENSOR_H
 
 #include "base/arena.h"
+#include "base/num/dtype.h"
 #include "base/num/num.h"
 
 typedef struct vq_qtensor {

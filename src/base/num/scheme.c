@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num/grids.h"
+#include "base/num/num.h"
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initializers */
 #define BLOCK(n)                                                                                   \

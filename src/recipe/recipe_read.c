@@ -1,11 +1,10 @@
-/* recipe.c -- the typed reading of a whole recipe. */
-#include "recipe/recipe.h"
+/* recipe_read.c -- the typed reading of a whole recipe. */
+#include "recipe/recipe_read.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "recipe/recipe_read.h"
 #include "recipe/scheme_read.h"
 
 const char *const vq_kind_texts[] = {"text", "jsonl", "tokens", NULL};
