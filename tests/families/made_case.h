@@ -24,9 +24,8 @@ static inline void made_case_ids(made_case *o)
         o->ids[i] = (int32_t)json_integer_value(json_array_get(ids, (size_t)i));
 }
 
-/* made_case_open -- false: its architecture has no builder, which is said; o->exec is there when it
- * has. Close it either way. */
-static inline bool made_case_open(made_case *o, const char *path, scratch *s)
+/* made_case_open -- a case without a builder fails. */
+static inline void made_case_open(made_case *o, const char *path, scratch *s)
 {
     vq_err e = {0};
     *o = (made_case){.made = json_load_file(path, 0, NULL)};
@@ -37,18 +36,15 @@ static inline bool made_case_open(made_case *o, const char *path, scratch *s)
     vq_arena_init(&o->arena, NULL);
     if (vq_model_open(&o->model, s->dir, &o->arena, &e) != VQ_OK)
         fail_msg("%s: %s", o->name, e.text);
-    if (!o->model.arch) {
-        print_message("%s: no builder%s%s\n", o->name, o->model.without_graph ? ": " : "",
-                      o->model.without_graph ? o->model.without_graph : "");
-        return false;
-    }
+    if (!o->model.arch)
+        fail_msg("%s: no builder: %s", o->name,
+                 o->model.without_graph ? o->model.without_graph : "it is not in the table");
     if (vq_model_check(&o->model, &e) != VQ_OK) fail_msg("%s: %s", o->name, e.text);
     assert_int_equal(vq_kernels_select(&o->kernels, NULL, false, &e), VQ_OK);
     o->exec = (vq_exec){.graph = &o->model.graph,
                         .source = &o->model.checkpoint.source,
                         .kernels = &o->kernels,
                         .arena = &o->arena};
-    return true;
 }
 
 static inline void made_case_close(made_case *o)

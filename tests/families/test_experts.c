@@ -452,20 +452,20 @@ static void test_stacks(void **state)
     model m;
     vq_err e = {0};
     open_model(&m, *state, "qwen3_moe_fused");
-    const vq_st_set *set = &m.model.checkpoint.weights;
+    const vq_tensor_set *set = &m.model.checkpoint.weights;
     const char *p = "model.layers.1.mlp.experts.";
     char name[128];
     const vq_tensor *gate[2];
     for (int i = 0; i < 2; i++) {
         (void)snprintf(name, sizeof name, "%s%d.gate_proj.weight", p, i);
-        gate[i] = vq_st_find(set, name);
+        gate[i] = vq_tensor_set_find(set, name);
         assert_non_null(gate[i]);
         assert_int_equal(gate[i]->shape[0], 48);
         assert_int_equal(gate[i]->shape[1], 64);
     }
     assert_int_equal((const char *)gate[1]->data - (const char *)gate[0]->data, 2 * 2 * 48 * 64);
     (void)snprintf(name, sizeof name, "%sgate_up_proj", p);
-    assert_null(vq_st_find(set, name));
+    assert_null(vq_tensor_set_find(set, name));
     assert_int_equal(vq_model_check(&m.model, &e), VQ_OK);
     close_model(&m);
 }

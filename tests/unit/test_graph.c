@@ -151,8 +151,9 @@ static const vq_linear_group *group_of(const vq_graph *g, const vq_linear_group 
 
 static void test_groups_and_producers(void **state)
 {
-    for (int arch = 0; vq_arch_at(arch); arch++) {
-        const made_config c = small(vq_arch_at(arch)->model_type);
+    static const char *const types[] = {"llama", "mistral", "qwen2", "qwen3"};
+    for (size_t type = 0; type < sizeof types / sizeof *types; type++) {
+        const made_config c = small(types[type]);
         const vq_graph g = built(&c, *state);
         vq_linear_group *groups;
         int n;

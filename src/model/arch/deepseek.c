@@ -13,7 +13,6 @@ typedef struct model {
     int64_t kv_rank;
     bool bias; /* of the projections from and to the stream */
     const vq_rope_table *table;
-    const int32_t *pairs; /* order that makes halves of neighbours; NULL: they are halves */
     float scale;
     const vq_activation *act;
 } model;
@@ -50,18 +49,6 @@ static vq_status read_experts(const vq_config *c, vq_deepseek *d, vq_err *e)
     return vq_mixture_check(m, e);
 }
 
-/* Channel 2 j of a head is channel j of halves, 2 j + 1 is half + j. */
-static vq_status make_pairs(model *m, vq_arena *a, vq_err *e)
-{
-    const int64_t n = m->d.rope;
-    if (m->d.halves) return VQ_OK;
-    int32_t *order = VQ_ALLOC(a, int32_t, n, "pairs of rope", e);
-    if (!order) return e->status;
-    for (int64_t i = 0; i < n; i++) order[i] = (int32_t)(i / 2 + i % 2 * (n / 2));
-    m->pairs = order;
-    return VQ_OK;
-}
-
 static vq_status read_rope(vq_config *c, model *m, vq_arena *a, vq_err *e)
 {
     const vq_rope_defaults rope = {
@@ -69,7 +56,7 @@ static vq_status read_rope(vq_config *c, model *m, vq_arena *a, vq_err *e)
     double mscale;
     VQ_TRY(vq_rope_read(c, &rope, &m->table, &mscale, a, e));
     m->scale = (float)(mscale * mscale / sqrt((double)(m->d.nope + m->d.rope)));
-    return make_pairs(m, a, e);
+    return VQ_OK;
 }
 
 static int add_norm(vq_build *b, const char *name, int x)
@@ -79,13 +66,25 @@ static int add_norm(vq_build *b, const char *name, int x)
     return id;
 }
 
+/* Channel 2 j of those that turn is channel j of halves, 2 j + 1 is half + j. */
+static const int32_t *add_pairs(vq_build *b, int64_t first, int64_t head_dim)
+{
+    int32_t order[VQ_MAX_HEAD_DIM];
+    const int64_t half = (head_dim - first) / 2;
+    for (int64_t i = 0; i < first; i++) order[i] = (int32_t)i;
+    for (int64_t i = 0; i < 2 * half; i++)
+        order[first + i] = (int32_t)(first + i / 2 + i % 2 * half);
+    return vq_build_args(b, order, (size_t)head_dim * sizeof *order);
+}
+
 /* The last channels of each of `heads` heads of head_dim turn. */
 static int add_rope(vq_build *b, const model *m, int x, int64_t heads, int64_t head_dim)
 {
+    const int64_t first = head_dim - m->d.rope;
     const vq_rope args = {.table = m->table,
-                          .first = head_dim - m->d.rope,
-                          .orders = m->pairs,
-                          .order_heads = m->pairs ? 1 : 0};
+                          .first = first,
+                          .orders = m->d.halves ? NULL : add_pairs(b, first, head_dim),
+                          .order_heads = m->d.halves ? 0 : 1};
     const vq_node n = {.op = &vq_op_rope,
                        .args = vq_build_args(b, &args, sizeof args),
                        .role = VQ_ROLE_OTHER,
