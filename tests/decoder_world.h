@@ -12,7 +12,7 @@
 #include "made_config.h"
 #include "memory_source.h"
 #include "model/exec/exec.h"
-#include "model/op/rope.h"
+#include "model/op/attention/rope.h"
 
 enum { WORLD_SAMPLES = 5, WORLD_TOKENS = 24, WORLD_IDS = 150 };
 

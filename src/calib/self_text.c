@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "calib/calibrate.h"
 #include "model/exec/exec.h"
-#include "model/op/kv_cache.h"
+#include "model/op/attention/kv_cache.h"
 
 #define CACHE_BYTES                                                                                \
     ((size_t)512                                                                                   \

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "model/op/attention/rope.h"
 #include "model/op/op.h"
-#include "model/op/rope.h"
 #include "model/walk/targets.h"
 
 /* What the callbacks of one pass work on. */

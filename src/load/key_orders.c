@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "model/op/rope.h"
+#include "model/op/attention/rope.h"
 #include "model/walk/targets.h"
 
 static const char *name_of(const vq_graph *g, const vq_heads *h, vq_arena *a, vq_err *e)

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "kernels/bf16_product.h"
 #include "model/exec/exec.h"
+#include "model/op/act_quant.h"
 #include "model/op/linear.h"
 #include "model/op/op.h"
 #include "quant/transform.h"

@@ -8,6 +8,7 @@
 #include "calib/spool.h"
 #include "kernels/bf16_product.h"
 #include "model/exec/exec.h"
+#include "model/op/act_quant.h"
 #include "model/op/linear.h"
 #include "model/op/op.h"
 #include "train/adam.h"

@@ -13,8 +13,8 @@
 #include "load/model.h"
 #include "made_model.h"
 #include "model/exec/backward.h"
+#include "model/op/attention/head_part.h"
 #include "model/op/experts/experts.h"
-#include "model/op/head_part.h"
 
 enum { TOKENS = 9, WIDTH = 32, EXPERTS = 6 };
 

@@ -11,7 +11,7 @@
 
 #include "made_case.h"
 #include "model/arch/arch_table.h"
-#include "model/op/kv_cache.h"
+#include "model/op/attention/kv_cache.h"
 
 /* f32 against f32 in another order of sums; logits are of size 1 to 5, of Gemma 2 up to 30. */
 #define TOLERANCE 1e-4

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "model/op/activation.h"
-#include "model/op/attention.h"
+#include "model/op/attention/attention.h"
 #include "model/op/embedding.h"
 #include "model/op/linear.h"
 #include "model/op/norm.h"

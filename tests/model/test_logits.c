@@ -12,7 +12,7 @@
 #include "formats/safetensors/safetensors.h"
 #include "golden.h"
 #include "load/model.h"
-#include "model/op/rope.h"
+#include "model/op/attention/rope.h"
 
 typedef struct opened {
     vq_arena arena;

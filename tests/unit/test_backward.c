@@ -10,7 +10,7 @@
 #include "calib_world.h"
 #include "decoder_reference.h"
 #include "model/exec/back_plan.h"
-#include "model/op/kv_cache.h"
+#include "model/op/attention/kv_cache.h"
 #include "model/op/norm.h"
 
 enum {

@@ -8,8 +8,8 @@
 #include <math.h>
 
 #include "made_config.h"
-#include "model/op/attention.h"
-#include "model/op/rope.h"
+#include "model/op/attention/attention.h"
+#include "model/op/attention/rope.h"
 
 #define SIZES                                                                                      \
     "\"hidden_size\":64,\"intermediate_size\":160,\"num_hidden_layers\":3,\"num_attention_"        \

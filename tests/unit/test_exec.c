@@ -10,7 +10,7 @@
 #include "decoder_reference.h"
 #include "decoder_world.h"
 #include "model/exec/frame.h"
-#include "model/op/kv_cache.h"
+#include "model/op/attention/kv_cache.h"
 #include "model/walk/groups.h"
 
 enum { LENGTH = WORLD_IDS }; /* more than two tiles of queries, the last one short */

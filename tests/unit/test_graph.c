@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "made_config.h"
-#include "model/op/attention.h"
+#include "model/op/attention/attention.h"
 #include "model/op/embedding.h"
 #include "model/op/linear.h"
 #include "model/op/norm.h"

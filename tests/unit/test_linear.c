@@ -9,6 +9,7 @@
 
 #include "memory_source.h"
 #include "model/exec/exec.h"
+#include "model/op/act_quant.h"
 #include "model/op/embedding.h"
 #include "model/op/linear.h"
 #include "model/op/op.h"

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "plan/budget.h"
-#include "plan/rates.h"
+#include "plan/cost/budget.h"
+#include "plan/cost/rates.h"
 #include "plan_world.h"
 #include "quant/round/tiled_cholesky.h"
 

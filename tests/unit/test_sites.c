@@ -2,7 +2,7 @@
  * refuse. */
 #include "decoder_world.h"
 #include "model/op/activation.h"
-#include "model/op/attention.h"
+#include "model/op/attention/attention.h"
 #include "model/op/norm.h"
 #include "model/walk/targets.h"
 

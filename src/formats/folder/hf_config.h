@@ -1,6 +1,6 @@
 /* hf_config.h -- what every model says in config.json and generation_config.json: its type, whether
  * it is quantized, its first and last tokens. What only its architecture knows is read by the
- * builder (model/arch/config.h). test tests/unit/test_hf_config.c */
+ * builder (model/arch/build/config.h). test tests/unit/test_hf_config.c */
 #ifndef VQ_FORMATS_FOLDER_HF_CONFIG_H
 #define VQ_FORMATS_FOLDER_HF_CONFIG_H
 

@@ -4,7 +4,7 @@
 #ifndef VQ_MODEL_ARCH_ARCH_H
 #define VQ_MODEL_ARCH_ARCH_H
 
-#include "model/arch/config.h"
+#include "model/arch/build/config.h"
 #include "model/graph.h"
 
 typedef struct vq_arch {

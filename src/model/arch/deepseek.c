@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "model/arch/rope_config.h"
-#include "model/op/head_part.h"
+#include "model/arch/build/rope_config.h"
+#include "model/op/attention/head_part.h"
 
 #define LATENT_EPS 1e-6F /* of the norms inside attention, whatever the config says */
 

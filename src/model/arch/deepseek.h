@@ -2,7 +2,7 @@
 #ifndef VQ_MODEL_ARCH_DEEPSEEK_H
 #define VQ_MODEL_ARCH_DEEPSEEK_H
 
-#include "model/arch/build_experts.h"
+#include "model/arch/build/build_experts.h"
 
 /* Where the versions differ. */
 typedef struct vq_deepseek {

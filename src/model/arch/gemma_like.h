@@ -3,8 +3,8 @@
 #ifndef VQ_MODEL_ARCH_GEMMA_LIKE_H
 #define VQ_MODEL_ARCH_GEMMA_LIKE_H
 
-#include "model/arch/build.h"
-#include "model/arch/rope_config.h"
+#include "model/arch/build/build.h"
+#include "model/arch/build/rope_config.h"
 
 /* Where a generation differs. */
 typedef struct vq_gemma_like {

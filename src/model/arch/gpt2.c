@@ -2,7 +2,7 @@
  * [in][out]. */
 #include <math.h>
 
-#include "model/arch/build.h"
+#include "model/arch/build/build.h"
 
 static const char *const prefixes[] = {"", "transformer.", NULL};
 

@@ -3,8 +3,8 @@
 #ifndef VQ_MODEL_ARCH_LLAMA_LIKE_H
 #define VQ_MODEL_ARCH_LLAMA_LIKE_H
 
-#include "model/arch/build_experts.h"
-#include "model/arch/rope_config.h"
+#include "model/arch/build/build_experts.h"
+#include "model/arch/build/rope_config.h"
 
 /* Where a family differs. sizes: defaults of its config. */
 typedef struct vq_llama_like vq_llama_like;
@@ -17,7 +17,7 @@ struct vq_llama_like {
     double theta;
     const vq_mixture *mixture; /* in place of the MLP; NULL: none */
     const bool *dense;         /* [layers] these have the MLP all the same; NULL: none of them */
-    vq_rope_defaults rope; /* what else the family says of it; theta and sizes are filled in */
+    vq_rope_defaults rope;     /* what else the family says of it; theta and sizes are filled in */
     /* block -- the value of one block over x. NULL: the Llama block. m->window holds for it. */
     int (*block)(vq_build *b, const vq_llama_like *t, const vq_mixing *m, const vq_activation *act,
                  int x);

@@ -1,6 +1,6 @@
 /* opt.c -- OPT: learned positions, LayerNorm before or after attention and MLP, an embedding that
  * may be narrower than the blocks. */
-#include "model/arch/build.h"
+#include "model/arch/build/build.h"
 
 #define EPS 1e-5F /* not in the config */
 enum { FIRST_POSITION = 2 /* rows of the table before that of position 0 */ };

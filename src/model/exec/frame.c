@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "model/op/rope.h"
+#include "model/op/attention/rope.h"
 
 static int64_t floats_of(const vq_program *p, int id, const vq_batch *b)
 {

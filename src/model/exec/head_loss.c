@@ -8,6 +8,7 @@
 #include "model/exec/backward.h"
 #include "model/exec/frame.h"
 #include "model/exec/logits.h"
+#include "model/op/act_quant.h"
 #include "model/op/linear.h"
 
 /* Rows whose logits are held: enough for a GEMM over the whole matrix, at most 64 MiB of them. */

@@ -1,11 +1,12 @@
 /* logits.c -- logits of some rows for a slice of the vocabulary. */
 #include "model/exec/logits.h"
+#include "model/op/act_quant.h"
 
 #include <assert.h>
 
+#include "model/op/attention/softcap.h"
 #include "model/op/dense.h"
 #include "model/op/linear.h"
-#include "model/op/softcap.h"
 
 vq_status vq_lm_head_find(const vq_exec *x, vq_linear *l, vq_err *e)
 {

@@ -1,5 +1,6 @@
 /* program.c -- the nodes of a part with the inputs that its linears ask for. */
 #include "model/exec/program.h"
+#include "model/op/act_quant.h"
 
 #include <string.h>
 
@@ -7,9 +8,9 @@ typedef struct making {
     vq_program *p;
     const vq_exec *exec;
     vq_arena *arena;
-    int first;                 /* node of the graph that the part begins with */
+    int first;           /* node of the graph that the part begins with */
     const vq_part *from; /* what hands values over; NULL: nothing does */
-    int *local;                /* [nodes of the part] number of each node's value */
+    int *local;          /* [nodes of the part] number of each node's value */
 } making;
 
 const char *vq_node_label(const vq_node *n)

@@ -1,5 +1,6 @@
 /* linear.c -- y = x W^T + b. */
 #include "model/op/linear.h"
+#include "model/op/act_quant.h"
 
 #include "model/op/op.h"
 

@@ -4,7 +4,7 @@
 #ifndef VQ_MODEL_OP_LINEAR_H
 #define VQ_MODEL_OP_LINEAR_H
 
-#include "model/op/quantize.h"
+#include "model/op/act_quant.h"
 
 /* vq_linear_rows -- out[m][count], leading dimension ld, = in W[r0, r0 + count)^T + bias. The weight
  * is decoded to f32 in slices of bounded size. in [m][k_out of vq_quantize_of]; an ARC weight whose

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "model/op/act_quant.h"
 #include "model/op/dense.h"
 #include "model/op/linear.h"
 

@@ -8,10 +8,9 @@
 #define VQ_MODEL_OP_OP_H
 
 #include "model/op/context.h"
-#include "model/op/quantize.h"
 
 /* Angles of rotary embeddings over the positions of a batch. */
-typedef struct vq_rope_table vq_rope_table; /* model/op/rope.h */
+typedef struct vq_rope_table vq_rope_table; /* model/op/attention/rope.h */
 typedef struct vq_angles {
     const vq_rope_table *table;
     const float *cos, *sin; /* [length][half] */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "calib/unseen.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "plan/model_passes.h"
 #include "plan/pass_table.h"
 #include "plan/plan_make.h"

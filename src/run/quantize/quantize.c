@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "plan/cost/rates.h"
 #include "plan/pass_table.h"
 #include "plan/plan_make.h"
-#include "plan/rates.h"
 #include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/origin.h"

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "load/job.h"
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 typedef struct vq_schedule vq_schedule; /* run/schedule/schedule.h */
 typedef struct vq_run vq_run;           /* run/block/run_scope.h: lives until the end */

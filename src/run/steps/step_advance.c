@@ -1,6 +1,6 @@
 /* step_advance.c -- the activations become those behind the block: of what was written of it, or of
  * the original. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 
 /* Emptied first: the edits of the block must not stand in front of what the next one is to see.

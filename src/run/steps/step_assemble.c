@@ -1,6 +1,6 @@
 /* step_assemble.c -- the final files, put together from the sections and the tensors of the model
  * that stay as they are. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/run_scope.h"
 
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)

@@ -1,6 +1,6 @@
 /* step_convert.c -- a plan that needs neither statistics nor transforms: every weight straight into
  * the final files. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/run_scope.h"
 
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)

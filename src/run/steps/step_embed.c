@@ -1,5 +1,5 @@
 /* step_embed.c -- the activations of the samples in front of the first block. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 
 static unsigned forward(const vq_plan *p)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "model/op/op.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 #include "train/tune.h"
 

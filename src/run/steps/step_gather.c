@@ -1,6 +1,6 @@
 /* step_gather.c -- a sweep over the block that sums statistics of the inputs of its linears. */
 #include "calib/unseen.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 
 /* The file that was loaded has the curvature of the original model; statistics of the inputs are

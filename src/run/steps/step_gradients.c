@@ -1,7 +1,7 @@
 /* step_gradients.c -- the sweep forwards and back over the original model: statistics of every block
  * into OUT.run/layer-0000.vqs ..., from the last block to the first. */
 #include "base/file.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 #include "run/origin.h"
 

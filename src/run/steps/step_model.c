@@ -1,7 +1,7 @@
 /* step_model.c -- transforms of the whole model (rotations, orders): before anything is gathered, so
  * that all statistics are those of the model as they leave it. */
 #include "edit/edited.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/run_scope.h"
 
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)

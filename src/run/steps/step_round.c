@@ -1,6 +1,6 @@
 /* step_round.c -- the linears of a block (or of what lies outside of blocks) rounded one after the
  * other, and its section written. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/section.h"
 
 static vq_status round_modules(vq_run *r, vq_block *b, size_t first, vq_tensor_writer *w, vq_err *e)

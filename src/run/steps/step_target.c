@@ -1,6 +1,6 @@
 /* step_target.c -- what training aims at: the outputs of the block as it was, before passes change
  * its weights. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 
 /* Beside its inputs, or, where those are quantized, behind the original activations. */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "calib/calibrate.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "plan/samples.h"
 #include "run/block/run_scope.h"
 #include "run/origin.h"

@@ -2,7 +2,7 @@
  * block's output, then packed. */
 #include <string.h>
 
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/section.h"
 #include "train/block_loss.h"
 #include "train/block_train.h"

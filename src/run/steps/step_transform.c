@@ -4,7 +4,7 @@
 
 #include "edit/edited.h"
 #include "edit/map_edits.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 #include "run/block/trial.h"
 

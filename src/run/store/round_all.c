@@ -1,7 +1,7 @@
 /* round_all.c -- the short way of a plan that needs no statistics: every weight straight into the
  * output. */
 #include "formats/layouts/module_store.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "run/store/rounding.h"
 #include "run/store/unquantized.h"
 

@@ -1,10 +1,10 @@
 /* graph_cost.h -- what a block and the head compute and hold, counted from the nodes of the graph.
  * test tests/unit/test_plan_time.c */
-#ifndef VQ_PLAN_GRAPH_COST_H
-#define VQ_PLAN_GRAPH_COST_H
+#ifndef VQ_PLAN_COST_GRAPH_COST_H
+#define VQ_PLAN_COST_GRAPH_COST_H
 
 #include "model/walk/groups.h"
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 /* One pass over `tokens` tokens of a block in `batches` runs; every token sees `keys` keys on
  * average. */

@@ -1,6 +1,6 @@
 /* head_part.h -- some channels of every head, and behind them what all heads share. */
-#ifndef VQ_MODEL_OP_HEAD_PART_H
-#define VQ_MODEL_OP_HEAD_PART_H
+#ifndef VQ_MODEL_OP_ATTENTION_HEAD_PART_H
+#define VQ_MODEL_OP_ATTENTION_HEAD_PART_H
 
 #include "model/op/op.h"
 

@@ -1,5 +1,5 @@
 /* build_experts.c -- router, route, and per expert: its rows, a gated MLP, its part of the sum. */
-#include "model/arch/build_experts.h"
+#include "model/arch/build/build_experts.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* build_experts.h -- a router and its experts, as builders string them together. */
-#ifndef VQ_MODEL_ARCH_BUILD_EXPERTS_H
-#define VQ_MODEL_ARCH_BUILD_EXPERTS_H
+#ifndef VQ_MODEL_ARCH_BUILD_BUILD_EXPERTS_H
+#define VQ_MODEL_ARCH_BUILD_BUILD_EXPERTS_H
 
-#include "model/arch/build.h"
+#include "model/arch/build/build.h"
 #include "model/op/experts/experts.h"
 
 /* Names are those inside a block. */

@@ -1,5 +1,5 @@
 /* config.c -- one key at a time. */
-#include "model/arch/config.h"
+#include "model/arch/build/config.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* cost.c -- seconds of counted work. */
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 /* What is not counted: threads that wait for each other, fresh pages, small ops. Between 0.98 (a
  * trial of awq) and 1.39 (a block of Llama-70B's shape) of what is counted was measured,

@@ -1,7 +1,7 @@
 /* cost.h -- work, what a machine does of it in a second, and the time that it takes. test
  * tests/unit/test_plan_time.c */
-#ifndef VQ_PLAN_COST_H
-#define VQ_PLAN_COST_H
+#ifndef VQ_PLAN_COST_COST_H
+#define VQ_PLAN_COST_COST_H
 
 /* What one thread does in a second, by kind of work. */
 typedef struct vq_rates {

@@ -2,12 +2,12 @@
  * partial_rotary_factor at the top, v5 rope_parameters, which may differ by kind of layer.
  * Types: default, linear, dynamic, llama3, yarn, longrope.
  * source transformers 5.23 modeling_rope_utils.py   test tests/model/test_families.c */
-#ifndef VQ_MODEL_ARCH_ROPE_CONFIG_H
-#define VQ_MODEL_ARCH_ROPE_CONFIG_H
+#ifndef VQ_MODEL_ARCH_BUILD_ROPE_CONFIG_H
+#define VQ_MODEL_ARCH_BUILD_ROPE_CONFIG_H
 
 #include "base/arena.h"
-#include "model/arch/config.h"
-#include "model/op/rope.h"
+#include "model/arch/build/config.h"
+#include "model/op/attention/rope.h"
 
 typedef struct vq_rope_defaults {
     double theta;

@@ -1,5 +1,5 @@
 /* rates.c -- small made-up work, timed by the processor's clock of this thread. */
-#include "plan/rates.h"
+#include "plan/cost/rates.h"
 
 #include <math.h>
 #include <omp.h>
@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "calib/calibrate.h"
 #include "kernels/bf16_product.h"
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 #include "quant/round/tiled_cholesky.h"
 
 /* Shapes large enough that a kernel runs as it does in earnest, small enough for some milliseconds.

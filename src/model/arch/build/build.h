@@ -1,18 +1,18 @@
 /* build.h -- what builders string together: sizes that most configs have, and the pieces of a decoder
  * block. A piece returns the id of its value; after a failure (b->status) it adds nothing and returns
  * 0, so that a builder checks once, at the end. */
-#ifndef VQ_MODEL_ARCH_BUILD_H
-#define VQ_MODEL_ARCH_BUILD_H
+#ifndef VQ_MODEL_ARCH_BUILD_BUILD_H
+#define VQ_MODEL_ARCH_BUILD_BUILD_H
 
 #include "model/arch/arch.h"
 #include "model/op/activation.h"
-#include "model/op/attention.h"
+#include "model/op/attention/attention.h"
+#include "model/op/attention/rope.h"
+#include "model/op/attention/softcap.h"
 #include "model/op/embedding.h"
 #include "model/op/linear.h"
 #include "model/op/norm.h"
-#include "model/op/rope.h"
 #include "model/op/slice.h"
-#include "model/op/softcap.h"
 
 /* Sizes under the names that most families use. Read: every field is the default where the config
  * is silent (VQ_REQUIRED: must be given). kv_heads 0: as many as heads; head_dim 0: hidden / heads. */

@@ -1,6 +1,6 @@
 /* kv_cache.h -- keys and values of earlier positions, one pair of arrays per attention. */
-#ifndef VQ_MODEL_OP_KV_CACHE_H
-#define VQ_MODEL_OP_KV_CACHE_H
+#ifndef VQ_MODEL_OP_ATTENTION_KV_CACHE_H
+#define VQ_MODEL_OP_ATTENTION_KV_CACHE_H
 
 #include "model/op/context.h"
 

@@ -1,6 +1,6 @@
 /* attention.h -- causal softmax(q k^T scale) v with grouped heads. */
-#ifndef VQ_MODEL_OP_ATTENTION_H
-#define VQ_MODEL_OP_ATTENTION_H
+#ifndef VQ_MODEL_OP_ATTENTION_ATTENTION_H
+#define VQ_MODEL_OP_ATTENTION_ATTENTION_H
 
 #include "model/op/op.h"
 

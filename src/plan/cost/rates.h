@@ -1,10 +1,10 @@
 /* rates.h -- what one thread of this machine does in a second, measured in a fraction of a second
  * with the kernels that a run would use, so that a plan can tell the time. test
  * tests/unit/test_plan_time.c */
-#ifndef VQ_PLAN_RATES_H
-#define VQ_PLAN_RATES_H
+#ifndef VQ_PLAN_COST_RATES_H
+#define VQ_PLAN_COST_RATES_H
 
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 #include "plan/plan.h"
 
 /* vq_rates_measure -- processor time of the calling thread on small made-up data of the plan's

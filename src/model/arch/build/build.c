@@ -1,5 +1,5 @@
 /* build.c -- the pieces that builders string together. */
-#include "model/arch/build.h"
+#include "model/arch/build/build.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* angles.c -- cosines and sines of a batch's positions, in f32 as the models were trained. */
 #include <math.h>
 
-#include "model/op/rope.h"
+#include "model/op/attention/rope.h"
 
 const vq_angles *vq_angles_find(const vq_angles *list, const vq_rope_table *t)
 {

@@ -1,5 +1,5 @@
 /* graph_cost.c -- work and memory of the graph's nodes: all that forecasts know of ops. */
-#include "plan/graph_cost.h"
+#include "plan/cost/graph_cost.h"
 
 #include "base/exchange/stats.h"
 #include "model/op/op.h"

@@ -3,8 +3,8 @@
  * channels (ARC). Today it stands before linears (program.c puts it there as their stored module
  * says); keys, values and probabilities are other places for the same op.
  * test tests/unit/test_linear.c */
-#ifndef VQ_MODEL_OP_QUANTIZE_H
-#define VQ_MODEL_OP_QUANTIZE_H
+#ifndef VQ_MODEL_OP_ACT_QUANT_H
+#define VQ_MODEL_OP_ACT_QUANT_H
 
 #include "model/op/context.h"
 

@@ -1,7 +1,7 @@
 /* config.h -- getters over config.json for the builders: a key, its default, its range.
  * test tests/unit/test_config.c */
-#ifndef VQ_MODEL_ARCH_CONFIG_H
-#define VQ_MODEL_ARCH_CONFIG_H
+#ifndef VQ_MODEL_ARCH_BUILD_CONFIG_H
+#define VQ_MODEL_ARCH_BUILD_CONFIG_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* head_part.c -- keys and values out of the heads that latent attention makes: a part of each head,
  * and the turned part that all of them share. */
-#include "model/op/head_part.h"
+#include "model/op/attention/head_part.h"
 
 #include <string.h>
 

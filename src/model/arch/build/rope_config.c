@@ -1,6 +1,6 @@
 /* rope_config.c -- angular step of each pair of channels per position, with the scalings that stretch
  * a trained context. In f32 as the models were trained. */
-#include "model/arch/rope_config.h"
+#include "model/arch/build/rope_config.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* budget.h -- how calibration shares out a memory limit, and the sizes that steps of a run are made
  * of. test tests/unit/test_plan_time.c, tests/plans */
-#ifndef VQ_PLAN_BUDGET_H
-#define VQ_PLAN_BUDGET_H
+#ifndef VQ_PLAN_COST_BUDGET_H
+#define VQ_PLAN_COST_BUDGET_H
 
 #include "calib/sweep_options.h"
 #include "load/job.h"
-#include "plan/graph_cost.h"
+#include "plan/cost/graph_cost.h"
 #include "plan/plan.h"
 
 /* vq_calibration_options -- batch and spool of a sweep that gathers `needs`; activations may take a

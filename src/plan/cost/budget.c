@@ -1,6 +1,6 @@
 /* budget.c -- sizes that steps of a run are made of: the largest weight, the statistics of the
  * largest block, the activations. */
-#include "plan/budget.h"
+#include "plan/cost/budget.h"
 
 #include "kernels/bf16_product.h"
 #include "plan/sample_set.h"

@@ -1,14 +1,14 @@
 /* attention.c -- causal softmax(q k^T / sqrt d) v with grouped heads, an optional sliding window,
  * and earlier keys from a cache. Work is cut into tiles of queries of one head; a tile sees only
  * the keys up to its last query. */
-#include "model/op/attention.h"
+#include "model/op/attention/attention.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
 #include "base/parallel.h"
-#include "model/op/kv_cache.h"
+#include "model/op/attention/kv_cache.h"
 
 enum { TILE = 64 }; /* queries: scores of 64 x 2048 keys stay in the second-level cache */
 

@@ -1,5 +1,5 @@
 /* kv_cache.c -- room for the keys and values of a batch, and the way into it. */
-#include "model/op/kv_cache.h"
+#include "model/op/attention/kv_cache.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* softcap.c -- values bounded by a tanh. */
-#include "model/op/softcap.h"
+#include "model/op/attention/softcap.h"
 
 #include <math.h>
 

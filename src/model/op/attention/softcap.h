@@ -1,6 +1,6 @@
 /* softcap.h -- y = cap * tanh(x / cap): bounds logits (Gemma 2). */
-#ifndef VQ_MODEL_OP_SOFTCAP_H
-#define VQ_MODEL_OP_SOFTCAP_H
+#ifndef VQ_MODEL_OP_ATTENTION_SOFTCAP_H
+#define VQ_MODEL_OP_ATTENTION_SOFTCAP_H
 
 #include "model/op/op.h"
 

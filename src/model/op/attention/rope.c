@@ -1,6 +1,6 @@
 /* rope.c -- turn the channel pairs (i, i + half) of each head by the angles of the token's position;
  * where channels were reordered, the pairs are those of the original order. */
-#include "model/op/rope.h"
+#include "model/op/attention/rope.h"
 
 #include <string.h>
 
