@@ -13,4 +13,4 @@ ctest --preset release -j "$jobs"
 
 cmake --preset asan
 cmake --build --preset asan -j "$jobs"
-ctest --preset asan -j "$jobs" -L '^(unit|kernels|golden|fuzz|fault|cli)$'
+ctest --preset asan -j "$jobs" -L '^(unit|text|kernels|golden|families|fuzz|fault|cli)$'
