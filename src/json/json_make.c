@@ -99,6 +99,11 @@ void vq_add(vq_json_maker *m, json_t *array, json_t *value)
     if (json_array_append_new(array, value) != 0) m->lost = true;
 }
 
+void vq_add_int(vq_json_maker *m, json_t *array, int64_t value)
+{
+    vq_add(m, array, json_integer((json_int_t)value));
+}
+
 json_t *vq_add_object(vq_json_maker *m, json_t *array)
 {
     const size_t at = json_array_size(array);

@@ -32,8 +32,9 @@ void vq_put_flag(vq_json_maker *m, json_t *object, const char *key, bool value);
 /* vq_put_object, vq_put_array -- an empty one, borrowed from the object that it is now in. */
 json_t *vq_put_object(vq_json_maker *m, json_t *object, const char *key);
 json_t *vq_put_array(vq_json_maker *m, json_t *object, const char *key);
-/* vq_add, vq_add_object -- at the end of an array; the new object is borrowed from it. */
+/* vq_add, vq_add_int, vq_add_object -- at the end of an array; the new object is borrowed from it. */
 void vq_add(vq_json_maker *m, json_t *array, json_t *value);
+void vq_add_int(vq_json_maker *m, json_t *array, int64_t value);
 json_t *vq_add_object(vq_json_maker *m, json_t *array);
 
 /* vq_make_done -- the finished value: a new reference in *out, or VQ_E_LIMIT ("what: no memory for

@@ -18,7 +18,7 @@ static void add_tensor(vq_json_maker *m, json_t *list, const vq_stored_tensor *t
     vq_put_text(m, o, "name", t->name);
     vq_put_text(m, o, "dtype", vq_dtype_name(t->dtype));
     json_t *shape = vq_put_array(m, o, "shape");
-    for (int i = 0; i < t->ndim; i++) vq_add(m, shape, json_integer((json_int_t)t->shape[i]));
+    for (int i = 0; i < t->ndim; i++) vq_add_int(m, shape, t->shape[i]);
     vq_put_int(m, o, "bytes", (int64_t)t->bytes);
 }
 

@@ -9,7 +9,7 @@ static void add_tensor(vq_json_maker *m, json_t *list, const vq_planned_tensor *
     vq_put_text(m, o, "name", t->name);
     vq_put_text(m, o, "role", t->role);
     json_t *shape = vq_put_array(m, o, "shape");
-    for (int i = 0; i < 2; i++) vq_add(m, shape, json_integer((json_int_t)t->shape[i]));
+    for (int i = 0; i < 2; i++) vq_add_int(m, shape, t->shape[i]);
     vq_put_text(m, o, "scheme", t->scheme);
     vq_put_text(m, o, "rule", t->rule);
     vq_put_int(m, o, "bytes", (int64_t)t->bytes);

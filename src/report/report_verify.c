@@ -6,7 +6,7 @@
 static void put_worst(vq_json_maker *m, json_t *o, const vq_verify_result *r)
 {
     if (!r->worst) {
-        vq_put(m, o, "worst", json_null());
+        vq_put_text(m, o, "worst", NULL);
         return;
     }
     json_t *worst = vq_put_object(m, o, "worst");

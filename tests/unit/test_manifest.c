@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "run/manifest.h"
+#include "show.h"
 
 static char dir[] = "/tmp/vq_manifest_XXXXXX";
 
@@ -30,7 +31,7 @@ static int teardown(void **state)
 
 static const vq_file_digest files[] = {{"b.json", DIGEST, 3}, {"a.safetensors", DIGEST, 4}};
 static const vq_manifest_module modules[] = {
-    {.name = "y", .scheme = "nvfp4", .sha256 = DIGEST, .sqnr_db = 0.1},
+    {.name = "y", .scheme = "nvfp4", .sha256 = DIGEST, .sqnr_db = 0.1, .tokens = -1},
     {.name = "x",
      .scheme = "int4",
      .sha256 = DIGEST,
@@ -38,6 +39,7 @@ static const vq_manifest_module modules[] = {
      .fallback = "rtn",
      .hadamard = 32,
      .arc_s = 16,
+     .tokens = 7,
      .transformed = true},
 };
 
@@ -77,11 +79,12 @@ static void same_module(const vq_manifest_module *got, const vq_manifest_module 
     if (want->scheme) assert_string_equal(got->scheme, want->scheme);
     assert_int_equal(got->sha256 != NULL, want->sha256 != NULL);
     if (want->sha256) assert_string_equal(got->sha256, want->sha256);
-    assert_true(got->sqnr_db == want->sqnr_db);
+    assert_eq(got->sqnr_db, want->sqnr_db);
     assert_int_equal(got->fallback != NULL, want->fallback != NULL);
     if (want->fallback) assert_string_equal(got->fallback, want->fallback);
     assert_int_equal(got->hadamard, want->hadamard);
     assert_int_equal(got->arc_s, want->arc_s);
+    assert_int_equal(got->tokens, want->tokens);
     assert_int_equal(got->transformed, want->transformed);
 }
 
@@ -113,7 +116,8 @@ static void test_other_types(void **state)
     (void)state;
     static const char text[] =
         "{\"schema\": \"vq.artifact/1\", \"tensors\": {\"b\": {\"sha256\": 3, \"sqnr_db\": 30, "
-        "\"arc_s\": \"16\", \"transformed\": 1}, \"a\": []}, \"files\": {\"f\": {}}}";
+        "\"arc_s\": \"16\", \"tokens\": 7.5, \"transformed\": 1}, \"a\": []}, \"files\": {\"f\": "
+        "{}}}";
     vq_err e;
     vq_manifest m;
     vq_arena a;
@@ -125,11 +129,12 @@ static void test_other_types(void **state)
     assert_int_equal(vq_manifest_read(dir, &m, &intact, &a, &e), VQ_OK);
     assert_false(intact);
     assert_int_equal(m.nmodules, 2);
-    same_module(&m.modules[0], &(vq_manifest_module){.sqnr_db = INFINITY});
+    same_module(&m.modules[0], &(vq_manifest_module){.sqnr_db = INFINITY, .tokens = -1});
     assert_string_equal(m.modules[1].name, "b");
     assert_null(m.modules[1].sha256);
     assert_true(isinf(m.modules[1].sqnr_db));
     assert_int_equal(m.modules[1].arc_s, 0);
+    assert_int_equal(m.modules[1].tokens, -1);
     assert_false(m.modules[1].transformed);
     assert_int_equal(m.nfiles, 1);
     assert_null(m.files[0].sha256);

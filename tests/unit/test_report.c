@@ -48,7 +48,8 @@ static const vq_calibrate_result calibrated = {.out = "s.vqs",
                                                .model = "44",
                                                .calibration = {"text", "22", "", 2, 8},
                                                .seconds = 5,
-                                               .peak_bytes = 6};
+                                               .peak_bytes = 6,
+                                               .unseen_experts = 7};
 static const vq_merge_result merged = {"s.vqs", VQ_NEED_HESSIAN, 2, 4, 8};
 static const vq_failure failure = {"t", "is wrong"};
 static const vq_verify_result verified = {.tensors = 2, .isa = "avx2"};
@@ -158,7 +159,7 @@ static const sample samples[] = {
     {report_calibrate,
      "{\"out\":\"s.vqs\",\"holds\":\"range,hessian\",\"layers\":4,\"model\":\"44\","
      "\"calibration\":{\"kind\":\"text\",\"sha256\":\"22\",\"tokens\":16,\"seqlen\":8},"
-     "\"seconds\":5.0,\"peak_bytes\":6}"},
+     "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":7}"},
     {report_merge, "{\"out\":\"s.vqs\",\"holds\":\"hessian\",\"files\":2,\"samples\":4,"
                    "\"seqlen\":8}"},
     {report_verified, "{\"tensors\":2,\"not_compared\":0,\"checked_kernels\":[\"decode_row\","

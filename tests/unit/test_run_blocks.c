@@ -14,6 +14,7 @@
 #include "plan_world.h"
 #include "run/quantize/outputs.h"
 #include "run/schedule/walk.h"
+#include "show.h"
 
 #define HEAD                                                                                       \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: "    \
@@ -50,7 +51,7 @@ static void write_model(world *w)
     int64_t ids[64];
     must(&w->p, vq_tensor_set_open(&set, &vq_container_safetensors, TINY, &w->p.arena, &w->p.err));
     must(&w->p, vq_st_writer_new(&writer, &w->p.arena, &w->p.err));
-    assert_true(set.count <= 64);
+    assert_le(set.count, 64);
     for (size_t i = 0; i < set.count; i++) {
         const vq_tensor *t = set.sorted[i];
         must(&w->p, vq_st_writer_declare(writer, t->name, t->ndim == 1 ? VQ_F32 : t->dtype,
@@ -155,7 +156,7 @@ static void test_vectors_keep_their_type(void **state)
         memcpy(&x, (const char *)t->data + 4 * i, sizeof x);
         finer += vq_round_to(VQ_BF16, x) != x;
     }
-    assert_true(finer > 64);
+    assert_gt(finer, 64);
     vq_tensor_set_close(&set);
     close_world(&w);
 }
@@ -229,11 +230,11 @@ static double change_by_ksort(void **state, const char *rules, const char *round
  */
 static void test_orders_of_keys(void **state)
 {
-    assert_true(change_by_ksort(state, DOWN_ONLY, "{do: round, method: rtn}") < 1e-5);
-    assert_true(change_by_ksort(state, RULES, "{do: round, method: rtn}") < 1e-5);
-    assert_true(change_by_ksort(state, RULES,
-                                "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}") <
-                1e-3);
+    assert_lt(change_by_ksort(state, DOWN_ONLY, "{do: round, method: rtn}"), 1e-5);
+    assert_lt(change_by_ksort(state, RULES, "{do: round, method: rtn}"), 1e-5);
+    assert_lt(change_by_ksort(state, RULES,
+                              "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}"),
+              1e-3);
 }
 
 /* Curvatures of block 1 as the sweep backwards wrote them: of q's and of down's input, [k][k]. */
@@ -269,8 +270,8 @@ static void test_gradients_of_a_rotated_model(void **state)
     sweep(&rotated, state,
           HEAD RULES
           "passes:\n  - {do: rotate}\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
-    assert_true(apart(rotated.down, down, 256 * 256) < 1e-4);
-    assert_true(apart(rotated.q, q, 128 * 128) > 0.5);
+    assert_lt(apart(rotated.down, down, 256 * 256), 1e-4);
+    assert_gt(apart(rotated.q, q, 128 * 128), 0.5);
     vq_stats_close(&rotated.file);
     close_world(&rotated.w);
     free(q);
@@ -348,7 +349,7 @@ static void test_a_rotated_input_beside_kept_linears(void **state)
         logits[i] = logits_of(&w);
         close_world(&w);
     }
-    assert_true(apart(logits[1], logits[0], IDS * 512) < 0.1);
+    assert_lt(apart(logits[1], logits[0], IDS * 512), 0.1);
     free(logits[0]);
     free(logits[1]);
 }

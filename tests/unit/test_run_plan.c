@@ -8,6 +8,7 @@
 
 #include "plan/plan_result.h"
 #include "plan_world.h"
+#include "show.h"
 
 #define HEAD "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\n"
 #define NO_DATA "calib: {data: none}\n"
@@ -129,8 +130,8 @@ static void test_passes_and_formats(void **state)
     snprintf(text, sizeof text, arc, "nvfp4", "vq");
     if (plan_make(&t, TINY, text) != VQ_OK) fail_msg("%s", t.err.text);
     assert_int_equal(t.plan.npasses, 1);
-    assert_true(t.plan.needs != 0);
-    assert_true(vq_schedule_bytes(&t.schedule, &t.job) > 0);
+    assert_ne(t.plan.needs, 0);
+    assert_gt(vq_schedule_bytes(&t.schedule, &t.job), 0);
     plan_world_close(&t);
 }
 
@@ -169,7 +170,8 @@ static void test_unknown_architecture(void **state)
     if (vq_plan_tell(&t.plan, &told, &t.arena, &t.err) != VQ_OK) fail_msg("%s", t.err.text);
     assert_int_equal(told.ntensors, 3);
     /* int4-g64 on a model of bf16 or f32: 4 bits and one float scale per 64 */
-    assert_true(told.bits_per_weight >= 4.25 && told.bits_per_weight <= 4.5);
+    assert_ge(told.bits_per_weight, 4.25);
+    assert_le(told.bits_per_weight, 4.5);
     plan_world_close(&t);
 }
 

@@ -9,6 +9,7 @@
 
 #include "plan_world.h"
 #include "run/store/run_state.h"
+#include "show.h"
 
 #define FIRST "model.layers.0.mlp.down_proj" /* of the modules, by name */
 
@@ -30,6 +31,7 @@ static void make_modules(world *w)
         w->made.weights[at] = from;
         w->made.modules[at] = vq_plan_module(&w->p.plan, from, 0);
         w->made.sqnr_db[at] = 10.25 + (double)at;
+        w->made.tokens[at] = (int64_t)at - 1;
     }
     assert_int_equal(w->made.nmodules, 7);
     w->made.modules[0].hadamard = 32;
@@ -82,8 +84,9 @@ static void test_there_and_back(void **state)
         assert_ptr_equal(got.weights[i], w.made.weights[i]);
         assert_string_equal(got.modules[i].name, w.made.modules[i].name);
         assert_int_equal(got.modules[i].arc_s, w.made.modules[i].arc_s);
+        assert_int_equal(got.tokens[i], w.made.tokens[i]);
         assert_int_equal(got.modules[i].hadamard, w.made.modules[i].hadamard);
-        assert_true(got.sqnr_db[i] == w.made.sqnr_db[i]);
+        assert_eq(got.sqnr_db[i], w.made.sqnr_db[i]);
         assert_true(i == 2 ? strcmp(got.fallback[i], "rtn") == 0 : !got.fallback[i]);
     }
     close_world(&w);

@@ -28,7 +28,7 @@ typedef struct vq_run_request {
     bool tokens;            /* data holds int32 ids */
     const char *statistics; /* .vqs made before; NULL: gather */
     bool resume;
-    const char *model_sha; /* of origin.h */
+    const char *model_sha;   /* of origin.h */
     vq_made_from *made_from; /* fields that a resumed run must share; those of data and statistics
                               * are added */
 } vq_run_request;

@@ -49,7 +49,8 @@ static vq_status describe_tensors(vq_model_description *d, const vq_tensor_set *
     return VQ_OK;
 }
 
-static vq_status describe_files(vq_model_description *d, const vq_tensor_set *s, vq_arena *a, vq_err *e)
+static vq_status describe_files(vq_model_description *d, const vq_tensor_set *s, vq_arena *a,
+                                vq_err *e)
 {
     vq_file_digest *files = VQ_ALLOC(a, vq_file_digest, s->nfiles, "names of files", e);
     if (!files) return e->status;

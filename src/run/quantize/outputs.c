@@ -1,10 +1,10 @@
 /* outputs.c -- folders and sidecar files of an artifact. */
 #include "run/quantize/outputs.h"
 
-#include "json/json_make.h"
 #include "model/op/op.h"
 #include "run/manifest.h"
 #include "run/store/run_state.h"
+#include "json/json_make.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -128,16 +128,16 @@ static vq_status round_all(quantization *q, vq_err *e)
     char model[VQ_SHA256_TEXT] = "", recipe[VQ_SHA256_TEXT];
     vq_made_from made = made_from(q, model, recipe);
     const vq_run_request r = {.plan = &q->plan,
-                        .job = q->job,
-                        .budget = &q->job->budget,
-                        .dir = q->outputs.work,
-                        .work = q->outputs.run,
-                        .data = o->data,
-                        .tokens = o->tokens,
-                        .statistics = o->statistics,
-                        .resume = o->resume,
-                        .model_sha = model,
-                        .made_from = &made};
+                              .job = q->job,
+                              .budget = &q->job->budget,
+                              .dir = q->outputs.work,
+                              .work = q->outputs.run,
+                              .data = o->data,
+                              .tokens = o->tokens,
+                              .statistics = o->statistics,
+                              .resume = o->resume,
+                              .model_sha = model,
+                              .made_from = &made};
     VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
     if (q->schedule.by_blocks) VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, &q->arena, e));
     vq_sha256_of(q->recipe.resolved, strlen(q->recipe.resolved), recipe);

@@ -89,7 +89,7 @@ vq_status vq_summary_entries(const vq_rounded *rounded, const vq_manifest_module
                                       .fallback = rounded->fallback[i],
                                       .hadamard = rounded->modules[i].hadamard,
                                       .arc_s = rounded->modules[i].arc_s,
-                                       .tokens = rounded->tokens[i],
+                                      .tokens = rounded->tokens[i],
                                       .transformed = rounded->transformed[i]};
     *list = all;
     return VQ_OK;
