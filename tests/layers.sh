@@ -18,7 +18,8 @@ may() {
     train) echo kernels model quant calib ;;
     plan) echo kernels formats text model quant calib recipe load edit train ;;
     run) echo json kernels formats text model quant calib recipe load edit train plan ;;
-    cli) echo recipe quant load plan run ;;
+    report) echo json recipe quant calib plan run ;;
+    cli) echo recipe quant load plan run report ;;
     *) echo "?" ;;
     esac
 }

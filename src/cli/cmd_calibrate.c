@@ -33,11 +33,19 @@ static vq_status list_inputs(vq_session *s, vq_err *e)
                            &s->arena, e);
 }
 
-static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_err *e)
+static vq_status merge(vq_session *s, json_t **result, vq_err *e)
 {
     const vq_args *a = s->args;
-    (void)answer;
-    VQ_TRY(check_arguments(a, e));
+    vq_merge_result r;
+    VQ_TRY(
+        vq_run_merge_stats(&s->job, a->operands, a->noperands, a->out, a->force, &r, &s->arena, e));
+    return vq_report_merge(&r, result, e);
+}
+
+static vq_status gather(vq_session *s, json_t **result, vq_err *e)
+{
+    const vq_args *a = s->args;
+    vq_calibrate_result r;
     const vq_calibrate_options o = {
         .model = a->operands[0],
         .recipe = a->recipe,
@@ -48,10 +56,16 @@ static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_
         .force = a->force,
         .tokens = a->tokens != NULL,
     };
-    if (a->merge)
-        VQ_TRY(vq_run_merge_stats(&s->job, a->operands, a->noperands, a->out, a->force, result, e));
-    else
-        VQ_TRY(vq_run_calibrate(&s->job, &o, result, e));
+    VQ_TRY(vq_run_calibrate(&s->job, &o, &r, &s->arena, e));
+    return vq_report_calibrate(&r, result, e);
+}
+
+static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_err *e)
+{
+    const vq_args *a = s->args;
+    (void)answer;
+    VQ_TRY(check_arguments(a, e));
+    VQ_TRY(a->merge ? merge(s, result, e) : gather(s, result, e));
     return a->json ? list_inputs(s, e) : VQ_OK;
 }
 

@@ -32,8 +32,10 @@ static vq_status run_eval(vq_session *s, json_t **result, bool *answer, vq_err *
         .bos = a->bos,
         .weights_only = a->weights_only,
     };
-    VQ_TRY(vq_run_eval_ppl(&s->job, &o, result, e));
-    if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
+    vq_eval_result r;
+    VQ_TRY(vq_run_eval_ppl(&s->job, &o, &r, &s->arena, e));
+    VQ_TRY(vq_report_eval(&r, result, e));
+    if (!a->json) return VQ_OK;
     const char *const inputs[] = {o.model, o.ref, o.text, o.tokens};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         if (inputs[i])

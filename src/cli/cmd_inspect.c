@@ -6,8 +6,10 @@ static vq_status run_inspect(vq_session *s, json_t **result, bool *answer, vq_er
 {
     const vq_args *a = s->args;
     (void)answer;
-    VQ_TRY(vq_run_inspect(&s->job, a->operands[0], result, e));
-    if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
+    vq_inspect_result r;
+    VQ_TRY(vq_run_inspect(&s->job, a->operands[0], &r, &s->arena, e));
+    VQ_TRY(vq_report_inspect(&r, result, e));
+    if (!a->json) return VQ_OK;
     return vq_output_input(&s->output, a->operands[0], true, &s->job.reporter, &s->arena, e);
 }
 

@@ -5,25 +5,28 @@
 #include "cli/command.h"
 #include "cli/show.h"
 
-/* Every option that plan knows, with its value and where that came from. */
-static json_t *option_values(const vq_args *a)
+#define FLAGS_MAX 64 /* as vq_args.origin */
+
+/* Every option that plan knows, with its value and where that came from, into rows; texts are
+ * copied into the session's arena. */
+static vq_status option_rows(vq_session *s, vq_option_row rows[FLAGS_MAX + VQ_MAX_SETS + 1],
+                             size_t *n, vq_err *e)
 {
-    json_t *all = json_array();
+    const vq_args *a = s->args;
+    *n = 0;
     for (const vq_flag *f = vq_flags; f->name; f++) {
         char buf[32];
         const vq_origin origin = a->origin[f - vq_flags];
         const bool view = f->env && (f->commands & VQ_CMD_PLAN) && f->type != VQ_FLAG_SWITCH;
         if (!view || (strcmp(f->name, "seed") == 0 && origin == VQ_FROM_BUILTIN)) continue;
-        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", f->name, "value",
-                                             vq_text_json(vq_flag_text(a, f, buf, sizeof buf)),
-                                             "origin", vq_origin_name(origin)));
+        const char *value = vq_arena_text(&s->arena, e, "%s", vq_flag_text(a, f, buf, sizeof buf));
+        if (!value) return e->status;
+        rows[(*n)++] = (vq_option_row){f->name, value, vq_origin_name(origin)};
     }
-    for (int i = 0; i < a->sets.n; i++) {
-        if (a->sets.text[i] == a->seed_set) continue;
-        json_array_append_new(all, json_pack("{s:s, s:o, s:s}", "name", "set", "value",
-                                             vq_text_json(a->sets.text[i]), "origin", "flag"));
-    }
-    return all;
+    for (int i = 0; i < a->sets.n; i++)
+        if (a->sets.text[i] != a->seed_set)
+            rows[(*n)++] = (vq_option_row){"set", a->sets.text[i], vq_origin_name(VQ_FROM_FLAG)};
+    return VQ_OK;
 }
 
 static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *e)
@@ -36,9 +39,14 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
                                    .sets = a->sets.text,
                                    .nsets = a->sets.n,
                                    .statistics = a->stats};
-    VQ_TRY(vq_run_plan(&s->job, &o, result, answer, e));
-    json_object_set_new(*result, "options", option_values(a));
-    if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
+    vq_plan_result r;
+    vq_option_row options[FLAGS_MAX + VQ_MAX_SETS + 1];
+    size_t n;
+    VQ_TRY(vq_run_plan(&s->job, &o, &r, &s->arena, e));
+    *answer = r.fits;
+    VQ_TRY(option_rows(s, options, &n, e));
+    VQ_TRY(vq_report_plan(&r, options, n, result, e));
+    if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.reporter, &s->arena, e));
     return vq_output_input(&s->output, o.recipe, true, &s->job.reporter, &s->arena, e);
 }

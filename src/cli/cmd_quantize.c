@@ -24,8 +24,10 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
         .resume = a->resume,
         .tokens = a->tokens != NULL,
     };
-    VQ_TRY(vq_run_quantize(&s->job, &o, result, e));
-    if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
+    vq_quantize_result r;
+    VQ_TRY(vq_run_quantize(&s->job, &o, &r, &s->arena, e));
+    VQ_TRY(vq_report_quantize(&r, result, e));
+    if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, false, &s->job.reporter, &s->arena, e));
     VQ_TRY(vq_output_input(&s->output, o.recipe, false, &s->job.reporter, &s->arena, e));
     return vq_output_input(&s->output, o.data, false, &s->job.reporter, &s->arena, e);

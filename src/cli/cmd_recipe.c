@@ -1,120 +1,10 @@
 /* cmd_recipe.c -- vq recipe list|show|check: shipped recipes, presets of schemes, options of
  * passes, and whether a recipe is sound. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/show.h"
 #include "plan/pass_table.h"
-#include "quant/finish.h"
-#include "quant/rounder.h"
-#include "quant/transform.h"
-
-#define BITS_ROWS 4096 /* bits per weight are those of a matrix of this many rows and columns */
-
-/* The value of a top-level "key: value" line of a shipped recipe, into buf. */
-static const char *shipped_value(const char *text, const char *key, char *buf, size_t len)
-{
-    const size_t n = strlen(key);
-    buf[0] = 0;
-    for (const char *line = text; line && *line;
-         line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-        if (strncmp(line, key, n) != 0 || line[n] != ':') continue;
-        const char *value = line + n + 1 + strspn(line + n + 1, " \"'");
-        size_t size = strcspn(value, "\n");
-        while (size && strchr(" \"'", value[size - 1])) size--;
-        snprintf(buf, len, "%.*s", (int)size, value);
-        break;
-    }
-    return buf;
-}
-
-static json_t *list_recipes(void)
-{
-    json_t *rows = json_array();
-    for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) {
-        char about[256];
-        json_array_append_new(rows,
-                              json_pack("{s:s, s:s}", "name", r->name, "about",
-                                        shipped_value(r->text, "about", about, sizeof about)));
-    }
-    return json_pack("{s:o}", "recipes", rows);
-}
-
-static json_t *list_schemes(void)
-{
-    json_t *rows = json_array();
-    for (int i = 0; vq_scheme_at(i); i++) {
-        const vq_scheme *s = vq_scheme_at(i);
-        char weight[128] = "", act[128] = "";
-        if (s->has_weight) vq_num_text(&s->weight, weight, sizeof weight);
-        if (s->has_act) vq_num_text(&s->act, act, sizeof act);
-        json_array_append_new(
-            rows, json_pack("{s:s, s:f, s:s, s:s}", "id", s->id, "bits_per_weight",
-                            s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0,
-                            "weight", weight, "act", act));
-    }
-    return json_pack("{s:o}", "schemes", rows);
-}
-
-static void range_text(const vq_option *o, char *buf, size_t len)
-{
-    if (o->type == VQ_OPT_CHOICE)
-        snprintf(buf, len, "%s", o->choices);
-    else if (o->type == VQ_OPT_BOOL)
-        snprintf(buf, len, "true|false");
-    else
-        snprintf(buf, len, "%g..%g", o->min, o->max);
-}
-
-static json_t *option_rows(const vq_option *table)
-{
-    json_t *rows = json_array();
-    for (const vq_option *o = table; o && o->name; o++) {
-        char range[128];
-        range_text(o, range, sizeof range);
-        json_array_append_new(rows, json_pack("{s:s, s:s?, s:s, s:s?}", "name", o->name, "default",
-                                              o->def, "range", range, "doc", o->doc));
-    }
-    return rows;
-}
-
-static json_t *pass_row(const char *name, const char *kind, const char *doc, const char *source,
-                        const vq_option *options)
-{
-    json_t *row = json_pack("{s:s, s:s, s:s?, s:s?}", "name", name, "kind", kind, "doc", doc,
-                            "source", source);
-    if (options) json_object_set_new(row, "options", option_rows(options));
-    return row;
-}
-
-static json_t *list_passes(void)
-{
-    json_t *rows = json_array();
-    for (int i = 0; vq_transform_at(i); i++) {
-        const vq_transform *t = vq_transform_at(i);
-        json_array_append_new(rows, pass_row(t->name, "transform", t->doc, t->source, NULL));
-    }
-    for (int i = 0; vq_rounder_at(i); i++) {
-        const vq_rounder *r = vq_rounder_at(i);
-        json_array_append_new(rows, pass_row(r->name, "round", r->doc, r->source, NULL));
-    }
-    for (int i = 0; vq_finish_at(i); i++) {
-        const vq_finish *f = vq_finish_at(i);
-        json_array_append_new(rows, pass_row(f->name, "finish", f->doc, f->source, NULL));
-    }
-    return json_pack("{s:o}", "passes", rows);
-}
-
-static json_t *show_pass(const char *name)
-{
-    const vq_transform *t = vq_transform_find(name);
-    const vq_rounder *r = vq_rounder_find(name);
-    if (t) return pass_row(t->name, "transform", t->doc, t->source, t->options);
-    if (r) return pass_row(r->name, "round", r->doc, r->source, r->options);
-    const vq_finish *f = vq_finish_find(name);
-    return f ? pass_row(f->name, "finish", f->doc, f->source, f->options) : NULL;
-}
 
 static const vq_shipped *find_shipped(const char *name)
 {
@@ -146,14 +36,10 @@ static vq_status unknown_name(const char *name, vq_err *e)
 static vq_status show_name(const char *name, json_t **result, vq_err *e)
 {
     const vq_shipped *shipped = find_shipped(name);
-    if (strcmp(name, "schemes") == 0)
-        *result = list_schemes();
-    else if (strcmp(name, "passes") == 0)
-        *result = list_passes();
-    else if (shipped)
-        *result = json_pack("{s:s, s:s}", "name", shipped->name, "text", shipped->text);
-    else
-        *result = show_pass(name);
+    if (strcmp(name, "schemes") == 0) return vq_report_schemes(result, e);
+    if (strcmp(name, "passes") == 0) return vq_report_passes(result, e);
+    if (shipped) return vq_report_shipped(shipped, result, e);
+    VQ_TRY(vq_report_pass(name, result, e));
     return *result ? VQ_OK : unknown_name(name, e);
 }
 
@@ -162,9 +48,7 @@ static vq_status check_recipe(vq_session *s, const char *path, json_t **result, 
     vq_recipe r;
     VQ_TRY(vq_recipe_load(&r, path, s->args->sets.text, s->args->sets.n, vq_pass_names(), &s->arena,
                           e));
-    *result = json_pack("{s:o, s:o, s:i, s:i, s:s, s:o}", "path", vq_text_json(r.path), "name",
-                        vq_text_json(r.name), "rules", r.nrules, "passes", r.npasses, "format",
-                        r.format, "resolved", vq_text_json(r.resolved));
+    VQ_TRY(vq_report_recipe(&r, result, e));
     return vq_output_input(&s->output, r.path, false, &s->job.reporter, &s->arena, e);
 }
 
@@ -179,8 +63,7 @@ static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err
             return vq_fail(e, VQ_E_RECIPE,
                            "`vq recipe list` takes no name; `vq recipe show %s` shows one",
                            a->operands[1]);
-        *result = list_recipes();
-        return VQ_OK;
+        return vq_report_recipes(result, e);
     }
     if (a->noperands < 2)
         return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: vq recipe %s NAME",

@@ -5,8 +5,11 @@
 static vq_status run_verify(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     const vq_args *a = s->args;
-    VQ_TRY(vq_run_verify(&s->job, a->operands[0], a->against, result, answer, e));
-    if (!a->json || json_object_get(*result, "inputs")) return VQ_OK;
+    vq_verify_result r;
+    VQ_TRY(vq_run_verify(&s->job, a->operands[0], a->against, &r, &s->arena, e));
+    *answer = r.nfailures == 0;
+    VQ_TRY(vq_report_verify(&r, result, e));
+    if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, a->operands[0], false, &s->job.reporter, &s->arena, e));
     return vq_output_input(&s->output, a->against, false, &s->job.reporter, &s->arena, e);
 }

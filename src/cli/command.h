@@ -11,6 +11,7 @@
 #include "cli/opts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "report/report.h"
 #include "run/run.h"
 
 /* What a command works with; main owns it. */
@@ -18,7 +19,7 @@ typedef struct vq_session {
     const vq_args *args;
     vq_job job;
     vq_progress progress;
-    vq_output output;
+    vq_envelope output;
     vq_arena arena;
 } vq_session;
 

@@ -32,9 +32,7 @@ const vq_command *vq_command_find(const char *name, vq_err *e)
 static vq_status run_version(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     (void)answer;
-    (void)e;
-    *result = json_pack("{s:s, s:s}", "version", VQ_VERSION, "isa", s->job.kernels.isa);
-    return VQ_OK;
+    return vq_report_version(s->job.kernels.isa, result, e);
 }
 
 static void show_version(FILE *out, const vq_session *s, const json_t *result)

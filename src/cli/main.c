@@ -68,7 +68,7 @@ static void on_warning(void *ctx, const char *code, const char *where, const cha
     char clean_where[512], clean_text[1024];
     vq_show_clean(where ? where : "", clean_where, sizeof clean_where);
     vq_show_clean(text, clean_text, sizeof clean_text);
-    vq_output_warning(&s->output, code, clean_where, clean_text);
+    vq_envelope_warning(&s->output, code, clean_where, clean_text);
     vq_progress_warning(&s->progress, code, clean_where, clean_text);
 }
 
@@ -141,8 +141,8 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
     int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
     if (status != VQ_OK) vq_progress_error(&s->progress, e->text);
     if (s->args->json)
-        vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL,
-                        status == VQ_OK ? result : NULL);
+        code = vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL,
+                               status == VQ_OK ? result : NULL);
     else if (status == VQ_OK)
         c->show(stdout, s, result);
     code = flush_stdout(s, code);
@@ -173,7 +173,7 @@ static int session(const vq_command *c, int argc, char **argv)
         return flush_stdout(&s, 0);
     }
     vq_progress_init(&s.progress, &args);
-    vq_output_init(&s.output, c->name);
+    vq_envelope_init(&s.output, c->name);
     vq_arena_init(&s.arena, NULL);
     if (status != VQ_OK)
         vq_at(&e, "%s", c->name);
@@ -181,7 +181,7 @@ static int session(const vq_command *c, int argc, char **argv)
         status = run_command(c, &s, &result, &answer, &e);
     const int code = end_command(c, &s, status, result, answer, &e);
     vq_arena_done(&s.arena);
-    vq_output_done(&s.output);
+    vq_envelope_done(&s.output);
     return code;
 }
 

@@ -1,33 +1,13 @@
-/* output.c -- the envelope of --json. */
+/* output.c -- hashed inputs, and the object of --json on stdout. */
 #include "cli/output.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/show.h"
 
 #define HASH_STEP ((size_t)64 << 20)
-
-void vq_output_init(vq_output *o, const char *command)
-{
-    *o = (vq_output){command, json_array(), json_array()};
-}
-
-void vq_output_done(vq_output *o)
-{
-    json_decref(o->inputs);
-    json_decref(o->warnings);
-}
-
-void vq_output_warning(vq_output *o, const char *code, const char *where, const char *text)
-{
-    json_t *w = json_pack("{s:o, s:o, s:o}", "code", vq_text_json(code), "where",
-                          vq_text_json(where), "text", vq_text_json(text));
-    json_array_append_new(o->warnings, w);
-}
 
 static bool ends_with(const char *name, const char *end)
 {
@@ -51,19 +31,18 @@ static vq_status hash_file(const char *path, char sha[VQ_SHA256_TEXT], const vq_
     return s;
 }
 
-static vq_status add_file(vq_output *o, const char *path, bool headers_only, const vq_reporter *w,
+static vq_status add_file(vq_envelope *o, const char *path, bool headers_only, const vq_reporter *w,
                           vq_err *e)
 {
     char sha[VQ_SHA256_TEXT] = "";
     const bool skip = headers_only && ends_with(path, ".safetensors");
     if (!skip) VQ_TRY(hash_file(path, sha, w, e));
-    json_array_append_new(o->inputs, json_pack("{s:o, s:o}", "path", vq_text_json(path), "sha256",
-                                               skip ? json_null() : json_string(sha)));
+    vq_envelope_input(o, path, skip ? NULL : sha);
     return VQ_OK;
 }
 
-static vq_status add_beside(vq_output *o, const char *path, const char *name, const vq_reporter *w,
-                            vq_arena *a, vq_err *e)
+static vq_status add_beside(vq_envelope *o, const char *path, const char *name,
+                            const vq_reporter *w, vq_arena *a, vq_err *e)
 {
     const char *slash = strrchr(path, '/');
     const char *beside =
@@ -72,8 +51,8 @@ static vq_status add_beside(vq_output *o, const char *path, const char *name, co
     return vq_exists(beside) && !vq_is_dir(beside) ? add_file(o, beside, false, w, e) : VQ_OK;
 }
 
-static vq_status add_folder(vq_output *o, const char *path, bool headers_only, const vq_reporter *w,
-                            vq_arena *a, vq_err *e)
+static vq_status add_folder(vq_envelope *o, const char *path, bool headers_only,
+                            const vq_reporter *w, vq_arena *a, vq_err *e)
 {
     const char *const *names;
     size_t n;
@@ -87,7 +66,7 @@ static vq_status add_folder(vq_output *o, const char *path, bool headers_only, c
     return VQ_OK;
 }
 
-vq_status vq_output_input(vq_output *o, const char *path, bool headers_only, const vq_reporter *w,
+vq_status vq_output_input(vq_envelope *o, const char *path, bool headers_only, const vq_reporter *w,
                           vq_arena *a, vq_err *e)
 {
     if (!path || !vq_exists(path)) return VQ_OK;
@@ -98,19 +77,17 @@ vq_status vq_output_input(vq_output *o, const char *path, bool headers_only, con
     return add_beside(o, path, "tokenizer.json", w, a, e);
 }
 
-void vq_output_print(vq_output *o, int exit_code, const char *error, json_t *result)
+int vq_output_print(const vq_envelope *o, int exit_code, const char *error, json_t *result)
 {
-    json_t *inputs = json_object_get(result, "inputs");
-    char schema[40];
-    snprintf(schema, sizeof schema, "vq.%s/1", o->command);
-    json_t *all = json_pack("{s:s, s:s, s:b, s:i, s:O, s:O}", "schema", schema, "vq", VQ_VERSION,
-                            "ok", exit_code == 0, "exit", exit_code, "inputs",
-                            json_is_array(inputs) ? inputs : o->inputs, "warnings", o->warnings);
-    if (error) json_object_set_new(all, "error", vq_text_json(error));
-    if (json_is_array(inputs)) json_object_del(result, "inputs");
-    json_object_set(all, "result", result ? result : json_null());
-    char *text = json_dumps(all, JSON_COMPACT);
-    if (text) puts(text);
+    char *text;
+    vq_err e;
+    if (vq_envelope_text(o, exit_code, error, result, &text, &e) != VQ_OK) {
+        printf("{\"schema\":\"vq.%s/1\",\"vq\":\"%s\",\"ok\":false,\"exit\":%d,\"inputs\":[],"
+               "\"warnings\":[],\"error\":\"%s\",\"result\":null}\n",
+               o->command, VQ_VERSION, (int)e.status, e.text);
+        return (int)e.status;
+    }
+    puts(text);
     free(text);
-    json_decref(all);
+    return exit_code;
 }

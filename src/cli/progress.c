@@ -2,14 +2,13 @@
 #include "cli/progress.h"
 
 #include "base/reporter.h"
+#include "report/envelope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <jansson.h>
 
 #define REDRAW_SECONDS 0.1
 #define PLAIN_LINES 64 /* a phase of more steps prints about this many lines */
@@ -123,21 +122,18 @@ static void print_plain(vq_progress *p, double now)
     fprintf(stderr, "%s %s\n", p->phase, figures(p, now, text, sizeof text));
 }
 
-static void print_json(json_t *o)
+/* Takes the text over. */
+static void print_json(char *text)
 {
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (text) fprintf(stderr, "%s\n", text);
     free(text);
-    json_decref(o);
 }
 
 static void print_event(vq_progress *p, double now)
 {
     if (!due(p)) return;
     p->view = p->done;
-    print_json(json_pack("{s:s, s:s, s:I, s:I, s:f}", "event", "progress", "phase", p->phase,
-                         "done", (json_int_t)p->done, "total", (json_int_t)p->total, "seconds",
-                         now - p->began));
+    print_json(vq_event_progress(p->phase, p->done, p->total, now - p->began));
 }
 
 static void begin_phase(vq_progress *p, const char *phase, int64_t done, double now)
@@ -188,7 +184,7 @@ void vq_progress_line(vq_progress *p, int level, const char *text)
     if (level > p->level) return;
     clear_bar(p);
     if (p->mode == VQ_PROGRESS_JSON)
-        print_json(json_pack("{s:s, s:s}", "event", "line", "text", text));
+        print_json(vq_event_text("line", text));
     else
         fprintf(stderr, "%s\n", text);
 }
@@ -197,8 +193,7 @@ void vq_progress_warning(vq_progress *p, const char *code, const char *where, co
 {
     clear_bar(p);
     if (p->mode == VQ_PROGRESS_JSON) {
-        print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "warning", "code", code, "where",
-                             where, "text", text));
+        print_json(vq_event_warning(code, where, text));
         return;
     }
     fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "",
@@ -209,7 +204,7 @@ void vq_progress_error(vq_progress *p, const char *text)
 {
     vq_progress_end(p);
     if (p->mode == VQ_PROGRESS_JSON)
-        print_json(json_pack("{s:s, s:s}", "event", "error", "text", text));
+        print_json(vq_event_text("error", text));
     else
         fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "",
                 p->color ? "\033[0m" : "", text);

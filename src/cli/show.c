@@ -50,18 +50,6 @@ const char *vq_result_text(const json_t *o, const char *key)
     return s ? s : "";
 }
 
-json_t *vq_text_json(const char *text)
-{
-    char buf[4096];
-    json_t *s = json_string(text);
-    if (s) return s;
-    size_t n = 0;
-    for (; text[n] && n + 1 < sizeof buf; n++)
-        buf[n] = (unsigned char)text[n] > 126 ? '?' : text[n];
-    buf[n] = 0;
-    return json_string(buf);
-}
-
 static void add_text(char *buf, size_t len, const char *text)
 {
     const size_t used = strlen(buf);

@@ -31,8 +31,5 @@ void vq_show_json(FILE *f, const json_t *value);
 double vq_result_real(const json_t *o, const char *key);
 json_int_t vq_result_int(const json_t *o, const char *key);
 const char *vq_result_text(const json_t *o, const char *key);
-/* vq_text_json -- a JSON string of text that may not be UTF-8 (a path): then the bytes above 127
- * become '?'. New reference. */
-json_t *vq_text_json(const char *text);
 
 #endif

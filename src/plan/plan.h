@@ -74,8 +74,5 @@ vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);
 /* vq_plan_bytes -- weights as they will be stored. */
 uint64_t vq_plan_bytes(const vq_plan *p);
-/* vq_plan_json -- the `plan` object of the command line, without its times. peak_bytes: the
- * anonymous memory that a run of it will hold at most (vq_schedule_bytes). */
-json_t *vq_plan_json(const vq_plan *p, uint64_t peak_bytes);
 
 #endif

@@ -24,14 +24,16 @@ void vq_input_hash_end(vq_input_hash *h)
     h->running = false;
 }
 
-json_t *vq_input_hash_json(vq_input_hash *h)
+vq_status vq_input_hash_list(vq_input_hash *h, const vq_file_digest **files, vq_arena *a, vq_err *e)
 {
     if (!h->running && h->set->nfiles && !h->sha[0][0]) (void)hash_files(h);
     vq_input_hash_end(h);
-    json_t *list = json_array();
+    vq_file_digest *list = VQ_ALLOC(a, vq_file_digest, h->set->nfiles, "digests", e);
+    if (!list) return e->status;
     for (size_t i = 0; i < h->set->nfiles; i++)
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "name",
-                                                    vq_base_name(h->set->files[i].path), "sha256",
-                                                    h->sha[i]));
-    return list;
+        list[i] = (vq_file_digest){.name = vq_base_name(h->set->files[i].path),
+                                   .sha256 = h->sha[i],
+                                   .bytes = h->set->files[i].map.size};
+    *files = list;
+    return VQ_OK;
 }

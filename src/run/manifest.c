@@ -1,103 +1,281 @@
 /* manifest.c -- writing and reading vq.json. */
 #include "run/manifest.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/json_make.h"
+
+#define SCHEMA "vq.artifact/1"
 #define SELF "self_sha256"
 #define DUMP (JSON_INDENT(1) | JSON_SORT_KEYS)
+
+static void put_inputs(vq_json_maker *m, json_t *root, const vq_manifest *f)
+{
+    json_t *list = vq_put_array(m, root, "inputs");
+    for (size_t i = 0; i < f->ninputs; i++) {
+        json_t *one = vq_add_object(m, list);
+        vq_put_text(m, one, "name", f->inputs[i].name);
+        vq_put_text(m, one, "sha256", f->inputs[i].sha256);
+    }
+}
+
+static void put_calibration(vq_json_maker *m, json_t *root, const vq_calibrated *c)
+{
+    json_t *o = vq_put_object(m, root, "calibration");
+    vq_put_text(m, o, "kind", c->kind);
+    vq_put_text(m, o, "sha256", c->sha256);
+    vq_put_int(m, o, "tokens", c->samples * c->seqlen);
+    vq_put_int(m, o, "seqlen", c->seqlen);
+    if (*c->statistics) vq_put_text(m, o, "statistics_sha256", c->statistics);
+}
+
+static void put_module(vq_json_maker *m, json_t *all, const vq_manifest_module *of)
+{
+    json_t *o = vq_put_object(m, all, of->name);
+    vq_put_text(m, o, "scheme", of->scheme);
+    vq_put_text(m, o, "sha256", of->sha256);
+    vq_put_real(m, o, "sqnr_db", of->sqnr_db);
+    vq_put_text(m, o, "fallback", of->fallback);
+    if (of->hadamard) vq_put_int(m, o, "hadamard", of->hadamard);
+    if (of->arc_s) vq_put_int(m, o, "arc_s", of->arc_s);
+    if (of->tokens >= 0) vq_put_int(m, o, "tokens", of->tokens);
+    if (of->transformed) vq_put_flag(m, o, "transformed", true);
+}
+
+static void put_finished(vq_json_maker *m, json_t *root, const vq_manifest *f)
+{
+    json_t *o = vq_put_object(m, root, f->finish);
+    vq_put_real(m, o, "kl_before", f->finished.before);
+    vq_put_real(m, o, "kl_after", f->finished.after);
+    vq_put_int(m, o, "held_out_tokens", f->finished.tokens);
+}
+
+static vq_status manifest_json(const vq_manifest *f, json_t **root, vq_err *e)
+{
+    vq_json_maker m = {0};
+    json_t *o = vq_make_object(&m);
+    vq_put_text(&m, o, "schema", SCHEMA);
+    vq_put_text(&m, o, "vq", VQ_VERSION);
+    json_t *recipe = vq_put_object(&m, o, "recipe");
+    vq_put_text(&m, recipe, "name", f->recipe);
+    vq_put_text(&m, recipe, "yaml", f->yaml);
+    put_inputs(&m, o, f);
+    put_calibration(&m, o, &f->calibration);
+    json_t *tensors = vq_put_object(&m, o, "tensors");
+    for (size_t i = 0; i < f->nmodules; i++) put_module(&m, tensors, &f->modules[i]);
+    json_t *files = vq_put_object(&m, o, "files");
+    for (size_t i = 0; i < f->nfiles; i++)
+        vq_put_text(&m, files, f->files[i].name, f->files[i].sha256);
+    if (f->finish) put_finished(&m, o, f);
+    return vq_make_done(&m, o, VQ_MANIFEST_NAME, root, e);
+}
 
 /* Digest of the manifest's text with an empty self_sha256; the JSON library gives one text for one
  * value. */
 static vq_status digest_of(json_t *root, char sha[VQ_SHA256_TEXT], vq_err *e)
 {
-    json_t *blank = json_copy(root);
-    (void)json_object_set_new(blank, SELF, json_string(""));
-    char *text = json_dumps(blank, DUMP);
+    vq_json_maker m = {0};
+    json_t *blank;
+    char *text;
+    json_t *copy = json_copy(root);
+    vq_put_text(&m, copy, SELF, "");
+    VQ_TRY(vq_make_done(&m, copy, VQ_MANIFEST_NAME, &blank, e));
+    const vq_status s = vq_json_dump(blank, DUMP, VQ_MANIFEST_NAME, &text, e);
     json_decref(blank);
-    if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", VQ_MANIFEST_NAME);
+    VQ_TRY(s);
     vq_sha256_of(text, strlen(text), sha);
     free(text);
     return VQ_OK;
 }
 
-vq_status vq_manifest_write(const char *dir, json_t *root, vq_err *e)
+static vq_status sign_and_save(json_t *root, const char *path, vq_err *e)
 {
-    char sha[VQ_SHA256_TEXT], path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, VQ_MANIFEST_NAME) >= sizeof path)
-        return vq_fail(e, VQ_E_IO, "%s: the path is too long", dir);
+    char sha[VQ_SHA256_TEXT];
+    vq_json_maker m = {0};
+    json_t *signed_root;
     VQ_TRY(digest_of(root, sha, e));
-    (void)json_object_set_new(root, SELF, json_string(sha));
-    char *text = json_dumps(root, DUMP);
-    if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", path);
-    const vq_status s = vq_write_file(path, text, strlen(text), e);
-    free(text);
+    vq_put_text(&m, root, SELF, sha);
+    VQ_TRY(vq_make_done(&m, json_incref(root), path, &signed_root, e));
+    const vq_status s = vq_json_save(signed_root, DUMP, path, e);
+    json_decref(signed_root);
     return s;
 }
 
-/* Any changed byte must show: the file has to be exactly the text that its value gives. */
-static bool same_text(const vq_map *m, const json_t *root)
+static vq_status path_of(const char *dir, char path[4096], vq_err *e)
 {
-    char *text = json_dumps(root, DUMP);
-    const bool same = text && strlen(text) == m->size && memcmp(text, m->data, m->size) == 0;
-    free(text);
-    return same;
+    if (snprintf(path, 4096, "%s/%s", dir, VQ_MANIFEST_NAME) < 4096) return VQ_OK;
+    return vq_fail(e, VQ_E_IO, "%s: the path is too long", dir);
 }
 
-static vq_status read_map(const vq_map *m, const char *path, json_t **root, bool *intact, vq_err *e)
-{
-    json_error_t why;
-    *root = json_loadb((const char *)m->data, m->size, JSON_REJECT_DUPLICATES, &why);
-    if (!*root) return vq_fail(e, VQ_E_INPUT, "%s:%d: not JSON: %s", path, why.line, why.text);
-    const char *schema = json_string_value(json_object_get(*root, "schema"));
-    const char *self = json_string_value(json_object_get(*root, SELF));
-    char sha[VQ_SHA256_TEXT] = "";
-    vq_status s = VQ_OK;
-    if (!schema || strcmp(schema, "vq.artifact/1") != 0)
-        s = vq_fail(e, VQ_E_INPUT,
-                    "%s: schema is not vq.artifact/1; this file is not an artifact's manifest",
-                    path);
-    if (s == VQ_OK) s = digest_of(*root, sha, e);
-    *intact = s == VQ_OK && self && strcmp(self, sha) == 0 && same_text(m, *root);
-    if (s != VQ_OK) json_decref(*root);
-    return s;
-}
-
-vq_status vq_manifest_read(const char *dir, json_t **root, bool *intact, vq_err *e)
+vq_status vq_manifest_write(const char *dir, const vq_manifest *m, vq_err *e)
 {
     char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, VQ_MANIFEST_NAME) >= sizeof path)
-        return vq_fail(e, VQ_E_IO, "%s: the path is too long", dir);
-    vq_map m;
-    VQ_TRY(vq_map_open(&m, path, e));
-    const vq_status s = read_map(&m, path, root, intact, e);
-    vq_map_close(&m);
+    json_t *root;
+    VQ_TRY(path_of(dir, path, e));
+    VQ_TRY(manifest_json(m, &root, e));
+    const vq_status s = sign_and_save(root, path, e);
+    json_decref(root);
     return s;
 }
 
-static vq_status add_file(json_t *files, const char *dir, const char *name, vq_arena *a, vq_err *e)
+/* A copy of a text member; NULL when it is missing or something else. */
+static vq_status read_text(const json_t *value, const char **out, vq_arena *a, vq_err *e)
 {
-    const char *path = vq_join(a, dir, name, e);
-    if (!path) return e->status;
-    if (strcmp(name, VQ_MANIFEST_NAME) == 0 || vq_is_dir(path)) return VQ_OK;
-    vq_map m;
-    VQ_TRY(vq_map_open(&m, path, e));
-    char sha[VQ_SHA256_TEXT];
-    vq_sha256_map(&m, sha);
-    vq_map_close(&m);
-    (void)json_object_set_new(files, name, json_string(sha));
+    const char *text = json_string_value(value);
+    *out = text ? vq_arena_text(a, e, "%s", text) : NULL;
+    return text && !*out ? e->status : VQ_OK;
+}
+
+static vq_status read_module(const char *name, const json_t *o, vq_manifest_module *out,
+                             vq_arena *a, vq_err *e)
+{
+    const json_t *db = json_object_get(o, "sqnr_db"), *tokens = json_object_get(o, "tokens");
+    *out = (vq_manifest_module){
+        .name = vq_arena_text(a, e, "%s", name),
+        .sqnr_db = json_is_real(db) ? json_real_value(db) : INFINITY,
+        .hadamard = json_integer_value(json_object_get(o, "hadamard")),
+        .arc_s = json_integer_value(json_object_get(o, "arc_s")),
+        .tokens = json_is_integer(tokens) ? json_integer_value(tokens) : -1,
+        .transformed = json_is_true(json_object_get(o, "transformed")),
+    };
+    if (!out->name) return e->status;
+    VQ_TRY(read_text(json_object_get(o, "scheme"), &out->scheme, a, e));
+    VQ_TRY(read_text(json_object_get(o, "sha256"), &out->sha256, a, e));
+    return read_text(json_object_get(o, "fallback"), &out->fallback, a, e);
+}
+
+/* Both lists begin with the name. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static vq_status read_modules(const json_t *all, vq_manifest *m, vq_arena *a, vq_err *e)
+{
+    vq_manifest_module *list =
+        VQ_ALLOC(a, vq_manifest_module, json_object_size(all), "modules of vq.json", e);
+    const char *name;
+    json_t *value;
+    if (!list) return e->status;
+    json_object_foreach((json_t *)(uintptr_t)all, name, value)
+        VQ_TRY(read_module(name, value, &list[m->nmodules++], a, e));
+    qsort(list, m->nmodules, sizeof *list, by_name);
+    m->modules = list;
     return VQ_OK;
 }
 
-vq_status vq_manifest_files(const char *dir, json_t **files, vq_arena *a, vq_err *e)
+static vq_status read_files(const json_t *all, vq_manifest *m, vq_arena *a, vq_err *e)
+{
+    vq_file_digest *list = VQ_NEW(a, vq_file_digest, json_object_size(all), "files of vq.json", e);
+    const char *name;
+    json_t *value;
+    if (!list) return e->status;
+    json_object_foreach((json_t *)(uintptr_t)all, name, value)
+    {
+        vq_file_digest *one = &list[m->nfiles++];
+        one->name = vq_arena_text(a, e, "%s", name);
+        if (!one->name) return e->status;
+        VQ_TRY(read_text(value, &one->sha256, a, e));
+    }
+    qsort(list, m->nfiles, sizeof *list, by_name);
+    m->files = list;
+    return VQ_OK;
+}
+
+/* Any changed byte must show: the file has to be exactly the text that its value gives. */
+static vq_status same_text(const vq_map *f, const json_t *root, bool *same, vq_err *e)
+{
+    char *text;
+    VQ_TRY(vq_json_dump(root, DUMP, VQ_MANIFEST_NAME, &text, e));
+    *same = strlen(text) == f->size && memcmp(text, f->data, f->size) == 0;
+    free(text);
+    return VQ_OK;
+}
+
+static vq_status read_root(const vq_map *f, json_t *root, vq_manifest *m, bool *intact, vq_arena *a,
+                           vq_err *e)
+{
+    const char *self = json_string_value(json_object_get(root, SELF));
+    char sha[VQ_SHA256_TEXT];
+    VQ_TRY(digest_of(root, sha, e));
+    VQ_TRY(same_text(f, root, intact, e));
+    *intact = *intact && self && strcmp(self, sha) == 0;
+    VQ_TRY(read_modules(json_object_get(root, "tensors"), m, a, e));
+    return read_files(json_object_get(root, "files"), m, a, e);
+}
+
+static vq_status read_map(const vq_map *f, const char *path, vq_manifest *m, bool *intact,
+                          vq_arena *a, vq_err *e)
+{
+    json_error_t why;
+    json_t *root = json_loadb((const char *)f->data, f->size, JSON_REJECT_DUPLICATES, &why);
+    if (!root) return vq_fail(e, VQ_E_INPUT, "%s:%d: not JSON: %s", path, why.line, why.text);
+    const char *schema = json_string_value(json_object_get(root, "schema"));
+    const vq_status s =
+        schema && strcmp(schema, SCHEMA) == 0
+            ? read_root(f, root, m, intact, a, e)
+            : vq_fail(e, VQ_E_INPUT,
+                      "%s: schema is not " SCHEMA "; this file is not an artifact's manifest",
+                      path);
+    json_decref(root);
+    return s;
+}
+
+vq_status vq_manifest_read(const char *dir, vq_manifest *m, bool *intact, vq_arena *a, vq_err *e)
+{
+    char path[4096];
+    *m = (vq_manifest){0};
+    *intact = false;
+    VQ_TRY(path_of(dir, path, e));
+    vq_map f;
+    VQ_TRY(vq_map_open(&f, path, e));
+    const vq_status s = read_map(&f, path, m, intact, a, e);
+    vq_map_close(&f);
+    return s;
+}
+
+const vq_manifest_module *vq_manifest_module_named(const vq_manifest *m, const char *name)
+{
+    return m->nmodules ? bsearch(&name, m->modules, m->nmodules, sizeof *m->modules, by_name)
+                       : NULL;
+}
+
+const vq_file_digest *vq_manifest_file_named(const vq_manifest *m, const char *name)
+{
+    return m->nfiles ? bsearch(&name, m->files, m->nfiles, sizeof *m->files, by_name) : NULL;
+}
+
+static vq_status digest_file(const char *path, const char *name, vq_file_digest *out, vq_arena *a,
+                             vq_err *e)
+{
+    vq_map m;
+    char sha[VQ_SHA256_TEXT];
+    VQ_TRY(vq_map_open(&m, path, e));
+    vq_sha256_map(&m, sha);
+    *out =
+        (vq_file_digest){.name = name, .sha256 = vq_arena_text(a, e, "%s", sha), .bytes = m.size};
+    vq_map_close(&m);
+    return out->sha256 ? VQ_OK : e->status;
+}
+
+vq_status vq_folder_digests(const char *dir, const vq_file_digest **files, size_t *n, vq_arena *a,
+                            vq_err *e)
 {
     const char *const *names;
-    size_t n;
-    VQ_TRY(vq_list_dir(dir, a, &names, &n, e));
-    *files = json_object();
-    vq_status s = VQ_OK;
-    for (size_t i = 0; i < n && s == VQ_OK; i++) s = add_file(*files, dir, names[i], a, e);
-    if (s != VQ_OK) json_decref(*files);
-    return s;
+    size_t count;
+    VQ_TRY(vq_list_dir(dir, a, &names, &count, e));
+    vq_file_digest *list = VQ_ALLOC(a, vq_file_digest, count, "digests", e);
+    if (!list) return e->status;
+    *n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *path = vq_join(a, dir, names[i], e);
+        if (!path) return e->status;
+        if (strcmp(names[i], VQ_MANIFEST_NAME) == 0 || vq_is_dir(path)) continue;
+        VQ_TRY(digest_file(path, names[i], &list[(*n)++], a, e));
+    }
+    *files = list;
+    return VQ_OK;
 }

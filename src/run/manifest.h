@@ -1,22 +1,76 @@
 /* manifest.h -- vq.json: what an artifact is made of, every byte of it under a hash. No time, host
- * or path. test tests/unit/test_manifest.c */
+ * or path. docs/cli.md, "Files that vq writes". test tests/unit/test_manifest.c */
 #ifndef VQ_RUN_MANIFEST_H
 #define VQ_RUN_MANIFEST_H
-
-#include <jansson.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 
 #define VQ_MANIFEST_NAME "vq.json"
 
-/* vq_manifest_write -- DIR/vq.json from root (an object without self_sha256): adds self_sha256, the
- * digest of this very text with that field empty. */
-vq_status vq_manifest_write(const char *dir, json_t *root, vq_err *e);
-/* vq_manifest_read -- DIR/vq.json -> new reference; *intact false when self_sha256 does not fit.
- * VQ_E_INPUT: missing or not a manifest. */
-vq_status vq_manifest_read(const char *dir, json_t **root, bool *intact, vq_err *e);
-/* vq_manifest_files -- {NAME: sha256} of every regular file in DIR but vq.json. */
-vq_status vq_manifest_files(const char *dir, json_t **files, vq_arena *a, vq_err *e);
+/* A file by its name in its folder. */
+typedef struct vq_file_digest {
+    const char *name;
+    const char *sha256; /* NULL: a manifest that was read names the file without a digest */
+    uint64_t bytes;     /* 0 in a manifest that was read: it does not say */
+} vq_file_digest;
+
+/* What a run was calibrated on. */
+typedef struct vq_calibrated {
+    const char *kind;            /* "none", "self", "text", "jsonl", "tokens", "statistics" */
+    char sha256[VQ_SHA256_TEXT]; /* of the data file; "" for none and self */
+    char statistics
+        [VQ_SHA256_TEXT];    /* of the .vqs file; "" when statistics were gathered on the way */
+    int64_t samples, seqlen; /* seqlen tokens each */
+} vq_calibrated;
+
+/* What the finishing pass reached on the samples that it held out. */
+typedef struct vq_finished {
+    double before, after; /* KL to the original, nats per token */
+    int64_t tokens;       /* that were held out; 0: there was no such pass */
+} vq_finished;
+
+/* A quantized module. */
+typedef struct vq_manifest_module {
+    const char *name;     /* without ".weight" */
+    const char *scheme;   /* its id; NULL in a manifest that does not say */
+    const char *sha256;   /* over its stored tensors; NULL in a manifest that does not say */
+    double sqnr_db;       /* of the weight, dB; INFINITY: exact (or, when read, not recorded) */
+    const char *fallback; /* what the rounder did instead of what was asked; NULL: what was asked */
+    int64_t hadamard;     /* block of the online rotation of its input; 0: none */
+    int64_t arc_s;        /* residual channels behind its own; 0: none */
+    int64_t tokens;       /* of an expert: that it saw; -1 of others */
+    bool transformed;     /* passes changed the weight before it was rounded */
+} vq_manifest_module;
+
+typedef struct vq_manifest {
+    const char *recipe, *yaml; /* name; resolved text */
+    const vq_file_digest *inputs;
+    size_t ninputs;
+    vq_calibrated calibration;
+    const vq_manifest_module *modules;
+    size_t nmodules;
+    const vq_file_digest *files; /* of the artifact, but vq.json */
+    size_t nfiles;
+    const char *finish; /* name of the finishing pass; NULL: none */
+    vq_finished finished;
+} vq_manifest;
+
+/* vq_manifest_write -- DIR/vq.json from m, with self_sha256, the digest of this very text with that
+ * field empty. VQ_E_LIMIT | VQ_E_IO. */
+vq_status vq_manifest_write(const char *dir, const vq_manifest *m, vq_err *e);
+/* vq_manifest_read -- modules and files of DIR/vq.json, each sorted by name, into m (the rest of it
+ * stays empty); texts and arrays from a. A member of another type counts as not recorded: whoever
+ * compares finds it. *intact false when self_sha256 does not fit. VQ_E_INPUT: missing or not a
+ * manifest. */
+vq_status vq_manifest_read(const char *dir, vq_manifest *m, bool *intact, vq_arena *a, vq_err *e);
+/* vq_manifest_module_named, vq_manifest_file_named -- of a manifest that was read, by name; NULL:
+ * not listed. */
+const vq_manifest_module *vq_manifest_module_named(const vq_manifest *m, const char *name);
+const vq_file_digest *vq_manifest_file_named(const vq_manifest *m, const char *name);
+/* vq_folder_digests -- every regular file in DIR but vq.json, sorted by name, from a; sizes in
+ * bytes. */
+vq_status vq_folder_digests(const char *dir, const vq_file_digest **files, size_t *n, vq_arena *a,
+                            vq_err *e);
 
 #endif

@@ -5,13 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-vq_status vq_origin_model(vq_input_hash *h, const vq_model *m, char sha[VQ_SHA256_TEXT], vq_err *e)
+#include "json/json_make.h"
+
+/* {"files": [{"name", "sha256"}], "config"}: the config as the JSON library reads it, without its
+ * white space. */
+static vq_status model_json(const vq_file_digest *files, size_t n, const vq_model *model,
+                            json_t **out, vq_err *e)
 {
-    json_t *files = vq_input_hash_json(h);
-    json_t *root = json_pack("{s:o, s:O?}", "files", files, "config", m->checkpoint.config.root);
-    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    vq_json_maker m = {0};
+    json_t *root = vq_make_object(&m);
+    json_t *list = vq_put_array(&m, root, "files");
+    for (size_t i = 0; i < n; i++) {
+        json_t *one = vq_add_object(&m, list);
+        vq_put_text(&m, one, "name", files[i].name);
+        vq_put_text(&m, one, "sha256", files[i].sha256);
+    }
+    json_t *config = model->checkpoint.config.root;
+    vq_put(&m, root, "config", config ? json_incref(config) : json_null());
+    return vq_make_done(&m, root, model->checkpoint.path, out, e);
+}
+
+vq_status vq_origin_model(vq_input_hash *h, const vq_model *m, char sha[VQ_SHA256_TEXT],
+                          vq_arena *a, vq_err *e)
+{
+    const vq_file_digest *files;
+    json_t *root;
+    char *text;
+    VQ_TRY(vq_input_hash_list(h, &files, a, e));
+    VQ_TRY(model_json(files, h->set->nfiles, m, &root, e));
+    const vq_status s =
+        vq_json_dump(root, JSON_COMPACT | JSON_SORT_KEYS, m->checkpoint.path, &text, e);
     json_decref(root);
-    if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for a digest", m->checkpoint.path);
+    VQ_TRY(s);
     vq_sha256_of(text, strlen(text), sha);
     free(text);
     return VQ_OK;
@@ -33,10 +58,4 @@ vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *
     o.samples = s->count;
     o.seqlen = s->length;
     return o;
-}
-
-vq_status vq_made_from(json_t *made_from, const char *name, const char *value, vq_err *e)
-{
-    if (json_object_set_new(made_from, name, json_string(value)) == 0) return VQ_OK;
-    return vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
 }

@@ -9,14 +9,13 @@
 #include "run/input_hash.h"
 
 /* vq_origin_model -- digest over the digests of the weight files, in order, and the config. Ends
- * the hash. */
-vq_status vq_origin_model(vq_input_hash *h, const vq_model *m, char sha[VQ_SHA256_TEXT], vq_err *e);
+ * the hash; the list of the files is from a. */
+vq_status vq_origin_model(vq_input_hash *h, const vq_model *m, char sha[VQ_SHA256_TEXT],
+                          vq_arena *a, vq_err *e);
 /* vq_origin_samples -- digest over the token ids. */
 void vq_origin_samples(const vq_samples *s, char sha[VQ_SHA256_TEXT]);
 /* vq_origin_of -- origin of the statistics that a plan gathers on samples (NULL: none yet) of the
  * model with this digest. */
 vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha);
-/* vq_made_from -- one more field of what a resumed run must share (run_state.h). VQ_E_LIMIT. */
-vq_status vq_made_from(json_t *made_from, const char *name, const char *value, vq_err *e);
 
 #endif

@@ -1,13 +1,14 @@
 /* run.h -- the pipelines behind the commands. They own lifetimes; they print nothing and read no
- * environment. */
+ * environment. What they find out is a struct (run/results.h) whose texts and arrays are from the
+ * arena that the caller gives; after an error nothing of it is meant. */
 #ifndef VQ_RUN_RUN_H
 #define VQ_RUN_RUN_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "load/job.h"
 #include "recipe/recipe.h"
+#include "run/results.h"
 
 typedef struct vq_quantize_options {
     const char *model, *recipe, *data, *out; /* data, out may be NULL */
@@ -17,13 +18,13 @@ typedef struct vq_quantize_options {
     bool force, tokens /* data holds int32 ids */;
     bool resume; /* continue the stopped run in OUT.run */
 } vq_quantize_options;
-/* vq_run_plan -- headers only. result: the `plan` object of docs/cli. *fits: within the memory
- * limit. */
-vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits,
+/* vq_run_plan -- headers only. VQ_E_INPUT: also a named file that is not there. */
+vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, vq_plan_result *r, vq_arena *a,
                       vq_err *e);
 /* vq_run_quantize -- calibrate, transform, round, pack block by block, verify what was written,
- * write vq.json, rename. result: sizes, bits per weight, worst SQNR, files. */
-vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e);
+ * write vq.json, rename. */
+vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize_result *r,
+                          vq_arena *a, vq_err *e);
 
 typedef struct vq_calibrate_options {
     const char *model, *recipe, *data, *out; /* data may be NULL */
@@ -34,16 +35,18 @@ typedef struct vq_calibrate_options {
 /* vq_run_calibrate -- statistics of the original model that the recipe's passes need, into the file
  * `out`. VQ_E_RECIPE: the recipe needs none, or out exists. After a failure or a stop nothing is
  * left. */
-vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e);
+vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
+                           vq_arena *a, vq_err *e);
 /* vq_run_merge_stats -- the sums of n statistics files of one model and different data into `out`.
  */
 vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
-                             bool force, json_t **result, vq_err *e);
+                             bool force, vq_merge_result *r, vq_arena *a, vq_err *e);
 
 /* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups,
- * kernels against the reference. *ok false: it says no. */
-vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, json_t **result,
-                        bool *ok, vq_err *e);
+ * kernels against the reference; against (may be NULL): the original model, for the recorded
+ * errors. Failures in r are an answer, not an error. */
+vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, vq_verify_result *r,
+                        vq_arena *a, vq_err *e);
 
 typedef struct vq_eval_options {
     const char *model, *ref;   /* ref may be NULL */
@@ -51,10 +54,13 @@ typedef struct vq_eval_options {
     int64_t window, stride /* 0: window */, max_windows /* 0: all */;
     bool bos, weights_only;
 } vq_eval_options;
-vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, json_t **result, vq_err *e);
+/* vq_run_eval_ppl -- perplexity over windows of a text (docs/cli.md), alone or paired with ref on
+ * the same tokens. VQ_E_INPUT: too little text. VQ_E_NUMERIC: a loss is not finite. */
+vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result *r, vq_arena *a,
+                          vq_err *e);
 
-/* vq_run_inspect -- what a path is. result: {"kind", "files", ...}; keys beyond that are free, the
- * command line prints any of them. */
-vq_status vq_run_inspect(vq_job *job, const char *path, json_t **result, vq_err *e);
+/* vq_run_inspect -- what a path is: a model, an artifact, statistics. */
+vq_status vq_run_inspect(vq_job *job, const char *path, vq_inspect_result *r, vq_arena *a,
+                         vq_err *e);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "run/run.h"
 #include "scratch.h"
+#include "show.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 
@@ -24,10 +25,11 @@ typedef struct paths {
     char recipe[400], one[400], two[400], out[400];
 } paths;
 
-typedef vq_status (*command)(vq_job *job, const paths *p, json_t **result, vq_err *e);
+/* Results are from a. */
+typedef vq_status (*command)(vq_job *job, const paths *p, vq_arena *a, vq_err *e);
 
 static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, const char *out,
-                              json_t **result, vq_err *e)
+                              vq_arena *a, vq_err *e)
 {
     const char *const sets[] = {seqlen};
     const vq_calibrate_options o = {.model = TINY,
@@ -36,23 +38,26 @@ static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, c
                                     .out = out,
                                     .sets = sets,
                                     .nsets = 1};
-    return vq_run_calibrate(job, &o, result, e);
+    vq_calibrate_result r;
+    return vq_run_calibrate(job, &o, &r, a, e);
 }
 
-static vq_status calibrate(vq_job *job, const paths *p, json_t **result, vq_err *e)
+static vq_status calibrate(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 {
-    return calibrate_to(job, p, "calib.seqlen=32", p->out, result, e);
+    return calibrate_to(job, p, "calib.seqlen=32", p->out, a, e);
 }
 
-static vq_status merge(vq_job *job, const paths *p, json_t **result, vq_err *e)
+static vq_status merge(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 {
     const char *const files[] = {p->one, p->two};
-    return vq_run_merge_stats(job, files, 2, p->out, false, result, e);
+    vq_merge_result r;
+    return vq_run_merge_stats(job, files, 2, p->out, false, &r, a, e);
 }
 
-static vq_status inspect(vq_job *job, const paths *p, json_t **result, vq_err *e)
+static vq_status inspect(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 {
-    return vq_run_inspect(job, p->one, result, e);
+    vq_inspect_result r;
+    return vq_run_inspect(job, p->one, &r, a, e);
 }
 
 static vq_job job_new(size_t fail_in)
@@ -82,16 +87,17 @@ static void fail_each(scratch *s, command run)
     for (size_t n = 1; status != VQ_OK; n += n < 100 ? 1 : n / 25, runs++) {
         vq_err e = {0};
         vq_job job = job_new(n);
-        json_t *result = NULL;
-        status = run(&job, &p, &result, &e);
-        json_decref(result);
+        vq_arena a;
+        vq_arena_init(&a, &job.budget);
+        status = run(&job, &p, &a, &e);
+        vq_arena_done(&a);
         if (status != VQ_OK && status != VQ_E_LIMIT)
             fail_msg("request %zu: status %d: %s", n, (int)status, e.text);
         if (status != VQ_OK && (vq_exists(p.out) || vq_exists(scratch_path(s, "out.vqs.part"))))
             fail_msg("request %zu: a file is left", n);
         if (job.budget.used) fail_msg("request %zu: %zu bytes are still held", n, job.budget.used);
     }
-    assert_true(runs > 10);
+    assert_gt(runs, 10);
     (void)remove(p.out);
 }
 
@@ -102,11 +108,11 @@ static int setup(void **state)
     scratch_text(*state, "k.yaml", recipe_text);
     vq_job job = job_new(0);
     vq_err e = {0};
-    json_t *one = NULL, *two = NULL;
-    vq_status s = calibrate_to(&job, &p, "calib.select=first", p.one, &one, &e);
-    if (s == VQ_OK) s = calibrate_to(&job, &p, "calib.select=random", p.two, &two, &e);
-    json_decref(one);
-    json_decref(two);
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    vq_status s = calibrate_to(&job, &p, "calib.select=first", p.one, &a, &e);
+    if (s == VQ_OK) s = calibrate_to(&job, &p, "calib.select=random", p.two, &a, &e);
+    vq_arena_done(&a);
     if (s != VQ_OK) fprintf(stderr, "%s\n", e.text);
     return s == VQ_OK ? 0 : -1;
 }

@@ -10,6 +10,7 @@
 
 #include "run/run.h"
 #include "scratch.h"
+#include "show.h"
 
 #define TINY VQ_SOURCE_DIR "/examples/models/tiny-llama"
 
@@ -20,9 +21,11 @@ static vq_status quantize(vq_job *job, const char *recipe, const char *const *se
 {
     const vq_quantize_options o = {
         .model = TINY, .recipe = recipe, .sets = sets, .nsets = nsets, .out = out};
-    json_t *result = NULL;
-    const vq_status s = vq_run_quantize(job, &o, &result, e);
-    if (s == VQ_OK) json_decref(result);
+    vq_quantize_result r;
+    vq_arena a;
+    vq_arena_init(&a, &job->budget);
+    const vq_status s = vq_run_quantize(job, &o, &r, &a, e);
+    vq_arena_done(&a);
     return s;
 }
 
@@ -41,22 +44,23 @@ static vq_status plan(vq_job *job, scratch *s, vq_err *e)
 {
     (void)s;
     const vq_quantize_options o = {.model = TINY, .recipe = "nvfp4-arc"};
-    json_t *result = NULL;
-    bool fits;
-    const vq_status status = vq_run_plan(job, &o, &result, &fits, e);
-    if (status == VQ_OK) json_decref(result);
+    vq_plan_result r;
+    vq_arena a;
+    vq_arena_init(&a, &job->budget);
+    const vq_status status = vq_run_plan(job, &o, &r, &a, e);
+    vq_arena_done(&a);
     return status;
 }
 
 static vq_status verify(vq_job *job, scratch *s, vq_err *e)
 {
-    json_t *result = NULL;
-    bool ok = false;
-    const vq_status status = vq_run_verify(job, scratch_path(s, "made"), TINY, &result, &ok, e);
-    if (status != VQ_OK) return status;
-    json_decref(result);
-    assert_true(ok);
-    return VQ_OK;
+    vq_verify_result r;
+    vq_arena a;
+    vq_arena_init(&a, &job->budget);
+    const vq_status status = vq_run_verify(job, scratch_path(s, "made"), TINY, &r, &a, e);
+    if (status == VQ_OK) assert_int_equal(r.nfailures, 0);
+    vq_arena_done(&a);
+    return status;
 }
 
 static vq_status eval(vq_job *job, scratch *s, vq_err *e)
@@ -66,17 +70,21 @@ static vq_status eval(vq_job *job, scratch *s, vq_err *e)
                                .text = TINY "/test.txt",
                                .window = 64,
                                .max_windows = 1};
-    json_t *result = NULL;
-    const vq_status status = vq_run_eval_ppl(job, &o, &result, e);
-    if (status == VQ_OK) json_decref(result);
+    vq_eval_result r;
+    vq_arena a;
+    vq_arena_init(&a, &job->budget);
+    const vq_status status = vq_run_eval_ppl(job, &o, &r, &a, e);
+    vq_arena_done(&a);
     return status;
 }
 
 static vq_status inspect(vq_job *job, scratch *s, vq_err *e)
 {
-    json_t *result = NULL;
-    const vq_status status = vq_run_inspect(job, scratch_path(s, "made"), &result, e);
-    if (status == VQ_OK) json_decref(result);
+    vq_inspect_result r;
+    vq_arena a;
+    vq_arena_init(&a, &job->budget);
+    const vq_status status = vq_run_inspect(job, scratch_path(s, "made"), &r, &a, e);
+    vq_arena_done(&a);
     return status;
 }
 
@@ -119,7 +127,7 @@ static void fail_each(scratch *s, command run)
         nothing_left(s, n);
         if (job.budget.used) fail_msg("request %zu: %zu bytes are still held", n, job.budget.used);
     }
-    assert_true(runs > 10);
+    assert_gt(runs, 10);
 }
 
 static int setup(void **state)

@@ -12,6 +12,7 @@
 #include "formats/safetensors/safetensors.h"
 #include "formats/safetensors/st_container.h"
 #include "scratch.h"
+#include "show.h"
 
 static size_t json_fail_in; /* 0: off */
 
@@ -118,13 +119,13 @@ static size_t fail_each(scratch *s, attempt run, bool in_json, size_t left)
 
 static void test_write(void **state)
 {
-    assert_true(fail_each(*state, write_model, false, 0) > 10);
+    assert_gt(fail_each(*state, write_model, false, 0), 10);
 }
 
 static void test_write_json(void **state)
 {
     json_set_alloc_funcs(json_malloc_failing, free);
-    assert_true(fail_each(*state, write_model, true, 0) > 3);
+    assert_gt(fail_each(*state, write_model, true, 0), 3);
 }
 
 static void put_model(scratch *s)
@@ -138,18 +139,18 @@ static void put_model(scratch *s)
 static void test_read(void **state)
 {
     put_model(*state);
-    assert_true(fail_each(*state, read_model, false, TENSORS + 1) > 10);
+    assert_gt(fail_each(*state, read_model, false, TENSORS + 1), 10);
     json_set_alloc_funcs(json_malloc_failing, free);
-    assert_true(fail_each(*state, read_model, true, TENSORS + 1) > 30);
+    assert_gt(fail_each(*state, read_model, true, TENSORS + 1), 30);
 }
 
 static void test_read_metadata(void **state)
 {
     scratch_safetensors(*state, "x.safetensors",
                         "{\"__metadata__\":{\"format\":\"pt\",\"b\":\"c\"}}", -1, 0);
-    assert_true(fail_each(*state, read_file, false, 1) > 3);
+    assert_gt(fail_each(*state, read_file, false, 1), 3);
     json_set_alloc_funcs(json_malloc_failing, free);
-    assert_true(fail_each(*state, read_file, true, 1) > 3);
+    assert_gt(fail_each(*state, read_file, true, 1), 3);
 }
 
 static void test_read_config(void **state)
@@ -161,7 +162,7 @@ static void test_read_config(void **state)
         "\"num_attention_heads\":1,\"vocab_size\":8,\"eos_token_id\":[1,2],\"rope_theta\":5.5}");
     scratch_text(*state, "generation_config.json", "{\"eos_token_id\":3}");
     json_set_alloc_funcs(json_malloc_failing, free);
-    assert_true(fail_each(*state, read_config, true, 2) > 10);
+    assert_gt(fail_each(*state, read_config, true, 2), 10);
 }
 
 int main(void)

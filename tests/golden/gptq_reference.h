@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "quant/rounder.h"
+#include "show.h"
 
 typedef struct gptq_case {
     golden_file *f;
@@ -73,8 +74,8 @@ static inline void gptq_compare(const gptq_case *c, const vq_qtensor *q, const f
     const double ours = gptq_output_error(c, y), theirs = gptq_output_error(c, want);
     printf("%-32s codes that differ: %6.3f %%   output error: ours / peer %.5f\n", name,
            100.0 * (double)differ / (double)(c->n * c->k), ours / theirs);
-    assert_true((double)differ <= 0.005 * (double)(c->n * c->k));
-    assert_true(fabs(ours / theirs - 1) <= 0.01);
+    assert_le((double)differ, 0.005 * (double)(c->n * c->k));
+    assert_near(ours / theirs, 1, 0.01);
 }
 
 /* gptq_hessian -- sum of x x^T in the file's arena. */

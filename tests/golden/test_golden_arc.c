@@ -14,6 +14,7 @@
 #include "formats/safetensors/st_container.h"
 #include "golden.h"
 #include "kernels/kernels.h"
+#include "show.h"
 
 #define W16 16
 
@@ -158,7 +159,7 @@ static operand left_at_once(const float *x, int64_t m, int64_t k, float sx, cons
             &(vq_act_codes){.codes = q.codes + r * q.k, .scale = q.scale + r * q.k / W16});
     assert_int_equal(vq_fake_quant(&kernels, &spec, x, m, k, out, &e), VQ_OK);
     for (int64_t i = 0; i < m * q.k; i++)
-        assert_true(out[i] == vq_decode(&nvfp4.grid, q.codes[i]) * (q.scale[i / W16] * sx));
+        assert_eq(out[i], vq_decode(&nvfp4.grid, q.codes[i]) * (q.scale[i / W16] * sx));
     return q;
 }
 
@@ -205,9 +206,8 @@ static void compare(const struct variant *v, int64_t s)
     const float *x = floats(tx), *w = floats(tw), *ts = floats(find("%s.tensor_scales", prefix));
     int32_t *order = room(k, sizeof *order);
     memcpy(order, to->data, (size_t)k * sizeof *order);
-    assert_true(
-        vq_global_scale_from_amax(&nvfp4, kernels.absmax(x, (size_t)(m * k)), VQ_F32).value ==
-        ts[0]);
+    assert_eq(vq_global_scale_from_amax(&nvfp4, kernels.absmax(x, (size_t)(m * k)), VQ_F32).value,
+              ts[0]);
 
     const operand a = left_in_steps(v, scaled_by(v, x, m * k, ts[0]), m, k, order, s);
     assert_operand(&a, prefix, "A");

@@ -9,6 +9,7 @@
 
 #include "kernels/kernels.h"
 #include "quant/transform.h"
+#include "show.h"
 
 static vq_kernels kernels;
 static const char *const linears[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
@@ -54,7 +55,7 @@ static void count(void **state)
     for (int64_t c = 0; c < k; c++) {
         float most = 0;
         for (int64_t t = 0; t < tokens; t++) most = fmaxf(most, fabsf(x[id[t] * k + c]));
-        assert_true(most == absmax[c]);
+        assert_eq(most, absmax[c]);
     }
     for (int64_t t = 0; t < tokens; t++) {
         float most = -INFINITY;
@@ -65,7 +66,7 @@ static void count(void **state)
         *(const int64_t *)golden_find(f, "layers.0.self_attn.q_proj.input.select_num")->data;
     assert_int_equal(vq_arc_count_official(&s), want);
     const float bits = *golden_f32(f, golden_find(f, "layers.0.self_attn.q_proj.input.avg_bits"));
-    assert_true(bits == 4.5F * (float)(k + want) / (float)k);
+    assert_eq(bits, 4.5F * (float)(k + want) / (float)k);
 }
 
 /* The reordered weight over its second scale, as each source rounds it. */
@@ -103,14 +104,14 @@ static void only_ties_differ(const vq_qtensor *q, const float *w, const uint8_t 
         assert_true(tie);
         differ++;
     }
-    assert_true(differ * 500 < q->rows * q->cols);
+    assert_lt(differ * 500, q->rows * q->cols);
 }
 
 static void encode_as_the_kernels(const vq_qtensor *q, const float *w, uint8_t *codes)
 {
     const vq_num num = q->num;
     int32_t same[4096];
-    assert_true(q->cols <= 4096);
+    assert_le(q->cols, 4096);
     for (int32_t i = 0; i < (int32_t)q->cols; i++) same[i] = i;
     const vq_act_spec spec = {.num = &num, .global_scale = {1.0F, false}, .order = same};
     for (int64_t r = 0; r < q->rows; r++) {

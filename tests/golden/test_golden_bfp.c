@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "base/num/qtensor.h"
+#include "show.h"
 
 static const int lengths[] = {12, 14, 16, 24}; /* mantissa + 8 */
 static const int blocks[] = {16, 32, 64, 128};
@@ -56,7 +57,7 @@ static void check(golden_file *f, const char *name, int n, int block)
             fail_msg("%s %s: %a became %a, in the reference %a", name, id, (double)x[i],
                      (double)out[i], (double)reference[i]);
     }
-    assert_true(moved <= q.rows * q.cols / 50);
+    assert_le(moved, q.rows * q.cols / 50);
 }
 
 static void decodes_to_the_same_values(void **state)

@@ -17,6 +17,7 @@
 #include "formats/safetensors/st_container.h"
 #include "golden.h"
 #include "memory_container.h"
+#include "show.h"
 
 static char root[2048];
 static vq_err err;
@@ -52,7 +53,7 @@ static void each_folder(void (*fn)(const char *where, const char *family, const 
     }
     vq_arena_done(&a);
     printf("%d folders\n", done);
-    assert_true(done > 0);
+    assert_gt(done, 0);
 }
 
 static uint16_t bf16_at(const vq_tensor *t, int64_t i)

@@ -3,6 +3,7 @@
 #include "gptq_reference.h"
 
 #include "quant/round/factor.h"
+#include "show.h"
 
 static vq_kernels kernels;
 
@@ -60,7 +61,7 @@ static void rounded(void **state)
                                           q.groups, name),
                          0);
         const float *zero = golden_f32(f, golden_find(f, "%s.zero_point", name));
-        for (int64_t g = 0; q.zero && g < q.groups; g++) assert_true((float)q.zero[g] == zero[g]);
+        for (int64_t g = 0; q.zero && g < q.groups; g++) assert_eq((float)q.zero[g], zero[g]);
         gptq_compare(&c, &q, golden_f32(f, golden_find(f, "%s.dequant", name)), -1, name);
     }
 }
@@ -85,7 +86,7 @@ static void factor(void **state)
                 sum += (double)peer[i * c.k + p] *
                        (p == j ? 1.0 : (double)vq_factor_panel(&u, 0)[p * c.k + j]);
             const double x = sum * sqrt(u.d[j]);
-            assert_true(fabs(x - (i == j)) < 2e-3);
+            assert_near(x, (i == j), 2e-3);
         }
     }
 }

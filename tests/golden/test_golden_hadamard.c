@@ -9,6 +9,7 @@
 
 #include "base/exchange/edit.h"
 #include "kernels/kernels.h"
+#include "show.h"
 
 enum { ROWS = 8, K = 256 };
 
@@ -19,7 +20,7 @@ static void near(const float *got, const float *want, int64_t block, double tole
         double size = 0;
         for (int64_t i = at; i < at + block; i++) size += (double)want[i] * (double)want[i];
         for (int64_t i = at; i < at + block; i++)
-            assert_true(fabs((double)got[i] - (double)want[i]) <= tolerance * sqrt(size));
+            assert_near(got[i], want[i], tolerance * sqrt(size));
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "golden_tensors.h"
 #include "quant/model_job.h"
+#include "show.h"
 
 static golden_file file;
 
@@ -57,7 +58,7 @@ static void test_orders(void **state)
         for (int64_t h = 0; h < s.heads; h++) {
             int32_t order[256];
             vq_err e;
-            assert_true(s.d <= 256);
+            assert_le(s.d, 256);
             assert_int_equal(
                 vq_ksort_order(modes[m].mode, s.norms + h * s.d, s.d, order, &file.arena, &e),
                 VQ_OK);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "quant/search/mse_search.h"
+#include "show.h"
 
 static vq_kernels kernels;
 
@@ -105,7 +106,7 @@ static void ints(void **state)
         const int8_t *codes = golden_find(f, "%s.memoryless_mse.q_int8", names[i])->data;
         for (int64_t g = 0; c.q.zero && g < c.q.groups; g++) assert_int_equal(c.q.zero[g], zero[g]);
         for (int64_t k = 0; k < c.rows * c.cols; k++)
-            assert_true(vq_decode(&c.num.grid, c.q.codes[k]) == (float)codes[k]);
+            assert_eq(vq_decode(&c.num.grid, c.q.codes[k]), (float)codes[k]);
     }
 }
 
@@ -130,14 +131,14 @@ static void ours(void **state)
         const double plain = c.job.noise, signal = c.job.signal;
         assert_int_equal(vq_round_mse.run(&c.job, c.x, &c.q, &e), VQ_OK);
         printf("%-16s squared error: plain %.4g, searched %.4g\n", schemes[i], plain, c.job.noise);
-        assert_true(fabs(c.job.signal - signal) <= 1e-9 * signal);
-        assert_true(c.job.noise <= plain);
+        assert_near(c.job.signal, signal, 1e-9 * signal);
+        assert_le(c.job.noise, plain);
         float *y = VQ_ALLOC(&f->arena, float, c.rows *c.cols, "values", &e);
         double noise = 0;
         vq_dequantize_ref(&c.q, 0, c.rows, y);
         for (int64_t k = 0; k < c.rows * c.cols; k++)
             noise += ((double)y[k] - (double)c.x[k]) * ((double)y[k] - (double)c.x[k]);
-        assert_true(fabs(noise - c.job.noise) <= 1e-6 * noise);
+        assert_near(noise, c.job.noise, 1e-6 * noise);
     }
 }
 

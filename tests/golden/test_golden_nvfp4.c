@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/num/qtensor.h"
+#include "show.h"
 
 static const char *const cases[] = {"norm_outlier", "edge",  "edge_nohuge",
                                     "edge_mild",    "zeros", "small"};
@@ -88,8 +89,8 @@ static void as_modelopt(void **state)
 static void zeros_stay_zeros(void **state)
 {
     const vq_qtensor q = quantize((golden_file *)*state, "zeros", VQ_COMPAT_NONE);
-    assert_true(q.global_scale == 1);
-    for (int64_t g = 0; g < q.groups; g++) assert_true(q.scale[g] == 1);
+    assert_eq(q.global_scale, 1);
+    for (int64_t g = 0; g < q.groups; g++) assert_eq(q.scale[g], 1);
     for (int64_t i = 0; i < q.rows * q.cols; i++) assert_int_equal(q.codes[i], 0);
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/num/qtensor.h"
+#include "show.h"
 
 static const struct {
     const char *folder, *scheme, *only; /* only: modules whose name holds this text; NULL all */
@@ -161,7 +162,7 @@ static void check_folder(const char *folder, const char *scheme, const char *onl
         modules++;
     }
     print_message("%s: %d modules\n", folder, modules);
-    assert_true(modules > 0);
+    assert_gt(modules, 0);
     golden_close(&base);
     golden_close(&peer);
 }

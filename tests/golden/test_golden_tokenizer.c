@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "golden.h"
+#include "show.h"
 #include "text/tokenizer.h"
 
 static void expect_ids(const char *what, const int32_t *ids, size_t n, const int32_t *want,
@@ -32,7 +33,8 @@ static void one_case(const vq_tokenizer *t, const json_t *c)
     int32_t *got, want[4096];
     size_t n;
     const size_t nwant = json_array_size(ids);
-    assert_true(text && nwant <= sizeof want / sizeof *want);
+    assert_true(text);
+    assert_le(nwant, sizeof want / sizeof *want);
     for (size_t i = 0; i < nwant; i++)
         want[i] = (int32_t)json_integer_value(json_array_get(ids, i));
     if (vq_tokenizer_encode(t, text, strlen(text), true, &a, &got, &n, &e) != VQ_OK)
@@ -51,7 +53,7 @@ static void cases_of(const char *root, const char *model)
     vq_tokenizer *t;
     vq_err e = {0};
     if (vq_tokenizer_open(&t, file, &e) != VQ_OK) fail_msg("%s", e.text);
-    assert_true(json_array_size(cases) > 0);
+    assert_gt(json_array_size(cases), 0);
     for (size_t i = 0; i < json_array_size(cases); i++) one_case(t, json_array_get(cases, i));
     printf("%s: %zu cases\n", model, json_array_size(cases));
     vq_tokenizer_free(t);

@@ -11,6 +11,7 @@
 #include <omp.h>
 
 #include "kernels/bf16_product.h"
+#include "show.h"
 
 static vq_arena arena;
 static uint32_t *packed; /* room of the products */
@@ -67,7 +68,7 @@ static void assert_product(const vq_bf16_product *q, const float *before)
         for (int64_t j = 0; j < q->ldc; j++) {
             const float was = before[i * q->ldc + j], is = q->c[i * q->ldc + j];
             if (j >= q->n || (q->lower && j > i)) {
-                assert_true(is == was);
+                assert_eq(is, was);
                 continue;
             }
             double sum = q->add ? (double)was : 0, size = fabs(sum);
@@ -182,10 +183,16 @@ static void test_empty(void **state)
     assert_true(open_kernels(&kr, NULL));
     vq_bf16_multiply(&kr,
                      &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, true, false});
-    assert_true(c[0] == 1 && c[4] == 5);
+    assert_eq(c[0], 1);
+    assert_eq(c[4], 5);
     vq_bf16_multiply(&kr,
                      &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, false, false});
-    assert_true(c[0] == 0 && c[1] == 0 && c[2] == 3 && c[3] == 0 && c[4] == 0 && c[5] == 6);
+    assert_eq(c[0], 0);
+    assert_eq(c[1], 0);
+    assert_eq(c[2], 3);
+    assert_eq(c[3], 0);
+    assert_eq(c[4], 0);
+    assert_eq(c[5], 6);
 }
 
 /* A NaN or an infinity of an input is in every sum that takes it, and nowhere else. */
@@ -242,7 +249,7 @@ static void test_table(void **state)
     vq_gemm_tile_nt(&kr, M, N, K, 1, a, K, b, K, d, N);
     assert_product(&q, c);
     vq_gemm_tile_nt(&kr, M, N, K, 0.25F, a, K, b, K, c, N);
-    for (int i = 0; i < M * N; i++) assert_true(c[i] == 0.25F * d[i]);
+    for (int i = 0; i < M * N; i++) assert_eq(c[i], 0.25F * d[i]);
     q = (vq_bf16_product){K, N, M, {a, K, true}, {bt, N, true}, d, N, true, false};
     memcpy(c, d, K * N * sizeof *c);
     vq_gemm_tile_tn_add(&kr, M, K, N, a, K, bt, N, d, N);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kernels/variants.h"
+#include "show.h"
 
 #define M 9
 #define K 2304
@@ -57,7 +58,7 @@ static void assert_defined(const vq_kernels *kr, const vq_act_spec *spec, int64_
     assert_int_equal(vq_fake_quant(kr, spec, x, M, k, got, &e), VQ_OK);
     for (int64_t r = 0; r < M; r++) {
         define_row(spec, x + r * k, k, want);
-        for (int64_t i = 0; i < k; i++) assert_true(got[r * k + i] == want[i]);
+        for (int64_t i = 0; i < k; i++) assert_eq(got[r * k + i], want[i]);
     }
 }
 
@@ -127,8 +128,8 @@ static void residual_inputs(const vq_kernels *kr)
             for (int i = 0; i < 16; i++) top = fmaxf(top, fabsf(source[order[16 * g + i]]));
             for (int i = 0; i < 16; i++) {
                 const float rest = source[order[16 * g + i]] - p[i];
-                assert_true(fabsf(rest) <= 0.1771F * top + 1e-6F);
-                if (twice >= 0) assert_true(fabsf(rest - p[16 + i]) <= 0.0314F * top + 1e-6F);
+                assert_le(fabsf(rest), 0.1771F * top + 1e-6F);
+                if (twice >= 0) assert_near(rest, p[16 + i], 0.0314F * top + 1e-6F);
             }
         }
     }
@@ -158,8 +159,8 @@ static void assert_residuals_defined(const vq_kernels *kr, const vq_num *num, co
         for (int64_t i = 0; i < K; i++) {
             const int64_t past = i / width - (K - S) / width,
                           at = r * (K + S) + i + (past > 0 ? past * width : 0);
-            assert_true(got[at] == first[i]);
-            if (past >= 0) assert_true(got[at + width] == second[i]);
+            assert_eq(got[at], first[i]);
+            if (past >= 0) assert_eq(got[at + width], second[i]);
         }
     }
 }
@@ -203,13 +204,15 @@ static void test_codes(void **state)
     const vq_global_scale global_scale = vq_act_encode(&kr, &(vq_act_spec){.num = &num}, x, K,
                                                        &(vq_act_codes){codes, scale, NULL, out});
     for (int i = 0; i < K; i++)
-        assert_true(out[i] ==
-                    vq_decode(&num.grid, codes[i]) * (scale[i / 16] * global_scale.value));
+        assert_eq(out[i], vq_decode(&num.grid, codes[i]) * (scale[i / 16] * global_scale.value));
     for (int i = 0; i < K; i++) order[i] = i;
     (void)vq_act_encode(&kr, &(vq_act_spec){.num = &num, .order = order}, zeros, K,
                         &(vq_act_codes){codes, scale, NULL, out});
-    for (int i = 0; i < K; i++)
-        assert_true(codes[i] == 0 && scale[i / 16] == 0x1p-9F && out[i] == 0);
+    for (int i = 0; i < K; i++) {
+        assert_eq(codes[i], 0);
+        assert_eq(scale[i / 16], 0x1p-9F);
+        assert_eq(out[i], 0);
+    }
 }
 
 static void test_refuses(void **state)

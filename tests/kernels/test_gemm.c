@@ -11,6 +11,7 @@
 #include <omp.h>
 
 #include "kernels/kernels.h"
+#include "show.h"
 
 static vq_kernels fast, strict;
 static vq_arena arena;
@@ -55,9 +56,9 @@ static void assert_product(const float *c, const float *a, const float *b, int64
             for (int64_t p = 0; p < k; p++)
                 s += (double)a[i * (k + 1) + p] *
                      (double)(b_t ? b[j * (k + 2) + p] : b[p * (n + 2) + j]);
-            assert_true((double)c[i * (n + 3) + j] == alpha * s);
+            assert_eq((double)c[i * (n + 3) + j], alpha * s);
         }
-        for (int64_t j = n; j < n + 3; j++) assert_true(c[i * (n + 3) + j] == margin);
+        for (int64_t j = n; j < n + 3; j++) assert_eq(c[i * (n + 3) + j], margin);
     }
 }
 
@@ -95,7 +96,7 @@ static void assert_outer(const float *c, const float *before, const float *a, in
             double s = (double)before[i * (k + 3) + j];
             for (int64_t p = 0; p < m && j < k && (!lower || j <= i); p++)
                 s += (double)a[p * lda + i] * (double)b[p * ldb + j];
-            assert_true((double)c[i * (k + 3) + j] == s);
+            assert_eq((double)c[i * (k + 3) + j], s);
         }
     }
 }
@@ -155,9 +156,10 @@ static void test_mirror(void **state)
     for (int i = 0; i < SIDE * SIDE; i++) c[i] = i % SIDE > i / SIDE ? NAN : (float)i;
     vq_mirror_lower(c, SIDE);
     for (int i = 0; i < SIDE; i++)
-        for (int j = 0; j <= i; j++)
-            assert_true(c[i * SIDE + j] == (float)(i * SIDE + j) &&
-                        c[j * SIDE + i] == c[i * SIDE + j]);
+        for (int j = 0; j <= i; j++) {
+            assert_eq(c[i * SIDE + j], (float)(i * SIDE + j));
+            assert_eq(c[j * SIDE + i], c[i * SIDE + j]);
+        }
 }
 
 static void test_fast(void **state)

@@ -12,6 +12,7 @@
 
 #include "base/num/hadamard_matrix.h"
 #include "kernels/variants.h"
+#include "show.h"
 
 #define N 333
 static vq_kernels ref;
@@ -113,8 +114,9 @@ static void test_table_borders(void **state)
         kr.round_each(&num, x, PLACES, every, NULL, each, y);
         for (size_t i = 0; i < PLACES; i++) {
             const uint32_t code = vq_encode_at(&num, x[i], s, 0);
-            assert_true(codes[i] == code && each[i] == code &&
-                        y[i] == vq_decode_at(&num, code, s, 0));
+            assert_eq(codes[i], code);
+            assert_eq(each[i], code);
+            assert_eq(y[i], vq_decode_at(&num, code, s, 0));
         }
     }
 }
@@ -185,8 +187,8 @@ static void rows_of_num(void *ctx, const vq_num *num)
         assert_memory_equal(q.codes, p.codes, ROWS * COLS);
         assert_memory_equal(q.scale, p.scale, (size_t)p.groups * sizeof *p.scale);
         if (p.zero) assert_memory_equal(q.zero, p.zero, (size_t)p.groups * sizeof *p.zero);
-        assert_true(q.global_scale == p.global_scale &&
-                    q.global_scale_divides == p.global_scale_divides);
+        assert_eq(q.global_scale, p.global_scale);
+        assert_eq(q.global_scale_divides, p.global_scale_divides);
     }
     vq_decode_rows(kr, &q, x, COLS);
     vq_dequantize_ref(&p, 0, ROWS, y);
@@ -196,9 +198,10 @@ static void rows_of_num(void *ctx, const vq_num *num)
         xx += (double)w[i] * (double)w[i];
         dd += ((double)w[i] - (double)y[i]) * ((double)w[i] - (double)y[i]);
     }
-    assert_true(memcmp(&signal[0], &signal[1], sizeof xx) == 0 &&
-                memcmp(&noise[0], &noise[1], sizeof dd) == 0);
-    assert_true(fabs(signal[0] - xx) <= 1e-9 * xx && fabs(noise[0] - dd) <= 1e-5 * dd);
+    assert_eq(memcmp(&signal[0], &signal[1], sizeof xx), 0);
+    assert_eq(memcmp(&noise[0], &noise[1], sizeof dd), 0);
+    assert_near(signal[0], xx, 1e-9 * xx);
+    assert_near(noise[0], dd, 1e-5 * dd);
     vq_arena_done(&a);
 }
 
@@ -237,7 +240,9 @@ static void test_quantize_wide(void **state)
     vq_decode_rows(&ref, &q, x, 64);
     vq_dequantize_ref(&p, 0, 4, y);
     assert_memory_equal(x, y, sizeof x);
-    assert_true(signal > 0 && noise > 0 && noise < 1e-7 * signal);
+    assert_gt(signal, 0);
+    assert_gt(noise, 0);
+    assert_lt(noise, 1e-7 * signal);
     vq_arena_done(&a);
 }
 
@@ -350,7 +355,7 @@ static void assert_derivative(void (*f)(const double *x, const float *w, double 
         const double up = loss_of(y, g, N);
         at[i] = (double)x[i] - step;
         f(at, w, y);
-        assert_true(fabs((double)dx[i] - (up - loss_of(y, g, N)) / (2 * step)) < tolerance);
+        assert_near(dx[i], (up - loss_of(y, g, N)) / (2 * step), tolerance);
         at[i] = (double)x[i];
     }
 }
@@ -405,15 +410,22 @@ static void test_rope_and_sums(void **state)
     for (int i = 0; i < 32; i++) c[i] = 0, s[i] = 1;
     memcpy(y, x, sizeof y);
     ref.rope(y, c, s, 64);
-    for (int i = 0; i < 32; i++) assert_true(y[i] == -x[32 + i] && y[32 + i] == x[i]);
+    for (int i = 0; i < 32; i++) {
+        assert_eq(y[i], -x[32 + i]);
+        assert_eq(y[32 + i], x[i]);
+    }
     ref.add(y, x, 64);
-    for (int i = 0; i < 32; i++)
-        assert_true(y[i] == x[i] - x[32 + i] && y[32 + i] == x[i] + x[32 + i]);
+    for (int i = 0; i < 32; i++) {
+        assert_eq(y[i], x[i] - x[32 + i]);
+        assert_eq(y[32 + i], x[i] + x[32 + i]);
+    }
     for (int i = 0; i < 64; i++) y[i] = x[i] - 1;
     ref.error_sums(x, y, 64, &xx, &dd);
-    assert_true(xx == 8 * 21845.0 && dd == 64);
-    assert_true(ref.dot(x, y, 64) == 8 * (21845.0 - 255));
-    assert_true(ref.absmax(y, 64) == 127 && ref.absmax(y, 0) == 0);
+    assert_eq(xx, 8 * 21845.0);
+    assert_eq(dd, 64);
+    assert_eq(ref.dot(x, y, 64), 8 * (21845.0 - 255));
+    assert_eq(ref.absmax(y, 64), 127);
+    assert_eq(ref.absmax(y, 0), 0);
 }
 
 /* Against the dense product in f64: entry (i, j) of the Sylvester matrix is -1 to the number of
@@ -433,10 +445,10 @@ static void test_hadamard(void **state)
                 sum += __builtin_popcountll((i % block) & j) % 2 ? -v : v;
                 size += v * v;
             }
-            assert_true(fabs((double)y[i] - sum / sqrt((double)block)) <= 5e-7 * sqrt(size));
+            assert_near(y[i], sum / sqrt((double)block), 5e-7 * sqrt(size));
         }
         ref.hadamard_row(y, 2048, block);
-        for (size_t i = 0; i < 2048; i++) assert_true(fabsf(y[i] - x[i]) <= 2e-5F);
+        for (size_t i = 0; i < 2048; i++) assert_near(y[i], x[i], 2e-5F);
     }
 }
 
@@ -459,7 +471,7 @@ static void test_hadamard_paley(void **state)
         vq_hadamard_times(want, (int64_t)n, 1);
         ref.hadamard_row(y, n, n);
         for (size_t i = 0; i < n; i++)
-            assert_true(fabs((double)y[i] - want[i] / sqrt((double)n)) <= 1e-6 * sqrt(size));
+            assert_near(y[i], want[i] / sqrt((double)n), 1e-6 * sqrt(size));
     }
 }
 

@@ -33,22 +33,27 @@ static inline void each_variant(const vq_num *base, num_check check, void *ctx)
     }
 }
 
-/* Every preset and a few made ones, grids of at most 8 bits. */
+static inline void each_in_blocks(const char *grid, num_check check, void *ctx)
+{
+    vq_num num = {.group = {VQ_PER_BLOCK, 1, 16}, .scale = VQ_SCALE_F32};
+    if (vq_grid_parse(grid, &num.grid)) each_variant(&num, check, ctx);
+}
+
+/* Every preset and a few made ones, every grid of the table and a few made ones of at most 8 bits.
+ */
 static inline void each_num(num_check check, void *ctx)
 {
     const char *const made[] = {"bfp12-64", "bfp16-32", "int2-g16", "int8-g128", "int3-g32-asym"};
-    const char *const grids[] = {"e3m0",  "e2m0", "e4m3", "e5m2", "e3m4",
-                                 "ue5m3", "u8",   "e8m0", "e1m2", "iq4nl"};
+    const char *const grids[] = {"e3m0", "e2m0", "e3m4", "e1m2", "u8"};
     vq_scheme buf;
     for (int i = 0; vq_scheme_at(i); i++) each_variant(&vq_scheme_at(i)->weight, check, ctx);
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
         const vq_scheme *s = vq_scheme_find(made[i], &buf);
         if (s) each_variant(&s->weight, check, ctx);
     }
-    for (size_t i = 0; i < sizeof grids / sizeof grids[0]; i++) {
-        vq_num num = {.group = {VQ_PER_BLOCK, 1, 16}, .scale = VQ_SCALE_F32};
-        if (vq_grid_parse(grids[i], &num.grid)) each_variant(&num, check, ctx);
-    }
+    for (int i = 0; vq_grid_at(i); i++) each_in_blocks(vq_grid_at(i), check, ctx);
+    for (size_t i = 0; i < sizeof grids / sizeof grids[0]; i++)
+        each_in_blocks(grids[i], check, ctx);
     vq_num table = {.group = {VQ_PER_BLOCK, 1, 16}, .scale = VQ_SCALE_E8M0};
     if (!vq_grid_parse("iq4nl", &table.grid)) return;
     each_variant(&table, check, ctx);

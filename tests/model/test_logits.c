@@ -13,6 +13,7 @@
 #include "golden.h"
 #include "load/model.h"
 #include "model/op/attention/rope.h"
+#include "show.h"
 
 typedef struct opened {
     vq_arena arena;
@@ -122,10 +123,10 @@ static float golden_difference(const char *family, const char *folder, const cha
 static void test_base_models(void **state)
 {
     (void)state;
-    assert_true(golden_difference("llama", "base", "logits_base_f32.safetensors", "logits", true) <=
-                1e-4f);
-    assert_true(golden_difference("qwen3", "base", "logits_base_f32.safetensors", "logits", true) <=
-                1e-4f);
+    assert_le(golden_difference("llama", "base", "logits_base_f32.safetensors", "logits", true),
+              1e-4f);
+    assert_le(golden_difference("qwen3", "base", "logits_base_f32.safetensors", "logits", true),
+              1e-4f);
 }
 
 /* Quantized models whose dequantized weights fit bf16, the type in which the peer holds them:
@@ -133,12 +134,15 @@ static void test_base_models(void **state)
 static void test_quantized_models(void **state)
 {
     (void)state;
-    assert_true(golden_difference("llama", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors",
-                                  "logits_f32_forward", false) <= 1e-4f);
-    assert_true(golden_difference("llama", "ct-mxfp8/model", "ct-mxfp8/logits.safetensors",
-                                  "logits_f32_forward", false) <= 1e-4f);
-    assert_true(golden_difference("qwen3", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors",
-                                  "logits_f32_forward", false) <= 1e-4f);
+    assert_le(golden_difference("llama", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors",
+                                "logits_f32_forward", false),
+              1e-4f);
+    assert_le(golden_difference("llama", "ct-mxfp8/model", "ct-mxfp8/logits.safetensors",
+                                "logits_f32_forward", false),
+              1e-4f);
+    assert_le(golden_difference("qwen3", "ct-mxfp4/model", "ct-mxfp4/logits.safetensors",
+                                "logits_f32_forward", false),
+              1e-4f);
 }
 
 /* The shipped tiny model; reference: a .npy of f32 [256][512] behind a header of 128 bytes. */
@@ -161,7 +165,7 @@ static void test_tiny_llama(void **state)
     const float worst = worst_difference(&o, (const int32_t *)(const void *)ids.data, LENGTH,
                                          (const float *)(const void *)(npy.data + HEADER));
     print_message("tiny-llama: largest difference %g\n", (double)worst);
-    assert_true(worst <= 2e-4f);
+    assert_le(worst, 2e-4f);
     close_model(&o);
     vq_map_close(&npy);
     vq_map_close(&ids);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "quant/rounder.h"
+#include "show.h"
 
 typedef struct world {
     vq_budget budget;
@@ -120,8 +121,8 @@ static inline vq_qtensor world_round(world *o, const vq_rounder *rounder, const 
         signal += w * w;
         noise += d * d;
     }
-    assert_true(fabs(o->job.signal - signal) <= 1e-6 * signal &&
-                fabs(o->job.noise - noise) <= 1e-5 * noise);
+    assert_near(o->job.signal, signal, 1e-6 * signal);
+    assert_near(o->job.noise, noise, 1e-5 * noise);
     return q;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "show.h"
 #include "train/adam.h"
 
 /* The first step is rate times the unit, against the sign, whatever the size of the gradient. */
@@ -22,12 +23,15 @@ static void test_steps(void **state)
     vq_arena_init(&a, NULL);
     assert_int_equal(vq_adam_init(&adam, 3, &a, &e), VQ_OK);
     vq_adam_step(&adam, p, g, unit, 0.01);
-    assert_true(fabsf(p[0] - 0.99F) < 1e-6F && fabsf(p[1] - 2.1F) < 1e-6F && p[2] == 3);
+    assert_near(p[0], 0.99F, 1e-6F);
+    assert_near(p[1], 2.1F, 1e-6F);
+    assert_eq(p[2], 3);
     vq_adam_step(&adam, p, then, unit, 0.01);
     const double mean = (0.9 * 0.4 - 0.4) / (1 - 0.81),
                  square = 16; /* equal squares: no trace of the decay */
-    assert_true(fabs((double)p[0] - (0.99 - 0.01 * mean / sqrt(square))) < 1e-6);
-    assert_true(fabsf(p[1] - 2.2F) < 1e-6F && p[2] == 3);
+    assert_near(p[0], (0.99 - 0.01 * mean / sqrt(square)), 1e-6);
+    assert_near(p[1], 2.2F, 1e-6F);
+    assert_eq(p[2], 3);
     vq_arena_done(&a);
 }
 
@@ -46,7 +50,8 @@ static void test_bowl(void **state)
         g[1] = 200 * (p[1] + 2);
         vq_adam_step(&adam, p, g, unit, 0.1 * (1 - t / 300.0));
     }
-    assert_true(fabsf(p[0] - 1) < 0.01F && fabsf(p[1] + 2) < 0.01F);
+    assert_near(p[0], 1, 0.01F);
+    assert_lt(fabsf(p[1] + 2), 0.01F);
     vq_arena_done(&a);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "quant/transform.h"
+#include "show.h"
 
 static vq_arena arena;
 static vq_err err;
@@ -74,12 +75,12 @@ static void test_augment(void **state)
     q.global_scale = 0.5F;
     assert_int_equal(vq_arc_augment(&q, 32, &out, &arena, &err), VQ_OK);
     assert_int_equal(out.cols, 96);
-    assert_true(out.global_scale == 0.5F);
+    assert_eq(out.global_scale, 0.5F);
     static const int from[] = {0, 1, 2, 2, 3, 3};
     for (int r = 0; r < 3; r++) {
         for (int b = 0; b < 6; b++) {
             assert_memory_equal(out.codes + r * 96 + b * 16, q.codes + r * 64 + from[b] * 16, 16);
-            assert_true(out.scale[r * 6 + b] == q.scale[r * 4 + from[b]]);
+            assert_eq(out.scale[r * 6 + b], q.scale[r * 4 + from[b]]);
         }
     }
     assert_int_equal(vq_arc_augment(&q, 0, &out, &arena, &err), VQ_OK);
@@ -115,7 +116,7 @@ static void test_augment_formats(void **state)
                 const size_t at = (size_t)(r * 128 + b * 32) * size,
                              source = (size_t)(r * 96 + from[b] * 32) * size;
                 assert_memory_equal(got + at, codes + source, 32 * size);
-                assert_true(out.scale[r * 4 + b] == q.scale[r * 3 + from[b]]);
+                assert_eq(out.scale[r * 4 + b], q.scale[r * 3 + from[b]]);
                 if (q.zero) assert_int_equal(out.zero[r * 4 + b], q.zero[r * 3 + from[b]]);
             }
         assert_int_equal(vq_arc_augment(&q, 16, &out, &arena, &err), VQ_E_BUG);

@@ -10,6 +10,7 @@
 #include "formats/folder/checkpoint.h"
 #include "formats/safetensors/st_container.h"
 #include "made_artifact.h"
+#include "show.h"
 
 #define OK(m, call)                                                                                \
     do {                                                                                           \
@@ -47,8 +48,10 @@ static void same_qtensor(const vq_qtensor *got, const vq_qtensor *want, int64_t 
 static void same_number(const vq_num *got, const vq_num *want)
 {
     assert_true(vq_grid_equal(&got->grid, &want->grid));
-    assert_true(got->group.kind == want->group.kind && got->scale == want->scale &&
-                got->zero == want->zero && got->global_scale == want->global_scale);
+    assert_eq(got->group.kind, want->group.kind);
+    assert_eq(got->scale, want->scale);
+    assert_eq(got->zero, want->zero);
+    assert_eq(got->global_scale, want->global_scale);
     assert_true(got->group.kind != VQ_PER_BLOCK ||
                 (got->group.rows == want->group.rows && got->group.cols == want->group.cols));
 }
@@ -60,10 +63,11 @@ static void same_act(const vq_linear *l, const vq_module *m, const vq_module_ext
     if (!m->scheme->has_act) return;
     assert_int_equal(l->scheme.act.when, a->when);
     assert_true(vq_grid_equal(&l->scheme.act.grid, &a->grid));
-    if (a->global_scale)
-        assert_true(l->act_global_scale.value == x->act_global_scale.value &&
-                    l->act_global_scale.divides == x->act_global_scale.divides);
-    if (a->when == VQ_STATIC && !a->global_scale) assert_true(l->act_scale == x->act_scale);
+    if (a->global_scale) {
+        assert_eq(l->act_global_scale.value, x->act_global_scale.value);
+        assert_eq(l->act_global_scale.divides, x->act_global_scale.divides);
+    }
+    if (a->when == VQ_STATIC && !a->global_scale) assert_eq(l->act_scale, x->act_scale);
     if (a->zero != VQ_ZERO_NONE && a->when == VQ_STATIC) assert_int_equal(l->act_zero, x->act_zero);
 }
 
@@ -74,8 +78,11 @@ static void same_module(made *m, vq_checkpoint *c, size_t i)
     char sha[VQ_SHA256_TEXT];
     const vq_module *w = &m->modules[i];
     OK(m, c->source.linear(c, w->name, w->n, w->k, &l, &m->err));
-    assert_true(l.quantized && l.n == w->n && l.k == w->k && l.k_stored == w->k + w->arc_s &&
-                l.arc_s == w->arc_s);
+    assert_true(l.quantized);
+    assert_eq(l.n, w->n);
+    assert_eq(l.k, w->k);
+    assert_eq(l.k_stored, w->k + w->arc_s);
+    assert_eq(l.arc_s, w->arc_s);
     assert_int_equal(l.hadamard, w->hadamard);
     same_number(&l.scheme.weight, &w->scheme->weight);
     same_act(&l, w, &m->extra[i]);
@@ -168,7 +175,8 @@ static void presets(void **state)
         assert_true(round_trip(*state, OWN, p, 3, columns(p, 40),
                                0)); /* the own format takes every scheme */
     }
-    assert_true(taken[0] >= 80 && taken[0] < taken[1]);
+    assert_ge(taken[0], 80);
+    assert_lt(taken[0], taken[1]);
 }
 
 static void augmented(void **state)

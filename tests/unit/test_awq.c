@@ -1,5 +1,6 @@
 /* test_awq.c -- which points of the grid are tried, with which weights, and which one is kept (the
  * peer's own scales: tests/golden). */
+#include "show.h"
 #include "transform_world.h"
 
 enum { K = 64, N = 24, TOKENS = 20, MOST_TRIALS = 64 };
@@ -102,8 +103,7 @@ static void check_point(group *g, const char *duo, int which, double ratio, bool
     assert_int_equal(g->trials, 20);
     formula(g, 32, ratio, with_weights, want);
     for (int i = 0; i < K; i++)
-        assert_true(fabs((double)m.scale[i] - want[i]) <=
-                    1e-5 * want[i]); /* the first of two equals */
+        assert_near(m.scale[i], want[i], 1e-5 * want[i]); /* the first of two equals */
 }
 
 static void test_grid(void **state)
@@ -169,8 +169,9 @@ static void test_shared_values(void **state)
         run(&g, (vq_producer){.kind = VQ_PRODUCER_VALUES, .heads = 8, .kv_heads = 2, .head_dim = 8},
             NULL, NULL, &m),
         VQ_OK);
-    for (int i = 0; i < K; i++) assert_true(m.scale[i] == m.scale[i / 32 * 32 + i % 8]);
-    assert_true(m.scale[0] != m.scale[1] && m.scale[0] != m.scale[32]);
+    for (int i = 0; i < K; i++) assert_eq(m.scale[i], m.scale[i / 32 * 32 + i % 8]);
+    assert_ne(m.scale[0], m.scale[1]);
+    assert_ne(m.scale[0], m.scale[32]);
     world_close(&g.w);
 }
 
@@ -193,7 +194,8 @@ static void test_refusals(void **state)
     vq_input_map m;
     open_group(&g, "int4-g32");
     assert_int_equal(run(&g, (vq_producer){.kind = VQ_PRODUCER_NONE}, NULL, NULL, &m), VQ_OK);
-    assert_true(!m.scale && g.trials == 0);
+    assert_true(!m.scale);
+    assert_eq(g.trials, 0);
     g.error = NAN;
     assert_int_equal(run(&g, norm, NULL, NULL, &m), VQ_E_NUMERIC);
     vq_option_set o = world_options(&vq_transform_awq, NULL, NULL);

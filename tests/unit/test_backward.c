@@ -12,6 +12,7 @@
 #include "model/exec/back_plan.h"
 #include "model/op/attention/kv_cache.h"
 #include "model/op/norm.h"
+#include "show.h"
 
 enum {
     SEQUENCES = 2,
@@ -103,7 +104,7 @@ static void forget(seen *s)
     for (int i = 0; i < 64; i++) free(s->grad[i]);
 }
 
-static void assert_near(double got, double want)
+static void near_slope(double got, double want)
 {
     if (fabs(got - want) <= 3e-4 * (1 + fabs(want))) return;
     fail_msg("%.9g, by differences %.9g", got, want);
@@ -116,7 +117,7 @@ static void check_weight(const decoder_world *w, const rows *r, const char *tens
     assert_non_null(weight);
     assert_non_null(grad);
     for (int64_t i = 0; i < n; i += 1 + n / 5)
-        assert_near((double)grad[i], weight_slope(w, r, weight + i));
+        near_slope((double)grad[i], weight_slope(w, r, weight + i));
 }
 
 static void check_weights(const decoder_world *w, const rows *r, const seen *s)
@@ -147,8 +148,8 @@ static void against_differences(const char *type, int64_t window, bool strict)
     assert_int_equal(vq_exec_block_backward(&w.exec, &batch, LAYER, r.h, g, &hooks, &e), VQ_OK);
     const double step = 1e-4;
     for (int64_t i = 0; i < SIZE; i += 97)
-        assert_near((double)g[i],
-                    (loss_at(&w, &r, i, step) - loss_at(&w, &r, i, -step)) / (2 * step));
+        near_slope((double)g[i],
+                   (loss_at(&w, &r, i, step) - loss_at(&w, &r, i, -step)) / (2 * step));
     check_weights(&w, &r, &s);
     assert_int_equal(w.budget.used, 0);
     forget(&s);
@@ -185,7 +186,7 @@ static void test_order_of_hooks(void **state)
     const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear};
     assert_int_equal(vq_exec_block_backward(&w.exec, &batch, LAYER, r.h, r.g, &hooks, &e), VQ_OK);
     assert_int_equal(s.count, 7);
-    for (int i = 1; i < s.count; i++) assert_true(s.order[i] < s.order[i - 1]);
+    for (int i = 1; i < s.count; i++) assert_lt(s.order[i], s.order[i - 1]);
     forget(&s);
     world_close(&w);
 }
@@ -282,8 +283,8 @@ static void test_scratch_is_predicted(void **state)
     const vq_grad_hooks hooks = {.ctx = &s, .linear = see_linear, .vector = see_vector};
     assert_int_equal(vq_exec_block_backward(&w.exec, &b, 1, h, g, &hooks, &e), VQ_OK);
     const size_t bytes = vq_exec_backward_bytes(&w.exec, &b);
-    assert_true(w.budget.peak <= bytes);
-    assert_true(bytes < w.budget.peak + (1 << 20));
+    assert_le(w.budget.peak, bytes);
+    assert_lt(bytes, w.budget.peak + (1 << 20));
     forget(&s);
     free(h);
     world_close(&w);
@@ -304,7 +305,7 @@ static void test_buffers_are_handed_on(void **state)
     assert_int_equal(vq_program_make(&p, &w.exec, 1, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_back_plan_make(&plan, &p, &one, &w.arena, &e), VQ_OK);
     const int64_t kept = 3 * HIDDEN + 2 * 48 + 2 * 16 + 3 * w.config.ffn;
-    assert_true(vq_buffers_floats(&plan.buffers) <= kept + 2 * HIDDEN + 2 * w.config.ffn);
+    assert_le(vq_buffers_floats(&plan.buffers), kept + 2 * HIDDEN + 2 * w.config.ffn);
     assert_int_equal(plan.grad[0], 0); /* the gradient of the residual stream never moves */
     for (int i = p.ninputs; i < p.count; i++) assert_int_not_equal(plan.value[i], 0);
     world_close(&w);

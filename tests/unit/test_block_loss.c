@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "show.h"
 #include "train/block_loss.h"
 
 enum { TOKENS = 7, WIDTH = 12, ALL = TOKENS * WIDTH };
@@ -66,7 +67,7 @@ static void check(bool with_metric)
     b.target = w.target;
     assert_int_equal(vq_block_error_add(&b, w.out, TOKENS, g, &e), VQ_OK);
     const double at = by_formula(&w, with_metric);
-    assert_true(fabs(b.total / TOKENS - at) < 1e-5 * at);
+    assert_near(b.total / TOKENS, at, 1e-5 * at);
     for (int i = 0; i < ALL; i += 5) {
         const float old = w.out[i], h = 1e-3F;
         w.out[i] = old + h;
@@ -75,7 +76,7 @@ static void check(bool with_metric)
         const double down = by_formula(&w, with_metric);
         w.out[i] = old;
         const double slope = (up - down) / (2 * (double)h);
-        assert_true(fabs((double)g[i] - slope) < 1e-4 * fabs(slope) + 1e-5);
+        assert_near(g[i], slope, 1e-4 * fabs(slope) + 1e-5);
     }
     vq_arena_done(&w.arena);
 }
@@ -105,7 +106,7 @@ static void test_zero_target(void **state)
     b.target = none;
     assert_int_equal(vq_block_error_add(&b, out, 1, NULL, &e), VQ_OK);
     assert_int_equal(vq_block_error_add(&b, out, 1, NULL, &e), VQ_OK);
-    assert_true(b.total == 50);
+    assert_eq(b.total, 50);
     vq_arena_done(&w.arena);
 }
 
@@ -115,10 +116,14 @@ static void test_metric_of_curvature(void **state)
     const float curvature[4] = {30, 6, 6, 10}, none[4] = {0};
     float m[4];
     vq_block_metric(curvature, 2, m);
-    assert_true(fabsf(m[0] - 1.51F) < 1e-6F && fabsf(m[1] - 0.3F) < 1e-6F && m[2] == m[1] &&
-                fabsf(m[3] - 0.51F) < 1e-6F);
+    assert_near(m[0], 1.51F, 1e-6F);
+    assert_near(m[1], 0.3F, 1e-6F);
+    assert_eq(m[2], m[1]);
+    assert_near(m[3], 0.51F, 1e-6F);
     vq_block_metric(none, 2, m);
-    assert_true(m[0] == m[3] && m[0] > 0 && m[1] == 0);
+    assert_eq(m[0], m[3]);
+    assert_gt(m[0], 0);
+    assert_eq(m[1], 0);
 }
 
 int main(void)

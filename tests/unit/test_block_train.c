@@ -17,6 +17,7 @@
 #include "edit/overlay.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
+#include "show.h"
 #include "train/block_train.h"
 
 enum { SAMPLES = 24, LENGTH = 16, LINEARS = 7, LAYER = 1 };
@@ -199,7 +200,7 @@ static void test_falls(void **state)
             fail_msg("%s: held out %g -> %g", schemes[i], j.first, j.best);
         const double after = error_over_all(&w);
         if (!(after < 0.99 * before)) fail_msg("%s: all %g -> %g", schemes[i], before, after);
-        assert_true(fabs(j.first - before) < 0.5 * before); /* the held-out part is like the rest */
+        assert_near(j.first, before, 0.5 * before); /* the held-out part is like the rest */
         close_world(&w);
     }
 }
@@ -215,8 +216,8 @@ static void test_never_worse(void **state)
     w.options.steps = 3;
     const uint64_t before = bytes_of(&w);
     const vq_block_train_job j = train(&w);
-    assert_true(j.best == j.first);
-    assert_true(bytes_of(&w) == before);
+    assert_eq(j.best, j.first);
+    assert_eq(bytes_of(&w), before);
     close_world(&w);
 }
 
@@ -246,14 +247,14 @@ static void test_options(void **state)
     momentum.momentum = 0;
     for (int i = 0; i < 32; i++) metric[i * 32 + i] = (float)(1 + i);
     const uint64_t plain = trained_with(o, NULL, 1);
-    assert_true(trained_with(o, NULL, 1) == plain);
-    assert_true(trained_with(steps, NULL, 1) != plain);
-    assert_true(trained_with(tokens, NULL, 1) != plain);
-    assert_true(trained_with(rate, NULL, 1) != plain);
-    assert_true(trained_with(clip, NULL, 1) != plain);
-    assert_true(trained_with(momentum, NULL, 1) != plain);
-    assert_true(trained_with(o, metric, 1) != plain);
-    assert_true(trained_with(o, NULL, 2) != plain);
+    assert_eq(trained_with(o, NULL, 1), plain);
+    assert_ne(trained_with(steps, NULL, 1), plain);
+    assert_ne(trained_with(tokens, NULL, 1), plain);
+    assert_ne(trained_with(rate, NULL, 1), plain);
+    assert_ne(trained_with(clip, NULL, 1), plain);
+    assert_ne(trained_with(momentum, NULL, 1), plain);
+    assert_ne(trained_with(o, metric, 1), plain);
+    assert_ne(trained_with(o, NULL, 2), plain);
 }
 
 static void test_threads(void **state)
@@ -267,7 +268,7 @@ static void test_threads(void **state)
     omp_set_num_threads(2);
     const uint64_t two = trained_with(o, NULL, 1);
     omp_set_num_threads(before);
-    assert_true(one == two);
+    assert_eq(one, two);
 }
 
 /* One sweep that holds the outputs ahead serves the same targets as a second one. */
@@ -291,8 +292,9 @@ static void test_targets_ahead(void **state)
     vq_block_train_job j = job_of(&w);
     j.targets = w.inputs;
     assert_int_equal(vq_block_train(&j, &e), VQ_OK);
-    assert_true(j.first == given.first && j.best == given.best);
-    assert_true(bytes_of(&w) == bytes);
+    assert_eq(j.first, given.first);
+    assert_eq(j.best, given.best);
+    assert_eq(bytes_of(&w), bytes);
     close_world(&w);
 }
 
@@ -336,8 +338,8 @@ static void check_arc(bool quantize_inputs)
     w.count = 1;
     const double before = error_over_all(&w);
     const vq_block_train_job j = train(&w);
-    assert_true(j.best < j.first);
-    assert_true(error_over_all(&w) < before);
+    assert_lt(j.best, j.first);
+    assert_lt(error_over_all(&w), before);
     assert_int_equal(vq_arc_augment(&w.q[down], 16, &again, &w.arena, &e), VQ_OK);
     assert_memory_equal(again.codes, w.augmented.codes, (size_t)(again.rows * again.cols));
     close_world(&w);

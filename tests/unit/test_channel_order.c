@@ -1,6 +1,7 @@
 /* test_channel_order.c -- sorted channels, and that MLP and attention compute what they did before.
  */
 #include "base/exchange/edit.h"
+#include "show.h"
 #include "transform_world.h"
 
 enum { K = 96, N = 12, TOKENS = 7, HIDDEN = 20 };
@@ -34,7 +35,8 @@ static void test_sorted(void **state)
         for (int i = 0; i < K; i++) {
             const int64_t c = m.order[i];
             const float now = by ? s.hessian[c * K + c] : s.absmax[c];
-            assert_true(now >= last && !seen[c]);
+            assert_ge(now, last);
+            assert_true(!seen[c]);
             seen[c] = true;
             last = now;
         }
@@ -93,12 +95,11 @@ static void test_mlp_is_kept(void **state)
     gather(&w, down, N, K, VQ_EDIT_COLS, order);
     const float *after = middle(&w, x, gate, up);
     int moved = 0;
-    for (int i = 0; i < TOKENS * K; i++) assert_true(after[i] == before[i / K * K + order[i % K]]);
+    for (int i = 0; i < TOKENS * K; i++) assert_eq(after[i], before[i / K * K + order[i % K]]);
     for (int i = 0; i < K; i++) moved += order[i] != i;
-    assert_true(moved > K / 2);
+    assert_gt(moved, K / 2);
     const double *got = world_product(&w, as_doubles(&w, after, TOKENS * K), down, TOKENS, N, K);
-    for (int i = 0; i < TOKENS * N; i++)
-        assert_true(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])));
+    for (int i = 0; i < TOKENS * N; i++) assert_near(got[i], want[i], 1e-9 * (1 + fabs(want[i])));
     world_close(&w);
 }
 
@@ -149,7 +150,7 @@ static void test_grouped_attention_is_kept(void **state)
         const double *got = world_product(
             &w, attend(&w, world_product(&w, x, v, TOKENS, KV, HIDDEN), &p), o, TOKENS, N, K);
         for (int i = 0; i < TOKENS * N; i++)
-            assert_true(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])));
+            assert_near(got[i], want[i], 1e-9 * (1 + fabs(want[i])));
     }
     world_close(&w);
 }

@@ -9,6 +9,7 @@
 
 #include "chat_template_cases.h"
 #include "scratch.h"
+#include "show.h"
 #include "text/chat_template.h"
 
 static const char conversation[] =
@@ -189,7 +190,7 @@ static void test_no_memory(void **state)
         s = render(cases[0].text, conversation, &out, &len, &a, &e);
         assert_true(s == VQ_OK || (s == VQ_E_LIMIT && e.text[0]));
         vq_arena_done(&a);
-        assert_true(n < 100000);
+        assert_lt(n, 100000);
     }
 }
 
@@ -202,7 +203,7 @@ static void expect_opened(scratch *s, const char *expected)
     size_t len;
     vq_arena_init(&a, NULL);
     if (vq_chat_template_open(&t, s->dir, &a, &e) != VQ_OK) fail_msg("%s", e.text);
-    assert_true(!t == !expected);
+    assert_eq(!t, !expected);
     json_t *messages = json_loads(conversation, 0, NULL);
     if (t) assert_int_equal(vq_chat_template_render(t, messages, NULL, &a, &out, &len, &e), VQ_OK);
     if (t) assert_string_equal(out, expected);

@@ -11,6 +11,7 @@
 
 #include "formats/folder/checkpoint.h"
 #include "made_artifact.h"
+#include "show.h"
 
 #define OK(m, call)                                                                                \
     do {                                                                                           \
@@ -470,12 +471,18 @@ static void dense(void **state)
     snprintf(path, sizeof path, "%s", scratch_path(s, "model.safetensors"));
     assert_int_equal(vq_checkpoint_open(&c, path, &a, &err), VQ_OK);
     assert_int_equal(c.source.linear(&c, "m", 2, 3, &l, &err), VQ_OK);
-    assert_true(!l.quantized && l.n == 2 && l.k == 3 && l.k_stored == 3 && l.bias.data &&
-                l.dense.dtype == VQ_F32);
+    assert_true(!l.quantized);
+    assert_eq(l.n, 2);
+    assert_eq(l.k, 3);
+    assert_eq(l.k_stored, 3);
+    assert_true(l.bias.data);
+    assert_eq(l.dense.dtype, VQ_F32);
     assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_E_INPUT);
     vq_checkpoint_tie(&c, "lm_head", "model.embed_tokens.weight");
     assert_int_equal(c.source.linear(&c, "lm_head", 0, 0, &l, &err), VQ_OK);
-    assert_true(l.n == 3 && l.k == 4 && !l.bias.data);
+    assert_eq(l.n, 3);
+    assert_eq(l.k, 4);
+    assert_true(!l.bias.data);
     assert_int_equal(c.source.linear(&c, "m", 3, 2, &l, &err), VQ_E_INPUT);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         assert_int_equal(c.source.linear(&c, refused[i], 0, 0, &l, &err), VQ_E_INPUT);
@@ -485,7 +492,9 @@ static void dense(void **state)
     vq_checkpoint_transpose(&c, "m");
     vq_checkpoint_transpose(&c, "missing");
     assert_int_equal(c.source.tensor(&c, "m.weight", &t, &err), VQ_OK);
-    assert_true(t.transposed && t.shape[0] == 3 && t.shape[1] == 2);
+    assert_true(t.transposed);
+    assert_eq(t.shape[0], 3);
+    assert_eq(t.shape[1], 2);
     vq_checkpoint_close(&c);
     scratch_text(s, "hf_quant_config.json", "{}");
     assert_int_equal(vq_checkpoint_open(&c, path, &a, &err), VQ_E_INPUT);

@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "calib/observer.h"
+#include "show.h"
 
 enum { SAMPLES = 6, LENGTH = 19, TOKENS = SAMPLES * LENGTH, K = 70, N = 45 };
 
@@ -49,7 +50,7 @@ static void check_sum(const float *got, const float *rows, const double *weight,
             }
             if (fabs((double)got[i * width + j] - want) > 1e-5 * size)
                 fail_msg("entry %d %d: %g, not %g", i, j, (double)got[i * width + j], want);
-            assert_true(got[i * width + j] == got[j * width + i]);
+            assert_eq(got[i * width + j], got[j * width + i]);
         }
 }
 
@@ -79,7 +80,7 @@ static void test_hessian(void **state)
         for (int c = 0; c < K; c++) {
             double want = 0;
             for (int t = 0; t < TOKENS; t++) want += (double)fabsf(x[t * K + c]);
-            assert_true(s.abs_sum[c] == want);
+            assert_eq(s.abs_sum[c], want);
         }
         assert_int_equal(s.samples, SAMPLES);
         assert_null(s.min);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/num/dtype.h"
+#include "show.h"
 
 static void test_names(void **state)
 {
@@ -17,7 +18,7 @@ static void test_names(void **state)
     for (int t = 0; t < VQ_DTYPES; t++) {
         const char *name = vq_dtype_name((vq_dtype)t);
         assert_int_equal(vq_dtype_find(name, strlen(name)), t);
-        assert_true(vq_dtype_bits((vq_dtype)t) > 0);
+        assert_gt(vq_dtype_bits((vq_dtype)t), 0);
     }
     assert_int_equal(vq_dtype_find("F31", 3), VQ_DTYPES);
 }
@@ -80,10 +81,10 @@ static void test_to_f32(void **state)
     vq_tensor t = {
         .name = "x", .dtype = VQ_F64, .ndim = 1, .shape = {1}, .data = bytes + 1, .bytes = 8};
     assert_int_equal(vq_to_f32(&t, 0, 1, out, &e), VQ_OK);
-    assert_true(out[0] == -2.5F);
+    assert_eq(out[0], -2.5F);
     t.dtype = VQ_F8_E4M3;
     assert_int_equal(vq_to_f32(&t, 8, 1, out, &e), VQ_OK);
-    assert_true(out[0] == 1.0F);
+    assert_eq(out[0], 1.0F);
     t.dtype = VQ_I32;
     assert_int_equal(vq_to_f32(&t, 0, 1, out, &e), VQ_E_INPUT);
 }

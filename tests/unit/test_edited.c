@@ -1,6 +1,7 @@
 /* test_edited.c -- tensors as stored, edited, rounded; what cannot be edited is refused by name. */
 #include "decoder_world.h"
 #include "edit/edited.h"
+#include "show.h"
 
 static const float twos[64] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
                                2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
@@ -85,7 +86,7 @@ static void test_written_and_rounding(void **state)
         const float *x = t.data;
         for (int i = 0; i < 61 * 32; i++) {
             const float want = vq_bf16_to_f32(bits[i]) * third[0];
-            assert_true(x[i] == (stored ? vq_bf16_to_f32(vq_f32_to_bf16(want)) : want));
+            assert_eq(x[i], (stored ? vq_bf16_to_f32(vq_f32_to_bf16(want)) : want));
         }
     }
     world_close(&w);

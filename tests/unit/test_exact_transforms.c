@@ -56,16 +56,18 @@ static void quantize(const decoder_world *w, scratch *s, const char *passes)
     char recipe[512], data[512], out[512], text[2048];
     vq_job job = {.kernels = w->kernels, .threads = 1};
     vq_err e = {0};
-    json_t *result;
+    vq_quantize_result r;
+    vq_arena a;
     snprintf(text, sizeof text, "%s%s  - {do: round, method: rtn}\n", HEAD, passes);
     snprintf(recipe, sizeof recipe, "%s", scratch_text(s, "recipe.yaml", text));
     snprintf(data, sizeof data, "%s", scratch_path(s, "ids"));
     snprintf(out, sizeof out, "%s", scratch_path(s, "out"));
     const vq_quantize_options o = {
         .model = s->dir, .recipe = recipe, .data = data, .out = out, .force = true, .tokens = true};
-    if (vq_run_quantize(&job, &o, &result, &e) != VQ_OK)
+    vq_arena_init(&a, NULL);
+    if (vq_run_quantize(&job, &o, &r, &a, &e) != VQ_OK)
         fail_msg("%s, %s: %s", w->config.model_type, passes, e.text);
-    json_decref(result);
+    vq_arena_done(&a);
 }
 
 /* Logits [WORLD_TOKENS][vocab] of the artifact, its inputs rounded as it says; free them. */

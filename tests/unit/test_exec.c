@@ -12,6 +12,7 @@
 #include "model/exec/frame.h"
 #include "model/op/attention/kv_cache.h"
 #include "model/walk/groups.h"
+#include "show.h"
 
 enum { LENGTH = WORLD_IDS }; /* more than two tiles of queries, the last one short */
 
@@ -260,8 +261,8 @@ static void test_scratch_is_predicted(void **state)
     for (int64_t i = 0; i < tokens * w.config.hidden; i++) h[i] = (float)(i % 13) - 6;
     assert_int_equal(vq_exec_block(&w.exec, &b, 1, h, &e), VQ_OK);
     const size_t bytes = vq_exec_bytes(&w.exec, &b);
-    assert_true(w.budget.peak <= bytes);
-    assert_true(bytes < w.budget.peak + (1 << 20));
+    assert_le(w.budget.peak, bytes);
+    assert_lt(bytes, w.budget.peak + (1 << 20));
     free(h);
     world_close(&w);
 }
@@ -279,8 +280,8 @@ static void test_buffers_are_handed_on(void **state)
     const vq_batch one = {.sequences = 1, .length = 1};
     assert_int_equal(vq_program_make(&p, &w.exec, 1, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_frame_plan_make(&plan, &p, &one, false, &w.arena, &e), VQ_OK);
-    assert_true(plan.buffers.count <= 5);
-    assert_true(vq_buffers_floats(&plan.buffers) <= 2 * w.config.ffn + 2 * w.config.hidden);
+    assert_le(plan.buffers.count, 5);
+    assert_le(vq_buffers_floats(&plan.buffers), 2 * w.config.ffn + 2 * w.config.hidden);
     assert_int_equal(plan.buffer[p.count - 1], 0); /* the residual stream never moves */
     world_close(&w);
 }

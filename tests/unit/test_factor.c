@@ -11,6 +11,7 @@
 #include <omp.h>
 
 #include "quant/round/factor.h"
+#include "show.h"
 
 static vq_budget budget;
 static vq_arena arena;
@@ -51,10 +52,16 @@ static void two_channels(void **state)
     const float h[] = {4, 1, 1, 2};
     const double a = 4.03, c = 2.03;
     const vq_factor f = factor_of(h, 2, 16, 0.01, false);
-    assert_true(fabs(u_at(&f, 0, 1) - 1 / c) < 1e-6);
-    assert_true(fabs(f.d[1] - c) < 1e-9 && fabs(f.d[0] - (a - 1 / c)) < 1e-9);
-    assert_true(u_at(&f, 0, 0) == 0 && u_at(&f, 1, 0) == 0 && u_at(&f, 1, 1) == 0);
-    assert_true(f.order[0] == 0 && f.order[1] == 1 && f.tries == 0 && !f.none);
+    assert_near(u_at(&f, 0, 1), 1 / c, 1e-6);
+    assert_near(f.d[1], c, 1e-9);
+    assert_near(f.d[0], (a - 1 / c), 1e-9);
+    assert_eq(u_at(&f, 0, 0), 0);
+    assert_eq(u_at(&f, 1, 0), 0);
+    assert_eq(u_at(&f, 1, 1), 0);
+    assert_eq(f.order[0], 0);
+    assert_eq(f.order[1], 1);
+    assert_eq(f.tries, 0);
+    assert_true(!f.none);
 }
 
 /* Sum of x x^T of correlated made-up inputs; channel 3 is dead when there are more than 8. */
@@ -87,7 +94,7 @@ static void check_product(const vq_factor *f, const float *h, double damp)
             for (int64_t p = j + 1; p < k; p++) sum += u_at(f, i, p) * f->d[p] * u_at(f, j, p);
             const double want =
                 (double)h[f->order[i] * k + f->order[j]] + (i == j ? damp * mean : 0);
-            assert_true(fabs(sum - want) <= 1e-5 * mean);
+            assert_near(sum, want, 1e-5 * mean);
         }
     }
 }
@@ -102,7 +109,7 @@ static void rebuilds(void **state)
             const vq_factor f = factor_of(h, sizes[i], 48, 0.01, sorted);
             check_product(&f, h, 0.01);
             for (int64_t p = 1; sorted && p < f.k; p++)
-                assert_true(f.diag[f.order[p - 1]] >= f.diag[f.order[p]]);
+                assert_ge(f.diag[f.order[p - 1]], f.diag[f.order[p]]);
         }
     }
 }
@@ -129,10 +136,10 @@ static void same_factor(void **state)
     assert_memory_equal(one.d, three.d, (size_t)k * sizeof *one.d);
     for (int64_t i = 0; i < k; i++) {
         for (int64_t j = i + 1; j < k; j++) {
-            assert_true(u_at(&one, i, j) == u_at(&three, i, j));
-            assert_true(u_at(&one, i, j) == u_at(&wide, i, j));
-            assert_true(u_at(&one, i, j) == u_at(&unit, i, j));
-            assert_true(fabs(u_at(&one, i, j) - u_at(&loops, i, j)) < 1e-6);
+            assert_eq(u_at(&one, i, j), u_at(&three, i, j));
+            assert_eq(u_at(&one, i, j), u_at(&wide, i, j));
+            assert_eq(u_at(&one, i, j), u_at(&unit, i, j));
+            assert_near(u_at(&one, i, j), u_at(&loops, i, j), 1e-6);
         }
     }
 }
@@ -142,11 +149,16 @@ static void dead_channels(void **state)
     (void)state;
     const float h[] = {2, 0, 1, 0, 0, 0, 1, 0, 3};
     const vq_factor f = factor_of(h, 3, 16, 0.01, true);
-    assert_true(f.order[0] == 2 && f.order[1] == 0 && f.order[2] == 1);
-    assert_true(u_at(&f, 0, 2) == 0 && u_at(&f, 1, 2) == 0 && u_at(&f, 0, 1) > 0.4);
+    assert_eq(f.order[0], 2);
+    assert_eq(f.order[1], 0);
+    assert_eq(f.order[2], 1);
+    assert_eq(u_at(&f, 0, 2), 0);
+    assert_eq(u_at(&f, 1, 2), 0);
+    assert_gt(u_at(&f, 0, 1), 0.4);
     const float zeros[4] = {0};
     const vq_factor none = factor_of(zeros, 2, 16, 0.01, false);
-    assert_true(none.none && u_at(&none, 0, 1) == 0);
+    assert_true(none.none);
+    assert_eq(u_at(&none, 0, 1), 0);
 }
 
 /* Eigenvalues 1 + b and 1 - b: damping must lift the second above zero. */
@@ -163,7 +175,7 @@ static void damping_ladder(void **state)
         const vq_factor f = factor_of(h, 2, 16, 0.01, false);
         assert_int_equal(f.tries, steps[i].tries);
         assert_int_equal(f.none, steps[i].none);
-        if (f.none) assert_true(u_at(&f, 0, 1) == 0);
+        if (f.none) assert_eq(u_at(&f, 0, 1), 0);
     }
 }
 
@@ -187,8 +199,8 @@ static void memory(void **state)
     const size_t before = budget.used;
     budget.peak = before;
     factor_of(h, k, 128, 0.01, true);
-    assert_true(budget.peak - before <= vq_factor_bytes(k, 128) + ((size_t)1 << 17));
-    assert_true((double)(budget.peak - before) >= 0.7 * (double)vq_factor_bytes(k, 128));
+    assert_le(budget.peak - before, vq_factor_bytes(k, 128) + ((size_t)1 << 17));
+    assert_ge((double)(budget.peak - before), 0.7 * (double)vq_factor_bytes(k, 128));
     const vq_factor_spec s = {.k = k, .width = 128, .damp = 0.01};
     vq_factor f;
     for (size_t n = 1; n <= 5; n++) {

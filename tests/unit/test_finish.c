@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "quant/finish.h"
+#include "show.h"
 
 static void test_table(void **state)
 {
@@ -24,11 +25,17 @@ static void test_tune_options(void **state)
     vq_err e;
     vq_option_defaults(&s, vq_finish_tune.options);
     vq_tune_options o = vq_tune_options_of(&s);
-    assert_true(o.vectors && o.scales && o.steps == 80 && o.tokens == 512 && o.rate == 0.001);
+    assert_true(o.vectors);
+    assert_true(o.scales);
+    assert_eq(o.steps, 80);
+    assert_eq(o.tokens, 512);
+    assert_eq(o.rate, 0.001);
     assert_int_equal(vq_option_parse(&s, "what", "norms", &e), VQ_OK);
     assert_int_equal(vq_option_parse(&s, "steps", "3", &e), VQ_OK);
     o = vq_tune_options_of(&s);
-    assert_true(o.vectors && !o.scales && o.steps == 3);
+    assert_true(o.vectors);
+    assert_true(!o.scales);
+    assert_eq(o.steps, 3);
     assert_int_equal(vq_option_parse(&s, "what", "scales", &e), VQ_OK);
     o = vq_tune_options_of(&s);
     assert_true(!o.vectors && o.scales);

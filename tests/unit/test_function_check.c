@@ -4,6 +4,7 @@
 #include "edit/function_check.h"
 #include "edit/map_edits.h"
 #include "edit/model_edits.h"
+#include "show.h"
 
 /* Distance of the whole model; the edits are those of `m`. */
 static double distance_of(const decoder_world *w, const vq_model_edits *m)
@@ -36,15 +37,15 @@ static void test_rotation_of_every_family_passes_and_damage_does_not(void **stat
         vq_model_edits m;
         world_open(&w, world_families[f], 31);
         vq_model_edits_init(&m, &w.graph, &w.arena);
-        assert_true(distance_of(&w, &m) == 0);
+        assert_eq(distance_of(&w, &m), 0);
         rotate(&w, &m);
-        assert_true(distance_of(&w, &m) < VQ_FUNCTION_TOLERANCE / 10);
+        assert_lt(distance_of(&w, &m), VQ_FUNCTION_TOLERANCE / 10);
         for (int i = 0; i < m.edits.count; i += 7) { /* any edit left out is seen */
             const char *name = m.edits.list[i].tensor;
             if (!w.weights.source.has(w.weights.source.self, name))
                 continue; /* a bias that the family lacks */
             m.edits.list[i].tensor = "nothing";
-            assert_true(distance_of(&w, &m) > VQ_FUNCTION_TOLERANCE);
+            assert_gt(distance_of(&w, &m), VQ_FUNCTION_TOLERANCE);
             m.edits.list[i].tensor = name;
         }
         world_close(&w);
@@ -69,7 +70,7 @@ static void test_a_tied_head(void **state)
                                          &w.kernels, &stream, &w.scratch, &e),
                      VQ_OK);
     assert_false(m.untied);
-    assert_true(distance_of(&w, &m) < VQ_FUNCTION_TOLERANCE / 10);
+    assert_lt(distance_of(&w, &m), VQ_FUNCTION_TOLERANCE / 10);
     world_close(&w);
 }
 
@@ -99,11 +100,12 @@ static void test_blocks(void **state)
     edited.source = &o.source;
     assert_int_equal(vq_edited_part(&d, 1, false, &o, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_function_block(&w.exec, &edited, &b, 0, h, &distance, &e), VQ_OK);
-    assert_true(distance > 0 && distance < VQ_FUNCTION_TOLERANCE / 10);
+    assert_gt(distance, 0);
+    assert_lt(distance, VQ_FUNCTION_TOLERANCE / 10);
     scale[7] *= 1.01f; /* one per cent of one of 32 channels: not what the norm was divided by */
     assert_int_equal(vq_edited_part(&d, 1, false, &o, &w.arena, &e), VQ_OK);
     assert_int_equal(vq_function_block(&w.exec, &edited, &b, 0, h, &distance, &e), VQ_OK);
-    assert_true(distance > VQ_FUNCTION_TOLERANCE);
+    assert_gt(distance, VQ_FUNCTION_TOLERANCE);
     world_close(&w);
 }
 

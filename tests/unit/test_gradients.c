@@ -14,6 +14,7 @@
 #include "calib/calibrate.h"
 #include "calib_world.h"
 #include "scratch.h"
+#include "show.h"
 
 enum { GROUPS = 4, LAYERS = 3, LINEARS = 7, WIDEST = 64, ALL = 127, SEED = 77 };
 
@@ -143,7 +144,7 @@ static void close_to(const float *got, const double *want, int64_t n, const char
         const double bound = sqrt(want[i / n * (n + 1)] * want[i % n * (n + 1)]);
         if (fabs((double)got[i] - want[i]) > 1e-4 * bound + 1e-30)
             fail_msg("%s %d: %g, not %g", name, (int)i, (double)got[i], want[i]);
-        assert_true(got[i] == got[i % n * n + i / n]);
+        assert_eq(got[i], got[i % n * n + i / n]);
     }
 }
 
@@ -162,8 +163,10 @@ static void test_against_plain_sums(void **state)
     for (int i = 0; i < LAYERS * GROUPS; i++) {
         const vq_stats *s = &t.stats[i / GROUPS][i % GROUPS];
         assert_int_equal(s->gathered, VQ_NEED_GRADIENT);
-        assert_true(!s->hessian && !s->absmax && s->tokens == WORLD_SAMPLES * WORLD_TOKENS &&
-                    s->samples == WORLD_SAMPLES);
+        assert_true(!s->hessian);
+        assert_true(!s->absmax);
+        assert_eq(s->tokens, WORLD_SAMPLES * WORLD_TOKENS);
+        assert_eq(s->samples, WORLD_SAMPLES);
         for (int j = 0; j < s->nlinears; j++, seen++) {
             const vq_curvature *c = &s->linears[j];
             int node = 0;
@@ -174,7 +177,9 @@ static void test_against_plain_sums(void **state)
         }
     }
     assert_int_equal(seen, LAYERS * LINEARS);
-    assert_true(t.order[0] == 2 && t.order[1] == 1 && t.order[2] == 0);
+    assert_eq(t.order[0], 2);
+    assert_eq(t.order[1], 1);
+    assert_eq(t.order[2], 0);
     vq_arena_done(&t.arena);
     world_close(&w);
 }
@@ -237,7 +242,9 @@ static void test_forward_needs_and_layers_left(void **state)
     const vq_calib_options o = options(ALL, SIZE_MAX, 2 * WORLD_TOKENS);
     assert_int_equal(run(&w, &o, LAYERS, NULL, &whole, &e), VQ_OK);
     assert_int_equal(run(&w, &o, 2, NULL, &rest, &e), VQ_OK);
-    assert_true(rest.count == 2 && rest.order[0] == 1 && rest.order[1] == 0);
+    assert_eq(rest.count, 2);
+    assert_eq(rest.order[0], 1);
+    assert_eq(rest.order[1], 0);
     same_layer(&whole, &rest, 0);
     same_layer(&whole, &rest, 1);
     const vq_samples samples = {.ids = w.ids, .count = WORLD_SAMPLES, .length = WORLD_TOKENS};

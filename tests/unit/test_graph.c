@@ -13,6 +13,7 @@
 #include "model/op/linear.h"
 #include "model/op/norm.h"
 #include "model/walk/groups.h"
+#include "show.h"
 
 static made_config small(const char *type)
 {
@@ -98,7 +99,7 @@ static void test_written_are_joined_by_one_value(void **state)
     for (int part = 1; part <= g.layers + 1; part++)
         for (int id = g.parts[part].first; id < vq_graph_end(&g, part); id++)
             for (int i = 0; i < g.nodes[id].nin; i++)
-                assert_true(g.nodes[id].in[i] >= g.parts[part].first - 1);
+                assert_ge(g.nodes[id].in[i], g.parts[part].first - 1);
     assert_int_equal(vq_graph_end(&g, g.layers + 1), g.count);
 }
 

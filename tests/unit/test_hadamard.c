@@ -1,5 +1,6 @@
 /* test_hadamard.c -- which blocks fit, what the options change, and that two rotations are none. */
 #include "base/exchange/edit.h"
+#include "show.h"
 #include "transform_world.h"
 
 static vq_err err;
@@ -91,9 +92,9 @@ static void test_product_is_kept(void **state)
     double *rotated = VQ_ALLOC(&w.arena, double, TOKENS *K, "x", &w.err);
     for (int i = 0; i < TOKENS * K; i++) rotated[i] = (double)x[i];
     const double *got = world_product(&w, rotated, weight, TOKENS, N, K);
-    for (int i = 0; i < TOKENS * N; i++) assert_true(fabs(got[i] - want[i]) <= 5e-4);
+    for (int i = 0; i < TOKENS * N; i++) assert_near(got[i], want[i], 5e-4);
     for (int t = 0; t < TOKENS; t++) w.kernels.hadamard_row(x + t * K, K, 32);
-    for (int i = 0; i < TOKENS * K; i++) assert_true(fabs((double)x[i] - in[i]) <= 1e-5);
+    for (int i = 0; i < TOKENS * K; i++) assert_near(x[i], in[i], 1e-5);
     world_close(&w);
 }
 

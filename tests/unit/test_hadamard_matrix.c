@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/num/hadamard_matrix.h"
+#include "show.h"
 
 /* Widths of models people quantize: hidden sizes and MLPs; 11008 = 256 x 43 needs order 172, which
  * neither construction gives. */
@@ -41,10 +42,11 @@ static void definition(void **state)
                 int64_t sum = 0;
                 for (int64_t c = 0; c < m; c++) sum += h[i * m + c] * h[j * m + c];
                 assert_int_equal(sum, i == j ? m : 0);
-                assert_true(h[i * m + j] == h[j * m + i] && abs(h[i * m + j]) == 1);
+                assert_eq(h[i * m + j], h[j * m + i]);
+                assert_eq(abs(h[i * m + j]), 1);
             }
     }
-    assert_true(orders >= 20);
+    assert_ge(orders, 20);
 }
 
 /* Twice is n times x; once keeps the sum of squares over n; the columns of a matrix are
@@ -59,14 +61,14 @@ static void product(void **state)
     for (int i = 0; i < N; i++) one[i] = x[i * WIDTH + 1];
     vq_hadamard_times(y, N, WIDTH);
     vq_hadamard_times(one, N, 1);
-    for (int i = 0; i < N; i++) assert_true(y[i * WIDTH + 1] == one[i]);
+    for (int i = 0; i < N; i++) assert_eq(y[i * WIDTH + 1], one[i]);
     for (int i = 0; i < N * WIDTH; i++) {
         before += x[i] * x[i];
         after += y[i] * y[i];
     }
-    assert_true(after == N * before); /* whole numbers: exact */
+    assert_eq(after, N * before); /* whole numbers: exact */
     vq_hadamard_times(y, N, WIDTH);
-    for (int i = 0; i < N * WIDTH; i++) assert_true(y[i] == N * x[i]);
+    for (int i = 0; i < N * WIDTH; i++) assert_eq(y[i], N * x[i]);
 }
 
 int main(void)

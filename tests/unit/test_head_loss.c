@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "calib_world.h"
 #include "decoder_reference.h"
+#include "show.h"
 
 enum { ROWS = 300, HIDDEN = 32, SIZE = ROWS * HIDDEN, VOCAB = 61 }; /* more than one tile of rows */
 
@@ -145,7 +146,7 @@ static void check_norm(const setting *s, const float *got)
         weight[i] = old - step;
         const double down = weight[i], want = (above - total_loss(s)) / (up - down);
         weight[i] = old;
-        assert_true(fabs((double)got[i] - want) < 2e-3 * (1 + fabs(want)));
+        assert_near(got[i], want, 2e-3 * (1 + fabs(want)));
     }
 }
 
@@ -161,10 +162,10 @@ static void against_definition(vq_head_target target, const char *type, bool str
         vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, &hooks, &e),
         VQ_OK);
     const double want = total_loss(&s);
-    assert_true(fabs(loss - want) < 1e-5 * want);
+    assert_near(loss, want, 1e-5 * want);
     for (int r = 0; r < ROWS; r += 3)
         for (int c = r % 5; c < HIDDEN; c += 5)
-            assert_true(fabs((double)s.rows.g[r * HIDDEN + c] - slope(&s, r, c)) < 2e-6);
+            assert_near(s.rows.g[r * HIDDEN + c], slope(&s, r, c), 2e-6);
     check_norm(&s, norm);
     close_setting(&s);
 }
@@ -205,7 +206,7 @@ static void test_cuts_into_calls(void **state)
             sum += some;
         }
         assert_memory_equal(g, s.rows.g, sizeof g);
-        assert_true(fabs(sum - loss) < 1e-9 * loss);
+        assert_near(sum, loss, 1e-9 * loss);
         close_setting(&s);
     }
 }
@@ -228,7 +229,7 @@ static void test_same_bits_for_every_thread_count(void **state)
             if (n == 1) memcpy(g, s.rows.g, sizeof g);
             if (n == 1) first = loss;
             assert_memory_equal(g, s.rows.g, sizeof g);
-            assert_true(loss == first);
+            assert_eq(loss, first);
         }
         close_setting(&s);
     }
@@ -248,8 +249,8 @@ static void test_zeros(void **state)
     assert_int_equal(
         vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, &loss, NULL, &e),
         VQ_OK);
-    assert_true(fabs(loss) < 1e-9);
-    for (int i = 0; i < SIZE; i++) assert_true(s.rows.g[i] == 0);
+    assert_lt(fabs(loss), 1e-9);
+    for (int i = 0; i < SIZE; i++) assert_eq(s.rows.g[i], 0);
     s.loss.target = VQ_HEAD_LABELS;
     assert_int_equal(
         vq_exec_head_backward(&s.model.exec, &s.loss, s.rows.h, ROWS, s.rows.g, NULL, NULL, &e),
@@ -271,8 +272,8 @@ static void test_scratch_is_predicted(void **state)
             VQ_OK);
         const size_t bytes = vq_exec_head_backward_bytes(&s.model.exec, &s.loss, ROWS),
                      peak = s.model.budget.peak + s.teacher.budget.peak;
-        assert_true(peak <= bytes);
-        assert_true(bytes < peak + (1 << 20));
+        assert_le(peak, bytes);
+        assert_lt(bytes, peak + (1 << 20));
         close_setting(&s);
     }
 }

@@ -3,6 +3,7 @@
 #include "decoder_world.h"
 #include "edit/model_edits.h"
 #include "load/key_orders.h"
+#include "show.h"
 
 typedef struct stored {
     decoder_world w;
@@ -67,7 +68,7 @@ static void test_stored_and_loaded(void **state)
             assert_memory_equal(world_key_orders(&s.w.graph, layer),
                                 world_key_orders(&s.sorted, layer), s.orders[layer].bytes);
         float *got = world_logits(&s.w, &s.overlay.source);
-        assert_true(world_distance(&s.w, got, want) < 1e-5);
+        assert_lt(world_distance(&s.w, got, want), 1e-5);
         free(got);
         free(want);
         world_close(&s.w);

@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "quant/round/learn.h"
+#include "show.h"
 
 enum { ROWS = 24, COLS = 192, ALL = ROWS * COLS };
 
@@ -188,10 +189,10 @@ static void check_stored(const world *w, bool turned)
         const vq_grid *grid = vq_scale_grid(num->scale);
         const float s = w->q.scale[g];
         assert_true((turned ? s < 0 : s > 0) && isfinite(s));
-        if (grid) assert_true(vq_decode(grid, vq_encode(grid, s)) == s);
-        if (num->scale == VQ_SCALE_BF16) assert_true(vq_round_to(VQ_BF16, s) == s);
+        if (grid) assert_eq(vq_decode(grid, vq_encode(grid, s)), s);
+        if (num->scale == VQ_SCALE_BF16) assert_eq(vq_round_to(VQ_BF16, s), s);
     }
-    for (int i = 0; i < ALL; i++) assert_true(w->q.codes[i] < 1 << num->grid.bits);
+    for (int i = 0; i < ALL; i++) assert_lt(w->q.codes[i], 1 << num->grid.bits);
 }
 
 /* Every scheme goes clearly below where it starts, and what is stored has the loss that was found.
@@ -206,7 +207,7 @@ static void test_goes_down(void **state)
         begin(&w, &l, true);
         const outcome o = train(&w, &l, 40, 1.0F / 40, 1.0F / 200);
         if (!(o.best < 0.95 * o.first)) fail_msg("%s: %g -> %g", schemes[i], o.first, o.best);
-        assert_true(loss_of(&w) == o.best);
+        assert_eq(loss_of(&w), o.best);
         check_stored(&w, is_turned(schemes[i]));
         vq_arena_done(&w.arena);
     }
@@ -227,7 +228,7 @@ static void test_never_worse(void **state)
     begin(&w, &l, false);
     for (int j = 0; j < ALL; j++) w.dw[j] = gauss(77, (uint64_t)j);
     for (int t = 0; t < 10; t++) vq_learn_step(&l, w.dw, 0.3F, 0);
-    assert_true(loss_of(&w) > before);
+    assert_gt(loss_of(&w), before);
     vq_learn_store(&l);
     assert_memory_equal(codes, w.q.codes, sizeof codes);
     vq_arena_done(&w.arena);
@@ -250,7 +251,8 @@ static void test_clip(void **state)
     begin(&w, &l, true);
     const outcome clipped = train(&w, &l, 40, 1.0F / 40, 1.0F / 200);
     assert_memory_not_equal(scale, w.q.scale, (size_t)w.q.groups * sizeof *scale);
-    assert_true(plain.first == clipped.first && clipped.best < plain.best);
+    assert_eq(plain.first, clipped.first);
+    assert_lt(clipped.best, plain.best);
     vq_arena_done(&w.arena);
 }
 
@@ -283,8 +285,8 @@ static double error_after(float off, int steps)
 static void test_scale_slope(void **state)
 {
     (void)state;
-    assert_true(error_after(0.5F, 30) < 0.3 * error_after(0.5F, 0));
-    assert_true(error_after(1.9F, 30) < 0.4 * error_after(1.9F, 0));
+    assert_lt(error_after(0.5F, 30), 0.3 * error_after(0.5F, 0));
+    assert_lt(error_after(1.9F, 30), 0.4 * error_after(1.9F, 0));
 }
 
 static void run_with(int threads, const char *scheme, uint8_t *codes, float *scale)

@@ -14,6 +14,7 @@
 #include "model/op/linear.h"
 #include "model/op/op.h"
 #include "quant/transform.h"
+#include "show.h"
 
 enum { N = 200, K = 256, TOKENS = 9 };
 
@@ -239,7 +240,7 @@ static void test_rotated_inputs(void **state)
             for (int64_t i = 0; i < TOKENS * width; i++)
                 differ += !(fabsf(got[i] - want[i]) <= 2e-6f + 1e-6f * fabsf(want[i]));
             assert_true(coded ? differ < 20 : differ == 0);
-            assert_true(s.budget.peak <= vq_quantize_bytes(&q, TOKENS) + (64 << 10));
+            assert_le(s.budget.peak, vq_quantize_bytes(&q, TOKENS) + (64 << 10));
             close_stored(&s);
         }
 }
@@ -258,7 +259,7 @@ static void test_rows_inside_blocks(void **state)
     for (int t = 0; t < TOKENS; t++)
         for (int i = 0; i < 60; i++)
             assert_float_equal(part[t * 60 + i], whole[t * N + 130 + i], 1e-4);
-    assert_true(s.budget.peak <= vq_linear_scratch(&s.exec, &s.linear) + (64 << 10));
+    assert_le(s.budget.peak, vq_linear_scratch(&s.exec, &s.linear) + (64 << 10));
     close_stored(&s);
 }
 
@@ -428,8 +429,7 @@ static void back_equals_unit_vectors(stored *s)
     s->exec.quantize_inputs = quantized_inputs;
     s->budget.peak = 0;
     assert_int_equal(vq_linear_back(&s->exec, &s->linear, g, TOKENS, dx, &e), VQ_OK);
-    assert_true(s->budget.peak <=
-                vq_linear_back_scratch(&s->exec, &s->linear, TOKENS) + (128 << 10));
+    assert_le(s->budget.peak, vq_linear_back_scratch(&s->exec, &s->linear, TOKENS) + (128 << 10));
     for (int t = 0; t < TOKENS; t++)
         for (int i = 0; i < K; i++) {
             double want = 0;
@@ -479,7 +479,7 @@ static void test_backward_over_slices(void **state)
             double want = 0;
             for (int r = 0; r < TALL; r++)
                 want += (double)g[t * TALL + r] * (double)w[r * NARROW + i];
-            assert_true((double)dx[t * NARROW + i] == want);
+            assert_eq((double)dx[t * NARROW + i], want);
         }
     close_stored(&s);
 }

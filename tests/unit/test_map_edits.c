@@ -3,6 +3,7 @@
 #include "decoder_world.h"
 #include "edit/edited.h"
 #include "edit/map_edits.h"
+#include "show.h"
 
 typedef struct mapped {
     decoder_world w;
@@ -80,10 +81,10 @@ static void test_maps_keep_the_logits(void **state)
             assert_int_equal(vq_edits_from_map(&m.edits, &m.w.graph, &m.groups[i], &map, &e),
                              VQ_OK);
         }
-        assert_true(change_of_logits(&m) < 1e-5);
-        assert_true(m.overlay.count >= 18);
+        assert_lt(change_of_logits(&m), 1e-5);
+        assert_ge(m.overlay.count, 18);
         m.edits.list[0].tensor = "nothing"; /* one norm forgets its scale: the logits say so */
-        assert_true(change_of_logits(&m) > 1e-2);
+        assert_gt(change_of_logits(&m), 1e-2);
         world_close(&m.w);
     }
 }
@@ -98,9 +99,10 @@ static void test_an_online_hadamard_is_left_to_the_runtime(void **state)
     const vq_input_map map = {.hadamard = 16};
     assert_int_equal(vq_edits_from_map(&m.edits, &m.w.graph, &m.groups[0], &map, &e), VQ_OK);
     assert_int_equal(m.edits.count, 3);
-    for (int i = 0; i < 3; i++)
-        assert_true(m.edits.list[i].kind == VQ_EDIT_HADAMARD &&
-                    m.edits.list[i].side == VQ_EDIT_COLS);
+    for (int i = 0; i < 3; i++) {
+        assert_eq(m.edits.list[i].kind, VQ_EDIT_HADAMARD);
+        assert_eq(m.edits.list[i].side, VQ_EDIT_COLS);
+    }
     world_close(&m.w);
 }
 

@@ -2,6 +2,7 @@
  * logits of every family alone. */
 #include "decoder_world.h"
 #include "edit/model_edits.h"
+#include "show.h"
 
 typedef struct changed {
     decoder_world w;
@@ -61,7 +62,7 @@ static double change_of_logits(changed *c, int tensors)
     const vq_edited d = {&c->m.graph, &c->w.weights.source, &c->w.kernels, &c->m.edits};
     assert_int_equal(vq_overlay_init(&o, &c->w.weights.source, 128, &c->w.arena, &e), VQ_OK);
     assert_int_equal(vq_edited_whole(&d, false, &o, &c->w.arena, &e), VQ_OK);
-    assert_true(o.count >= tensors);
+    assert_ge(o.count, tensors);
     float *want = world_logits(&c->w, &c->w.weights.source);
     const vq_graph graph = c->w.graph;
     c->w.graph = c->m.graph;
@@ -99,7 +100,7 @@ static void test_each_pass_keeps_the_logits(void **state)
             const double change = change_of_logits(&c, passes[i].tensors);
             if (change >= 1e-5)
                 print_message("%s %s: %g\n", world_families[f], passes[i].name, change);
-            assert_true(change < 1e-5);
+            assert_lt(change, 1e-5);
             world_close(&c.w);
         }
     }
@@ -115,7 +116,7 @@ static void test_passes_one_after_the_other(void **state)
         apply(&c, "ksort", NULL, NULL);
         apply(&c, "rotate", NULL, NULL);
         apply(&c, "rotate", "r1", "16");
-        assert_true(change_of_logits(&c, 21) < 1e-5);
+        assert_lt(change_of_logits(&c, 21), 1e-5);
         world_close(&c.w);
     }
 }
@@ -139,11 +140,11 @@ static void test_what_rotate_makes(void **state)
     assert_int_equal(
         vq_edited_load(&d, "model.layers.0.input_layernorm.weight", &c.w.arena, &t, &w, &e), VQ_OK);
     for (int i = 0; i < 32; i++) assert_float_equal(w[i], 1, 0);
-    assert_true(change_of_logits(&c, 21) < 1e-5);
+    assert_lt(change_of_logits(&c, 21), 1e-5);
     for (int i = 0; i < c.m.edits.count; i++)
         if (strcmp(c.m.edits.list[i].tensor, "model.layers.1.mlp.down_proj.weight") == 0)
             c.m.edits.list[i].tensor = "nothing";
-    assert_true(change_of_logits(&c, 20) > 1e-2);
+    assert_gt(change_of_logits(&c, 20), 1e-2);
     world_close(&c.w);
 }
 
@@ -158,11 +159,12 @@ static void test_ksort_stores_its_order(void **state)
     const float *k = memory_data(&c.w.weights, "model.layers.1.self_attn.k_proj.weight");
     float norms[16];
     vq_row_norms(k, NULL, 16, 32, norms);
-    for (int i = 1; i < 8; i++)
-        assert_true(norms[order[i]] >= norms[order[i - 1]] &&
-                    norms[8 + order[8 + i]] >= norms[8 + order[7 + i]]);
+    for (int i = 1; i < 8; i++) {
+        assert_ge(norms[order[i]], norms[order[i - 1]]);
+        assert_ge(norms[8 + order[8 + i]], norms[8 + order[7 + i]]);
+    }
     c.m.graph.nodes = c.w.graph.nodes; /* a rope that does not know the order */
-    assert_true(change_of_logits(&c, 4) > 1e-3);
+    assert_gt(change_of_logits(&c, 4), 1e-3);
     world_close(&c.w);
 }
 

@@ -3,6 +3,7 @@
 #include "decoder_world.h"
 #include "edit/function_check.h"
 #include "plan/model_passes.h"
+#include "show.h"
 
 typedef struct planned {
     decoder_world w;
@@ -69,13 +70,14 @@ static void test_passes_of_a_plan(void **state)
         const vq_status s = run(&p, &m, &e);
         if (s != VQ_OK) print_message("%s\n", e.text);
         assert_int_equal(s, VQ_OK);
-        assert_true(m.ordered && m.untied == p.w.config.tied);
+        assert_true(m.ordered);
+        assert_eq(m.untied, p.w.config.tied);
         const vq_edit *first = &m.edits.list[0];
-        assert_true(first->kind == VQ_EDIT_GATHER &&
-                    strcmp(first->tensor, "model.embed_tokens.weight") == 0);
+        assert_eq(first->kind, VQ_EDIT_GATHER);
+        assert_eq(strcmp(first->tensor, "model.embed_tokens.weight"), 0);
         int moved = 0;
         for (int i = 0; i < 32; i++) moved += first->order[i] != i;
-        assert_true(moved > 0);
+        assert_gt(moved, 0);
         close_planned(&p);
     }
 }

@@ -11,14 +11,41 @@
 #include <cmocka.h>
 
 #include "base/num/num.h"
+#include "show.h"
 
-static const char *const grids[] = {
-    "e2m1", "e2m3", "e3m2", "e4m3", "e5m2", "ue5m3", "e8m0", "mxint8", "i2",    "i3",
-    "i4",   "i5",   "i6",   "i7",   "i8",   "u2",    "u3",   "u4",     "u5",    "u6",
-    "u7",   "u8",   "bfp2", "bfp3", "bfp4", "bfp6",  "bfp8", "bfp9",   "bfp16", "e1m0",
-    "e1m2", "e2m0", "e3m0", "e3m4", "e4m0", "e5m1",  "e6m9", "e7m0",   "e7m8",  "iq4nl",
-};
-#define GRIDS (sizeof grids / sizeof grids[0])
+/* Every grid that there is: those of the table, and those that are made from a name. */
+static char grids[192][16];
+static size_t ngrids;
+
+static void add_grid(const char *name)
+{
+    vq_grid g;
+    if (!vq_grid_parse(name, &g)) return;
+    assert_lt(ngrids, sizeof grids / sizeof *grids);
+    snprintf(grids[ngrids++], sizeof *grids, "%s", name);
+}
+
+static int list_grids(void **state)
+{
+    char name[16];
+    (void)state;
+    for (int i = 0; vq_grid_at(i); i++) add_grid(vq_grid_at(i));
+    const size_t named = ngrids;
+    static const char *const families[] = {"i%d", "u%d", "bfp%d"};
+    for (int f = 0; f < 3; f++)
+        for (int bits = 0; bits <= 20; bits++) {
+            snprintf(name, sizeof name, families[f], bits);
+            add_grid(name);
+        }
+    for (int e = 0; e <= 9; e++)
+        for (int m = 0; m <= 16; m++) {
+            snprintf(name, sizeof name, "e%dm%d", e, m);
+            add_grid(name);
+        }
+    assert_ge(named, 9);
+    assert_ge(ngrids, named + 100);
+    return 0;
+}
 
 static vq_grid grid(const char *name)
 {
@@ -53,7 +80,7 @@ static uint32_t rising(const vq_grid *g, uint32_t *codes)
 static void names_are_inverse(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (size_t i = 0; i < ngrids; i++) {
         char name[16];
         const vq_grid g = grid(grids[i]);
         assert_string_equal(vq_grid_name(&g, name), grids[i]);
@@ -78,7 +105,7 @@ static void refuses_what_is_no_grid(void **state)
 static void codes_survive(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (size_t i = 0; i < ngrids; i++) {
         const vq_grid g = grid(grids[i]);
         for (uint32_t c = 0; c < 1U << g.bits; c++) {
             const float x = vq_decode(&g, c);
@@ -93,12 +120,12 @@ static void values_rise_to_max(void **state)
 {
     (void)state;
     static uint32_t codes[1 << 16];
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (size_t i = 0; i < ngrids; i++) {
         const vq_grid g = grid(grids[i]);
         const uint32_t n = rising(&g, codes);
         for (uint32_t k = 1; k < n; k++)
-            assert_true(vq_decode(&g, codes[k - 1]) < vq_decode(&g, codes[k]));
-        assert_true(vq_decode(&g, codes[n - 1]) == g.max);
+            assert_lt(vq_decode(&g, codes[k - 1]), vq_decode(&g, codes[k]));
+        assert_eq(vq_decode(&g, codes[n - 1]), g.max);
     }
 }
 
@@ -107,7 +134,7 @@ static void ties_go_to_even(void **state)
 {
     (void)state;
     static uint32_t codes[1 << 16];
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (size_t i = 0; i < ngrids; i++) {
         const vq_grid g = grid(grids[i]);
         const uint32_t n = rising(&g, codes);
         for (uint32_t k = 1; k < n; k++) {
@@ -143,7 +170,7 @@ static void any_float_goes_to_the_nearest(void **state)
 {
     (void)state;
     static uint32_t codes[1 << 16];
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (size_t i = 0; i < ngrids; i++) {
         const vq_grid g = grid(grids[i]);
         if (g.bits > 9) continue;
         const uint32_t n = rising(&g, codes);
@@ -166,13 +193,13 @@ static void any_float_goes_to_the_nearest(void **state)
 static void extremes_saturate(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (size_t i = 0; i < ngrids; i++) {
         const vq_grid g = grid(grids[i]);
-        assert_true(vq_decode(&g, vq_encode(&g, INFINITY)) == g.max);
-        assert_true(vq_decode(&g, vq_encode(&g, FLT_MAX)) == g.max);
+        assert_eq(vq_decode(&g, vq_encode(&g, INFINITY)), g.max);
+        assert_eq(vq_decode(&g, vq_encode(&g, FLT_MAX)), g.max);
         const float low = vq_decode(&g, vq_encode(&g, -INFINITY));
         if (!g.is_signed)
-            assert_true(low == vq_decode(&g, 0));
+            assert_eq(low, vq_decode(&g, 0));
         else
             assert_true(low == -g.max || (g.kind != VQ_GRID_FLOAT && !g.bfp && low < -g.max));
         const float nan = vq_decode(&g, vq_encode(&g, NAN));
@@ -188,9 +215,10 @@ static void iq4nl_is_the_grid_of_ggml(void **state)
     static const int values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                    1,    13,   25,  38,  53,  69,  89,  113};
     const vq_grid g = grid("iq4nl"), i4 = grid("i4");
-    for (uint32_t c = 0; c < 16; c++)
-        assert_true(vq_decode(&g, c) == (float)values[c] &&
-                    vq_decode(&g, c + 16) == (float)values[c]);
+    for (uint32_t c = 0; c < 16; c++) {
+        assert_eq(vq_decode(&g, c), (float)values[c]);
+        assert_eq(vq_decode(&g, c + 16), (float)values[c]);
+    }
     assert_int_equal(vq_encode(&g, -115.5F),
                      0); /* ties go to the even code, below and above zero */
     assert_int_equal(vq_encode(&g, -93.5F), 2);
@@ -244,9 +272,11 @@ static void specials_decode(void **state)
                   e8m0 = grid("e8m0");
     assert_true(isnan(vq_decode(&e4m3, 0x7f)) && isnan(vq_decode(&e4m3, 0xff)) &&
                 isnan(vq_decode(&ue5m3, 0xff)) && isnan(vq_decode(&e8m0, 0xff)));
-    assert_true(vq_decode(&e5m2, 0x7c) == INFINITY && vq_decode(&e5m2, 0xfc) == -INFINITY &&
-                isnan(vq_decode(&e5m2, 0x7d)));
-    assert_true(vq_decode(&e8m0, 0) == 0x1p-127F && vq_decode(&e8m0, 0xfe) == 0x1p127F);
+    assert_eq(vq_decode(&e5m2, 0x7c), INFINITY);
+    assert_eq(vq_decode(&e5m2, 0xfc), -INFINITY);
+    assert_true(isnan(vq_decode(&e5m2, 0x7d)));
+    assert_eq(vq_decode(&e8m0, 0), 0x1p-127F);
+    assert_eq(vq_decode(&e8m0, 0xfe), 0x1p127F);
     assert_true(isnan(vq_decode(&e4m3, vq_encode(&e4m3, NAN))) &&
                 isnan(vq_decode(&e8m0, vq_encode(&e8m0, NAN))));
 }
@@ -261,5 +291,5 @@ int main(void)
         cmocka_unit_test(specials_decode),   cmocka_unit_test(iq4nl_is_the_grid_of_ggml),
         cmocka_unit_test(a_table_is_data),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, list_grids, NULL);
 }

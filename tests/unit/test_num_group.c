@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/num/num.h"
+#include "show.h"
 
 static vq_num weight(const char *id)
 {
@@ -85,7 +86,7 @@ static void counts_bits(void **state)
             fail_msg("%s: %.9g bits, not %.9g", rows[i].id, bits, rows[i].bits);
     }
     const vq_num n = weight("nvfp4");
-    assert_true(vq_num_bits(&n, 0, 16) == 4);
+    assert_eq(vq_num_bits(&n, 0, 16), 4);
 }
 
 static void writes_one_line(void **state)

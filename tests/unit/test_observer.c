@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "calib/observer.h"
+#include "show.h"
 
 enum { K = 150, TOKENS = 40, ALL = VQ_NEED_RANGE | VQ_NEED_TAIL | VQ_NEED_HISTOGRAM };
 
@@ -55,7 +56,9 @@ static void test_against_loops(void **state)
             lo = fminf(lo, x[t * K + c]);
             hi = fmaxf(hi, x[t * K + c]);
         }
-        assert_true(s.min[c] == lo && s.max[c] == hi && s.absmax[c] == fmaxf(-lo, hi));
+        assert_eq(s.min[c], lo);
+        assert_eq(s.max[c], hi);
+        assert_eq(s.absmax[c], fmaxf(-lo, hi));
     }
     uint64_t tail = 0, total = 0;
     for (int t = 0; t < TOKENS; t++) {
@@ -132,16 +135,18 @@ static void test_observers(void **state)
     assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_E_NUMERIC); /* nothing seen */
     add(&s, x, N / 80);
     assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_OK);
-    assert_true(lo == -8 && hi == 8);
+    assert_eq(lo, -8);
+    assert_eq(hi, 8);
     num.observer = VQ_OBS_MINMAX;
     assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_OK);
-    assert_true(lo == -3.997f && hi == 8);
+    assert_eq(lo, -3.997f);
+    assert_eq(hi, 8);
     num.observer = VQ_OBS_PERCENTILE;
     for (double p = 10; p <= 100; p += 7.5) {
         num.percentile = p;
         assert_int_equal(vq_observe(&s, &num, &lo, &hi, &e), VQ_OK);
-        assert_true(fabs((double)hi - 8 * p / 100) < 0.002);
-        assert_true(fabs((double)lo + fmin(3.997, 8 * p / 100)) < 0.002);
+        assert_near(hi, 8 * p / 100, 0.002);
+        assert_lt(fabs((double)lo + fmin(3.997, 8 * p / 100)), 0.002);
     }
     assert_int_equal(vq_observer_needs(VQ_OBS_ABSMAX), VQ_NEED_RANGE);
     assert_int_equal(vq_observer_needs(VQ_OBS_PERCENTILE), VQ_NEED_RANGE | VQ_NEED_HISTOGRAM);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/option.h"
+#include "show.h"
 
 static const vq_option table[] = {
     {"steps", VQ_OPT_INT, "20", 1, 1000, NULL, "how many"},
@@ -23,7 +24,7 @@ static void fills_defaults(void **state)
     vq_option_set s;
     vq_option_defaults(&s, table);
     assert_int_equal(vq_option_get(&s, "steps")->i, 20);
-    assert_true(vq_option_get(&s, "damp")->r == 0.01);
+    assert_eq(vq_option_get(&s, "damp")->r, 0.01);
     assert_false(vq_option_get(&s, "order")->b);
     assert_string_equal(vq_option_get(&s, "count")->s, "paper");
     assert_true(vq_option_is(&s, "count", "paper") && !vq_option_is(&s, "count", "official"));
@@ -43,7 +44,7 @@ static void parses_each_type(void **state)
     assert_int_equal(vq_option_parse(&s, "order", "true", &e), VQ_OK);
     assert_int_equal(vq_option_parse(&s, "count", "official", &e), VQ_OK);
     assert_int_equal(s.value[0].i, 1000);
-    assert_true(s.value[1].r == 0.5);
+    assert_eq(s.value[1].r, 0.5);
     assert_true(s.value[2].b);
     assert_string_equal(s.value[3].s, "official");
 }

@@ -2,6 +2,7 @@
  * tensors computes, bit for bit. */
 #include "decoder_world.h"
 #include "edit/overlay.h"
+#include "show.h"
 
 /* The tensor of `weights` replaced by that of `other`, in the overlay and (copied) in `want`. */
 static void replace(vq_overlay *o, const memory_source *other, const memory_source *want,
@@ -24,7 +25,7 @@ static void assert_same_logits(const decoder_world *w, const vq_source *a, const
 static void assert_other_logits(const decoder_world *w, const vq_source *a, const vq_source *b)
 {
     float *x = world_logits(w, a), *y = world_logits(w, b);
-    assert_true(world_distance(w, x, y) > 1e-3);
+    assert_gt(world_distance(w, x, y), 1e-3);
     free(x);
     free(y);
 }
@@ -92,7 +93,7 @@ static void test_untied_head(void **state)
     assert_true(o->has(o->self, "lm_head.weight") && o->has(o->self, "model.norm.weight"));
     s.below.graph.nodes[s.below.graph.count - 1].tied = false;
     float *got = world_logits(&s.below, o);
-    assert_true(world_distance(&s.below, got, want) > 1e-3);
+    assert_gt(world_distance(&s.below, got, want), 1e-3);
     memcpy(head, memory_data(&s.below.weights, "model.embed_tokens.weight"),
            (size_t)(shape[0] * shape[1]) * sizeof *head);
     free(got);
@@ -207,10 +208,12 @@ static void test_a_dense_weight_ends_quantization(void **state)
     assert_int_equal(vq_overlay_quantized(&s.overlay, &l, &q, &e), VQ_OK);
     assert_int_equal(vq_overlay_hadamard(&s.overlay, module, 16, &e), VQ_OK);
     assert_int_equal(o->linear(o->self, module, 64, 32, &got, &e), VQ_OK);
-    assert_true(got.quantized && got.hadamard == 0);
+    assert_true(got.quantized);
+    assert_eq(got.hadamard, 0);
     replace(&s.overlay, &s.other.weights, &s.want.weights, "model.layers.0.mlp.up_proj.weight");
     assert_int_equal(o->linear(o->self, module, 64, 32, &got, &e), VQ_OK);
-    assert_true(!got.quantized && got.hadamard == 16);
+    assert_true(!got.quantized);
+    assert_eq(got.hadamard, 16);
     assert_int_equal(o->linear(o->self, module, 64, 48, &got, &e), VQ_E_BUG);
     close_worlds(&s);
 }

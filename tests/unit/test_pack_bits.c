@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "formats/layouts/pack_bits.h"
+#include "show.h"
 
 enum { LONGEST = 131 };
 
@@ -34,7 +35,8 @@ static void one_row(int64_t n, int bits, uint8_t flip, uint32_t *seed)
     uint16_t wide[LONGEST], wide_back[LONGEST];
     uint8_t codes[LONGEST], back[LONGEST], want[2 * LONGEST + 4], *got;
     const size_t bytes = vq_bits_bytes(n, bits, 4);
-    assert_true(bytes % 4 == 0 && bytes * 8 >= (size_t)(n * bits));
+    assert_eq(bytes % 4, 0);
+    assert_ge(bytes * 8, (size_t)(n * bits));
     for (int64_t i = 0; i < n; i++) {
         wide[i] = (uint16_t)(next(seed) & ((1u << bits) - 1));
         codes[i] = (uint8_t)wide[i];

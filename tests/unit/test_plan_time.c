@@ -14,6 +14,7 @@
 #include "plan/cost/rates.h"
 #include "plan_world.h"
 #include "quant/round/tiled_cholesky.h"
+#include "show.h"
 
 #define RECIPE                                                                                     \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: self, samples: 3, seqlen: 64, "    \
@@ -73,25 +74,29 @@ static void forward_statistics(void **state)
     planned t;
     plan_make(&t, "original", "", "gptq, curvature: input, order: original");
     const vq_cost *s = &t.cost[VQ_STAGE_STATISTICS], *r = &t.cost[VQ_STAGE_ROUNDING];
-    assert_true(s->products == layers * tokens * linears() &&
-                s->tiles == layers * tokens * attention());
-    assert_true(s->outer == layers * tokens * (3 * triangle(128) + triangle(256)));
-    assert_true(t.cost[VQ_STAGE_GRADIENTS].products == 0 && t.cost[VQ_STAGE_TRANSFORMS].plain == 0);
-    assert_true(r->rounded == layers * linears());
+    assert_eq(s->products, layers * tokens * linears());
+    assert_eq(s->tiles, layers * tokens * attention());
+    assert_eq(s->outer, layers * tokens * (3 * triangle(128) + triangle(256)));
+    assert_eq(t.cost[VQ_STAGE_GRADIENTS].products, 0);
+    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].plain, 0);
+    assert_eq(r->rounded, layers * linears());
     double feedback = 0;
     for (int i = 0; i < 7; i++) feedback += layers * shapes[i][0] * shapes[i][1] * shapes[i][1] / 2;
     const vq_tiles stream = vq_tiles_shape(128), gated = vq_tiles_shape(256);
     const double factors =
         layers * (3 * vq_tiles_macs(&stream) +
                   vq_tiles_macs(&gated)); /* one for each input, not for each weight */
-    assert_true(r->tiles == feedback && fabs(r->factors - factors) < 1e-9 * factors);
+    assert_eq(r->tiles, feedback);
+    assert_near(r->factors, factors, 1e-9 * factors);
     /* the model's own text: every token once through the model, half of the keys on average, and
      * the head */
-    assert_true(t.cost[VQ_STAGE_TEXT].plain == layers * tokens * linears() + tokens * vocab * 128);
+    assert_eq(t.cost[VQ_STAGE_TEXT].plain, layers * tokens * linears() + tokens * vocab * 128);
     give(&t, (vq_given){.data = true});
-    assert_true(t.cost[VQ_STAGE_TEXT].plain == 0 && t.cost[VQ_STAGE_STATISTICS].products > 0);
+    assert_eq(t.cost[VQ_STAGE_TEXT].plain, 0);
+    assert_gt(t.cost[VQ_STAGE_STATISTICS].products, 0);
     give(&t, (vq_given){.statistics = true});
-    assert_true(t.cost[VQ_STAGE_TEXT].plain == 0 && t.cost[VQ_STAGE_STATISTICS].products == 0);
+    assert_eq(t.cost[VQ_STAGE_TEXT].plain, 0);
+    assert_eq(t.cost[VQ_STAGE_STATISTICS].products, 0);
     plan_world_close(&t.p);
 }
 
@@ -101,7 +106,7 @@ static void twice(void **state)
     (void)state;
     planned t;
     plan_make(&t, "quantized", "", "gptq, curvature: input");
-    assert_true(t.cost[VQ_STAGE_STATISTICS].products == (2 * layers - 1) * tokens * linears());
+    assert_eq(t.cost[VQ_STAGE_STATISTICS].products, (2 * layers - 1) * tokens * linears());
     plan_world_close(&t.p);
 }
 
@@ -113,17 +118,18 @@ static void gradients(void **state)
     planned t;
     plan_make(&t, "original", "", "gptq, curvature: kronecker");
     const vq_cost *g = &t.cost[VQ_STAGE_GRADIENTS], *r = &t.cost[VQ_STAGE_ROUNDING];
-    assert_true(g->products == layers * tokens * 3 * linears() + 2 * tokens * vocab * 128 &&
-                g->tiles == layers * tokens * 4 * attention());
+    assert_eq(g->products, layers * tokens * 3 * linears() + 2 * tokens * vocab * 128);
+    assert_eq(g->tiles, layers * tokens * 4 * attention());
     double outer = 0, feedback = 0;
     for (int i = 0; i < 7; i++) {
         outer += layers * tokens * (triangle(shapes[i][0]) + triangle(shapes[i][1]));
         feedback += layers * shapes[i][0] * shapes[i][1] *
                     (shapes[i][0] + shapes[i][1]); /* order auto: two walks */
     }
-    assert_true(g->outer == outer && r->tiles == feedback);
-    assert_true(t.cost[VQ_STAGE_STATISTICS].products == 0);
-    assert_true(g->hashed >= 3 * layers * 4 * 6 * 128 * 128);
+    assert_eq(g->outer, outer);
+    assert_eq(r->tiles, feedback);
+    assert_eq(t.cost[VQ_STAGE_STATISTICS].products, 0);
+    assert_ge(g->hashed, 3 * layers * 4 * 6 * 128 * 128);
     plan_world_close(&t.p);
 }
 
@@ -133,9 +139,10 @@ static void trials(void **state)
     (void)state;
     planned t;
     plan_make(&t, "original", "  - {do: awq}\n", "rtn");
-    assert_true(t.cost[VQ_STAGE_TRANSFORMS].plain == 20 * 4 * layers * tokens * linears());
-    assert_true(t.cost[VQ_STAGE_TRANSFORMS].rounded == 20 * layers * linears());
-    assert_true(t.cost[VQ_STAGE_ROUNDING].tiles == 0 && t.cost[VQ_STAGE_ROUNDING].factors == 0);
+    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].plain, 20 * 4 * layers * tokens * linears());
+    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].rounded, 20 * layers * linears());
+    assert_eq(t.cost[VQ_STAGE_ROUNDING].tiles, 0);
+    assert_eq(t.cost[VQ_STAGE_ROUNDING].factors, 0);
     plan_world_close(&t.p);
 }
 
@@ -147,9 +154,11 @@ static void factors(void **state)
     const double cube = 64.0 * 64 * 64;
     const vq_tiles one = vq_tiles_shape(64), two = vq_tiles_shape(65),
                    large = vq_tiles_shape(28672);
-    assert_true(vq_tiles_macs(&one) == cube / 2 && vq_tiles_macs(&two) == 3 * cube);
+    assert_eq(vq_tiles_macs(&one), cube / 2);
+    assert_eq(vq_tiles_macs(&two), 3 * cube);
     const double book = pow(28672, 3) / 6;
-    assert_true(vq_tiles_macs(&large) > book && vq_tiles_macs(&large) < 1.06 * book);
+    assert_gt(vq_tiles_macs(&large), book);
+    assert_lt(vq_tiles_macs(&large), 1.06 * book);
 }
 
 static void seconds(void **state)
@@ -158,7 +167,8 @@ static void seconds(void **state)
     const vq_cost c = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     const vq_rates r = {2, 2, 2, 2, 2, 2, 2, 2, 2};
     const double counted = 22.5, told = vq_cost_seconds(&c, &r);
-    assert_true(told >= counted && told <= 1.2 * counted);
+    assert_ge(told, counted);
+    assert_le(told, 1.2 * counted);
 }
 
 static void memory_of_statistics(void **state)
@@ -177,7 +187,7 @@ static void memory_of_statistics(void **state)
     /* what the sweep of gradients takes falls away with statistics at hand */
     const uint64_t all = vq_schedule_bytes(&t.p.schedule, &t.p.job);
     give(&t, (vq_given){.data = true, .statistics = true});
-    assert_true(vq_schedule_bytes(&t.p.schedule, &t.p.job) < all);
+    assert_lt(vq_schedule_bytes(&t.p.schedule, &t.p.job), all);
     plan_world_close(&t.p);
 }
 
@@ -195,8 +205,10 @@ static void rates(void **state)
         assert_int_equal(vq_rates_measure(&r, &t.p.plan, &t.p.job, &e), VQ_OK);
         const double all[] = {r.products, r.plain,   r.outer,   r.tiles, r.factors,
                               r.values,   r.decoded, r.rounded, r.hashed};
-        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++)
-            assert_true(all[j] > 0 && isfinite(all[j]));
+        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) {
+            assert_gt(all[j], 0);
+            assert_true(isfinite(all[j]));
+        }
         assert_int_equal(omp_get_max_threads(), threads);
         plan_world_close(&t.p);
     }

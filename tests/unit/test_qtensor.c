@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/num/qtensor.h"
+#include "show.h"
 
 #define ROWS 6
 #define COLS 64
@@ -91,7 +92,7 @@ static void blocks_at_the_edge_are_partial(void **state)
     for (int g = 0; g < 4; g++) w[at[g][0] * COLS + at[g][1]] = ldexpf(-448, g);
     assert_int_equal(vq_quantize_ref(&q, w, (vq_global_scale){1, false}, VQ_F32, NULL), VQ_OK);
     for (int g = 0; g < 4; g++) {
-        assert_true(q.scale[g] == ldexpf(1, g));
+        assert_eq(q.scale[g], ldexpf(1, g));
         assert_int_equal(q.codes[at[g][0] * COLS + at[g][1]], 0xfe);
     }
     vq_arena_done(&a);
@@ -153,7 +154,7 @@ static void every_array_may_be_refused(void **state)
             }
             vq_arena_done(&a);
         }
-        assert_true(refused > 0);
+        assert_gt(refused, 0);
     }
 }
 

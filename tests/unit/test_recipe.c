@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "made_up_passes.h"
+#include "show.h"
 
 static vq_arena arena;
 static vq_err err;
@@ -171,7 +172,8 @@ static void test_defaults(void **state)
     assert_false(recipe.calib.plain_chat);
     assert_null(recipe.runtime);
     assert_int_equal(recipe.shard, 5000000000);
-    assert_true(isinf(recipe.min_sqnr_db) && recipe.min_sqnr_db < 0);
+    assert_true(isinf(recipe.min_sqnr_db));
+    assert_lt(recipe.min_sqnr_db, 0);
     assert_float_equal(recipe.max_singular, 1, 0);
     assert_string_equal(recipe.path, "f.yaml");
     must_parse(HEAD RULES
@@ -415,7 +417,8 @@ static void test_shipped(void **state)
         if (vq_recipe_load(&recipe, s->name, NULL, 0, made_up_passes(), &arena, &err) != VQ_OK)
             fail_msg("%s", err.text);
         assert_string_equal(recipe.name, s->name);
-        assert_true(strlen(recipe.about) > 0 && strlen(recipe.source) > 0);
+        assert_gt(strlen(recipe.about), 0);
+        assert_gt(strlen(recipe.source), 0);
         assert_true(
             recipe.rules[vq_recipe_decide(&recipe, "embed", "model.embed_tokens", -1)].keep);
         assert_true(recipe.rules[vq_recipe_decide(&recipe, "lm_head", "lm_head", -1)].keep);
@@ -429,7 +432,7 @@ static void test_shipped(void **state)
                 .keep);
         expect_fixpoint(s->name);
     }
-    assert_true(n >= 12);
+    assert_ge(n, 12);
 }
 
 static void write_text(const char *path, const char *text)

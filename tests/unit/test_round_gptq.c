@@ -1,6 +1,7 @@
 /* test_round_gptq.c -- the rounder against closed forms, brute force and its own objective; what
  * every option does; fallbacks, refusals, memory; the same bytes for every number of threads. */
 #include "gptq_world.h"
+#include "show.h"
 
 #include <omp.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ static void closed_form(void **state)
     world_set(&o, "scales", "plain");
     world_set(&o, "order", "original");
     const vq_qtensor q = world_round(&o, gptq, &num);
-    assert_true(q.scale[0] == 1);
+    assert_eq(q.scale[0], 1);
     assert_int_equal(q.codes[0], 1);
     assert_int_equal(q.codes[1], 2); /* 2.2 + 0.4 * 1.5 / 2.02 = 2.497 */
     o.w[1] = 2.21F;
@@ -92,7 +93,7 @@ static void near_brute_force(void **state)
         const vq_qtensor q = world_round(&o, gptq, &num);
         const double least = brute_force(&o, &q),
                      got = world_error(&o, &q, o.curvature.output, o.curvature.input);
-        assert_true(got >= least * (1 - 1e-9));
+        assert_ge(got, least * (1 - 1e-9));
         best += least;
         feedback += got;
         nearest += world_error(&o, &plain, o.curvature.output, o.curvature.input);
@@ -100,7 +101,7 @@ static void near_brute_force(void **state)
     }
     print_message("2 x 3 matrices: best possible %.3f, feedback %.3f, nearest %.3f\n", best,
                   feedback, nearest);
-    assert_true(feedback < 0.8 * nearest);
+    assert_lt(feedback, 0.8 * nearest);
 }
 
 /* Each curvature does best in its own measure. */
@@ -122,10 +123,10 @@ static void curvatures(void **state)
     }
     for (int j = 0; j < 3; j++)
         for (int i = 0; i < 3; i++)
-            if (i != j) assert_true(error[j][j] < error[i][j]);
+            if (i != j) assert_lt(error[j][j], error[i][j]);
     const vq_qtensor plain = world_round(&o, &vq_round_rtn, &num);
-    assert_true(error[0][0] < 0.5 * world_error(&o, &plain, a[0], b[0]));
-    assert_true(error[2][2] < 0.8 * error[1][2]);
+    assert_lt(error[0][0], 0.5 * world_error(&o, &plain, a[0], b[0]));
+    assert_lt(error[2][2], 0.8 * error[1][2]);
     world_done(&o);
 }
 
@@ -166,7 +167,8 @@ static void threads(void **state)
             q[t] = world_round(&o, gptq, &num);
             noise[t] = o.job.noise;
         }
-        assert_true(same_codes(&q[0], &q[1]) && noise[0] == noise[1]);
+        assert_true(same_codes(&q[0], &q[1]));
+        assert_eq(noise[0], noise[1]);
         world_done(&o);
     }
     omp_set_num_threads(most);
@@ -195,16 +197,17 @@ static void options(void **state)
                  sorted = error_with(&o, &num, "order", "activation", &b);
     const double both = error_with(&o, &num, "order", "auto", &c);
     assert_false(same_codes(&a, &b));
-    assert_true(same_codes(&c, own < sorted ? &a : &b) && both == fmin(own, sorted));
+    assert_true(same_codes(&c, own < sorted ? &a : &b));
+    assert_eq(both, fmin(own, sorted));
     world_set(&o, "order", "original");
     error_with(&o, &num, "damp", "0.5", &b);
     assert_false(same_codes(&a, &b));
     const double plain = error_with(&o, &num, "scales", "plain", &b);
     assert_false(same_codes(&a, &b));
-    assert_true(own < plain);
+    assert_lt(own, plain);
     const double refit = error_with(&o, &num, "refit", "true", &c);
     assert_false(same_codes(&a, &c));
-    assert_true(refit < 1.05 * own);
+    assert_lt(refit, 1.05 * own);
     world_set(&o, "scales", "plain");
     error_with(&o, &num, "refit", "true", &c);
     assert_false(same_codes(&b, &c));
@@ -320,13 +323,13 @@ static void memory(void **state)
         const uint64_t told = gptq->scratch_bytes(&o.options, &num, o.n, o.k, false);
         print_message("%s, %s: %zu bytes taken, %llu announced\n", curvature[i / 2], orders[i % 2],
                       o.budget.peak, (unsigned long long)told);
-        assert_true(o.budget.peak <= told + (1U << 20) &&
-                    (double)o.budget.peak >= 0.6 * (double)told);
+        assert_le(o.budget.peak, told + (1U << 20));
+        assert_ge((double)o.budget.peak, 0.6 * (double)told);
         vq_status s = VQ_E_LIMIT;
         for (size_t n = 1; i % 2 && s == VQ_E_LIMIT; n++) {
             o.budget.fail_in = n;
             s = world_try(&o, gptq, &num, &q);
-            assert_true(n < 100);
+            assert_lt(n, 100);
         }
         world_done(&o);
     }

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "quant/round/learn.h"
 #include "quant/rounder.h"
+#include "show.h"
 
 enum { ROWS = 24, COLS = 64 };
 
@@ -67,7 +68,8 @@ static void round_with(world *w, const char *rounder, const char *options, vq_qt
                         .arith = VQ_F32,
                         .scratch = &w->arena};
     if (r->run(&job, w->w, q, &e) != VQ_OK) fail_msg("%s", e.text);
-    assert_true(job.signal > 0 && job.noise > 0);
+    assert_gt(job.signal, 0);
+    assert_gt(job.noise, 0);
 }
 
 static void check_same(const char *init, const char *learned, const char *options)
@@ -120,12 +122,16 @@ static void test_options(void **state)
     vq_err e;
     vq_option_defaults(&s, vq_round_learned.options);
     vq_learn_options o = vq_learn_options_of(&s);
-    assert_true(o.steps == 50 && o.tokens == 512 && o.clip_rate == 0 && o.momentum == 0.9);
-    assert_true(fabs(o.rate - 0.0025) < 1e-12);
+    assert_eq(o.steps, 50);
+    assert_eq(o.tokens, 512);
+    assert_eq(o.clip_rate, 0);
+    assert_eq(o.momentum, 0.9);
+    assert_near(o.rate, 0.0025, 1e-12);
     assert_int_equal(vq_option_parse(&s, "rate", "0.5", &e), VQ_OK);
     assert_int_equal(vq_option_parse(&s, "clip_rate", "0.25", &e), VQ_OK);
     o = vq_learn_options_of(&s);
-    assert_true(o.rate == 0.5 && o.clip_rate == 0.25);
+    assert_eq(o.rate, 0.5);
+    assert_eq(o.clip_rate, 0.25);
 }
 
 int main(void)

@@ -14,6 +14,7 @@
 #include "plan_world.h"
 #include "run/quantize/outputs.h"
 #include "run/schedule/walk.h"
+#include "show.h"
 
 #define HEAD                                                                                       \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\ncalib: {data: required, samples: 3, seqlen: "    \
@@ -36,6 +37,7 @@ enum { IDS = 3 * 32 };
 typedef struct world {
     plan_world p;
     vq_rounded rounded;
+    vq_made_from made_from;
     char dir[300], out[300];
 } world;
 
@@ -49,7 +51,7 @@ static void write_model(world *w)
     int64_t ids[64];
     must(&w->p, vq_tensor_set_open(&set, &vq_container_safetensors, TINY, &w->p.arena, &w->p.err));
     must(&w->p, vq_st_writer_new(&writer, &w->p.arena, &w->p.err));
-    assert_true(set.count <= 64);
+    assert_le(set.count, 64);
     for (size_t i = 0; i < set.count; i++) {
         const vq_tensor *t = set.sorted[i];
         must(&w->p, vq_st_writer_declare(writer, t->name, t->ndim == 1 ? VQ_F32 : t->dtype,
@@ -77,6 +79,7 @@ static void write_model(world *w)
 
 static void open_world(world *w, void **state, const char *recipe)
 {
+    w->made_from = (vq_made_from){0};
     plan_world_start(&w->p, *state);
     must(&w->p, vq_remove_tree(w->p.files->dir, &w->p.err));
     must(&w->p, vq_make_dir(w->p.files->dir, &w->p.err));
@@ -99,7 +102,7 @@ static void fill_ids(int32_t ids[IDS])
     for (int i = 0; i < IDS; i++) ids[i] = (i * i * 7 + 3 * i) % 512;
 }
 
-/* The request of a run over the data of fill_ids; drop its made_from. */
+/* The request of a run over the data of fill_ids. */
 static vq_run_request request_of(world *w)
 {
     int32_t ids[IDS];
@@ -114,7 +117,7 @@ static vq_run_request request_of(world *w)
                             .tokens = true,
                             .model_sha =
                                 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-                            .made_from = json_object()};
+                            .made_from = &w->made_from};
 }
 
 static void schedule(world *w, const vq_run_request *q)
@@ -130,7 +133,6 @@ static vq_status run(world *w)
     schedule(w, &q);
     const vq_status s =
         vq_walk_all(&q, &w->p.schedule, &w->rounded, &calibrated, &w->p.arena, &w->p.err);
-    json_decref(q.made_from);
     assert_int_equal(w->p.job.budget.used, 0);
     return s;
 }
@@ -154,7 +156,7 @@ static void test_vectors_keep_their_type(void **state)
         memcpy(&x, (const char *)t->data + 4 * i, sizeof x);
         finer += vq_round_to(VQ_BF16, x) != x;
     }
-    assert_true(finer > 64);
+    assert_gt(finer, 64);
     vq_tensor_set_close(&set);
     close_world(&w);
 }
@@ -228,11 +230,11 @@ static double change_by_ksort(void **state, const char *rules, const char *round
  */
 static void test_orders_of_keys(void **state)
 {
-    assert_true(change_by_ksort(state, DOWN_ONLY, "{do: round, method: rtn}") < 1e-5);
-    assert_true(change_by_ksort(state, RULES, "{do: round, method: rtn}") < 1e-5);
-    assert_true(change_by_ksort(state, RULES,
-                                "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}") <
-                1e-3);
+    assert_lt(change_by_ksort(state, DOWN_ONLY, "{do: round, method: rtn}"), 1e-5);
+    assert_lt(change_by_ksort(state, RULES, "{do: round, method: rtn}"), 1e-5);
+    assert_lt(change_by_ksort(state, RULES,
+                              "{do: round, method: learned, init: rtn, steps: 2, tokens: 32}"),
+              1e-3);
 }
 
 /* Curvatures of block 1 as the sweep backwards wrote them: of q's and of down's input, [k][k]. */
@@ -268,8 +270,8 @@ static void test_gradients_of_a_rotated_model(void **state)
     sweep(&rotated, state,
           HEAD RULES
           "passes:\n  - {do: rotate}\n  - {do: round, method: gptq, curvature: token}\n" FORMAT);
-    assert_true(apart(rotated.down, down, 256 * 256) < 1e-4);
-    assert_true(apart(rotated.q, q, 128 * 128) > 0.5);
+    assert_lt(apart(rotated.down, down, 256 * 256), 1e-4);
+    assert_gt(apart(rotated.q, q, 128 * 128), 0.5);
     vq_stats_close(&rotated.file);
     close_world(&rotated.w);
     free(q);
@@ -347,7 +349,7 @@ static void test_a_rotated_input_beside_kept_linears(void **state)
         logits[i] = logits_of(&w);
         close_world(&w);
     }
-    assert_true(apart(logits[1], logits[0], IDS * 512) < 0.1);
+    assert_lt(apart(logits[1], logits[0], IDS * 512), 0.1);
     free(logits[0]);
     free(logits[1]);
 }

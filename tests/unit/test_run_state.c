@@ -5,16 +5,18 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "plan_world.h"
 #include "run/store/run_state.h"
+#include "show.h"
 
 #define FIRST "model.layers.0.mlp.down_proj" /* of the modules, by name */
 
 typedef struct world {
     plan_world p;
     vq_rounded made;
-    json_t *made_from;
+    vq_made_from made_from;
     char part[512]; /* the finished part's file */
 } world;
 
@@ -29,6 +31,7 @@ static void make_modules(world *w)
         w->made.weights[at] = from;
         w->made.modules[at] = vq_plan_module(&w->p.plan, from, 0);
         w->made.sqnr_db[at] = 10.25 + (double)at;
+        w->made.tokens[at] = (int64_t)at - 1;
     }
     assert_int_equal(w->made.nmodules, 7);
     w->made.modules[0].hadamard = 32;
@@ -40,14 +43,13 @@ static void open_world(world *w, void **state)
 {
     plan_world_start(&w->p, *state);
     must(&w->p, plan_world_make(&w->p, TINY, INT4_NEAREST));
-    w->made_from = json_pack("{s:s, s:s}", "model", "aa", "recipe", "bb");
+    w->made_from = (vq_made_from){.of = {[VQ_MADE_MODEL] = "aa", [VQ_MADE_RECIPE] = "bb"}};
     make_modules(w);
     snprintf(w->part, sizeof w->part, "%s", scratch_text(w->p.files, "part", "what a part holds"));
 }
 
 static void close_world(world *w)
 {
-    json_decref(w->made_from);
     plan_world_close(&w->p);
 }
 
@@ -55,9 +57,8 @@ static void close_world(world *w)
 static void write_state(world *w)
 {
     vq_run_state s;
-    must(&w->p, vq_run_state_new(&s, w->p.files->dir, w->made_from, &w->p.arena, &w->p.err));
+    must(&w->p, vq_run_state_new(&s, w->p.files->dir, &w->made_from, &w->p.arena, &w->p.err));
     must(&w->p, vq_run_state_add(&s, 0, w->part, &w->made, 0, w->made.nmodules, &w->p.err));
-    vq_run_state_done(&s);
 }
 
 static void test_there_and_back(void **state)
@@ -68,26 +69,26 @@ static void test_there_and_back(void **state)
     bool empty;
     open_world(&w, state);
     assert_false(vq_run_state_exists(w.p.files->dir, &w.p.arena));
-    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err),
+    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err),
                      VQ_E_RECIPE);
     assert_non_null(strstr(w.p.err.text, "there is no stopped run to resume"));
     write_state(&w);
     assert_true(vq_run_state_exists(w.p.files->dir, &w.p.arena));
-    must(&w.p, vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
+    must(&w.p, vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err));
     assert_int_equal(vq_run_state_sections(&s), 1);
     must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
-    must(&w.p, vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err));
+    must(&w.p, vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.err));
     assert_false(empty);
     assert_int_equal(got.nmodules, w.made.nmodules);
     for (size_t i = 0; i < got.nmodules; i++) {
         assert_ptr_equal(got.weights[i], w.made.weights[i]);
         assert_string_equal(got.modules[i].name, w.made.modules[i].name);
         assert_int_equal(got.modules[i].arc_s, w.made.modules[i].arc_s);
+        assert_int_equal(got.tokens[i], w.made.tokens[i]);
         assert_int_equal(got.modules[i].hadamard, w.made.modules[i].hadamard);
-        assert_true(got.sqnr_db[i] == w.made.sqnr_db[i]);
+        assert_eq(got.sqnr_db[i], w.made.sqnr_db[i]);
         assert_true(i == 2 ? strcmp(got.fallback[i], "rtn") == 0 : !got.fallback[i]);
     }
-    vq_run_state_done(&s);
     close_world(&w);
 }
 
@@ -96,21 +97,20 @@ static void test_what_differs_is_named(void **state)
     world w;
     open_world(&w, state);
     write_state(&w);
-    static const char *const fields[] = {"model", "recipe", "data"};
+    static const vq_made_field fields[] = {VQ_MADE_MODEL, VQ_MADE_RECIPE, VQ_MADE_DATA};
     for (size_t i = 0; i < 3; i++) {
         vq_run_state s;
         char says[64];
-        json_t *now = json_deep_copy(w.made_from);
-        json_object_set_new(now, fields[i], json_string("cc"));
-        assert_int_equal(vq_run_state_load(&s, w.p.files->dir, now, &w.p.arena, &w.p.err),
+        vq_made_from now = w.made_from;
+        now.of[fields[i]] = "cc";
+        assert_int_equal(vq_run_state_load(&s, w.p.files->dir, &now, &w.p.arena, &w.p.err),
                          VQ_E_RECIPE);
-        snprintf(says, sizeof says, "the stopped run had another %s (%s, now cc)", fields[i],
+        snprintf(says, sizeof says, "the stopped run had another %s (%s, now cc)",
+                 vq_made_names[fields[i]],
                  i == 2 ? "none"
                  : i    ? "bb"
                         : "aa");
         if (!strstr(w.p.err.text, says)) fail_msg("%s", w.p.err.text);
-        vq_run_state_done(&s);
-        json_decref(now);
     }
     close_world(&w);
 }
@@ -137,19 +137,17 @@ static void test_no_state(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         vq_run_state s;
         scratch_text(w.p.files, "state.json", texts[i]);
-        if (vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT)
+        if (vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT)
             fail_msg("taken: %s", texts[i]);
         assert_non_null(strstr(w.p.err.text, "not the state of a run"));
-        vq_run_state_done(&s);
     }
     /* a state of nobody's run: another one in every field */
     vq_run_state s;
     scratch_text(w.p.files, "state.json",
                  "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": [\"aa\"]}}");
-    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err),
+    assert_int_equal(vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err),
                      VQ_E_RECIPE);
     assert_non_null(strstr(w.p.err.text, "another model (none"));
-    vq_run_state_done(&s);
     close_world(&w);
 }
 
@@ -205,14 +203,12 @@ static void test_lies(void **state)
         bool empty;
         write_state(&w);
         tell(&w, &lies[i]);
-        must(&w.p, vq_run_state_load(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
+        must(&w.p, vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err));
         must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
-        if (vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err) !=
-            VQ_E_INPUT)
+        if (vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.err) != VQ_E_INPUT)
             fail_msg("%s: %s is believed", lies[i].key, lies[i].in ? lies[i].in : "nothing");
         if (!strstr(w.p.err.text, lies[i].says))
             fail_msg("'%s' lacks '%s'", w.p.err.text, lies[i].says);
-        vq_run_state_done(&s);
     }
     close_world(&w);
 }
@@ -225,24 +221,20 @@ static void test_too_much(void **state)
     vq_rounded got;
     bool empty;
     open_world(&w, state);
-    must(&w.p, vq_run_state_new(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
+    must(&w.p, vq_run_state_new(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err));
     for (int i = 0; i < 6; i++) must(&w.p, vq_run_state_add(&s, i, NULL, &w.made, 0, 0, &w.p.err));
     must(&w.p, vq_rounded_init(&got, &w.p.plan, &w.p.arena, &w.p.err));
-    must(&w.p, vq_run_state_restore(&s, 4, w.part, &w.p.plan, &got, &empty, &w.p.arena,
+    must(&w.p, vq_run_state_restore(&s, 4, w.part, &w.p.plan, &got, &empty,
                                     &w.p.err)); /* nothing outside of the blocks is quantized */
     assert_true(empty);
-    assert_int_equal(
-        vq_run_state_restore(&s, 5, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err),
-        VQ_E_INPUT);
-    vq_run_state_done(&s);
-    must(&w.p, vq_run_state_new(&s, w.p.files->dir, w.made_from, &w.p.arena, &w.p.err));
+    assert_int_equal(vq_run_state_restore(&s, 5, w.part, &w.p.plan, &got, &empty, &w.p.err),
+                     VQ_E_INPUT);
+    must(&w.p, vq_run_state_new(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err));
     w.made.modules[w.made.nmodules] = w.made.modules[0];
     must(&w.p, vq_run_state_add(&s, 0, w.part, &w.made, 0, w.made.nmodules + 1, &w.p.err));
-    assert_int_equal(
-        vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.arena, &w.p.err),
-        VQ_E_INPUT);
+    assert_int_equal(vq_run_state_restore(&s, 0, w.part, &w.p.plan, &got, &empty, &w.p.err),
+                     VQ_E_INPUT);
     assert_non_null(strstr(w.p.err.text, "not its own"));
-    vq_run_state_done(&s);
     close_world(&w);
 }
 

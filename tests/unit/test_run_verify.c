@@ -29,12 +29,14 @@ static int setup(void **state)
     if (scratch_setup(state) != 0) return -1;
     vq_err e = {0};
     vq_job job = job_new();
-    json_t *result;
+    vq_quantize_result r;
+    vq_arena a;
     const vq_quantize_options o = {
         .model = TINY, .recipe = "nvfp4a16", .out = scratch_path(*state, "made")};
-    if (vq_run_quantize(&job, &o, &result, &e) != VQ_OK) return -1;
-    json_decref(result);
-    return 0;
+    vq_arena_init(&a, NULL);
+    const vq_status status = vq_run_quantize(&job, &o, &r, &a, &e);
+    vq_arena_done(&a);
+    return status == VQ_OK ? 0 : -1;
 }
 
 /* The first finding for DIR/made into text, "" when it verifies; a folder that cannot be opened
@@ -42,21 +44,17 @@ static int setup(void **state)
 static void verify(scratch *s, vq_job *job, char *text, size_t len)
 {
     vq_err e = {0};
-    json_t *result = NULL;
-    bool ok = false;
+    vq_verify_result r;
+    vq_arena a;
     *text = '\0';
-    const vq_status status = vq_run_verify(job, scratch_path(s, "made"), NULL, &result, &ok, &e);
+    vq_arena_init(&a, NULL);
+    const vq_status status = vq_run_verify(job, scratch_path(s, "made"), NULL, &r, &a, &e);
     if (status != VQ_OK) {
         assert_int_equal(status, VQ_E_INPUT);
         snprintf(text, len, "%s", e.text);
-        return;
-    }
-    const json_t *first = json_array_get(json_object_get(result, "failures"), 0);
-    assert_int_equal(first == NULL, ok);
-    if (first)
-        snprintf(text, len, "%s: %s", json_string_value(json_object_get(first, "tensor")),
-                 json_string_value(json_object_get(first, "what")));
-    json_decref(result);
+    } else if (r.nfailures)
+        snprintf(text, len, "%s: %s", r.failures[0].tensor, r.failures[0].what);
+    vq_arena_done(&a);
 }
 
 static void says(scratch *s, vq_job *job, const char *a, const char *b)
@@ -141,25 +139,25 @@ static void forge(scratch *s)
 {
     opened o;
     vq_err e = {0};
-    json_t *root, *files;
+    vq_manifest m;
     bool intact;
-    char dir[512], sha[VQ_SHA256_TEXT];
+    char dir[512], sha[64][VQ_SHA256_TEXT];
     open_made(s, &o);
     snprintf(dir, sizeof dir, "%s", scratch_path(s, "made"));
-    assert_int_equal(vq_manifest_read(dir, &root, &intact, &e), VQ_OK);
-    assert_int_equal(vq_manifest_files(dir, &files, &o.arena, &e), VQ_OK);
-    assert_int_equal(json_object_set_new(root, "files", files), 0);
-    const char *name;
-    json_t *entry;
-    json_object_foreach(json_object_get(root, "tensors"), name, entry)
-    {
-        assert_int_equal(vq_module_sha(vq_target_find("compressed-tensors"), name,
-                                       &o.model.checkpoint.weights, sha, &e),
+    assert_int_equal(vq_manifest_read(dir, &m, &intact, &o.arena, &e), VQ_OK);
+    assert_int_equal(vq_folder_digests(dir, &m.files, &m.nfiles, &o.arena, &e), VQ_OK);
+    assert_in_range(m.nmodules, 1, 64);
+    vq_manifest_module *modules = VQ_ALLOC(&o.arena, vq_manifest_module, m.nmodules, "modules", &e);
+    assert_non_null(modules);
+    memcpy(modules, m.modules, m.nmodules * sizeof *modules);
+    for (size_t i = 0; i < m.nmodules; i++) {
+        assert_int_equal(vq_module_sha(vq_target_find("compressed-tensors"), modules[i].name,
+                                       &o.model.checkpoint.weights, sha[i], &e),
                          VQ_OK);
-        assert_int_equal(json_object_set_new(entry, "sha256", json_string(sha)), 0);
+        modules[i].sha256 = sha[i];
     }
-    assert_int_equal(vq_manifest_write(dir, root, &e), VQ_OK);
-    json_decref(root);
+    m.modules = modules;
+    assert_int_equal(vq_manifest_write(dir, &m, &e), VQ_OK);
     close_made(&o);
 }
 
@@ -214,15 +212,15 @@ static void test_against_another_model(void **state)
     scratch *s = *state;
     vq_job job = job_new();
     vq_err e = {0};
-    json_t *result;
-    bool ok;
+    vq_verify_result r;
+    vq_arena a;
     char made[512];
+    vq_arena_init(&a, NULL);
     snprintf(made, sizeof made, "%s", scratch_path(s, "made"));
-    assert_int_equal(vq_run_verify(&job, made, TINY, &result, &ok, &e), VQ_OK);
-    assert_true(ok);
-    json_decref(result);
-    assert_int_equal(vq_run_verify(&job, made, VQ_SOURCE_DIR "/examples", &result, &ok, &e),
-                     VQ_E_INPUT);
+    assert_int_equal(vq_run_verify(&job, made, TINY, &r, &a, &e), VQ_OK);
+    assert_int_equal(r.nfailures, 0);
+    assert_int_equal(vq_run_verify(&job, made, VQ_SOURCE_DIR "/examples", &r, &a, &e), VQ_E_INPUT);
+    vq_arena_done(&a);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/num/qtensor.h"
+#include "show.h"
 
 static vq_num weight(const char *id)
 {
@@ -94,7 +95,8 @@ static void ceil_rule_never_saturates(void **state)
     for (int k = 0; k < 100000; k++) {
         const float a = 0x1p-20F * (float)(k + 1) * 0.7F;
         const int e = vq_e8m0_exponent(&g, VQ_RULE_CEIL, a);
-        assert_true(ldexp(6, e) >= (double)a && ldexp(6, e - 1) < (double)a);
+        assert_ge(ldexp(6, e), (double)a);
+        assert_lt(ldexp(6, e - 1), (double)a);
     }
 }
 
@@ -104,8 +106,8 @@ static void four_thirds_covers_all_codes(void **state)
     vq_num num = weight("mxfp4");
     num.rule = VQ_RULE_FOUR_THIRDS;
     const float s = scale_of(&num, -7.9F, 1, none, VQ_F32);
-    assert_true(s == 1);
-    assert_true(vq_effective_scale(&num, s, none) == 4.0F / 3.0F);
+    assert_eq(s, 1);
+    assert_eq(vq_effective_scale(&num, s, none), 4.0F / 3.0F);
     assert_int_equal(vq_encode_at(&num, -7.9F, vq_effective_scale(&num, s, none), 0), 15);
 }
 
@@ -114,16 +116,16 @@ static void symmetric_ints(void **state)
     (void)state;
     vq_num num = weight("int4-g32");
     num.scale = VQ_SCALE_F32;
-    assert_true(scale_of(&num, -3, 15, none, VQ_F32) == 2);
+    assert_eq(scale_of(&num, -3, 15, none, VQ_F32), 2);
     assert_int_equal(vq_encode_at(&num, 15, 2, 0), 7);
     assert_int_equal(vq_encode_at(&num, -15, 2, 0), 8); /* -7.5 goes to -8 */
     num.range = VQ_RANGE_NARROW;
-    assert_true(scale_of(&num, -14, 3, none, VQ_F32) == 2);
+    assert_eq(scale_of(&num, -14, 3, none, VQ_F32), 2);
     assert_int_equal(vq_encode_at(&num, -20, 2, 0), 9); /* -7 */
     num = weight("int8");
-    assert_true(scale_of(&num, 1, 1, none, VQ_F32) == vq_round_to(VQ_BF16, 1 / 127.5F));
+    assert_eq(scale_of(&num, 1, 1, none, VQ_F32), vq_round_to(VQ_BF16, 1 / 127.5F));
     vq_num bfp = weight("bfp12");
-    assert_true(scale_of(&bfp, -5, 3, none, VQ_F32) == 4); /* exponent of 5 */
+    assert_eq(scale_of(&bfp, -5, 3, none, VQ_F32), 4); /* exponent of 5 */
     assert_int_equal(vq_encode_at(&bfp, -7.9F, 4, 0), 9);
 }
 
@@ -134,21 +136,22 @@ static void tables(void **state)
     vq_num num = weight("int4-g32");
     assert_true(vq_grid_parse("iq4nl", &num.grid));
     num.scale = VQ_SCALE_F32;
-    assert_true(scale_of(&num, -240, 60, none, VQ_F32) == 2 &&
-                scale_of(&num, -60, 240, none, VQ_F32) == 2); /* half of 127 + 113 */
-    assert_true(scale_of(&num, 0, 0, none, VQ_F32) == FLT_MIN);
+    assert_eq(scale_of(&num, -240, 60, none, VQ_F32), 2);
+    assert_eq(scale_of(&num, -60, 240, none, VQ_F32), 2); /* half of 127 + 113 */
+    assert_eq(scale_of(&num, 0, 0, none, VQ_F32), FLT_MIN);
     num.scale = VQ_SCALE_F16;
-    assert_true(scale_of(&num, 0, 0, none, VQ_F32) == 0x1p-24F &&
-                scale_of(&num, -0x1p-30F, 0, none, VQ_F32) == 0x1p-24F);
+    assert_eq(scale_of(&num, 0, 0, none, VQ_F32), 0x1p-24F);
+    assert_eq(scale_of(&num, -0x1p-30F, 0, none, VQ_F32), 0x1p-24F);
     num.scale = VQ_SCALE_E4M3, num.global_scale = true;
     const vq_global_scale global_scale =
         vq_global_scale_from_amax(&num, 53760, VQ_F32); /* 448 times 120 */
-    assert_true(global_scale.value == 1 && scale_of(&num, 0, 0, global_scale, VQ_F32) == 0x1p-9F &&
-                scale_of(&num, -0x1p-130F, 0, global_scale, VQ_F32) == 0x1p-9F);
-    assert_true(scale_of(&num, -120, 0, global_scale, VQ_F32) == 1);
+    assert_eq(global_scale.value, 1);
+    assert_eq(scale_of(&num, 0, 0, global_scale, VQ_F32), 0x1p-9F);
+    assert_eq(scale_of(&num, -0x1p-130F, 0, global_scale, VQ_F32), 0x1p-9F);
+    assert_eq(scale_of(&num, -120, 0, global_scale, VQ_F32), 1);
     assert_int_equal(vq_encode_at(&num, 254, -2, 0),
                      0); /* a negative scale turns the table round */
-    assert_true(vq_decode_at(&num, 0, -2, 0) == 254);
+    assert_eq(vq_decode_at(&num, 0, -2, 0), 254);
     assert_true(vq_num_takes_negative(&num));
     num.scale = VQ_SCALE_UE5M3;
     assert_false(vq_num_takes_negative(&num));
@@ -161,23 +164,25 @@ static void asymmetric_ints(void **state)
     float s;
     int16_t zero;
     vq_group_scale(&num, -5, 10, none, VQ_F32, &s, &zero);
-    assert_true(s == 1);
+    assert_eq(s, 1);
     assert_int_equal(zero, -3);
     assert_int_equal(vq_encode_at(&num, -5, s, zero), 8);
     assert_int_equal(vq_encode_at(&num, 10, s, zero), 7);
-    assert_true(vq_decode_at(&num, 7, s, zero) == 10);
+    assert_eq(vq_decode_at(&num, 7, s, zero), 10);
     vq_group_scale(&num, 3, 30, none, VQ_F32, &s, &zero); /* zero is inside the range */
-    assert_true(s == 2);
+    assert_eq(s, 2);
     assert_int_equal(zero, -8);
     vq_group_scale(&num, 0, 0, none, VQ_F32, &s, &zero);
-    assert_true(s == 0x1p-7F);
+    assert_eq(s, 0x1p-7F);
     assert_int_equal(zero, 0);
     assert_true(vq_grid_parse("u4", &num.grid));
     vq_group_scale(&num, -5, 10, none, VQ_F32, &s, &zero);
     assert_int_equal(zero, 5);
     assert_int_equal(vq_encode_at(&num, -5, s, zero), 0);
     vq_group_scale(&num, -FLT_MAX, FLT_MAX, none, VQ_F32, &s, &zero);
-    assert_true(isfinite(s) && zero >= 0 && zero <= 15);
+    assert_true(isfinite(s));
+    assert_ge(zero, 0);
+    assert_le(zero, 15);
 }
 
 static void unsigned_ints_without_zero_ignore_negatives(void **state)
@@ -185,7 +190,7 @@ static void unsigned_ints_without_zero_ignore_negatives(void **state)
     (void)state;
     vq_num num = weight("int4-g32");
     assert_true(vq_grid_parse("u4", &num.grid));
-    assert_true(scale_of(&num, -100, 30, none, VQ_F32) == 2);
+    assert_eq(scale_of(&num, -100, 30, none, VQ_F32), 2);
     assert_int_equal(vq_encode_at(&num, -100, 2, 0), 0);
 }
 
@@ -202,13 +207,15 @@ static void stored_scales_are_finite_and_not_zero(void **state)
     for (size_t i = 0; i < 3; i++) {
         vq_num num = weight("fp8");
         num.scale = rows[i].type;
-        assert_true(scale_of(&num, 0, 0, none, VQ_F32) == rows[i].epsilon);
+        assert_eq(scale_of(&num, 0, 0, none, VQ_F32), rows[i].epsilon);
         const float s = scale_of(&num, -FLT_MAX, 0, none, VQ_F32);
-        assert_true(isfinite(s) && s <= rows[i].top && vq_round_to(rows[i].dtype, s) == s);
+        assert_true(isfinite(s));
+        assert_le(s, rows[i].top);
+        assert_eq(vq_round_to(rows[i].dtype, s), s);
         num = weight("int2-chan");
         num.scale = rows[i].type;
         assert_true(isfinite(scale_of(&num, -FLT_MAX, 0, none, VQ_F32)));
-        assert_true(scale_of(&num, 0, 0x1p-149F, none, VQ_F32) > 0);
+        assert_gt(scale_of(&num, 0, 0x1p-149F, none, VQ_F32), 0);
     }
 }
 
@@ -217,24 +224,27 @@ static void second_scale_in_both_conventions(void **state)
     (void)state;
     vq_num num = weight("nvfp4");
     vq_global_scale s = vq_global_scale_from_amax(&num, 5376, VQ_F32);
-    assert_true(s.value == 2 && !s.divides);
+    assert_eq(s.value, 2);
+    assert_true(!s.divides);
     s = vq_global_scale_as_divisor(s);
-    assert_true(s.value == 0.5F && s.divides);
-    assert_true(vq_global_scale_as_divisor(s).value == 0.5F);
-    assert_true(vq_effective_scale(&num, 3, s) == 6);
-    assert_true(vq_global_scale_from_amax(&num, 0, VQ_F32).value == 1);
-    assert_true(vq_global_scale_from_amax(&num, 0x1p-149F, VQ_F32).value == 1);
+    assert_eq(s.value, 0.5F);
+    assert_true(s.divides);
+    assert_eq(vq_global_scale_as_divisor(s).value, 0.5F);
+    assert_eq(vq_effective_scale(&num, 3, s), 6);
+    assert_eq(vq_global_scale_from_amax(&num, 0, VQ_F32).value, 1);
+    assert_eq(vq_global_scale_from_amax(&num, 0x1p-149F, VQ_F32).value, 1);
     num.compat = VQ_COMPAT_CT;
     s = vq_global_scale_from_amax(&num, 1000, VQ_F32);
-    assert_true(s.value == 2688.0F * (1.0F / 1000.0F) && s.divides);
-    assert_true(vq_global_scale_from_amax(&num, 1000, VQ_BF16).value ==
-                vq_round_to(VQ_BF16, 2688.0F * vq_round_to(VQ_BF16, 0.001F)));
-    assert_true(vq_global_scale_from_amax(&num, 0, VQ_F32).value == 1);
+    assert_eq(s.value, 2688.0F * (1.0F / 1000.0F));
+    assert_true(s.divides);
+    assert_eq(vq_global_scale_from_amax(&num, 1000, VQ_BF16).value,
+              vq_round_to(VQ_BF16, 2688.0F * vq_round_to(VQ_BF16, 0.001F)));
+    assert_eq(vq_global_scale_from_amax(&num, 0, VQ_F32).value, 1);
     num = weight("mxfp4");
-    assert_true(vq_global_scale_from_amax(&num, 1000, VQ_F32).value == 1);
+    assert_eq(vq_global_scale_from_amax(&num, 1000, VQ_F32).value, 1);
     num = weight("nvfp4");
     num.scale = VQ_SCALE_UE5M3;
-    assert_true(vq_global_scale_from_amax(&num, 114688.0F * 12, VQ_F32).value == 2);
+    assert_eq(vq_global_scale_from_amax(&num, 114688.0F * 12, VQ_F32).value, 2);
 }
 
 /* Whatever the tensor's largest value, no effective scale is 0 and no code is lost to a division by
@@ -252,10 +262,11 @@ static void effective_scales_never_vanish(void **state)
                 if (divisor) global_scale = vq_global_scale_as_divisor(global_scale);
                 const float e = vq_effective_scale(
                     &num, scale_of(&num, 0, 0x1p-149F, global_scale, VQ_F32), global_scale);
-                assert_true(e > 0 && isfinite(e) &&
-                            isfinite(6 * vq_effective_scale(
-                                             &num, scale_of(&num, 0, amax, global_scale, VQ_F32),
-                                             global_scale)));
+                assert_gt(e, 0);
+                assert_true(isfinite(e));
+                assert_true(isfinite(
+                    6 * vq_effective_scale(&num, scale_of(&num, 0, amax, global_scale, VQ_F32),
+                                           global_scale)));
             }
         }
     }
@@ -266,20 +277,20 @@ static void block_scales_of_nvfp4(void **state)
     (void)state;
     vq_num num = weight("nvfp4");
     const vq_global_scale s = {0.5F, false}, g = {2, true};
-    assert_true(scale_of(&num, -3, 0, s, VQ_F32) == 1);
-    assert_true(scale_of(&num, -3, 0, g, VQ_F32) == 1);
-    assert_true(scale_of(&num, -3e30F, 0, s, VQ_F32) == 448);
-    assert_true(scale_of(&num, 0, 0x1p-20F, s, VQ_F32) == 0x1p-9F);
-    assert_true(scale_of(&num, 0, 0, s, VQ_F32) == 1);
-    assert_true(scale_of(&num, 0, 0x1p-149F, s, VQ_F32) == 1); /* the quotient is 0 */
+    assert_eq(scale_of(&num, -3, 0, s, VQ_F32), 1);
+    assert_eq(scale_of(&num, -3, 0, g, VQ_F32), 1);
+    assert_eq(scale_of(&num, -3e30F, 0, s, VQ_F32), 448);
+    assert_eq(scale_of(&num, 0, 0x1p-20F, s, VQ_F32), 0x1p-9F);
+    assert_eq(scale_of(&num, 0, 0, s, VQ_F32), 1);
+    assert_eq(scale_of(&num, 0, 0x1p-149F, s, VQ_F32), 1); /* the quotient is 0 */
     num.compat = VQ_COMPAT_CT;
-    assert_true(scale_of(&num, 0, 0x1p-20F, g, VQ_F32) == 0.125F);
-    assert_true(scale_of(&num, 0, 0, g, VQ_F32) == 0.125F);
-    assert_true(scale_of(&num, 0, 1.0F, g, VQ_BF16) == 0.34375F); /* 2 * bf16(1/6) on the grid */
+    assert_eq(scale_of(&num, 0, 0x1p-20F, g, VQ_F32), 0.125F);
+    assert_eq(scale_of(&num, 0, 0, g, VQ_F32), 0.125F);
+    assert_eq(scale_of(&num, 0, 1.0F, g, VQ_BF16), 0.34375F); /* 2 * bf16(1/6) on the grid */
     num.global_scale = false;
     num.compat = VQ_COMPAT_NONE;
-    assert_true(scale_of(&num, 0, 12, none, VQ_F32) == 2);
-    assert_true(vq_effective_scale(&num, 2, s) == 2);
+    assert_eq(scale_of(&num, 0, 12, none, VQ_F32), 2);
+    assert_eq(vq_effective_scale(&num, 2, s), 2);
 }
 
 static void elements_in_the_peers_arithmetic(void **state)
@@ -287,7 +298,7 @@ static void elements_in_the_peers_arithmetic(void **state)
     (void)state;
     vq_num num = weight("fp8");
     const float x = 1.0F, s = 0.0030059814F;
-    assert_true(s == vq_round_to(VQ_BF16, s));
+    assert_eq(s, vq_round_to(VQ_BF16, s));
     assert_int_equal(vq_encode_at(&num, 336.01F * s, s, 0), 0x7b);
     num.compat = VQ_COMPAT_CT;
     assert_int_equal(vq_encode_at(&num, 336.01F * s, s, 0),

@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include "quant/search/scale_search.h"
+#include "show.h"
 
 /* Weighted error of one group by the scalar definition. */
 static double group_error(const world *o, const vq_num *num, const float *x, const float *d,
@@ -53,7 +54,7 @@ static void finds_the_best_code(void **state)
                             least = num.scale == VQ_SCALE_E8M0 ? 0.5F : 0.66F,
                             most = least == 0.5F ? 2.0F : 1.25F;
                 if (s >= least * plain && s <= most * plain)
-                    assert_true(got <= group_error(&o, &num, x, dg, width, s, 0) * (1 + 1e-5));
+                    assert_le(got, group_error(&o, &num, x, dg, width, s, 0) * (1 + 1e-5));
             }
         }
         world_done(&o);
@@ -74,14 +75,14 @@ static void beats_the_plain_scale(void **state)
         world_round(&o, &vq_round_rtn, &num);
         const double before = o.job.noise;
         const vq_qtensor q = world_round(&o, &vq_round_mse, &num);
-        assert_true(o.job.noise <= before);
-        if (num.grid.bits <= 4 && !num.grid.bfp) assert_true(o.job.noise < 0.97 * before);
+        assert_le(o.job.noise, before);
+        if (num.grid.bits <= 4 && !num.grid.bfp) assert_lt(o.job.noise, 0.97 * before);
         world_set(&o, "weigh", "input");
         const vq_qtensor weighed = world_round(&o, &vq_round_mse, &num);
         float *diag = VQ_NEW(&o.arena, float, o.k *o.k, "diag", &o.err);
         for (int64_t j = 0; j < o.k; j++) diag[j * o.k + j] = o.stats.hessian[j * o.k + j];
-        assert_true(world_error(&o, &weighed, NULL, diag) <=
-                    world_error(&o, &q, NULL, diag) * (1 + 1e-6));
+        assert_le(world_error(&o, &weighed, NULL, diag),
+                  world_error(&o, &q, NULL, diag) * (1 + 1e-6));
         if (num.grid.bits == 4) assert_false(same_codes(&weighed, &q));
         world_done(&o);
     }
@@ -97,15 +98,17 @@ static void negative_scales(void **state)
     num.scale = VQ_SCALE_F32;
     for (int i = 0; i < 16; i++) o.w[i] = 0.25F * (float)(8 - i);
     world_round(&o, &vq_round_mse, &num);
-    assert_true(o.job.noise > 0);
+    assert_gt(o.job.noise, 0);
     o.job.negative_scales = true;
     const vq_qtensor q = world_round(&o, &vq_round_mse, &num);
-    assert_true(o.job.noise == 0 && q.scale[0] == -0.25F);
+    assert_eq(o.job.noise, 0);
+    assert_eq(q.scale[0], -0.25F);
     num.compat = VQ_COMPAT_CT;
-    assert_true(world_round(&o, &vq_round_mse, &num).scale[0] > 0);
+    assert_gt(world_round(&o, &vq_round_mse, &num).scale[0], 0);
     num.compat = VQ_COMPAT_NONE;
     for (int i = 0; i < 16; i++) o.w[i] = -o.w[i];
-    assert_true(world_round(&o, &vq_round_mse, &num).scale[0] == 0.25F && o.job.noise == 0);
+    assert_eq(world_round(&o, &vq_round_mse, &num).scale[0], 0.25F);
+    assert_eq(o.job.noise, 0);
     world_done(&o);
 }
 
@@ -127,13 +130,14 @@ static void tables_turn_round(void **state)
                 o.w[j] = -0.5F * vq_decode(&num.grid, (uint32_t)(j % 15 + 1));
             o.job.negative_scales = true;
             const vq_qtensor q = world_round(&o, &vq_round_mse, &num);
-            assert_true(o.job.noise < 1e-3 * o.job.signal && q.scale[0] < 0);
+            assert_lt(o.job.noise, 1e-3 * o.job.signal);
+            assert_lt(q.scale[0], 0);
         } else {
             world_round(&o, &vq_round_mse, &num);
             const double before = o.job.noise;
             o.job.negative_scales = true;
             world_round(&o, &vq_round_mse, &num);
-            assert_true(o.job.noise < 0.97 * before);
+            assert_lt(o.job.noise, 0.97 * before);
         }
         world_done(&o);
     }
@@ -153,7 +157,8 @@ static void same_for_every_thread_count(void **state)
         const double noise = o.job.noise;
         omp_set_num_threads(3);
         const vq_qtensor three = world_round(&o, &vq_round_mse, &num);
-        assert_true(same_codes(&one, &three) && noise == o.job.noise);
+        assert_true(same_codes(&one, &three));
+        assert_eq(noise, o.job.noise);
         world_done(&o);
     }
     omp_set_num_threads(threads);
@@ -173,7 +178,7 @@ static void refusals(void **state)
     for (size_t n = 1; s == VQ_E_LIMIT; n++) {
         o.budget.fail_in = n;
         s = world_try(&o, &vq_round_mse, &num, &q);
-        assert_true(n < 100);
+        assert_lt(n, 100);
     }
     assert_int_equal(s, VQ_OK);
     world_done(&o);

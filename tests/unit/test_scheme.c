@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/num/num.h"
+#include "show.h"
 
 #define MX(g) g " block:32 scale e8m0 rule bump", g " block:32 scale e8m0 dynamic rule bump"
 
@@ -78,7 +79,8 @@ static void table_grids_are_the_parsers(void **state)
         vq_grid g;
         const vq_grid *have = &vq_scheme_at(i)->weight.grid;
         assert_true(vq_grid_parse(vq_grid_name(have, name), &g));
-        assert_true(vq_grid_equal(&g, have) && g.max == have->max);
+        assert_true(vq_grid_equal(&g, have));
+        assert_eq(g.max, have->max);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "memory_source.h"
 #include "model/arch/arch.h"
 #include "run/eval/scoring.h"
+#include "show.h"
 
 enum { ROWS = 9, HIDDEN = 16, MOST = 2500 };
 
@@ -69,11 +70,11 @@ static int64_t plain_best(const double *logits, int64_t n)
 
 static void check_row(const vq_row_score *got, const double *logits, int64_t vocab, int32_t target)
 {
-    assert_true(fabs(got->lse - plain_lse(logits, vocab)) < 2e-5);
-    assert_true(fabs(got->target - logits[target]) < 2e-5);
+    assert_near(got->lse, plain_lse(logits, vocab), 2e-5);
+    assert_near(got->target, logits[target], 2e-5);
     const int64_t best = plain_best(logits, vocab);
     assert_int_equal(got->best_id, best);
-    assert_true(fabs((double)got->best - logits[best]) < 2e-5);
+    assert_near((double)got->best, logits[best], 2e-5);
 }
 
 /* KL(p || q) = sum p (log p - log q), term by term. */
@@ -111,14 +112,16 @@ static void check_vocab(int64_t vocab, bool same)
         plain_logits(&ref, y + r * HIDDEN, vocab, p);
         check_row(&got[r], q, vocab, targets[r]);
         check_row(&got_ref[r], p, vocab, targets[r]);
-        assert_true(fabs(pairs[r].kl - plain_kl(p, q, vocab)) < 2e-5);
-        if (same) assert_true(fabs(pairs[r].kl) < 1e-6);
+        assert_near(pairs[r].kl, plain_kl(p, q, vocab), 2e-5);
+        if (same) assert_lt(fabs(pairs[r].kl), 1e-6);
     }
     vq_row_score alone[ROWS];
     if (vq_likelihood(&model.exec, x, NULL, NULL, ROWS, targets, alone, NULL, NULL, &e) != VQ_OK)
         fail_msg("%s", e.text);
-    for (int r = 0; r < ROWS; r++)
-        assert_true(alone[r].lse == got[r].lse && alone[r].best_id == got[r].best_id);
+    for (int r = 0; r < ROWS; r++) {
+        assert_eq(alone[r].lse, got[r].lse);
+        assert_eq(alone[r].best_id, got[r].best_id);
+    }
     memory_close(&model.weights);
     memory_close(&ref.weights);
     vq_arena_done(&a);

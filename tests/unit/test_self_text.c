@@ -11,6 +11,7 @@
 #include "calib/calibrate.h"
 #include "calib_world.h"
 #include "decoder_reference.h"
+#include "show.h"
 
 static vq_status write_text(const decoder_world *w, vq_budget *budget, uint64_t seed, vq_samples *s,
                             vq_arena *a, vq_err *e)
@@ -43,7 +44,10 @@ static void test_repeatable(void **state)
     assert_int_equal(write_text(&w, NULL, 2, &other, &d, &e), VQ_OK);
     assert_memory_not_equal(one.ids, other.ids, 7 * 20 * sizeof(int32_t));
     for (int i = 0; i < 7; i++) assert_int_equal(one.ids[i * 20], 5);
-    for (int i = 0; i < 7 * 20; i++) assert_true(one.ids[i] >= 0 && one.ids[i] < w.config.vocab);
+    for (int i = 0; i < 7 * 20; i++) {
+        assert_ge(one.ids[i], 0);
+        assert_lt(one.ids[i], w.config.vocab);
+    }
     vq_arena_done(&a);
     vq_arena_done(&b);
     vq_arena_done(&c);
@@ -76,8 +80,8 @@ static void test_distribution(void **state)
         chi += (seen[v] - want) * (seen[v] - want) / want;
         cells++;
     }
-    assert_true(cells >= 3);
-    assert_true(chi < cells + 5 * sqrt(2.0 * cells)); /* five standard deviations */
+    assert_ge(cells, 3);
+    assert_lt(chi, cells + 5 * sqrt(2.0 * cells)); /* five standard deviations */
     vq_arena_done(&a);
     world_close(&w);
 }

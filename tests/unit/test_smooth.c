@@ -1,6 +1,7 @@
 /* test_smooth.c -- closed forms of the scales, what the options change, and that scaled inputs and
  * weights give the same product. */
 #include "base/exchange/edit.h"
+#include "show.h"
 #include "transform_world.h"
 
 enum { K = 64, N = 24, TOKENS = 20 };
@@ -88,7 +89,7 @@ static void test_strength(void **state)
         for (int i = 0; i < K; i++) {
             const double w = weight_range(&g, i), a = input_range(&g, i),
                          want = w > 0 ? pow(a, alpha) * pow(w, alpha - 1) : a;
-            assert_true(fabs((double)scale[i] - want) <= 1e-6 * want);
+            assert_near(scale[i], want, 1e-6 * want);
         }
     }
     world_close(&g.w);
@@ -102,8 +103,7 @@ static void test_log_equalization(void **state)
     const float *scale =
         scales_of(&g, (vq_producer){.kind = VQ_PRODUCER_ROWS}, "log_equalization", "true");
     for (int i = 0; i < K; i++)
-        assert_true(fabs((double)scale[i] - input_range(&g, i) / log2(2 + input_range(&g, i))) <=
-                    1e-5);
+        assert_near(scale[i], input_range(&g, i) / log2(2 + input_range(&g, i)), 1e-5);
     world_close(&g.w);
 }
 
@@ -124,7 +124,7 @@ static void test_by_hessian(void **state)
         weight += w2 * pow((double)scale[i], 2);
         least += sqrt(x2 * w2);
     }
-    assert_true(fabs(input * weight - least * least) <= 1e-5 * least * least);
+    assert_near(input * weight, least * least, 1e-5 * least * least);
     world_close(&g.w);
 }
 
@@ -142,7 +142,7 @@ static void test_shared_by_hessian(void **state)
             x2 += input_square(&g, h * 8 + i % 8);
             w2 += weight_square(&g, h * 8 + i % 8);
         }
-        assert_true(fabs((double)scale[i] - pow(x2 / w2, 0.25)) <= 1e-5);
+        assert_near(scale[i], pow(x2 / w2, 0.25), 1e-5);
     }
     world_close(&g.w);
 }
@@ -159,7 +159,7 @@ static void test_floor(void **state)
     assert_float_equal(scales_of(&g, norm, NULL, NULL)[3], 1e-5, 1e-11);
     assert_float_equal(scales_of(&g, norm, "log_equalization", "true")[3], 1e-5, 1e-11);
     g.stats.hessian[3 * K + 3] = 0;
-    assert_true(scales_of(&g, norm, "by", "hessian")[3] == 1);
+    assert_eq(scales_of(&g, norm, "by", "hessian")[3], 1);
     world_close(&g.w);
 }
 
@@ -176,7 +176,7 @@ static void test_product_is_kept(void **state)
         .tensor = "w", .kind = VQ_EDIT_SCALE, .side = VQ_EDIT_COLS, .scale = scale, .n = K};
     assert_int_equal(vq_edit_apply(&d, g.weight[0], N, K, &g.w.scratch, &g.w.err), VQ_OK);
     const double *got = world_product(&g.w, x, g.weight[0], TOKENS, N, K);
-    for (int i = 0; i < TOKENS * N; i++) assert_true(fabs(got[i] - want[i]) <= 2e-4);
+    for (int i = 0; i < TOKENS * N; i++) assert_near(got[i], want[i], 2e-4);
     world_close(&g.w);
 }
 
@@ -196,8 +196,8 @@ static void test_shared_values(void **state)
             a = fmax(a, input_range(&g, h * 8 + i % 8));
             w = fmax(w, weight_range(&g, h * 8 + i % 8));
         }
-        assert_true(fabs((double)scale[i] - sqrt(a / w)) <= 1e-5);
-        assert_true(scale[i] == scale[i / 32 * 32 + i % 8]);
+        assert_near(scale[i], sqrt(a / w), 1e-5);
+        assert_eq(scale[i], scale[i / 32 * 32 + i % 8]);
     }
     world_close(&g.w);
 }

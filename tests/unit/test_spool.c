@@ -11,6 +11,7 @@
 
 #include "calib/spool.h"
 #include "scratch.h"
+#include "show.h"
 
 enum { COUNT = 3000, PIECE = 700 };
 
@@ -31,7 +32,7 @@ static void fill_and_read(size_t limit, const char *folder)
     }
     for (size_t first = 0; first + 10 <= COUNT; first += 10) {
         assert_int_equal(vq_spool_take(&s, first, 10, buffer, &x, &e), VQ_OK);
-        for (size_t i = 0; i < 10; i++) assert_true(x[i] == (float)(first + i));
+        for (size_t i = 0; i < 10; i++) assert_eq(x[i], (float)(first + i));
     }
     vq_spool_close(&s);
     vq_arena_done(&a);

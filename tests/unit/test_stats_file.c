@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "show.h"
 #include "stats_world.h"
 
 enum { ALL = 127 };
@@ -54,9 +55,12 @@ static void same_floats(const float *a, const float *b, int64_t n)
 static void same_stats(const vq_stats *a, const vq_stats *b)
 {
     assert_string_equal(a->name, b->name);
-    assert_true(a->k == b->k && a->tokens == b->tokens && a->samples == b->samples &&
-                a->tail_count == b->tail_count);
-    assert_true(a->nlinears == b->nlinears && a->gathered == b->gathered);
+    assert_eq(a->k, b->k);
+    assert_eq(a->tokens, b->tokens);
+    assert_eq(a->samples, b->samples);
+    assert_eq(a->tail_count, b->tail_count);
+    assert_eq(a->nlinears, b->nlinears);
+    assert_eq(a->gathered, b->gathered);
     same_floats(a->min, b->min, a->k);
     same_floats(a->max, b->max, a->k);
     same_floats(a->absmax, b->absmax, a->k);
@@ -90,8 +94,10 @@ static void test_round_trip(void **state)
                        &in.stats[i / WORLD_GROUPS][i % WORLD_GROUPS]);
         assert_memory_equal(in.origin.model, f.origin.model, VQ_SHA256_TEXT);
         assert_memory_equal(in.origin.data, f.origin.data, VQ_SHA256_TEXT);
-        assert_true(in.origin.samples == 2 && in.origin.seqlen == 7 && in.origin.seed == 3 &&
-                    in.origin.needs == needs[k]);
+        assert_eq(in.origin.samples, 2);
+        assert_eq(in.origin.seqlen, 7);
+        assert_eq(in.origin.seed, 3);
+        assert_eq(in.origin.needs, needs[k]);
         assert_string_equal(in.origin.version, "1.2.3");
         vq_stats_close(&in);
         assert_int_equal(vq_stats_load(&in, f.path, NULL, &f.a, &e), VQ_OK);

@@ -2,6 +2,7 @@
 #include <omp.h>
 
 #include "base/num/hadamard_matrix.h"
+#include "show.h"
 #include "transform_world.h"
 
 enum { K = 192, TOKENS = 40 };
@@ -46,8 +47,8 @@ static void close_moments(const float *got, const float *want)
     for (int64_t i = 0; i < K; i++)
         for (int64_t j = 0; j < K; j++) {
             const double size = sqrt((double)want[i * K + i] * (double)want[j * K + j]);
-            assert_true(fabs((double)got[i * K + j] - (double)want[i * K + j]) <= 1e-6 * size);
-            assert_true(got[i * K + j] == got[j * K + i]);
+            assert_near(got[i * K + j], want[i * K + j], 1e-6 * size);
+            assert_eq(got[i * K + j], got[j * K + i]);
         }
 }
 
@@ -57,7 +58,7 @@ static void close_vectors(const vq_stats *got, const vq_stats *want)
         assert_float_equal(got->min[i], want->min[i], 1e-6F * want->absmax[i]);
         assert_float_equal(got->max[i], want->max[i], 1e-6F * want->absmax[i]);
         assert_float_equal(got->absmax[i], want->absmax[i], 1e-6F * want->absmax[i]);
-        assert_true(fabs(got->abs_sum[i] - want->abs_sum[i]) <= 1e-9 * want->abs_sum[i]);
+        assert_near(got->abs_sum[i], want->abs_sum[i], 1e-9 * want->abs_sum[i]);
     }
 }
 
@@ -93,7 +94,9 @@ static void check_map(const vq_input_map *m, unsigned want_lost)
     assert_int_equal(vq_stats_map(&in, m, &got, &lost, &w.scratch, &w.err), VQ_OK);
     assert_int_equal(lost, want_lost);
     assert_int_equal(got.gathered, in.gathered & ~want_lost);
-    assert_true(got.k == K && got.tokens == TOKENS && got.nlinears == 1);
+    assert_eq(got.k, K);
+    assert_eq(got.tokens, TOKENS);
+    assert_eq(got.nlinears, 1);
     close_moments(got.hessian, want.hessian);
     close_moments(got.linears[0].input, world_second_moment(&w, y, gradient, TOKENS, K));
     assert_ptr_equal(got.linears[0].output, in.linears[0].output);

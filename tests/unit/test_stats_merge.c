@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "show.h"
 #include "stats_world.h"
 
 enum { ALL = 127 };
@@ -57,21 +58,22 @@ static vq_status merge(parts *p, vq_err *e)
 
 static void sums(const float *a, const float *b, const float *got, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) assert_true(got[i] == (float)((double)a[i] + (double)b[i]));
+    for (int64_t i = 0; i < n; i++) assert_eq(got[i], (float)((double)a[i] + (double)b[i]));
 }
 
 static void check_group(const vq_stats *a, const vq_stats *b, const vq_stats *m)
 {
-    assert_true(m->tokens == a->tokens + b->tokens && m->samples == a->samples + b->samples);
-    assert_true(m->tail_count == a->tail_count + b->tail_count);
+    assert_eq(m->tokens, a->tokens + b->tokens);
+    assert_eq(m->samples, a->samples + b->samples);
+    assert_eq(m->tail_count, a->tail_count + b->tail_count);
     for (int64_t c = 0; c < a->k; c++) {
-        assert_true(m->min[c] == fminf(a->min[c], b->min[c]) &&
-                    m->max[c] == fmaxf(a->max[c], b->max[c]));
-        assert_true(m->absmax[c] == fmaxf(a->absmax[c], b->absmax[c]));
-        assert_true(m->abs_sum[c] == a->abs_sum[c] + b->abs_sum[c]);
+        assert_eq(m->min[c], fminf(a->min[c], b->min[c]));
+        assert_eq(m->max[c], fmaxf(a->max[c], b->max[c]));
+        assert_eq(m->absmax[c], fmaxf(a->absmax[c], b->absmax[c]));
+        assert_eq(m->abs_sum[c], a->abs_sum[c] + b->abs_sum[c]);
     }
     for (int i = 0; i < VQ_HIST_BINS; i++)
-        assert_true(m->histogram[i] == a->histogram[i] + b->histogram[i]);
+        assert_eq(m->histogram[i], a->histogram[i] + b->histogram[i]);
     sums(a->hessian, b->hessian, m->hessian, a->k * a->k);
     for (int i = 0; i < a->nlinears; i++) {
         sums(a->linears[i].input, b->linears[i].input, m->linears[i].input, a->k * a->k);

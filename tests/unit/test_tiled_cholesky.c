@@ -12,6 +12,7 @@
 
 #include "kernels/kernels.h"
 #include "quant/round/tiled_cholesky.h"
+#include "show.h"
 
 /* Symmetric with a diagonal that dominates. */
 static double element(int64_t i, int64_t j)
@@ -57,8 +58,8 @@ static void like_plain_loops(void **state)
             assert_true(vq_tiles_cholesky(&t, 1e-6, strict));
             for (int64_t r = 0; r < n; r++)
                 for (int64_t c = 0; c <= r; c++)
-                    assert_true(fabs(vq_tiles_row(&t, r)[c] - l[r * n + c]) < 1e-12);
-            for (int64_t r = n; r < t.count * t.size; r++) assert_true(vq_tiles_row(&t, r)[r] == 1);
+                    assert_near(vq_tiles_row(&t, r)[c], l[r * n + c], 1e-12);
+            for (int64_t r = n; r < t.count * t.size; r++) assert_eq(vq_tiles_row(&t, r)[r], 1);
             free(l);
             free(t.data);
         }
@@ -75,7 +76,8 @@ static void shapes(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const vq_tiles t = vq_tiles_shape(cases[i].n);
         assert_int_equal(t.size, cases[i].size);
-        assert_true(t.count * t.size >= cases[i].n && (t.count - 1) * t.size < cases[i].n);
+        assert_ge(t.count * t.size, cases[i].n);
+        assert_lt((t.count - 1) * t.size, cases[i].n);
     }
 }
 

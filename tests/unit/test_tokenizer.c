@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "show.h"
 #include "text/tokenizer.h"
 
 #define PRE "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
@@ -36,7 +37,9 @@ static vq_status open_text(vq_tokenizer **t, const char *json, size_t n, vq_err 
 {
     char path[] = "/tmp/vq_tokenizer_XXXXXX";
     const int fd = mkstemp(path);
-    assert_true(fd >= 0 && write(fd, json, n) == (ssize_t)n && close(fd) == 0);
+    assert_ge(fd, 0);
+    assert_eq(write(fd, json, n), (ssize_t)n);
+    assert_eq(close(fd), 0);
     const vq_status s = vq_tokenizer_open(t, path, e);
     unlink(path);
     return s;

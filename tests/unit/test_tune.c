@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "calib_world.h"
 #include "edit/overlay.h"
+#include "show.h"
 #include "train/tune.h"
 
 enum { SAMPLES = 20, LENGTH = 12, MOST = 64 };
@@ -155,7 +156,7 @@ static void check_gradients(const char *type)
     open_world(&w, type, "nvfp4a16");
     const vq_tune_job job = job_of(&w);
     assert_int_equal(vq_tuned_open(&w.tuned, &w.student, &w.options, &w.arena, &e), VQ_OK);
-    assert_true(w.tuned.count < 4096);
+    assert_lt(w.tuned.count, 4096);
     (void)kl_of(&w, &job, g);
     double most = 0;
     for (int64_t i = 0; i < w.tuned.count; i++) most = fmax(most, fabs((double)g[i]));
@@ -216,7 +217,7 @@ static double stored_kl(world *w, vq_dtype dtype, bool apply)
     for (int i = 0; apply && i < w->tuned.nvectors; i++) {
         const vq_tuned_vector *v = &w->tuned.vectors[i];
         for (int64_t j = v->first; j < v->first + v->n; j++)
-            assert_true(w->tuned.served[j] == vq_round_to(dtype, w->tuned.served[j]));
+            assert_eq(w->tuned.served[j], vq_round_to(dtype, w->tuned.served[j]));
         assert_int_equal(
             vq_overlay_dense(&w->overlay, v->name, w->tuned.served + v->first, &v->n, 1, &e),
             VQ_OK);
@@ -256,7 +257,7 @@ static void check_falls(const char *type, const char *scheme, vq_dtype dtype, bo
     job.bf16 = dtype == VQ_BF16;
     const double before = stored_kl(&w, dtype, false);
     if (vq_tune_run(&job, &w.tuned, &e) != VQ_OK) fail_msg("%s", e.text);
-    assert_true(job.best < job.first);
+    assert_lt(job.best, job.first);
     const double after = stored_kl(&w, dtype, true);
     if (!(after < before))
         fail_msg("%s %s: %g -> %g, held out %g -> %g", type, scheme, before, after, job.first,
@@ -296,10 +297,10 @@ static void test_never_worse(void **state)
     w.options.steps = 2;
     vq_tune_job job = job_of(&w);
     assert_int_equal(vq_tune_run(&job, &w.tuned, &e), VQ_OK);
-    assert_true(job.best == job.first);
+    assert_eq(job.best, job.first);
     const float *norm = memory_data(&w.weights, w.tuned.vectors[0].name);
     assert_memory_equal(norm, w.tuned.served, (size_t)w.tuned.vectors[0].n * sizeof *norm);
-    assert_true(w.tuned.served[w.tuned.count - 1] == 1);
+    assert_eq(w.tuned.served[w.tuned.count - 1], 1);
     close_world(&w);
 }
 
@@ -374,7 +375,8 @@ static void test_spool(void **state)
     assert_int_equal(vq_tune_run(&in_memory, &a.tuned, &e), VQ_OK);
     assert_int_equal(vq_tune_run(&in_file, &b.tuned, &e), VQ_OK);
     assert_memory_equal(a.tuned.served, b.tuned.served, (size_t)a.tuned.count * sizeof(float));
-    assert_true(in_memory.best == in_file.best && in_memory.held == 2 * LENGTH);
+    assert_eq(in_memory.best, in_file.best);
+    assert_eq(in_memory.held, 2 * LENGTH);
     close_world(&b);
     close_world(&a);
 }

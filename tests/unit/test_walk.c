@@ -58,6 +58,7 @@ static void walk(world *w, bool resume, int last)
 {
     vq_walk walk;
     vq_calibrated calibrated;
+    vq_made_from made = {0};
     const char *data = scratch_file(w->p.files, "ids", w->ids, sizeof w->ids);
     const vq_run_request q = {
         .plan = &w->p.plan,
@@ -69,7 +70,7 @@ static void walk(world *w, bool resume, int last)
         .tokens = true,
         .resume = resume,
         .model_sha = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-        .made_from = json_object()};
+        .made_from = &made};
     const vq_given given = {.data = true, .resume = resume};
     vq_schedule *s = &w->p.schedule;
     must(&w->p, vq_schedule_make(s, &w->p.plan, given, &w->p.arena, &w->p.err));
@@ -83,7 +84,6 @@ static void walk(world *w, bool resume, int last)
         stopped = s->steps[i].layer == last && (kind == &vq_step_round || kind == &vq_step_train);
     }
     vq_walk_close(&walk);
-    json_decref(q.made_from);
     assert_int_equal(w->p.job.budget.used, 0);
 }
 

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "load/weights.h"
+#include "show.h"
 
 enum {
     ROWS = 5,
@@ -59,10 +60,10 @@ static void test_values_and_order(void **state)
     for (int t = 0; t < 3; t++) {
         store(s, types[t]);
         assert_int_equal(vq_weights_load(&s->kernels, &s->tensor, NULL, s->out, &e), VQ_OK);
-        for (int i = 0; i < ALL; i++) assert_true(s->out[i] == value(i));
+        for (int i = 0; i < ALL; i++) assert_eq(s->out[i], value(i));
         assert_int_equal(vq_weights_load(&s->kernels, &s->tensor, s->order, s->out, &e), VQ_OK);
         for (int i = 0; i < ALL; i++)
-            assert_true(s->out[i] == value(i / COLUMNS * COLUMNS + s->order[i % COLUMNS]));
+            assert_eq(s->out[i], value(i / COLUMNS * COLUMNS + s->order[i % COLUMNS]));
     }
 }
 
@@ -75,7 +76,7 @@ static void test_largest(void **state)
         store(s, types[t]);
         put(s, 3 * COLUMNS + 1400, -96);
         assert_int_equal(vq_weights_absmax(&s->kernels, &s->tensor, &most, &e), VQ_OK);
-        assert_true(most == 96);
+        assert_eq(most, 96);
     }
 }
 

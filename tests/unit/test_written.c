@@ -10,6 +10,7 @@
 #include "memory_container.h"
 #include "plan_world.h"
 #include "run/store/written.h"
+#include "show.h"
 
 #define Q1 "model.layers.1.self_attn.q_proj"
 enum { LAYERS = 4 };
@@ -42,9 +43,9 @@ static void open_world(world *w, void **state, const vq_container *container)
     must(&w->p, vq_rounding_all(&w->rounded, &w->p.plan, dir, &w->p.job, &w->p.job.budget,
                                 &w->p.arena, &w->p.err));
     must(&w->p, vq_tensor_set_open(&w->whole, container, dir, &w->p.arena, &w->p.err));
-    must(&w->p,
-         vq_written_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source, w->p.plan.target,
-                       LAYERS + 1, (size_t)w->p.plan.nweights, &w->p.arena, &w->p.err));
+    must(&w->p, vq_written_init(&w->parts, w->p.files->dir, &w->p.model.checkpoint.source,
+                                w->p.plan.target, LAYERS + 1, (size_t)w->p.plan.nweights,
+                                &w->p.arena, &w->p.err));
 }
 
 static void close_world(world *w)
@@ -136,7 +137,8 @@ static void test_a_source_of_what_is_finished(void **state)
         for (int i = 0; i < 128; i++) size += (double)want[i] * (double)want[i];
         for (int i = 0; i < 128; i++)
             error += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
-        assert_true(error > 0 && error < 0.02 * size); /* four bits of the same row */
+        assert_gt(error, 0);
+        assert_lt(error, 0.02 * size); /* four bits of the same row */
     }
     must(&w.p, s->tensor(s->self, "model.layers.1.input_layernorm.weight", &t, &w.p.err));
     assert_ptr_equal(

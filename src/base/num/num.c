@@ -103,6 +103,11 @@ static bool parse_float(const char *text, vq_grid *out)
     return true;
 }
 
+const char *vq_grid_at(int i)
+{
+    return i >= 0 && (size_t)i < NAMED ? named[i].name : NULL;
+}
+
 bool vq_grid_parse(const char *text, vq_grid *out)
 {
     for (size_t i = 0; i < NAMED; i++) {

@@ -90,6 +90,9 @@ typedef struct vq_scheme {
  * eXmY without a name of its own (X 1..7,
  * at most 16 bits): bias 2^(X-1)-1, no specials.   false when the text names no grid */
 bool vq_grid_parse(const char *text, vq_grid *out);
+/* vq_grid_at -- name of the i-th grid of the table of those with a name of their own, NULL past the
+ * end; i<b>, u<b>, bfp<p> and eXmY are made from their names. */
+const char *vq_grid_at(int i);
 /* vq_grid_name -- the inverse, into buf (>= 16 bytes). */
 const char *vq_grid_name(const vq_grid *g, char *buf);
 bool vq_grid_equal(const vq_grid *a, const vq_grid *b);

@@ -1,6 +1,9 @@
 /* cost.c -- seconds of counted work. */
 #include "plan/cost/cost.h"
 
+const char *const vq_stage_names[VQ_STAGES] = {"text",     "gradients", "statistics", "transforms",
+                                               "rounding", "tuning",    "files"};
+
 /* What is not counted: threads that wait for each other, fresh pages, small ops. Between 0.98 (a
  * trial of awq) and 1.39 (a block of Llama-70B's shape) of what is counted was measured,
  * docs/results.md. */

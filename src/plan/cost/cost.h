@@ -23,6 +23,19 @@ typedef struct vq_cost {
     double products, plain, outer, tiles, factors, values, decoded, rounded, hashed;
 } vq_cost;
 
+/* What `vq plan` tells the time of; a kind of step may work for several. */
+typedef enum vq_stage {
+    VQ_STAGE_TEXT,       /* the model writes its own calibration text */
+    VQ_STAGE_GRADIENTS,  /* the sweep forwards and back, and its statistics to files */
+    VQ_STAGE_STATISTICS, /* the sweep forwards */
+    VQ_STAGE_TRANSFORMS, /* candidates tried out */
+    VQ_STAGE_ROUNDING,   /* training included */
+    VQ_STAGE_FINISH,     /* training of the whole */
+    VQ_STAGE_FILES,      /* hashing, writing, reading back */
+    VQ_STAGES
+} vq_stage;
+extern const char *const vq_stage_names[VQ_STAGES];
+
 /* vq_cost_seconds -- on one thread; a sixth more than the sum, for what is not counted. */
 double vq_cost_seconds(const vq_cost *c, const vq_rates *r);
 

@@ -3,8 +3,6 @@
 #ifndef VQ_RUN_BLOCK_RUN_SCOPE_H
 #define VQ_RUN_BLOCK_RUN_SCOPE_H
 
-#include <jansson.h>
-
 #include "calib/calibrate.h"
 #include "calib/stats/stats_file.h"
 #include "edit/edited_source.h"
@@ -12,6 +10,7 @@
 #include "model/walk/groups.h"
 #include "plan/model_passes.h"
 #include "plan/sample_set.h"
+#include "run/manifest.h"
 #include "run/schedule/schedule.h"
 #include "run/store/rounding.h"
 #include "run/store/run_state.h"
@@ -29,18 +28,10 @@ typedef struct vq_run_request {
     bool tokens;            /* data holds int32 ids */
     const char *statistics; /* .vqs made before; NULL: gather */
     bool resume;
-    const char *model_sha; /* of origin.h */
-    json_t *made_from;     /* fields that a resumed run must share; those of data and statistics are
-                            * added */
+    const char *model_sha;   /* of origin.h */
+    vq_made_from *made_from; /* fields that a resumed run must share; those of data and statistics
+                              * are added */
 } vq_run_request;
-
-/* What the run was calibrated on. */
-typedef struct vq_calibrated {
-    const char *kind;                /* "none", "self", "text", "jsonl", "tokens", "statistics" */
-    char sha256[VQ_SHA256_TEXT];     /* of the data file; "" for none and self */
-    char statistics[VQ_SHA256_TEXT]; /* of the .vqs file; "" when statistics were gathered */
-    int64_t samples, seqlen;
-} vq_calibrated;
 
 /* The model before anything is rounded, and as it is by now. */
 typedef struct vq_run_models {

@@ -139,7 +139,7 @@ vq_status vq_section_restore(vq_run *r, vq_block *b, vq_err *e)
     const char *file = file_of(r, r->arena, vq_written_folder(&r->written, number, e), e);
     bool empty;
     if (!file) return e->status;
-    VQ_TRY(vq_run_state_restore(&r->state, number, file, r->plan, made, &empty, r->arena, e));
+    VQ_TRY(vq_run_state_restore(&r->state, number, file, r->plan, made, &empty, e));
     if (empty) return VQ_OK;
     return vq_written_add(&r->written, number, made->modules + first, made->nmodules - first, e);
 }

@@ -86,7 +86,7 @@ static vq_status gather(calibration_job *c, vq_err *e)
     if (!dir) return e->status;
     VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, c->o->tokens, &x, c->job, &c->arena, e));
     char model[VQ_SHA256_TEXT];
-    VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, e));
+    VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, &c->arena, e));
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
     VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0,
                            c->model.graph.layers, &c->arena, e));
@@ -94,31 +94,35 @@ static vq_status gather(calibration_job *c, vq_err *e)
     return vq_stats_commit(c->writer, e);
 }
 
-static json_t *result_json(const calibration_job *c)
+static void tell(const calibration_job *c, vq_calibrate_result *r)
 {
-    char holds[128];
     const vq_stats_origin *o = &c->origin;
-    return json_pack("{s:s, s:s, s:I, s:s, s:{s:s, s:s, s:I, s:I}, s:f, s:I, s:i}", "out",
-                     c->o->out, "holds", vq_stats_needs_text(o->needs, holds, sizeof holds),
-                     "layers", (json_int_t)c->model.graph.layers, "model", o->model, "calibration",
-                     "kind", c->set.kind, "sha256", c->set.sha256, "tokens",
-                     (json_int_t)(o->samples * o->seqlen), "seqlen", (json_int_t)o->seqlen,
-                     "seconds", vq_seconds() - c->started, "peak_bytes",
-                     (json_int_t)c->job->budget.peak, "unseen_experts", c->unseen);
+    r->needs = o->needs;
+    r->layers = c->model.graph.layers;
+    memcpy(r->model, o->model, sizeof r->model);
+    r->calibration =
+        (vq_calibrated){.kind = c->set.kind, .samples = o->samples, .seqlen = o->seqlen};
+    memcpy(r->calibration.sha256, c->set.sha256, sizeof r->calibration.sha256);
+    r->seconds = vq_seconds() - c->started;
+    r->peak_bytes = c->job->budget.peak;
+    r->unseen_experts = c->unseen;
 }
 
-static vq_status run_opened(calibration_job *c, json_t **result, vq_err *e)
+static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena *a, vq_err *e)
 {
+    *r = (vq_calibrate_result){.out = vq_arena_text(a, e, "%s", c->o->out)};
+    if (!r->out) return e->status;
     VQ_TRY(vq_input_hash_begin(&c->inputs, &c->model.checkpoint.weights, c->job->threads, &c->arena,
                                e));
     const vq_status s = gather(c, e);
     vq_stats_drop(c->writer);
-    if (s == VQ_OK) *result = result_json(c);
+    if (s == VQ_OK) tell(c, r);
     vq_input_hash_end(&c->inputs);
     return s;
 }
 
-vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **result, vq_err *e)
+vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
+                           vq_arena *a, vq_err *e)
 {
     calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
     VQ_TRY(check_output(o, e));
@@ -126,7 +130,7 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **
     vq_arena_init(&c.scratch, &job->budget);
     vq_status s = open_inputs(&c, e);
     if (s == VQ_OK) {
-        s = run_opened(&c, result, e);
+        s = run_opened(&c, r, a, e);
         vq_model_close(&c.model);
     }
     vq_arena_done(&c.scratch);
@@ -135,20 +139,22 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, json_t **
 }
 
 vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
-                             bool force, json_t **result, vq_err *e)
+                             bool force, vq_merge_result *r, vq_arena *a, vq_err *e)
 {
     const vq_calibrate_options o = {.out = out, .force = force};
     vq_stats_origin merged;
-    char holds[128];
-    vq_arena a;
+    vq_arena scratch;
+    const char *name = vq_arena_text(a, e, "%s", out);
+    if (!name) return e->status;
     VQ_TRY(check_output(&o, e));
-    vq_arena_init(&a, &job->budget);
-    const vq_status s = vq_stats_merge(files, n, out, &merged, &a, e);
-    vq_arena_done(&a);
+    vq_arena_init(&scratch, &job->budget);
+    const vq_status s = vq_stats_merge(files, n, out, &merged, &scratch, e);
+    vq_arena_done(&scratch);
     if (s == VQ_OK)
-        *result =
-            json_pack("{s:s, s:s, s:i, s:I, s:I}", "out", out, "holds",
-                      vq_stats_needs_text(merged.needs, holds, sizeof holds), "files", n, "samples",
-                      (json_int_t)merged.samples, "seqlen", (json_int_t)merged.seqlen);
+        *r = (vq_merge_result){.out = name,
+                               .needs = merged.needs,
+                               .files = n,
+                               .samples = merged.samples,
+                               .seqlen = merged.seqlen};
     return s;
 }

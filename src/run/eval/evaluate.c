@@ -13,13 +13,13 @@ typedef struct side {
     vq_exec exec;
     float *h, *normed; /* [chunk tokens][hidden] */
     vq_row_score *scores;
-    double *nll; /* [windows] mean of each */
+    double *nll; /* [windows] mean of each; of the caller's arena, as all that a result shows */
 } side;
 
 typedef struct evaluation {
     vq_job *job;
     const vq_eval_options *o;
-    vq_arena arena, scratch;
+    vq_arena arena, scratch, *results; /* results: the caller's */
     side m, ref;
     bool paired;
     vq_ids ids;
@@ -107,7 +107,7 @@ static vq_status alloc_side(evaluation *v, side *s, vq_err *e)
         VQ_ALLOC(&v->arena, float, tokens * s->model.graph.nodes[s->model.graph.lm_head].in_width,
                  "activations", e);
     s->scores = VQ_ALLOC(&v->arena, vq_row_score, tokens, "scores", e);
-    s->nll = VQ_ALLOC(&v->arena, double, v->windows, "scores", e);
+    s->nll = VQ_ALLOC(v->results, double, v->windows, "scores", e);
     return s->h && s->normed && s->scores && s->nll ? VQ_OK : e->status;
 }
 
@@ -117,8 +117,8 @@ static vq_status alloc_all(evaluation *v, vq_err *e)
     v->input = VQ_ALLOC(&v->arena, int32_t, tokens, "token ids", e);
     v->target = VQ_ALLOC(&v->arena, int32_t, tokens, "token ids", e);
     v->pairs = VQ_ALLOC(&v->arena, vq_pair_score, tokens, "scores", e);
-    v->kl = VQ_ALLOC(&v->arena, double, v->windows, "scores", e);
-    v->agree = VQ_ALLOC(&v->arena, double, v->windows, "scores", e);
+    v->kl = VQ_ALLOC(v->results, double, v->windows, "scores", e);
+    v->agree = VQ_ALLOC(v->results, double, v->windows, "scores", e);
     if (!v->input || !v->target || !v->pairs || !v->kl || !v->agree) return e->status;
     VQ_TRY(alloc_side(v, &v->m, e));
     return v->paired ? alloc_side(v, &v->ref, e) : VQ_OK;
@@ -194,12 +194,8 @@ static vq_status run_chunk(evaluation *v, int64_t w0, int64_t n, vq_err *e)
     return VQ_OK;
 }
 
-typedef struct figure {
-    double mean, error; /* standard error over windows; NaN with one window */
-} figure;
-
 /* Tokens of one window hang together: windows are the independent draws. */
-static figure figure_of(const double *x, const double *minus, int64_t n)
+static vq_figure figure_of(const double *x, const double *minus, int64_t n)
 {
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i] - (minus ? minus[i] : 0);
@@ -208,44 +204,31 @@ static figure figure_of(const double *x, const double *minus, int64_t n)
         const double d = x[i] - (minus ? minus[i] : 0) - mean;
         squares += d * d;
     }
-    return (figure){.mean = mean,
-                    .error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN};
+    return (vq_figure){.mean = mean,
+                       .error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN};
 }
 
-static json_t *real_or_null(double x)
+static vq_side_result side_result(const evaluation *v, const side *s)
 {
-    return isfinite(x) ? json_real(x) : json_null();
+    const vq_figure f = figure_of(s->nll, NULL, v->windows);
+    return (vq_side_result){.perplexity = exp(f.mean), .nll = f, .window_nll = s->nll};
 }
 
-static json_t *side_json(const evaluation *v, const side *s)
+static void tell(const evaluation *v, vq_eval_result *r)
 {
-    const figure f = figure_of(s->nll, NULL, v->windows);
-    return json_pack("{s:o, s:o, s:o, s:I, s:I}", "perplexity", real_or_null(exp(f.mean)), "nll",
-                     real_or_null(f.mean), "nll_stderr", real_or_null(f.error), "tokens",
-                     (json_int_t)(v->windows * v->length), "windows", (json_int_t)v->windows);
-}
-
-static void add_figure(json_t *out, const char *name, const char *error, figure f)
-{
-    (void)json_object_set_new(out, name, real_or_null(f.mean));
-    (void)json_object_set_new(out, error, real_or_null(f.error));
-}
-
-static json_t *result_json(const evaluation *v)
-{
-    json_t *out = side_json(v, &v->m);
-    const double seconds = vq_seconds() - v->started;
-    (void)json_object_set_new(out, "seconds", json_real(seconds));
-    (void)json_object_set_new(out, "tokens_per_second",
-                              json_real((double)(v->windows * v->length) / seconds));
-    (void)json_object_set_new(out, "data_sha256", json_string(v->ids.sha256));
-    if (!v->paired) return out;
-    (void)json_object_set_new(out, "ref", side_json(v, &v->ref));
-    add_figure(out, "delta_nll", "delta_nll_stderr", figure_of(v->m.nll, v->ref.nll, v->windows));
-    add_figure(out, "kl", "kl_stderr", figure_of(v->kl, NULL, v->windows));
-    add_figure(out, "top1_agreement", "top1_agreement_stderr",
-               figure_of(v->agree, NULL, v->windows));
-    return out;
+    *r = (vq_eval_result){.windows = v->windows,
+                          .tokens = v->windows * v->length,
+                          .model = side_result(v, &v->m),
+                          .seconds = vq_seconds() - v->started,
+                          .paired = v->paired};
+    memcpy(r->data, v->ids.sha256, sizeof r->data);
+    if (!v->paired) return;
+    r->ref = side_result(v, &v->ref);
+    r->delta_nll = figure_of(v->m.nll, v->ref.nll, v->windows);
+    r->kl = figure_of(v->kl, NULL, v->windows);
+    r->agreement = figure_of(v->agree, NULL, v->windows);
+    r->window_kl = v->kl;
+    r->window_agreement = v->agree;
 }
 
 static vq_status check_pair(const evaluation *v, vq_err *e)
@@ -263,7 +246,7 @@ static vq_status reserve_scratch(evaluation *v, vq_err *e)
     return vq_arena_reserve(&v->scratch, vq_exec_bytes(&v->m.exec, &b), "scratch of a block", e);
 }
 
-static vq_status evaluate_opened(evaluation *v, json_t **result, vq_err *e)
+static vq_status evaluate_opened(evaluation *v, vq_eval_result *r, vq_err *e)
 {
     const char *path = v->o->tokens ? v->o->tokens : v->o->text;
     VQ_TRY(check_pair(v, e));
@@ -274,22 +257,23 @@ static vq_status evaluate_opened(evaluation *v, json_t **result, vq_err *e)
     VQ_TRY(reserve_scratch(v, e));
     for (int64_t w = 0; w < v->windows; w += v->chunk)
         VQ_TRY(run_chunk(v, w, v->windows - w < v->chunk ? v->windows - w : v->chunk, e));
-    *result = result_json(v);
+    tell(v, r);
     return VQ_OK;
 }
 
-static vq_status evaluate_ref(evaluation *v, json_t **result, vq_err *e)
+static vq_status evaluate_ref(evaluation *v, vq_eval_result *r, vq_err *e)
 {
-    if (!v->paired) return evaluate_opened(v, result, e);
+    if (!v->paired) return evaluate_opened(v, r, e);
     VQ_TRY(open_side(v, &v->ref, v->o->ref, true, e));
-    const vq_status s = evaluate_opened(v, result, e);
+    const vq_status s = evaluate_opened(v, r, e);
     vq_model_close(&v->ref.model);
     return s;
 }
 
-vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, json_t **result, vq_err *e)
+vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result *r, vq_arena *a,
+                          vq_err *e)
 {
-    evaluation v = {.job = job, .o = o, .paired = o->ref != NULL};
+    evaluation v = {.job = job, .o = o, .paired = o->ref != NULL, .results = a};
     if (o->window < 2)
         return vq_fail(e, VQ_E_RECIPE, "--window %lld: a window needs at least 2 tokens",
                        (long long)o->window);
@@ -298,7 +282,7 @@ vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, json_t **result
     vq_arena_init(&v.scratch, &job->budget);
     vq_status s = open_side(&v, &v.m, o->model, !o->weights_only, e);
     if (s == VQ_OK) {
-        s = evaluate_ref(&v, result, e);
+        s = evaluate_ref(&v, r, e);
         vq_model_close(&v.m.model);
     }
     vq_arena_done(&v.scratch);

@@ -37,70 +37,67 @@ static int64_t width_of(const vq_stats_file *f, const char *module, const char *
     return t ? t->shape[0] : 0;
 }
 
-static void set_real(json_t *row, const char *prefix, const char *key, double value)
-{
-    char name[64];
-    (void)snprintf(name, sizeof name, "%s%s", prefix, key);
-    (void)json_object_set_new(row, name, json_real(value));
-}
-
-/* Trace and extremes of the diagonal; returns the zeros on it. */
-static int64_t add_diagonal(json_t *row, const char *prefix, const float *sum, int64_t n)
+/* Trace and extremes of the diagonal of sum [n][n], when it was gathered; *zeros on it. */
+static vq_diagonal diagonal_of(const float *sum, int64_t n, int64_t *zeros)
 {
     double trace = 0;
     float least = INFINITY, most = 0;
-    int64_t zeros = 0;
+    *zeros = 0;
+    if (!sum) return (vq_diagonal){0};
     for (int64_t i = 0; i < n; i++) {
         const float d = sum[i * (n + 1)];
         trace += (double)d;
         least = fminf(least, d);
         most = fmaxf(most, d);
-        zeros += d == 0;
+        *zeros += d == 0;
     }
-    set_real(row, prefix, "trace", trace);
-    set_real(row, prefix, "diag_min", (double)least);
-    set_real(row, prefix, "diag_max", (double)most);
-    return zeros;
+    return (vq_diagonal){
+        .known = true, .trace = trace, .least = (double)least, .most = (double)most};
 }
 
-static int64_t add_range(json_t *row, const float *min, const float *max, int64_t k)
+static void describe_range(vq_group_description *g, const float *min, const float *max)
 {
     float least = INFINITY, most = -INFINITY;
-    int64_t zeros = 0;
-    for (int64_t i = 0; i < k; i++) {
+    g->dead = 0;
+    for (int64_t i = 0; i < g->k; i++) {
         least = fminf(least, min[i]);
         most = fmaxf(most, max[i]);
-        zeros += min[i] == 0 && max[i] == 0;
+        g->dead += min[i] == 0 && max[i] == 0;
     }
-    set_real(row, "", "min", (double)least);
-    set_real(row, "", "max", (double)most);
-    return zeros;
+    g->has_range = true;
+    g->min = (double)least;
+    g->max = (double)most;
 }
 
-static json_t *group_row(const vq_stats_file *f, const char *module, const uint64_t *counts)
+static vq_status describe_group(vq_group_description *g, const vq_stats_file *f, const char *module,
+                                const uint64_t *counts, vq_arena *a, vq_err *e)
 {
     static const char *const widths[] = {".min", ".abs_sum", ".hessian", ".fisher", NULL};
-    json_t *row =
-        json_pack("{s:s, s:I, s:I}", "name", module, "k", (json_int_t)width_of(f, module, widths),
-                  "tokens", (json_int_t)counts[0]);
-    const int64_t k = width_of(f, module, widths);
     const float *min = data_of(f, module, ".min"), *max = data_of(f, module, ".max"),
                 *hessian = data_of(f, module, ".hessian");
-    int64_t dead = -1;
-    if (min && max && counts[0]) dead = add_range(row, min, max, k);
-    if (hessian) dead = add_diagonal(row, "", hessian, k);
-    if (dead >= 0) (void)json_object_set_new(row, "dead", json_integer((json_int_t)dead));
-    return row;
+    int64_t zeros;
+    *g = (vq_group_description){.name = vq_arena_text(a, e, "%s", module),
+                                .k = width_of(f, module, widths),
+                                .tokens = counts[0],
+                                .dead = -1};
+    if (!g->name) return e->status;
+    if (min && max && counts[0]) describe_range(g, min, max);
+    g->hessian = diagonal_of(hessian, g->k, &zeros);
+    if (hessian) g->dead = zeros;
+    return VQ_OK;
 }
 
-static json_t *linear_row(const vq_stats_file *f, const char *module)
+static vq_status describe_linear(vq_linear_description *l, const vq_stats_file *f,
+                                 const char *module, vq_arena *a, vq_err *e)
 {
     static const char *const inputs[] = {".fisher", NULL}, *const outputs[] = {".output", NULL};
-    json_t *row = json_pack("{s:s}", "name", module);
-    const float *fisher = data_of(f, module, ".fisher"), *output = data_of(f, module, ".output");
-    if (fisher) (void)add_diagonal(row, "input_", fisher, width_of(f, module, inputs));
-    if (output) (void)add_diagonal(row, "output_", output, width_of(f, module, outputs));
-    return row;
+    int64_t zeros;
+    *l = (vq_linear_description){
+        .name = vq_arena_text(a, e, "%s", module),
+        .input = diagonal_of(data_of(f, module, ".fisher"), width_of(f, module, inputs), &zeros),
+        .output = diagonal_of(data_of(f, module, ".output"), width_of(f, module, outputs), &zeros),
+    };
+    return l->name ? VQ_OK : e->status;
 }
 
 static bool ends_with(const char *name, const char *suffix, char *module)
@@ -112,39 +109,62 @@ static bool ends_with(const char *name, const char *suffix, char *module)
     return true;
 }
 
-static void add_rows(json_t *out, const vq_stats_file *f)
+static size_t count_suffix(const vq_stats_file *f, const char *suffix)
 {
-    json_t *groups = json_array(), *linears = json_array();
+    size_t n = 0;
+    char module[NAME_MAX_BYTES];
+    for (size_t i = 0; i < f->file.count; i++)
+        n += ends_with(f->file.tensors[i].name, suffix, module);
+    return n;
+}
+
+static vq_status describe_rows(vq_stats_description *d, const vq_stats_file *f, vq_arena *a,
+                               vq_err *e)
+{
     const char *of_linear = f->origin.needs & VQ_NEED_FISHER ? ".fisher" : ".output";
+    vq_group_description *groups =
+        VQ_ALLOC(a, vq_group_description, count_suffix(f, ".counts"), "groups", e);
+    vq_linear_description *linears =
+        VQ_ALLOC(a, vq_linear_description, count_suffix(f, of_linear), "linears", e);
+    if (!groups || !linears) return e->status;
     for (size_t i = 0; i < f->file.count; i++) {
         const vq_tensor *t = &f->file.tensors[i];
         char module[NAME_MAX_BYTES];
         if (ends_with(t->name, ".counts", module))
-            (void)json_array_append_new(groups, group_row(f, module, t->data));
+            VQ_TRY(describe_group(&groups[d->ngroups++], f, module, t->data, a, e));
         if (ends_with(t->name, of_linear, module))
-            (void)json_array_append_new(linears, linear_row(f, module));
+            VQ_TRY(describe_linear(&linears[d->nlinears++], f, module, a, e));
     }
-    (void)json_object_set_new(out, "groups", groups);
-    if (json_array_size(linears))
-        (void)json_object_set_new(out, "linears", linears);
-    else
-        json_decref(linears);
+    d->groups = groups;
+    d->linears = linears;
+    return VQ_OK;
 }
 
-vq_status vq_inspect_stats(const char *path, json_t **result, vq_arena *a, vq_err *e)
+static vq_status describe_file(vq_stats_description *d, const vq_stats_file *f, vq_arena *a,
+                               vq_err *e)
+{
+    const vq_stats_origin *o = &f->origin;
+    *d = (vq_stats_description){
+        .version = vq_arena_text(a, e, "%s", o->version),
+        .model = vq_arena_text(a, e, "%s", o->model),
+        .data = vq_arena_text(a, e, "%s", o->data),
+        .samples = o->samples,
+        .seqlen = o->seqlen,
+        .needs = o->needs,
+        .bytes = f->file.map.size,
+        .sha256 = vq_arena_text(a, e, "%s", f->sha256),
+        .seed = o->seed,
+    };
+    if (!d->version || !d->model || !d->data || !d->sha256) return e->status;
+    return describe_rows(d, f, a, e);
+}
+
+vq_status vq_inspect_stats(const char *path, vq_stats_description *d, vq_arena *a,
+                           vq_arena *scratch, vq_err *e)
 {
     vq_stats_file f;
-    char needs[128];
-    VQ_TRY(vq_stats_load(&f, path, NULL, a, e));
-    const vq_stats_origin *o = &f.origin;
-    *result = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:s}", "kind", "statistics",
-                        "version", o->version, "model", o->model, "data", o->data, "samples",
-                        (json_int_t)o->samples, "seqlen", (json_int_t)o->seqlen, "holds",
-                        vq_stats_needs_text(o->needs, needs, sizeof needs), "bytes",
-                        (json_int_t)f.file.map.size, "sha256", f.sha256);
-    if (o->needs & VQ_NEED_GRADIENT)
-        (void)json_object_set_new(*result, "seed", json_integer((json_int_t)o->seed));
-    add_rows(*result, &f);
+    VQ_TRY(vq_stats_load(&f, path, NULL, scratch, e));
+    const vq_status s = describe_file(d, &f, a, e);
     vq_stats_close(&f);
-    return VQ_OK;
+    return s;
 }

@@ -4,6 +4,7 @@
 #include "model/op/op.h"
 #include "run/manifest.h"
 #include "run/store/run_state.h"
+#include "json/json_make.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,13 +100,16 @@ static vq_status copy_sidecars(const vq_outputs *o, const vq_plan *p, vq_arena *
     return VQ_OK;
 }
 
-static vq_status write_json(const char *path, const json_t *root, vq_err *e)
+/* The model's config with what was added to it; takes over `quantization`. */
+static vq_status config_json(const vq_plan *p, json_t *quantization, bool untied, json_t **out,
+                             vq_err *e)
 {
-    char *text = json_dumps(root, JSON_INDENT(2));
-    if (!text) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", path);
-    const vq_status s = vq_write_file(path, text, strlen(text), e);
-    free(text);
-    return s;
+    vq_json_maker m = {0};
+    const json_t *given = p->model->checkpoint.config.root;
+    json_t *root = given ? json_copy((json_t *)(uintptr_t)given) : vq_make_object(&m);
+    vq_put(&m, root, "quantization_config", quantization);
+    if (untied) vq_put_flag(&m, root, "tie_word_embeddings", false);
+    return vq_make_done(&m, root, "config.json", out, e);
 }
 
 /* Runtimes quantize linears: tables of embeddings are none that they would have to leave out. */
@@ -176,13 +180,10 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
     if (!dense || !path) return e->status;
     size_t ndense = 0;
     VQ_TRY(list_dense(p, dense, &ndense, a, e));
-    json_t *quantization = NULL;
+    json_t *quantization = NULL, *root;
     VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
-    json_t *root = p->model->checkpoint.config.root ? json_copy(p->model->checkpoint.config.root)
-                                                    : json_object();
-    (void)json_object_set_new(root, "quantization_config", quantization);
-    if (untied) (void)json_object_set_new(root, "tie_word_embeddings", json_false());
-    const vq_status s = write_json(path, root, e);
+    VQ_TRY(config_json(p, quantization, untied, &root, e));
+    const vq_status s = vq_json_save(root, JSON_INDENT(2), path, e);
     json_decref(root);
     return s;
 }

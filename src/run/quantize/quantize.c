@@ -1,5 +1,4 @@
 /* quantize.c -- the main job: plan, calibrate, round, pack, verify, name. */
-#include <math.h>
 #include <string.h>
 
 #include "plan/cost/rates.h"
@@ -27,7 +26,8 @@ typedef struct quantization {
     vq_rounded rounded;
     vq_input_hash inputs;
     double started, phase_started;
-    json_t *phases; /* {name: seconds} */
+    vq_quantize_result *result; /* the caller's */
+    vq_arena *results;
 } quantization;
 
 static vq_status open_inputs(quantization *q, vq_err *e)
@@ -54,50 +54,20 @@ static vq_status check_memory(const quantization *q, vq_err *e)
                    (unsigned long long)peak, limit);
 }
 
-static json_t *tensors_json(const vq_rounded *r)
-{
-    json_t *all = json_object();
-    for (size_t i = 0; i < r->nmodules; i++) {
-        json_t *db = isfinite(r->sqnr_db[i]) ? json_real(r->sqnr_db[i]) : json_null();
-        json_t *one = json_pack("{s:s, s:s, s:o, s:s?}", "scheme", r->weights[i]->scheme.id,
-                                "sha256", r->sha[i], "sqnr_db", db, "fallback", r->fallback[i]);
-        if (r->modules[i].hadamard)
-            (void)json_object_set_new(one, "hadamard",
-                                      json_integer((json_int_t)r->modules[i].hadamard));
-        if (r->modules[i].arc_s)
-            (void)json_object_set_new(one, "arc_s", json_integer((json_int_t)r->modules[i].arc_s));
-        if (r->tokens[i] >= 0)
-            (void)json_object_set_new(one, "tokens", json_integer((json_int_t)r->tokens[i]));
-        if (r->transformed[i]) (void)json_object_set_new(one, "transformed", json_true());
-        (void)json_object_set_new(all, r->modules[i].name, one);
-    }
-    return all;
-}
-
-static json_t *calibration_json(const vq_calibrated *c)
-{
-    json_t *j = json_pack("{s:s, s:s, s:I, s:I}", "kind", c->kind, "sha256", c->sha256, "tokens",
-                          (json_int_t)(c->samples * c->seqlen), "seqlen", (json_int_t)c->seqlen);
-    if (j && *c->statistics)
-        (void)json_object_set_new(j, "statistics_sha256", json_string(c->statistics));
-    return j;
-}
-
 static vq_status write_manifest(quantization *q, vq_err *e)
 {
-    json_t *files;
-    VQ_TRY(vq_manifest_files(q->outputs.work, &files, &q->arena, e));
-    json_t *root = json_pack("{s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o}", "schema",
-                             "vq.artifact/1", "vq", VQ_VERSION, "recipe", "name", q->recipe.name,
-                             "yaml", q->recipe.resolved, "inputs", vq_input_hash_json(&q->inputs),
-                             "calibration", calibration_json(&q->calibration), "tensors",
-                             tensors_json(&q->rounded), "files", files);
-    if (q->plan.finish)
-        (void)json_object_set_new(root, q->plan.finish->name,
-                                  vq_finished_json(&q->rounded.finished));
-    const vq_status s = vq_manifest_write(q->outputs.work, root, e);
-    json_decref(root);
-    return s;
+    vq_manifest m = {.recipe = q->recipe.name,
+                     .yaml = q->recipe.resolved,
+                     .ninputs = q->model.checkpoint.weights.nfiles,
+                     .calibration = q->calibration,
+                     .nmodules = q->rounded.nmodules,
+                     .finish = q->plan.finish ? q->plan.finish->name : NULL,
+                     .finished = q->rounded.finished};
+    VQ_TRY(vq_folder_digests(q->outputs.work, &m.files, &m.nfiles, &q->arena, e));
+    VQ_TRY(vq_input_hash_list(&q->inputs, &m.inputs, &q->arena, e));
+    VQ_TRY(vq_summary_entries(&q->rounded, &m.modules, &q->arena, e));
+    VQ_TRY(vq_summary_files(m.files, m.nfiles, q->result, q->results, e));
+    return vq_manifest_write(q->outputs.work, &m, e);
 }
 
 /* What was written is read back before it gets its name: a disk that lies is found here, not by a
@@ -105,16 +75,11 @@ static vq_status write_manifest(quantization *q, vq_err *e)
 static vq_status verify_own(quantization *q, vq_err *e)
 {
     vq_findings f;
-    VQ_TRY(
-        vq_verify_folder(&f, q->job, q->outputs.work, true, NULL, &q->job->budget, &q->arena, e));
-    const json_t *first = json_array_get(f.failures, 0);
-    vq_status s = VQ_OK;
-    if (first)
-        s = vq_fail(e, VQ_E_BUG, "what was written does not verify: %s: %s",
-                    json_string_value(json_object_get(first, "tensor")),
-                    json_string_value(json_object_get(first, "what")));
-    json_decref(f.failures);
-    return s;
+    VQ_TRY(vq_verify_folder(&f, q->job, q->outputs.work, true, NULL, &q->job->budget, &q->arena,
+                            &q->arena, e));
+    if (!f.count) return VQ_OK;
+    return vq_fail(e, VQ_E_BUG, "what was written does not verify: %s: %s", f.failures[0].tensor,
+                   f.failures[0].what);
 }
 
 static vq_status check_sqnr(const quantization *q, vq_err *e)
@@ -141,64 +106,76 @@ static vq_status check_fallbacks(const quantization *q, vq_err *e)
 }
 
 /* Seconds since the last call go to a phase of the summary. */
-static void phase(quantization *q, const char *name)
+static void phase(quantization *q, vq_phase of)
 {
     const double t = vq_seconds();
-    (void)json_object_set_new(q->phases, name, json_real(t - q->phase_started));
+    q->result->phases[of] = t - q->phase_started;
     q->phase_started = t;
 }
 
-/* What a resumed run must share with the one that stopped. */
-static vq_status made_from(quantization *q, const char *model_sha, json_t **out, vq_err *e)
+/* What a resumed run must share with the one that stopped; borrows the digests. */
+static vq_made_from made_from(const quantization *q, const char *model_sha, const char *recipe_sha)
 {
-    char recipe[VQ_SHA256_TEXT];
-    vq_sha256_of(q->recipe.resolved, strlen(q->recipe.resolved), recipe);
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s}", "version", VQ_VERSION, "model", model_sha,
-                     "recipe", recipe, "isa", q->job->kernels.isa, "numeric",
-                     q->job->kernels.strict ? "strict" : "fast");
-    return *out ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "no memory for the state of the run");
+    return (vq_made_from){.of = {[VQ_MADE_VERSION] = VQ_VERSION,
+                                 [VQ_MADE_MODEL] = model_sha,
+                                 [VQ_MADE_RECIPE] = recipe_sha,
+                                 [VQ_MADE_ISA] = q->job->kernels.isa,
+                                 [VQ_MADE_NUMERIC] = q->job->kernels.strict ? "strict" : "fast"}};
 }
 
 static vq_status round_all(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
-    char model[VQ_SHA256_TEXT] = "";
-    vq_run_request r = {.plan = &q->plan,
-                        .job = q->job,
-                        .budget = &q->job->budget,
-                        .dir = q->outputs.work,
-                        .work = q->outputs.run,
-                        .data = o->data,
-                        .tokens = o->tokens,
-                        .statistics = o->statistics,
-                        .resume = o->resume,
-                        .model_sha = model};
+    char model[VQ_SHA256_TEXT] = "", recipe[VQ_SHA256_TEXT];
+    vq_made_from made = made_from(q, model, recipe);
+    const vq_run_request r = {.plan = &q->plan,
+                              .job = q->job,
+                              .budget = &q->job->budget,
+                              .dir = q->outputs.work,
+                              .work = q->outputs.run,
+                              .data = o->data,
+                              .tokens = o->tokens,
+                              .statistics = o->statistics,
+                              .resume = o->resume,
+                              .model_sha = model,
+                              .made_from = &made};
     VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
-    if (q->schedule.by_blocks) VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, e));
-    VQ_TRY(made_from(q, model, &r.made_from, e));
-    const vq_status s = vq_walk_all(&r, &q->schedule, &q->rounded, &q->calibration, &q->arena, e);
-    json_decref(r.made_from);
-    return s;
+    if (q->schedule.by_blocks) VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, &q->arena, e));
+    vq_sha256_of(q->recipe.resolved, strlen(q->recipe.resolved), recipe);
+    return vq_walk_all(&r, &q->schedule, &q->rounded, &q->calibration, &q->arena, e);
 }
 
 static vq_status make_artifact(quantization *q, vq_err *e)
 {
-    phase(q, "plan");
+    phase(q, VQ_PHASE_PLAN);
     VQ_TRY(round_all(q, e));
-    phase(q, "round");
+    phase(q, VQ_PHASE_ROUND);
     VQ_TRY(check_sqnr(q, e));
     VQ_TRY(check_fallbacks(q, e));
     VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->outputs.work, &q->arena, e));
     VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules,
                                q->rounded.untied, &q->arena, e));
     VQ_TRY(write_manifest(q, e));
-    phase(q, "manifest");
+    phase(q, VQ_PHASE_MANIFEST);
     VQ_TRY(verify_own(q, e));
-    phase(q, "verify");
+    phase(q, VQ_PHASE_VERIFY);
     return VQ_OK;
 }
 
-static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
+/* All that needs memory, before the artifact takes its name. */
+static vq_status tell(const quantization *q, vq_err *e)
+{
+    vq_quantize_result *r = q->result;
+    const vq_tensor_set *set = &q->model.checkpoint.weights;
+    r->out = vq_arena_text(q->results, e, "%s", q->outputs.out);
+    if (!r->out) return e->status;
+    for (size_t i = 0; i < set->nfiles; i++) r->bytes_in += set->files[i].map.size;
+    r->calibration = q->calibration;
+    r->finish = q->plan.finish ? q->plan.finish->name : NULL;
+    return vq_summary_modules(&q->rounded, r, q->results, e);
+}
+
+static vq_status quantize_opened(quantization *q, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
     const vq_quantize_options *o = q->o;
@@ -207,58 +184,29 @@ static vq_status quantize_opened(quantization *q, json_t **result, vq_err *e)
     vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads,
                                       &q->arena, e);
     if (s == VQ_OK) s = make_artifact(q, e);
+    if (s == VQ_OK) s = tell(q, e);
     if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, e);
-    if (s != VQ_OK) {
-        vq_outputs_drop(&q->outputs, &q->arena);
-        return s;
-    }
-    const vq_quantize_summary summary = {
-        .out = q->outputs.out,
-        .model = &q->model,
-        .rounded = &q->rounded,
-        .finish = q->plan.finish ? q->plan.finish->name : NULL,
-        .calibration = calibration_json(&q->calibration),
-        .phases = json_incref(q->phases),
-        .seconds = vq_seconds() - q->started,
-        .peak_bytes = q->job->budget.peak,
-    };
-    return vq_quantize_result(&summary, &q->arena, result, e);
+    if (s != VQ_OK) vq_outputs_drop(&q->outputs, &q->arena);
+    q->result->seconds = vq_seconds() - q->started;
+    q->result->peak_bytes = q->job->budget.peak;
+    return s;
 }
 
-vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, json_t **result, vq_err *e)
+vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize_result *r,
+                          vq_arena *a, vq_err *e)
 {
-    quantization q = {.job = job, .o = o, .started = vq_seconds(), .phases = json_object()};
+    quantization q = {.job = job, .o = o, .started = vq_seconds(), .result = r, .results = a};
+    *r = (vq_quantize_result){0};
     q.phase_started = q.started;
     vq_arena_init(&q.arena, &job->budget);
     vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
-        s = quantize_opened(&q, result, e);
+        s = quantize_opened(&q, e);
         vq_input_hash_end(&q.inputs);
         vq_model_close(&q.model);
     }
-    json_decref(q.phases);
     vq_arena_done(&q.arena);
     return s;
-}
-
-/* Times of the stages and of all; threads share out nearly everything. */
-static vq_status tell_time(const quantization *q, json_t *result, vq_err *e)
-{
-    vq_rates rates;
-    vq_cost cost[VQ_STAGES];
-    double all = 0;
-    VQ_TRY(vq_rates_measure(&rates, &q->plan, q->job, e));
-    vq_schedule_costs(&q->schedule, q->job, cost);
-    json_t *stages = json_object();
-    for (int i = 0; i < VQ_STAGES; i++) {
-        const double seconds =
-            vq_cost_seconds(&cost[i], &rates) / (q->job->threads > 0 ? q->job->threads : 1);
-        (void)json_object_set_new(stages, vq_stage_names[i], json_real(seconds));
-        all += seconds;
-    }
-    (void)json_object_set_new(result, "seconds", json_real(all));
-    (void)json_object_set_new(result, "stages", stages);
-    return VQ_OK;
 }
 
 /* Named files are not read, but they must be there. */
@@ -274,25 +222,26 @@ static vq_status check_named(const vq_quantize_options *o, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status tell_plan(const quantization *q, json_t **result, bool *fits, vq_err *e)
+static vq_status tell_plan(const quantization *q, vq_plan_result *r, vq_arena *a, vq_err *e)
 {
     const size_t limit = q->job->budget.limit;
     VQ_TRY(check_named(q->o, e));
-    const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
-    *fits = !limit || peak <= limit;
-    *result = vq_plan_json(&q->plan, peak);
-    (void)json_object_set_new(*result, "fits", json_boolean(*fits));
-    return tell_time(q, *result, e);
+    VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
+    r->peak_bytes = vq_schedule_bytes(&q->schedule, q->job);
+    r->fits = !limit || r->peak_bytes <= limit;
+    vq_cost work[VQ_STAGES];
+    vq_schedule_costs(&q->schedule, q->job, work);
+    return vq_plan_tell_time(&q->plan, q->job, work, r, e);
 }
 
-vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, json_t **result, bool *fits,
+vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, vq_plan_result *r, vq_arena *a,
                       vq_err *e)
 {
     quantization q = {.job = job, .o = o};
     vq_arena_init(&q.arena, &job->budget);
     vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
-        s = tell_plan(&q, result, fits, e);
+        s = tell_plan(&q, r, a, e);
         vq_model_close(&q.model);
     }
     vq_arena_done(&q.arena);

@@ -2,54 +2,35 @@
 #include "run/quantize/summary.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "run/manifest.h"
+#define EXACT_DB 300 /* what JSON and tables can show of an infinite one */
 
-#define WORST 5
-
-typedef struct ranked {
-    const char *name;
-    double db;
-} ranked;
+const char *const vq_phase_names[VQ_PHASES] = {"plan", "round", "manifest", "verify"};
 
 static int by_db(const void *a, const void *b)
 {
-    const double x = ((const ranked *)a)->db, y = ((const ranked *)b)->db;
+    const double x = ((const vq_module_error *)a)->sqnr_db,
+                 y = ((const vq_module_error *)b)->sqnr_db;
     return x < y ? -1 : x > y;
 }
 
-static json_t *worst_json(const vq_rounded *r, vq_arena *a, vq_err *e)
+static vq_status tell_worst(const vq_rounded *rounded, vq_quantize_result *r, vq_arena *a,
+                            vq_err *e)
 {
-    ranked *list = VQ_ALLOC(a, ranked, r->nmodules, "summary", e);
-    if (!list) return NULL;
-    for (size_t i = 0; i < r->nmodules; i++)
-        list[i] = (ranked){.name = r->modules[i].name, .db = r->sqnr_db[i]};
-    qsort(list, r->nmodules, sizeof *list, by_db);
-    json_t *worst = json_array();
-    for (size_t i = 0; i < r->nmodules && i < WORST; i++)
-        (void)json_array_append_new(worst, json_pack("{s:s, s:f}", "name", list[i].name, "sqnr_db",
-                                                     list[i].db > 300 ? 300 : list[i].db));
-    return worst;
-}
-
-static json_t *files_json(const char *dir, const json_t *shas, json_int_t *bytes, vq_arena *a,
-                          vq_err *e)
-{
-    json_t *list = json_array();
-    const char *name;
-    json_t *sha;
-    json_object_foreach((json_t *)(uintptr_t)shas, name, sha)
-    {
-        const char *path = vq_join(a, dir, name, e);
-        vq_map m = {0};
-        if (!path || vq_map_open(&m, path, e) != VQ_OK) continue;
-        (void)json_array_append_new(list, json_pack("{s:s, s:I, s:O}", "name", name, "bytes",
-                                                    (json_int_t)m.size, "sha256", sha));
-        *bytes += (json_int_t)m.size;
-        vq_map_close(&m);
+    const size_t n = rounded->nmodules;
+    vq_module_error *list = VQ_ALLOC(a, vq_module_error, n, "summary", e);
+    if (!list) return e->status;
+    for (size_t i = 0; i < n; i++)
+        list[i] = (vq_module_error){rounded->modules[i].name, rounded->sqnr_db[i]};
+    qsort(list, n, sizeof *list, by_db);
+    r->nworst = n < VQ_WORST_MODULES ? n : VQ_WORST_MODULES;
+    for (size_t i = 0; i < r->nworst; i++) {
+        r->worst[i] =
+            (vq_module_error){.name = vq_arena_text(a, e, "%s", list[i].name),
+                              .sqnr_db = list[i].sqnr_db > EXACT_DB ? EXACT_DB : list[i].sqnr_db};
+        if (!r->worst[i].name) return e->status;
     }
-    return list;
+    return VQ_OK;
 }
 
 /* Everything that stands for a linear in the artifact, per weight of the layer: ARC's extra
@@ -67,40 +48,49 @@ static double bits_per_weight(const vq_rounded *r)
     return bits / weights;
 }
 
-json_t *vq_finished_json(const vq_finished *f)
-{
-    return json_pack("{s:f, s:f, s:I}", "kl_before", f->before, "kl_after", f->after,
-                     "held_out_tokens", (json_int_t)f->tokens);
-}
-
-static json_int_t count_fallbacks(const vq_rounded *r)
+vq_status vq_summary_modules(const vq_rounded *rounded, vq_quantize_result *r, vq_arena *a,
+                             vq_err *e)
 {
     size_t first;
-    return (json_int_t)vq_rounded_fallbacks(r, &first);
+    r->modules = rounded->nmodules;
+    r->fallbacks = vq_rounded_fallbacks(rounded, &first);
+    r->bits_per_weight = bits_per_weight(rounded);
+    r->finished = rounded->finished;
+    return tell_worst(rounded, r, a, e);
 }
 
-vq_status vq_quantize_result(const vq_quantize_summary *s, vq_arena *a, json_t **out, vq_err *e)
+vq_status vq_summary_files(const vq_file_digest *files, size_t n, vq_quantize_result *r,
+                           vq_arena *a, vq_err *e)
 {
-    json_t *manifest;
-    bool intact;
-    VQ_TRY(vq_manifest_read(s->out, &manifest, &intact, e));
-    json_int_t in = 0, written = 0;
-    const vq_tensor_set *set = &s->model->checkpoint.weights;
-    for (size_t i = 0; i < set->nfiles; i++) in += (json_int_t)set->files[i].map.size;
-    json_t *worst = worst_json(s->rounded, a, e);
-    json_t *files = files_json(s->out, json_object_get(manifest, "files"), &written, a, e);
-    json_decref(manifest);
-    if (!worst) {
-        json_decref(files);
-        return e->status;
+    vq_file_digest *list = VQ_ALLOC(a, vq_file_digest, n, "files", e);
+    if (!list) return e->status;
+    for (size_t i = 0; i < n; i++) {
+        list[i] = (vq_file_digest){.name = vq_arena_text(a, e, "%s", files[i].name),
+                                   .sha256 = vq_arena_text(a, e, "%s", files[i].sha256),
+                                   .bytes = files[i].bytes};
+        if (!list[i].name || !list[i].sha256) return e->status;
+        r->bytes_out += files[i].bytes;
     }
-    *out = json_pack("{s:s, s:o, s:I, s:I, s:f, s:I, s:I, s:o, s:o, s:o, s:f, s:I}", "out", s->out,
-                     "files", files, "bytes_in", in, "bytes_out", written, "bits_per_weight",
-                     bits_per_weight(s->rounded), "modules", (json_int_t)s->rounded->nmodules,
-                     "fallbacks", count_fallbacks(s->rounded), "worst", worst, "calibration",
-                     s->calibration, "phases", s->phases, "seconds", s->seconds, "peak_bytes",
-                     (json_int_t)s->peak_bytes);
-    if (s->finish)
-        (void)json_object_set_new(*out, s->finish, vq_finished_json(&s->rounded->finished));
+    r->files = list;
+    r->nfiles = n;
+    return VQ_OK;
+}
+
+vq_status vq_summary_entries(const vq_rounded *rounded, const vq_manifest_module **list,
+                             vq_arena *a, vq_err *e)
+{
+    vq_manifest_module *all = VQ_ALLOC(a, vq_manifest_module, rounded->nmodules, "vq.json", e);
+    if (!all) return e->status;
+    for (size_t i = 0; i < rounded->nmodules; i++)
+        all[i] = (vq_manifest_module){.name = rounded->modules[i].name,
+                                      .scheme = rounded->weights[i]->scheme.id,
+                                      .sha256 = rounded->sha[i],
+                                      .sqnr_db = rounded->sqnr_db[i],
+                                      .fallback = rounded->fallback[i],
+                                      .hadamard = rounded->modules[i].hadamard,
+                                      .arc_s = rounded->modules[i].arc_s,
+                                      .tokens = rounded->tokens[i],
+                                      .transformed = rounded->transformed[i]};
+    *list = all;
     return VQ_OK;
 }

@@ -1,29 +1,20 @@
-/* summary.h -- what `vq quantize` tells when it is done. */
+/* summary.h -- what `vq quantize` tells when it is done: from what was rounded and written to
+ * vq_quantize_result. test tests/cli/quantize.sh, tests/unit/test_report.c */
 #ifndef VQ_RUN_QUANTIZE_SUMMARY_H
 #define VQ_RUN_QUANTIZE_SUMMARY_H
 
-#include <jansson.h>
-
+#include "run/results.h"
 #include "run/store/rounding.h"
 
-typedef struct vq_quantize_summary {
-    const char *out;
-    const vq_model *model;
-    const vq_rounded *rounded;
-    const char *finish;  /* name of the finishing pass; NULL: none */
-    json_t *calibration; /* reference is taken over */
-    json_t *phases;      /* {name: seconds}; reference is taken over */
-    double seconds;
-    size_t peak_bytes;
-} vq_quantize_summary;
-
-/* vq_quantize_result --
- * {"out","files":[{"name","bytes","sha256"}],"bytes_in","bytes_out","bits_per_weight","modules","worst":[{"name","sqnr_db"}],
- *   "calibration",["tune":{"kl_before","kl_after","held_out_tokens"},]"phases":{name:
- *   seconds},"seconds","peak_bytes"}: new reference in
- * *out. bits_per_weight: everything stored for the quantized layers over their own weights. */
-vq_status vq_quantize_result(const vq_quantize_summary *s, vq_arena *a, json_t **out, vq_err *e);
-/* vq_finished_json -- {"kl_before","kl_after","held_out_tokens"}, new reference. */
-json_t *vq_finished_json(const vq_finished *f);
+/* vq_summary_modules -- sizes, bits per weight, fallbacks and the worst modules of what was
+ * rounded, into r; names are copied into a. */
+vq_status vq_summary_modules(const vq_rounded *rounded, vq_quantize_result *r, vq_arena *a,
+                             vq_err *e);
+/* vq_summary_files -- the files of the artifact with their bytes, copied into a. */
+vq_status vq_summary_files(const vq_file_digest *files, size_t n, vq_quantize_result *r,
+                           vq_arena *a, vq_err *e);
+/* vq_summary_entries -- the modules as vq.json lists them, from a; texts are borrowed. */
+vq_status vq_summary_entries(const vq_rounded *rounded, const vq_manifest_module **list,
+                             vq_arena *a, vq_err *e);
 
 #endif

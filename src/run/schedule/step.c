@@ -3,9 +3,6 @@
 
 #include <stddef.h>
 
-const char *const vq_stage_names[VQ_STAGES] = {"text",     "gradients", "statistics", "transforms",
-                                               "rounding", "tuning",    "files"};
-
 const vq_step_kind *const vq_step_kinds[] = {&vq_step_text,
                                              &vq_step_statistics,
                                              &vq_step_state,

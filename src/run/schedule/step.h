@@ -15,19 +15,6 @@ typedef struct vq_block vq_block;       /* run/block/run_scope.h: lives until th
 /* The layer of a step: a block, what lies outside of blocks, or no part of the graph. */
 enum { VQ_OUTSIDE = -1, VQ_WHOLE_RUN = -2 };
 
-/* What `vq plan` tells the time of; a kind of step may work for several. */
-typedef enum vq_stage {
-    VQ_STAGE_TEXT,       /* the model writes its own calibration text */
-    VQ_STAGE_GRADIENTS,  /* the sweep forwards and back, and its statistics to files */
-    VQ_STAGE_STATISTICS, /* the sweep forwards */
-    VQ_STAGE_TRANSFORMS, /* candidates tried out */
-    VQ_STAGE_ROUNDING,   /* training included */
-    VQ_STAGE_FINISH,     /* training of the whole */
-    VQ_STAGE_FILES,      /* hashing, writing, reading back */
-    VQ_STAGES
-} vq_stage;
-extern const char *const vq_stage_names[VQ_STAGES];
-
 /* Anonymous memory of a step, beyond what earlier steps left: at most while it runs; and what it
  * leaves until the block ends (steps of a block) or the run does. */
 typedef struct vq_step_bytes {

@@ -93,7 +93,6 @@ void vq_walk_close(vq_walk *w)
     vq_calib_end(r->activations.original);
     if (r->statistics.open) vq_stats_close(&r->statistics.file);
     vq_written_close(&r->written);
-    vq_run_state_done(&r->state);
     vq_rounding_cache_for(&r->cache, -1);
     vq_edited_source_done(&r->models.edited);
     vq_arena_done(&r->scratch);

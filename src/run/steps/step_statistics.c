@@ -31,7 +31,7 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
         c->seqlen = f->origin.seqlen;
         memcpy(c->sha256, f->origin.data, sizeof c->sha256);
     }
-    return vq_made_from(r->request->made_from, "statistics", c->statistics, e);
+    return vq_made_note(r->request->made_from, VQ_MADE_STATISTICS, c->statistics, r->arena, e);
 }
 
 const vq_step_kind vq_step_statistics = {

@@ -19,7 +19,7 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
     r->calibrated->samples = s->count;
     r->calibrated->seqlen = s->length;
     vq_origin_samples(s, ids);
-    return vq_made_from(r->request->made_from, "data", ids, e);
+    return vq_made_note(r->request->made_from, VQ_MADE_DATA, ids, r->arena, e);
 }
 
 /* All samples are written together, token by token. */

@@ -5,12 +5,7 @@
 
 #include "base/exchange/edit.h"
 #include "plan/plan.h"
-
-/* What the finishing pass reached on the samples that it held out. */
-typedef struct vq_finished {
-    double before, after; /* KL to the original, nats per token */
-    int64_t tokens;       /* 0: there was no such pass */
-} vq_finished;
+#include "run/manifest.h"
 
 /* What was made so far: quantized weights in execution order. Arrays of plan.nweights entries. */
 typedef struct vq_rounded {

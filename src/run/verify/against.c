@@ -46,11 +46,11 @@ static vq_status sums_of(const vq_module_checker *c, const vq_linear *l, const v
 static void compare_recorded(const vq_module_checker *c, vq_findings *f, const vq_linear *l,
                              double signal, double noise)
 {
-    const json_t *recorded = json_object_get(vq_module_entry(c, l->name), "sqnr_db");
+    const vq_manifest_module *entry = vq_module_entry(c, l->name);
     const double db = noise > 0 ? 10 * log10(signal / noise) : INFINITY;
-    if (json_is_real(recorded) && fabs(json_real_value(recorded) - db) > DB_TOLERANCE)
+    if (entry && isfinite(entry->sqnr_db) && fabs(entry->sqnr_db - db) > DB_TOLERANCE)
         vq_finding(f, l->name, "SQNR against the original is %.3f dB; vq.json records %.3f dB", db,
-                   json_real_value(recorded));
+                   entry->sqnr_db);
 }
 
 vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_linear *l,
@@ -64,7 +64,8 @@ vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_
         vq_finding(f, l->name, "the original has no weight of this shape");
         return VQ_OK;
     }
-    if (json_is_true(json_object_get(vq_module_entry(c, l->name), "transformed"))) {
+    const vq_manifest_module *entry = vq_module_entry(c, l->name);
+    if (entry && entry->transformed) {
         f->not_compared++;
         return VQ_OK;
     }

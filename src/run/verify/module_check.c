@@ -9,14 +9,15 @@
 
 #define SLAB_ELEMENTS ((int64_t)1 << 20)
 
-const json_t *vq_module_entry(const vq_module_checker *c, const char *module)
+const vq_manifest_module *vq_module_entry(const vq_module_checker *c, const char *module)
 {
-    return json_object_get(json_object_get(c->manifest, "tensors"), module);
+    return c->manifest ? vq_manifest_module_named(c->manifest, module) : NULL;
 }
 
 static void check_hash(const vq_module_checker *c, vq_findings *f, const vq_linear *l)
 {
-    const char *want = json_string_value(json_object_get(vq_module_entry(c, l->name), "sha256"));
+    const vq_manifest_module *entry = vq_module_entry(c, l->name);
+    const char *want = entry ? entry->sha256 : NULL;
     if (!want) return; /* named by check_names already */
     char sha[VQ_SHA256_TEXT];
     vq_err why;
@@ -95,9 +96,9 @@ static vq_status check_slab(const vq_module_checker *c, vq_findings *f, const vq
     vq_qtensor q;
     VQ_TRY(c->model->checkpoint.source.rows(c->model->checkpoint.source.self, l, r0, rows, &q,
                                             c->scratch, e));
-    const size_t before = json_array_size(f->failures);
+    const size_t before = f->count;
     check_scales(f, l, &q, r0);
-    if (json_array_size(f->failures) != before || !c->decode) return VQ_OK;
+    if (f->count != before || !c->decode) return VQ_OK;
     return check_decode(c, f, l, &q, r0, e);
 }
 

@@ -5,19 +5,20 @@
 
 #include "load/model.h"
 #include "run/findings.h"
+#include "run/manifest.h"
 
 typedef struct vq_module_checker {
     const vq_job *job;
-    const vq_model *model;   /* the artifact */
-    const json_t *manifest;  /* NULL: none */
-    const vq_model *against; /* NULL: no comparison with the original */
+    const vq_model *model;       /* the artifact */
+    const vq_manifest *manifest; /* NULL: none */
+    const vq_model *against;     /* NULL: no comparison with the original */
     bool decode; /* digests, and every weight decoded by the kernels and by the reference; else
                  * structure and scales */
     vq_arena *scratch;
 } vq_module_checker;
 
 /* vq_module_entry -- what vq.json says of a module, NULL: nothing. */
-const json_t *vq_module_entry(const vq_module_checker *c, const char *module);
+const vq_manifest_module *vq_module_entry(const vq_module_checker *c, const char *module);
 /* vq_module_check -- one module; failures go to f, a status means that checking itself could not go
  * on. */
 vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char *module,

@@ -9,53 +9,55 @@
 #include "run/manifest.h"
 #include "run/verify/module_check.h"
 
-static void check_listed(vq_findings *f, const json_t *manifest, json_t *found)
+static bool has_file(const vq_file_digest *files, size_t n, const char *name, const char **sha256)
 {
-    const json_t *files = json_object_get(manifest, "files");
-    const char *name;
-    json_t *sha;
-    json_object_foreach((json_t *)(uintptr_t)files, name, sha)
-    {
-        const char *now = json_string_value(json_object_get(found, name)),
-                   *then = json_string_value(sha);
-        if (!now)
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(files[i].name, name) != 0) continue;
+        *sha256 = files[i].sha256;
+        return true;
+    }
+    return false;
+}
+
+static void check_listed(vq_findings *f, const vq_manifest *m, const vq_file_digest *found,
+                         size_t n)
+{
+    for (size_t i = 0; i < m->nfiles; i++) {
+        const char *name = m->files[i].name, *then = m->files[i].sha256, *now;
+        if (!has_file(found, n, name, &now))
             vq_finding(f, name, "the file is missing");
         else if (!then || strcmp(now, then) != 0)
             vq_finding(f, name, "the file changed: its SHA-256 is not the one in vq.json");
     }
-    json_object_foreach(found, name, sha)
-    {
-        if (!json_object_get(files, name)) vq_finding(f, name, "the file is not listed in vq.json");
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!vq_manifest_file_named(m, found[i].name))
+            vq_finding(f, found[i].name, "the file is not listed in vq.json");
 }
 
-static vq_status check_files(vq_findings *f, const char *dir, const json_t *manifest, vq_arena *a,
+static vq_status check_files(vq_findings *f, const char *dir, const vq_manifest *m, vq_arena *a,
                              vq_err *e)
 {
-    json_t *found;
-    VQ_TRY(vq_manifest_files(dir, &found, a, e));
-    check_listed(f, manifest, found);
-    json_decref(found);
+    const vq_file_digest *found;
+    size_t n;
+    VQ_TRY(vq_folder_digests(dir, &found, &n, a, e));
+    check_listed(f, m, found, n);
     return VQ_OK;
 }
 
 /* Every module of the manifest is in the artifact, and the other way round. */
-static void check_names(vq_findings *f, const json_t *manifest, const char *const *names,
+static void check_names(vq_findings *f, const vq_manifest *m, const char *const *names,
                         const bool *quantized, size_t n)
 {
-    json_t *tensors = json_object_get(manifest, "tensors");
     size_t stored = 0;
     for (size_t i = 0; i < n; i++) {
         if (!quantized[i]) continue;
         stored++;
-        if (!json_object_get(tensors, names[i]))
+        if (!vq_manifest_module_named(m, names[i]))
             vq_finding(f, names[i], "quantized, but not listed in vq.json");
     }
-    if (stored == json_object_size(tensors)) return;
-    const char *name;
-    json_t *value;
-    json_object_foreach(tensors, name, value)
-    {
+    if (stored == m->nmodules) return;
+    for (size_t at = 0; at < m->nmodules; at++) {
+        const char *name = m->modules[at].name;
         bool found = false;
         for (size_t i = 0; i < n && !found; i++)
             found = quantized[i] && strcmp(names[i], name) == 0;
@@ -64,7 +66,7 @@ static void check_names(vq_findings *f, const json_t *manifest, const char *cons
 }
 
 static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model *m,
-                               const json_t *manifest, const vq_model *against, vq_arena *a,
+                               const vq_manifest *manifest, const vq_model *against, vq_arena *a,
                                vq_arena *scratch, vq_err *e)
 {
     const char *const *names;
@@ -90,18 +92,18 @@ static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model
 static vq_status open_artifact(vq_findings *f, vq_model *m, const char *dir, vq_arena *a, vq_err *e)
 {
     const vq_status s = vq_model_open(m, dir, a, e);
-    if (s != VQ_E_INPUT || json_array_size(f->failures) == 0) return s;
+    if (s != VQ_E_INPUT || f->count == 0) return s;
     vq_finding(f, vq_base_name(dir), "cannot be opened: %s", e->text);
     return s;
 }
 
 static vq_status verify_opened(vq_findings *f, const vq_job *job, const char *dir,
-                               const json_t *manifest, const vq_model *against, vq_budget *budget,
-                               vq_arena *a, vq_err *e)
+                               const vq_manifest *manifest, const vq_model *against,
+                               vq_budget *budget, vq_arena *a, vq_err *e)
 {
     vq_model m;
     const vq_status opened = open_artifact(f, &m, dir, a, e);
-    if (opened == VQ_E_INPUT && json_array_size(f->failures)) return VQ_OK;
+    if (opened == VQ_E_INPUT && f->count) return VQ_OK;
     VQ_TRY(opened);
     vq_arena scratch;
     vq_arena_init(&scratch, budget);
@@ -114,8 +116,10 @@ static vq_status verify_opened(vq_findings *f, const vq_job *job, const char *di
     return s;
 }
 
+/* *manifest stays NULL when there is none that can be read. */
 static vq_status verify_manifest(vq_findings *f, const vq_job *job, const char *dir,
-                                 json_t **manifest, vq_arena *a, vq_err *e)
+                                 vq_manifest *read, const vq_manifest **manifest, vq_arena *a,
+                                 vq_err *e)
 {
     bool intact;
     const char *path = vq_join(a, dir, VQ_MANIFEST_NAME, e);
@@ -125,65 +129,64 @@ static vq_status verify_manifest(vq_findings *f, const vq_job *job, const char *
                 "no vq.json: hashes cannot be checked, only structure and values");
         return VQ_OK;
     }
-    const vq_status s = vq_manifest_read(dir, manifest, &intact, e);
+    const vq_status s = vq_manifest_read(dir, read, &intact, a, e);
     if (s == VQ_E_INPUT) {
         vq_finding(f, VQ_MANIFEST_NAME, "cannot be read: %s", e->text);
         return VQ_OK;
     }
     VQ_TRY(s);
+    *manifest = read;
     if (!intact) vq_finding(f, VQ_MANIFEST_NAME, "changed: self_sha256 does not fit its text");
-    return f->written_now ? VQ_OK : check_files(f, dir, *manifest, a, e);
+    return f->written_now ? VQ_OK : check_files(f, dir, read, a, e);
 }
 
 vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool written_now,
-                           const vq_model *against, vq_budget *budget, vq_arena *a, vq_err *e)
+                           const vq_model *against, vq_budget *budget, vq_arena *findings,
+                           vq_arena *a, vq_err *e)
 {
-    *f = (vq_findings){.failures = json_array(), .written_now = written_now};
-    if (!vq_is_dir(dir)) {
-        json_decref(f->failures);
+    vq_manifest read;
+    const vq_manifest *manifest = NULL;
+    *f = (vq_findings){.arena = findings, .written_now = written_now};
+    if (!vq_is_dir(dir))
         return vq_fail(e, VQ_E_INPUT,
                        "%s: not a folder; verify takes the folder that vq quantize wrote", dir);
-    }
-    json_t *manifest = NULL;
-    vq_status s = verify_manifest(f, job, dir, &manifest, a, e);
-    if (s == VQ_OK) s = verify_opened(f, job, dir, manifest, against, budget, a, e);
-    json_decref(manifest);
-    if (s != VQ_OK) json_decref(f->failures);
-    return s;
+    VQ_TRY(verify_manifest(f, job, dir, &read, &manifest, a, e));
+    VQ_TRY(verify_opened(f, job, dir, manifest, against, budget, a, e));
+    return f->lost.status == VQ_OK ? VQ_OK : vq_fail(e, f->lost.status, "%s", f->lost.text);
 }
 
-static json_t *verify_json(const vq_findings *f, const vq_job *job)
+static vq_status tell(const vq_findings *f, const vq_job *job, vq_verify_result *r, vq_arena *a,
+                      vq_err *e)
 {
-    json_t *worst = f->worst ? json_pack("{s:s, s:f, s:f}", "tensor", f->worst, "error",
-                                         f->worst_error, "bound", 0.0)
-                             : json_null();
-    return json_pack("{s:I, s:I, s:[s, s], s:O, s:o}", "tensors", (json_int_t)f->tensors,
-                     "not_compared", (json_int_t)f->not_compared, "checked_kernels", "decode_row",
-                     job->kernels.isa, "failures", f->failures, "worst", worst);
+    *r = (vq_verify_result){.tensors = f->tensors,
+                            .not_compared = f->not_compared,
+                            .isa = job->kernels.isa,
+                            .failures = f->failures,
+                            .nfailures = f->count,
+                            .worst = f->worst ? vq_arena_text(a, e, "%s", f->worst) : NULL,
+                            .worst_error = f->worst_error};
+    return f->worst && !r->worst ? e->status : VQ_OK;
 }
 
 static vq_status verify_against(vq_job *job, const char *artifact, const vq_model *original,
-                                vq_arena *a, json_t **result, bool *ok, vq_err *e)
+                                vq_arena *scratch, vq_verify_result *r, vq_arena *a, vq_err *e)
 {
     vq_findings f;
-    VQ_TRY(vq_verify_folder(&f, job, artifact, false, original, &job->budget, a, e));
-    *ok = json_array_size(f.failures) == 0;
-    *result = verify_json(&f, job);
-    json_decref(f.failures);
-    return VQ_OK;
+    VQ_TRY(vq_verify_folder(&f, job, artifact, false, original, &job->budget, a, scratch, e));
+    return tell(&f, job, r, a, e);
 }
 
-vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, json_t **result,
-                        bool *ok, vq_err *e)
+vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, vq_verify_result *r,
+                        vq_arena *a, vq_err *e)
 {
-    vq_arena a;
-    vq_arena_init(&a, &job->budget);
+    vq_arena scratch;
+    vq_arena_init(&scratch, &job->budget);
     vq_model original;
-    vq_status s = against ? vq_model_open(&original, against, &a, e) : VQ_OK;
+    vq_status s = against ? vq_model_open(&original, against, &scratch, e) : VQ_OK;
     if (s == VQ_OK) {
-        s = verify_against(job, artifact, against ? &original : NULL, &a, result, ok, e);
+        s = verify_against(job, artifact, against ? &original : NULL, &scratch, r, a, e);
         if (against) vq_model_close(&original);
     }
-    vq_arena_done(&a);
+    vq_arena_done(&scratch);
     return s;
 }

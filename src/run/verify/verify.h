@@ -10,8 +10,10 @@
  * than VQ_OK means that the folder could not be read at all. written_now: vq itself has just hashed
  * the files, so
  *   that structure, names, scales and fused scales are what is left to check. against: the original
- *   model for the recorded errors, or NULL. */
+ *   model for the recorded errors, or NULL. Findings are from `findings`, all else from a, which
+ *   may be the same. */
 vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, bool written_now,
-                           const vq_model *against, vq_budget *budget, vq_arena *a, vq_err *e);
+                           const vq_model *against, vq_budget *budget, vq_arena *findings,
+                           vq_arena *a, vq_err *e);
 
 #endif

@@ -1,0 +1,98 @@
+/* report_quantize.c -- what was written: an artifact, or statistics. */
+#include "report/report.h"
+
+#include "calib/stats/stats_file.h"
+#include "json/json_make.h"
+
+static void put_calibration(vq_json_maker *m, json_t *o, const vq_calibrated *c)
+{
+    json_t *to = vq_put_object(m, o, "calibration");
+    vq_put_text(m, to, "kind", c->kind);
+    vq_put_text(m, to, "sha256", c->sha256);
+    vq_put_int(m, to, "tokens", c->samples * c->seqlen);
+    vq_put_int(m, to, "seqlen", c->seqlen);
+    if (*c->statistics) vq_put_text(m, to, "statistics_sha256", c->statistics);
+}
+
+static void put_files(vq_json_maker *m, json_t *o, const vq_quantize_result *r)
+{
+    json_t *list = vq_put_array(m, o, "files");
+    for (size_t i = 0; i < r->nfiles; i++) {
+        json_t *one = vq_add_object(m, list);
+        vq_put_text(m, one, "name", r->files[i].name);
+        vq_put_int(m, one, "bytes", (int64_t)r->files[i].bytes);
+        vq_put_text(m, one, "sha256", r->files[i].sha256);
+    }
+}
+
+static void put_worst(vq_json_maker *m, json_t *o, const vq_quantize_result *r)
+{
+    json_t *list = vq_put_array(m, o, "worst");
+    for (size_t i = 0; i < r->nworst; i++) {
+        json_t *one = vq_add_object(m, list);
+        vq_put_text(m, one, "name", r->worst[i].name);
+        vq_put_real(m, one, "sqnr_db", r->worst[i].sqnr_db);
+    }
+}
+
+static void put_finished(vq_json_maker *m, json_t *o, const vq_quantize_result *r)
+{
+    json_t *to = vq_put_object(m, o, r->finish);
+    vq_put_real(m, to, "kl_before", r->finished.before);
+    vq_put_real(m, to, "kl_after", r->finished.after);
+    vq_put_int(m, to, "held_out_tokens", r->finished.tokens);
+}
+
+vq_status vq_report_quantize(const vq_quantize_result *r, json_t **out, vq_err *e)
+{
+    vq_json_maker m = {0};
+    json_t *o = vq_make_object(&m);
+    vq_put_text(&m, o, "out", r->out);
+    put_files(&m, o, r);
+    vq_put_int(&m, o, "bytes_in", (int64_t)r->bytes_in);
+    vq_put_int(&m, o, "bytes_out", (int64_t)r->bytes_out);
+    vq_put_real(&m, o, "bits_per_weight", r->bits_per_weight);
+    vq_put_int(&m, o, "modules", (int64_t)r->modules);
+    vq_put_int(&m, o, "fallbacks", (int64_t)r->fallbacks);
+    put_worst(&m, o, r);
+    put_calibration(&m, o, &r->calibration);
+    json_t *phases = vq_put_object(&m, o, "phases");
+    for (int i = 0; i < VQ_PHASES; i++) vq_put_real(&m, phases, vq_phase_names[i], r->phases[i]);
+    vq_put_real(&m, o, "seconds", r->seconds);
+    vq_put_int(&m, o, "peak_bytes", (int64_t)r->peak_bytes);
+    if (r->finish) put_finished(&m, o, r);
+    return vq_make_done(&m, o, "result", out, e);
+}
+
+static void put_holds(vq_json_maker *m, json_t *o, unsigned needs)
+{
+    char holds[128];
+    vq_put_text(m, o, "holds", vq_stats_needs_text(needs, holds, sizeof holds));
+}
+
+vq_status vq_report_calibrate(const vq_calibrate_result *r, json_t **out, vq_err *e)
+{
+    vq_json_maker m = {0};
+    json_t *o = vq_make_object(&m);
+    vq_put_text(&m, o, "out", r->out);
+    put_holds(&m, o, r->needs);
+    vq_put_int(&m, o, "layers", r->layers);
+    vq_put_text(&m, o, "model", r->model);
+    put_calibration(&m, o, &r->calibration);
+    vq_put_real(&m, o, "seconds", r->seconds);
+    vq_put_int(&m, o, "peak_bytes", (int64_t)r->peak_bytes);
+    vq_put_int(&m, o, "unseen_experts", r->unseen_experts);
+    return vq_make_done(&m, o, "result", out, e);
+}
+
+vq_status vq_report_merge(const vq_merge_result *r, json_t **out, vq_err *e)
+{
+    vq_json_maker m = {0};
+    json_t *o = vq_make_object(&m);
+    vq_put_text(&m, o, "out", r->out);
+    put_holds(&m, o, r->needs);
+    vq_put_int(&m, o, "files", r->files);
+    vq_put_int(&m, o, "samples", r->samples);
+    vq_put_int(&m, o, "seqlen", r->seqlen);
+    return vq_make_done(&m, o, "result", out, e);
+}

@@ -1,0 +1,184 @@
+/* results.h -- what the pipelines found out, as values: the command line, the gate and reports take
+ * them from here; src/report makes their JSON. Texts and arrays are in the arena that the caller of
+ * the pipeline gave, and stay there when the pipeline is over. test tests/unit/test_report.c */
+#ifndef VQ_RUN_RESULTS_H
+#define VQ_RUN_RESULTS_H
+
+#include "base/num/dtype.h"
+#include "plan/plan_result.h"
+#include "run/manifest.h"
+
+/* ---- quantize ---- */
+
+typedef struct vq_module_error {
+    const char *name;
+    double
+        sqnr_db; /* of the weight against the original, dB; at most 300, which stands for exact */
+} vq_module_error;
+
+/* What the time of a run went to. */
+typedef enum vq_phase {
+    VQ_PHASE_PLAN,
+    VQ_PHASE_ROUND,    /* with calibration, transforms, training */
+    VQ_PHASE_MANIFEST, /* hashes, files beside the weights */
+    VQ_PHASE_VERIFY,   /* reading back what was written */
+    VQ_PHASES
+} vq_phase;
+extern const char *const vq_phase_names[VQ_PHASES];
+
+#define VQ_WORST_MODULES 5
+typedef struct vq_quantize_result {
+    const char *out;             /* folder of the artifact */
+    const vq_file_digest *files; /* that it holds, but vq.json */
+    size_t nfiles;
+    uint64_t bytes_in, bytes_out; /* weight files of the model; files of the artifact */
+    double bits_per_weight; /* everything stored for the quantized modules, ARC's channels included,
+                             * over their own weights; NaN: there are none */
+    size_t modules;         /* that were quantized */
+    size_t fallbacks;       /* of them: the rounder had to do something else than was asked */
+    vq_module_error worst[VQ_WORST_MODULES]; /* lowest SQNR first */
+    size_t nworst;
+    vq_calibrated calibration;
+    const char *finish; /* name of the finishing pass; NULL: none */
+    vq_finished finished;
+    double phases[VQ_PHASES]; /* seconds */
+    double seconds;           /* of all */
+    size_t peak_bytes;        /* anonymous memory that was held at once */
+} vq_quantize_result;
+
+/* ---- calibrate ---- */
+
+typedef struct vq_calibrate_result {
+    const char *out;            /* the .vqs file */
+    unsigned needs;             /* vq_need bits: what it holds */
+    int layers;                 /* blocks of the model */
+    char model[VQ_SHA256_TEXT]; /* digest over weights and config (run/origin.h) */
+    vq_calibrated calibration;  /* `statistics` stays empty */
+    double seconds;
+    size_t peak_bytes;
+    int unseen_experts; /* to which no token of the samples went */
+} vq_calibrate_result;
+
+typedef struct vq_merge_result {
+    const char *out;
+    unsigned needs;          /* vq_need bits: what it holds */
+    int files;               /* that were added up */
+    int64_t samples, seqlen; /* of all of them; seqlen tokens each */
+} vq_merge_result;
+
+/* ---- verify ---- */
+
+typedef struct vq_failure {
+    const char *tensor; /* module or file */
+    const char *what;   /* is wrong */
+} vq_failure;
+
+typedef struct vq_verify_result {
+    size_t tensors;      /* modules checked */
+    size_t not_compared; /* of them, with the original: passes changed the weight before it was
+                          * rounded */
+    const char *isa;     /* level of the kernels that decoded every weight */
+    const vq_failure *failures;
+    size_t nfailures;   /* 0: the artifact is what vq.json says */
+    const char *worst;  /* module whose weights kernels and reference decode most differently; NULL:
+                         * they agree bit by bit */
+    double worst_error; /* relative to the reference's value */
+    double worst_bound; /* what is allowed */
+} vq_verify_result;
+
+/* ---- eval ppl ---- */
+
+typedef struct vq_figure {
+    double mean;
+    double error; /* standard error over windows; NaN: one window has no spread */
+} vq_figure;
+
+typedef struct vq_side_result {
+    double perplexity;        /* exp of nll.mean */
+    vq_figure nll;            /* mean negative log-likelihood, nats per predicted token */
+    const double *window_nll; /* [windows], nats per token: what pairs and gates compare */
+} vq_side_result;
+
+typedef struct vq_eval_result {
+    int64_t windows, tokens; /* tokens: predicted, in all windows */
+    vq_side_result model, ref;
+    bool paired;         /* with a reference: ref and the figures below */
+    vq_figure delta_nll; /* model - ref on the same tokens, nats per token */
+    vq_figure kl;        /* KL(ref || model), nats per token */
+    vq_figure agreement; /* share of tokens with the same most likely token, 0 to 1 */
+    const double *window_kl, *window_agreement; /* [windows] */
+    char data[VQ_SHA256_TEXT];                  /* digest of the file of text or tokens */
+    double seconds;
+} vq_eval_result;
+
+/* ---- inspect ---- */
+
+typedef struct vq_stored_tensor {
+    const char *name;
+    vq_dtype dtype;
+    int ndim;
+    int64_t shape[VQ_MAX_DIMS];
+    uint64_t bytes;
+} vq_stored_tensor;
+
+typedef struct vq_count {
+    const char *name; /* "F32"; "weight e2m1 ...; input ..." */
+    uint64_t count;
+} vq_count;
+
+typedef struct vq_model_description {
+    bool quantized;           /* an artifact */
+    const char *architecture; /* NULL: config.json does not say */
+    const char *quant_method; /* of an artifact */
+    bool can_run;             /* there is a builder for the architecture */
+    const vq_count *schemes;  /* modules of each, in order of appearance; of an artifact */
+    size_t nschemes;
+    const vq_file_digest *files; /* weight files with their bytes, no digests */
+    size_t nfiles;
+    const vq_count *dtypes; /* bytes of each, in order of appearance */
+    size_t ndtypes;
+    const vq_stored_tensor *tensors; /* by name */
+    size_t ntensors;
+} vq_model_description;
+
+/* The diagonal of a sum of outer products; units: those of the sum. */
+typedef struct vq_diagonal {
+    bool known; /* it was gathered */
+    double trace, least, most;
+} vq_diagonal;
+
+typedef struct vq_group_description {
+    const char *name; /* first module of the linears that share an input */
+    int64_t k;        /* channels of the input */
+    uint64_t tokens;
+    bool has_range;
+    double min, max; /* of the input */
+    vq_diagonal hessian;
+    int64_t dead; /* channels that were always zero; -1: not known */
+} vq_group_description;
+
+typedef struct vq_linear_description {
+    const char *name;
+    vq_diagonal input, output; /* curvature factors [k][k] and [n][n] */
+} vq_linear_description;
+
+typedef struct vq_stats_description {
+    const char *version, *model, *data; /* vq's; digests of the model and of the token ids */
+    int64_t samples, seqlen;
+    unsigned needs; /* vq_need bits: what it holds */
+    uint64_t bytes;
+    const char *sha256;
+    uint64_t seed; /* of the labels that gradients were drawn for; with gradients */
+    const vq_group_description *groups;
+    size_t ngroups;
+    const vq_linear_description *linears;
+    size_t nlinears;
+} vq_stats_description;
+
+typedef struct vq_inspect_result {
+    bool is_statistics; /* which of the two is filled */
+    vq_model_description model;
+    vq_stats_description statistics;
+} vq_inspect_result;
+
+#endif
