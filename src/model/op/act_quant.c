@@ -1,7 +1,8 @@
-/* quantize.c -- rotate, gather, quantize rows of activations, and the straight-through way back. */
+/* act_quant.c -- rotate, gather, quantize rows of activations, and the straight-through way back. */
 #include <string.h>
 
 #include "base/parallel.h"
+#include "model/op/act_quant.h"
 #include "model/op/op.h"
 
 bool vq_quantize_of(const vq_exec *x, const vq_linear *l, vq_quantize *q)

@@ -1,4 +1,4 @@
-/* quantize.h -- what happens to an activation before it meets a matrix or another activation: a
+/* act_quant.h -- what happens to an activation before it meets a matrix or another activation: a
  * rotation in blocks, a gather, fake quantization, and copies that carry the residuals of the last
  * channels (ARC). Today it stands before linears (program.c puts it there as their stored module
  * says); keys, values and probabilities are other places for the same op.
