@@ -27,9 +27,8 @@ typedef struct vq_plan_weight {
 } vq_plan_weight;
 
 /* Linears that share an input (and, when fused, the second-level scales). */
-#define VQ_PLAN_MEMBERS 8
 typedef struct vq_plan_group {
-    int weights[VQ_PLAN_MEMBERS];
+    int *weights; /* [count] indices in plan.weights */
     int count;
     int layer;
     bool fused;
@@ -50,6 +49,7 @@ typedef struct vq_plan {
     int nweights, nquantized;
     vq_plan_group *groups; /* quantized ones, in execution order */
     int ngroups;
+    int *next_member; /* while groups are made: where the members of the next one go */
     vq_plan_pass passes[VQ_PLAN_PASSES];
     int npasses;
     const vq_rounder *rounder;

@@ -195,11 +195,19 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
                    p->recipe->path);
 }
 
+/* A weight is in one group at most, so the members of all groups lie behind each other in one array
+ * of nweights. */
+static vq_plan_group open_group(const vq_plan *p, int layer, int stats)
+{
+    return (vq_plan_group){.weights = p->next_member, .layer = layer, .stats = stats};
+}
+
 static void close_group(vq_plan *p, vq_plan_group g)
 {
     if (g.count == 0) return;
     for (int i = 0; i < g.count; i++) p->weights[g.weights[i]].group = p->ngroups;
     p->groups[p->ngroups++] = g;
+    p->next_member += g.count;
 }
 
 static vq_status groups_from_graph(vq_plan *p, vq_arena *a, vq_err *e)
@@ -210,7 +218,8 @@ static vq_status groups_from_graph(vq_plan *p, vq_arena *a, vq_err *e)
     int in_layer = 0;
     for (int i = 0; i < n; i++) {
         in_layer = i && lg[i].layer == lg[i - 1].layer ? in_layer + 1 : 0;
-        vq_plan_group g = {.layer = lg[i].layer, .fused = lg[i].fused, .stats = in_layer};
+        vq_plan_group g = open_group(p, lg[i].layer, in_layer);
+        g.fused = lg[i].fused;
         for (int j = 0; j < lg[i].count; j++) {
             const int w = vq_plan_weight_named(p, p->model->graph.nodes[lg[i].linears[j]].name);
             if (w >= 0 && p->weights[w].quantized) g.weights[g.count++] = w;
@@ -240,7 +249,8 @@ static void groups_from_names(vq_plan *p)
             const vq_plan_weight *w = &p->weights[i];
             if (!w->quantized || w->group >= 0 || (leaders && vq_fused_follows(w->module)))
                 continue;
-            vq_plan_group g = {.weights = {i}, .count = 1, .layer = w->layer, .stats = -1};
+            vq_plan_group g = open_group(p, w->layer, -1);
+            g.weights[g.count++] = i;
             add_fused(p, &g, w->module);
             close_group(p, g);
         }
@@ -366,7 +376,8 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_are
     VQ_TRY(collect_weights(p, a, e));
     VQ_TRY(decide_all(p, a, e));
     p->groups = VQ_NEW(a, vq_plan_group, p->nweights, "plan", e);
-    if (!p->groups) return e->status;
+    p->next_member = p->groups ? VQ_ALLOC(a, int, p->nweights, "plan", e) : NULL;
+    if (!p->next_member) return e->status;
     if (m->arch) VQ_TRY(groups_from_graph(p, a, e));
     groups_from_names(p);
     VQ_TRY(check_fused(p, e));

@@ -109,7 +109,6 @@ static vq_status run_pass(vq_run *r, vq_block *b, const vq_plan_pass *pass, int 
                           const vq_linear_group *lg, vq_err *e)
 {
     const vq_plan_group *g = &r->plan->groups[group];
-    vq_consumer consumers[VQ_PLAN_MEMBERS];
     const vq_plan_weight *first = &r->plan->weights[g->weights[0]];
     vq_transform_job job = {
         .kernels = &r->job->kernels,
@@ -123,6 +122,8 @@ static vq_status run_pass(vq_run *r, vq_block *b, const vq_plan_pass *pass, int 
     };
     vq_block_trial t = {.run = r, .block = b, .job = &job};
     if (pass->transform->weights) {
+        vq_consumer *consumers = VQ_ALLOC(&b->arena, vq_consumer, g->count, "linear groups", e);
+        if (!consumers) return e->status;
         VQ_TRY(load_consumers(r, b, g, consumers, e));
         job.consumers = consumers;
         job.nconsumers = g->count;
