@@ -24,7 +24,7 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s,
 /* vq_calib_gather -- run block `layer` on the current activations, which stay, and fill stats: one
  * entry per group of the block in vq_graph_groups order; arrays from `out`. Same statistics for
  * every thread count and spool. VQ_E_NUMERIC: a non-finite input, with layer, linear and sample.
- * VQ_E_STOPPED between batches when the watch says so. */
+ * VQ_E_STOPPED between batches when the reporter says so. */
 vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out,
                           vq_err *e);
 /* vq_calib_advance -- the activations become the outputs of block `layer`: those that are there
@@ -64,7 +64,7 @@ vq_status vq_calib_forward(const vq_exec *x, const vq_samples *s, const vq_calib
  *   graph->layers for all of them.
  * Memory: one block's statistics and one batch's values; the spool takes (layers + 1) x tokens x
  * hidden floats. Same statistics for every thread count and spool. VQ_E_STOPPED between batches
- * when the watch says so; what the sink got stays good.
+ * when the reporter says so; what the sink got stays good.
  *   source spec 6.6; arXiv 2505.07004, 2505.22988 */
 vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_calib_options *o,
                              uint64_t seed, int layers_left, const vq_stats_sink *sink,

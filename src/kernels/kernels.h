@@ -15,7 +15,7 @@
 #include "base/num/qtensor.h"
 
 /* The values of a scale grid by code, what they come to with the second-level scale, and which
- * codes a search may give a group instead of the plain one. reach: largest |value| of the elements'
+ * codes a search may give a group instead of the plain one. qmax: largest |value| of the elements'
  * grid. */
 typedef struct vq_scale_codes {
     float value[256], effective[256], qmax;

@@ -60,14 +60,16 @@ vq_global_scale vq_global_scale_as_divisor(vq_global_scale s);
  * full-range ints half of their 2^bits - 1 steps, for tables half the way from the lowest to the
  * largest value. */
 float vq_qmax(const vq_num *num);
-/* vq_group_scale -- scale (and zero) of one group from its range, under every rule of num. lo/hi
- * are the minimum and maximum of the group; zero is always inside the range (amax =
- * max(|lo|,|hi|)). reach = 7.5 (i4 full), 7 (i4 narrow), 6 (e2m1), 448 (e4m3). float scales: amax /
- * reach, asym (hi - lo) / (2^bits - 1), rounded to num.scale, kept finite; a scale of 0 becomes the
- * type's epsilon zero (asym): round(qmin
- * - lo / scale) in the code range, 0 when the scale was 0; NULL or untouched without num.zero e8m0:
- * 2^vq_e8m0_exponent e4m3, ue5m3: amax / reach seen through the second scale, at least the smallest
- * positive code, 1 when the quotient is 0 (compat ct: no floor; 0 becomes 0.125)
+/* vq_group_scale -- scale (and zero) of one group from its range, under every rule of num. lo and hi
+ * are the minimum and maximum of the group; zero is always inside the range; amax = max(|lo|, |hi|);
+ * qmax = 7.5 (i4 full), 7 (i4 narrow), 6 (e2m1), 448 (e4m3).
+ *   float scales: amax / qmax, with zero points (hi - lo) / (2^bits - 1), rounded to num.scale, kept
+ *          finite; a scale of 0 becomes the type's epsilon
+ *   zero: round(qmin - lo / scale) in the code range, 0 when the scale was 0; NULL or untouched
+ *          without num.zero
+ *   e8m0: 2^vq_e8m0_exponent
+ *   e4m3, ue5m3: amax / qmax seen through the second scale, at least the smallest positive code, 1
+ *          when the quotient is 0 (compat ct: no floor; 0 becomes 0.125)
  *   arith: compat ct only, the type in which the peer computes (that of the weights).   *scale
  *          is exactly representable in num.scale. */
 void vq_group_scale(const vq_num *num, float lo, float hi, vq_global_scale global_scale,

@@ -101,7 +101,7 @@ float vq_effective_scale(const vq_num *num, float scale, vq_global_scale global_
     return global_scale.divides ? s / global_scale.value : s * global_scale.value;
 }
 
-/* amax / reach as a code of the scale grid, seen through the second scale. */
+/* amax / qmax as a code of the scale grid, seen through the second scale. */
 static float coded_scale(const vq_num *num, float amax, vq_global_scale global_scale,
                          vq_dtype arith)
 {
