@@ -277,10 +277,8 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
 static const vq_option options[] = {
     {"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker",
      "what errors are weighed with: input: x x^T of the layer's calibration inputs (GPTQ, arXiv "
-     "2210.17323); token: each token by the "
-     "squared "
-     "gradient of the loss (arXiv 2505.07004); kronecker: output channels too, by g g^T (arXiv "
-     "2505.22988)"},
+     "2210.17323); token (or guidedquant): each token by the squared gradient of the loss (arXiv "
+     "2505.07004); kronecker (or yaqa): output channels too, by g g^T (arXiv 2505.22988)"},
     {"order", VQ_OPT_CHOICE, "auto", 0, 0, "original|activation|auto",
      "columns in their own order, by falling curvature (actorder static), or whichever leaves the "
      "smaller error in this matrix"},
