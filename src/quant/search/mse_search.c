@@ -25,7 +25,7 @@ typedef struct search_run {
     const vq_mse_search *s;
     const float *w;
     const vq_qtensor *q;
-    vq_num num;         /* as judged */
+    vq_num num;         /* by which candidates are judged: scales may be f32 there (begin) */
     int64_t rows, cols; /* of a group */
     int64_t bands;
     int steps;

@@ -47,7 +47,8 @@ static vq_status load_rows(vq_model_job *job, const char *name, int64_t want, fl
                    (long long)want);
 }
 
-/* By the weight of the norm, which makes row norms meaningless. */
+/* norms [kv_heads][head_dim] = |weight| of the norm on the keys. Where there is one, heads are
+ * sorted by it instead of the norms of the rows of W_k. */
 static vq_status norm_weights(vq_model_job *job, const vq_heads_site *h, float *norms, vq_err *e)
 {
     const int64_t rows = h->kv_heads * h->head_dim, n = h->whole_norms ? rows : h->head_dim;

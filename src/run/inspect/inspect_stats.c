@@ -29,7 +29,7 @@ static const void *data_of(const vq_stats_file *f, const char *module, const cha
     return t ? t->data : NULL;
 }
 
-/* Of the first of several that is there; 0 when none is. */
+/* First dimension of the first tensor MODULE + suffix that is in the file; 0 when none is. */
 static int64_t width_of(const vq_stats_file *f, const char *module, const char *const suffixes[])
 {
     const vq_tensor *t = NULL;
@@ -44,7 +44,8 @@ static void set_real(json_t *row, const char *prefix, const char *key, double va
     (void)json_object_set_new(row, name, json_real(value));
 }
 
-/* Trace and extremes of the diagonal; returns the zeros on it. */
+/* Adds trace, least and most of the diagonal of sum [n][n] to the row; returns how many entries of
+ * it are 0. */
 static int64_t add_diagonal(json_t *row, const char *prefix, const float *sum, int64_t n)
 {
     double trace = 0;
