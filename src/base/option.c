@@ -43,8 +43,26 @@ static vq_status parse_bool(const vq_option *o, const char *text, vq_option_valu
     return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is neither true nor false", o->name, text);
 }
 
-static vq_status parse_choice(const vq_option *o, const char *text, vq_option_value *v, vq_err *e)
+/* Second names of choices, by option. The value is the choice itself, so both spellings give the
+ * same resolved recipe, hash and bytes. */
+static const struct {
+    const char *option, *alias, *choice;
+} aliases[] = {
+    {"curvature", "guidedquant", "token"}, /* arXiv 2505.07004 */
+    {"curvature", "yaqa", "kronecker"},    /* arXiv 2505.22988 */
+};
+
+static const char *without_alias(const vq_option *o, const char *text)
 {
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcmp(aliases[i].option, o->name) == 0 && strcmp(aliases[i].alias, text) == 0)
+            return aliases[i].choice;
+    return text;
+}
+
+static vq_status parse_choice(const vq_option *o, const char *given, vq_option_value *v, vq_err *e)
+{
+    const char *text = without_alias(o, given);
     const size_t n = strchr(text, '|') ? 0 : strlen(text);
     for (const char *p = o->choices; n && p; p = strchr(p, '|')) {
         if (*p == '|') p++;
@@ -53,7 +71,7 @@ static vq_status parse_choice(const vq_option *o, const char *text, vq_option_va
             return VQ_OK;
         }
     }
-    return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is none of %s", o->name, text, o->choices);
+    return vq_fail(e, VQ_E_RECIPE, "%s: '%s' is none of %s", o->name, given, o->choices);
 }
 
 static vq_status parse_value(const vq_option *o, const char *text, vq_option_value *v, vq_err *e)

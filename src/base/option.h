@@ -15,7 +15,7 @@ typedef struct vq_option {
     vq_option_type type;
     const char *def;     /* default as text */
     double min, max;     /* INT, REAL: legal range */
-    const char *choices; /* CHOICE: "a|b|c" */
+    const char *choices; /* CHOICE: "a|b|c"; aliases are in option.c */
     const char *doc;     /* one line, with source */
 } vq_option;
 
@@ -33,8 +33,8 @@ typedef struct vq_option_set {
 
 /* vq_option_defaults -- every value at its default. */
 void vq_option_defaults(vq_option_set *s, const vq_option *table);
-/* vq_option_parse -- set one option from text; VQ_E_RECIPE: unknown (names the nearest), wrong
- * type, out of range. text must outlive the set. */
+/* vq_option_parse -- set one option from text. An alias of a choice (option.c) sets that choice.
+ * VQ_E_RECIPE: unknown (names the nearest), wrong type, out of range. text must outlive the set. */
 vq_status vq_option_parse(vq_option_set *s, const char *name, const char *text, vq_err *e);
 const vq_option_value *vq_option_get(const vq_option_set *s, const char *name);
 /* vq_option_is -- does an option of choices have this one? */

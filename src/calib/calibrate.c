@@ -44,10 +44,12 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s,
     return status;
 }
 
-/* What becomes of the outputs of a block: nothing, the activations, or what stands beside them. */
+/* What happens to a block's outputs: nothing, they replace the inputs in `spool`, or they go to
+ * `outputs` beside them. */
 typedef enum after_block { DROP_OUTPUTS, KEEP_OUTPUTS, SET_ASIDE } after_block;
 
-/* In place in the spool's memory when the outputs take the inputs' place, else in the buffer. */
+/* Runs one batch through the block. When the outputs replace the inputs, it may work in the spool's
+ * memory; otherwise in c->buffer, so that the inputs stay. */
 static vq_status run_batch(vq_calib *c, int layer, const vq_sweep_batch *b, after_block after,
                            vq_err *e)
 {

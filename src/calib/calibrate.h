@@ -28,18 +28,20 @@ vq_status vq_calib_begin(vq_calib **c, const vq_exec *x, const vq_samples *s,
 vq_status vq_calib_gather(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out,
                           vq_err *e);
 /* vq_calib_advance -- the activations become the outputs of block `layer`: those that are there
- * ahead, else it is run. Blocks in order, each once. */
+ * ahead, else the block is run. Blocks in order, each once: VQ_E_BUG out of turn. VQ_E_NUMERIC and
+ * VQ_E_STOPPED as gather; VQ_E_IO, VQ_E_LIMIT: the spool. */
 vq_status vq_calib_advance(vq_calib *c, int layer, vq_err *e);
 /* vq_calib_block -- gather and advance in one run of the block, for a source that does not change
- * in between. With `ahead` the outputs are there then and the activations stay until advance. */
+ * in between. With `ahead` the outputs are there then and the activations stay until advance.
+ * Errors of both. */
 vq_status vq_calib_block(vq_calib *c, int layer, vq_stats *stats, int nstats, vq_arena *out,
                          vq_err *e);
 /* vq_calib_look_ahead -- with `ahead`: the outputs of block `layer` beside its inputs, unless they
- * are there. */
+ * are there. Errors of advance. */
 vq_status vq_calib_look_ahead(vq_calib *c, int layer, vq_err *e);
-/* vq_calib_batches, vq_calib_batch -- the current activations, batch by batch: shape and a copy or
- * the spool's own memory (read only; valid until the next call). For passes that try a block out
- * (awq, learned). */
+/* vq_calib_batches, vq_calib_batch -- the current activations, batch by batch: shape, and h
+ * [sequences][length][hidden], a copy or the spool's own memory (read only; valid until the next
+ * call). For passes that try a block out (awq, learned). VQ_E_IO: the spool cannot be read. */
 int64_t vq_calib_batches(const vq_calib *c);
 vq_status vq_calib_batch(vq_calib *c, int64_t i, vq_batch *shape, const float **h, vq_err *e);
 /* vq_calib_batch_ahead -- the same of the outputs that are there ahead. VQ_E_BUG: they are not. */
@@ -70,12 +72,13 @@ vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_cal
                              uint64_t seed, int layers_left, const vq_stats_sink *sink,
                              const vq_reporter *w, vq_arena *a, vq_err *e);
 
-/* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from a start token,
- * with random numbers of (seed, sample, position); count and length are set by the caller, ids
- * [count][length] from a. test tests/unit/test_self_text.c */
+/* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from the token
+ * `start`, with random numbers of (seed, sample, position); count and length are set by the caller,
+ * ids [count][length] from a. VQ_E_NUMERIC: logits are not finite. VQ_E_LIMIT. VQ_E_STOPPED between
+ * tokens. test tests/unit/test_self_text.c */
 vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out,
                         const vq_reporter *w, vq_arena *a, vq_err *e);
-/* vq_calib_self_bytes -- what it takes beside the executor's scratch: keys, values and logits of
+/* vq_calib_self_bytes -- bytes it takes beside the executor's scratch: keys, values and logits of
  * the samples that are written together. */
 size_t vq_calib_self_bytes(const vq_graph *g, const vq_samples *s, const vq_budget *budget);
 

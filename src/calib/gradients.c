@@ -9,9 +9,9 @@
 
 typedef struct backward_sweep {
     vq_sweep sweep;
-    vq_spool
-        spool; /* [layers + 1] records of all samples: inputs of the blocks; then d loss / d output of the
-                * block under way */
+    /* [layers + 1] records of all samples: the inputs of the blocks, and in the last place the
+     * output of the last block, later d loss / d output of the block under way */
+    vq_spool spool;
     float *h, *g; /* one batch each */
     uint64_t seed;
     vq_grad_hooks hooks;
@@ -64,7 +64,8 @@ static vq_status forward(backward_sweep *s, int layer, vq_err *e)
     return VQ_OK;
 }
 
-/* The loss; its gradient takes the place of the last block's output. */
+/* End of the forward pass: the loss at the head. d loss / d output of the last block replaces that
+ * output in the spool. */
 static vq_status turn(backward_sweep *s, vq_err *e)
 {
     for (int64_t i = 0; i < vq_sweep_batches(&s->sweep); i++) {

@@ -36,17 +36,19 @@ typedef struct vq_sweep_batch {
  * where it is. */
 vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples,
                         const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e);
+/* vq_sweep_batches -- how many batches all samples make. */
 int64_t vq_sweep_batches(const vq_sweep *s);
 /* vq_sweep_at -- the i-th batch, which becomes the one under way. */
 vq_sweep_batch vq_sweep_at(vq_sweep *s, int64_t i);
-/* vq_sweep_floats -- activations of all samples, of one batch at most. */
+/* vq_sweep_floats -- floats of the activations of all samples. vq_sweep_batch_floats -- of one
+ * batch at most. */
 size_t vq_sweep_floats(const vq_sweep *s);
 size_t vq_sweep_batch_floats(const vq_sweep *s);
-/* vq_sweep_embed -- the inputs of the first block into the first floats of the spool. buffer: one
- * batch. */
+/* vq_sweep_embed -- the inputs of the first block into the first floats of the spool. buffer:
+ * vq_sweep_batch_floats. VQ_E_IO, VQ_E_LIMIT. */
 vq_status vq_sweep_embed(vq_sweep *s, vq_spool *spool, float *buffer, vq_err *e);
 
-/* vq_sweep_groups -- groups of linears in a block. */
+/* vq_sweep_groups -- number of groups of linears in a block. */
 int vq_sweep_groups(const vq_sweep *s, int layer);
 /* vq_sweep_group -- place of the group among those of its block that a linear belongs to; *member:
  * its place in the group. */

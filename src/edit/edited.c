@@ -27,7 +27,8 @@ vq_status vq_edited_stored(const vq_edited *d, const char *name, vq_tensor *t, v
     return d->source->tensor(d->source->self, name, t, e);
 }
 
-/* Does 1 + this tensor work? Found by its name among the norms. */
+/* Is this the weight of a norm that multiplies with 1 + weight (Gemma)? Edits work on 1 + weight;
+ * the 1 is added when the tensor is loaded and taken off again before it is stored. */
 static bool is_plus_one(const vq_graph *g, const char *name)
 {
     const int id = vq_graph_find(g, name);
@@ -79,7 +80,8 @@ vq_status vq_round_like(vq_dtype t, float *x, int64_t n, vq_err *e)
                    (long long)bad, vq_dtype_name(t));
 }
 
-/* The edits' own spelling of a name, which lives as long as they do; NULL: untouched. */
+/* The name of the tensor as the edits hold it: it lives as long as they do, `name` may not. NULL:
+ * no edit touches this tensor. */
 static const char *touched_name(const vq_edits *edits, const char *name)
 {
     for (int i = 0; i < edits->count; i++)

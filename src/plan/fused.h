@@ -8,8 +8,9 @@
 
 #define VQ_FUSED_FOLLOWERS 2
 
-/* vq_fused_follower -- name of the i-th module fused with `leader` ("...q_proj" -> "...k_proj",
- * "...v_proj") into buf; false when there is none. */
+/* vq_fused_follower -- name of the i-th module (i < VQ_FUSED_FOLLOWERS) fused with `leader`
+ * ("...q_proj" -> "...k_proj", "...v_proj") into buf [len]; false when there is none or it does not
+ * fit. */
 bool vq_fused_follower(const char *leader, int i, char *buf, size_t len);
 /* vq_fused_follows -- is this module a follower in some fused set? */
 bool vq_fused_follows(const char *module);

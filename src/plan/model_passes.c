@@ -42,7 +42,8 @@ typedef struct stream_sums {
     vq_arena *scratch;
 } stream_sums;
 
-/* Only the sums over the stream's channels stay of a block's statistics. */
+/* Adds the statistics of one block to the sums over the channels of the residual stream; nothing
+ * else of them is kept. */
 static vq_status add_layer(void *ctx, int layer, const vq_stats *stats, int nstats, vq_err *e)
 {
     const stream_sums *s = ctx;

@@ -5,7 +5,7 @@
 #include "calib/observer.h"
 #include "calib/stats/stats_file.h"
 
-/* Two neighbours among the transforms. */
+/* VQ_E_RECIPE when transform `next` may not follow `first` directly. */
 static vq_status check_pair(const vq_transform *first, const vq_transform *next, vq_err *e)
 {
     if (next->scope == VQ_SCOPE_MODEL && first->scope == VQ_SCOPE_GROUP)
@@ -23,8 +23,10 @@ static vq_status check_pair(const vq_transform *first, const vq_transform *next,
     return VQ_OK;
 }
 
-/* VQ_E_RECIPE when `who` (a pass, the rounder, a static scale) needs statistics of an input that
- * one of the first `before` passes cannot map: after it they would not be those of the input. */
+/* VQ_E_RECIPE when one of the first `before` passes loses statistics (vq_need bits `needs`) that
+ * `who`, the name of a pass, rounder or static scale, still has to use. Statistics are of the input
+ * as calibration saw it. Each pass changes the input and maps them along, except for those in its
+ * `loses`. */
 static vq_status check_needs(const vq_plan *p, int before, const char *who, unsigned needs,
                              vq_err *e)
 {
@@ -40,6 +42,8 @@ static vq_status check_needs(const vq_plan *p, int before, const char *who, unsi
     return VQ_OK;
 }
 
+/* The static input scale of a weight is made after all passes, so its observer needs statistics
+ * that all of them carry over. */
 static vq_status check_scales(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
 {
     if (w->group < 0 || p->groups[w->group].stats < 0 || !vq_plan_observes(p, w)) return VQ_OK;

@@ -68,11 +68,13 @@ vq_dtype vq_plan_arith(const vq_plan *p, const vq_num *n);
 int vq_plan_weight_named(const vq_plan *p, const char *module);
 /* vq_plan_quantizes -- is this stored tensor the weight of a module that is quantized? */
 bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
-/* vq_plan_module -- the format's view of a planned weight; arc_s as far as known. */
+/* vq_plan_module -- the format's view of a planned weight [n][k]; names and scheme are borrowed
+ * from the plan. arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
-/* vq_plan_stored_bytes -- of one weight; ARC's extra channels are only known after calibration. */
+/* vq_plan_stored_bytes -- bytes of one weight as it will be stored, quantized or not. ARC's extra
+ * channels are only known after calibration and not counted. */
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);
-/* vq_plan_bytes -- weights as they will be stored. */
+/* vq_plan_bytes -- bytes of all weights of the checkpoint as they will be stored. */
 uint64_t vq_plan_bytes(const vq_plan *p);
 
 #endif

@@ -69,7 +69,8 @@ static vq_status check_float(const vq_plan_weight *w, vq_err *e)
         w->tensor->name, vq_dtype_name(t));
 }
 
-/* Without a graph nobody says how a matrix is stored; a bias that fits its columns alone does. */
+/* Is the weight stored [out][in]? An architecture's builder knows; without one the only sign is a
+ * bias as long as a row of the tensor, which means [in][out]. */
 static vq_status check_sides(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
 {
     const int64_t *shape = w->tensor->shape;

@@ -13,6 +13,8 @@ typedef struct vq_finish {
 
 extern const vq_finish vq_finish_tune;
 
+/* vq_finish_find, vq_finish_at -- static entries of the registry by name or place; NULL: no such
+ * one. */
 const vq_finish *vq_finish_find(const char *name);
 const vq_finish *vq_finish_at(int i); /* NULL past the end */
 
@@ -25,6 +27,7 @@ typedef struct vq_tune_options {
     bool vectors; /* norm weights, and biases where there are any */
     bool scales;  /* one factor on the second-level scale of every linear that has one */
 } vq_tune_options;
+/* vq_tune_options_of -- from the option set of the finishing pass `tune`. */
 vq_tune_options vq_tune_options_of(const vq_option_set *s);
 
 #endif

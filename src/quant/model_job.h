@@ -73,8 +73,8 @@ struct vq_model_job {
                  * transform orders no heads */
 };
 
-/* vq_add_edit -- one edit of tensor "MODULE.SUFFIX" (suffix NULL: of tensor `name` itself), the
- * name made in the edits' arena. */
+/* vq_add_edit -- one edit of tensor "MODULE.SUFFIX", the name made in the edits' arena; suffix
+ * NULL: of tensor `name` itself, which is borrowed. VQ_E_LIMIT. */
 vq_status vq_add_edit(vq_edits *s, const char *name, const char *suffix, vq_edit d, vq_err *e);
 /* vq_add_row_edit -- the same for the rows of a linear: weight and bias. vq_add_range_edit -- for
  * d.n of its rows. */

@@ -5,15 +5,16 @@
 #include "base/exchange/edit.h"
 #include "quant/transform.h"
 
-/* The channel of the mapped input that row r of the part makes. */
+/* The input channel that row r of the part makes. VALUES: a row of v serves the same channel of
+ * several query heads; the first of them stands for all. */
 static int64_t channel_of(const vq_producer *p, int64_t r)
 {
     if (p->kind != VQ_PRODUCER_VALUES) return r;
     return r / p->head_dim * (p->heads / p->kv_heads) * p->head_dim + r % p->head_dim;
 }
 
-/* What the part's rows of the gradient go through. Gradients take the inverse of what activations
- * take: x / scale has the gradient g * scale. */
+/* What the map of the next input does to the gradient g [n] at the part's rows. When the activation
+ * becomes x / scale, its gradient becomes g * scale; orders and rotations act on both alike. */
 typedef struct change {
     float *scale;
     int32_t *order;
@@ -51,7 +52,8 @@ static vq_status change_side(const change *c, vq_edit d, float *x, int64_t n, vq
     return c->hadamard ? vq_edit_apply(&d, x, n, n, a, e) : VQ_OK;
 }
 
-/* Each side was rounded to f32 on its own. */
+/* Rows and columns were changed one after the other, each rounded to f32, so the two triangles may
+ * differ in the last bit: the upper one is copied to the lower. */
 static void make_symmetric(float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)

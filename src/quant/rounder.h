@@ -60,6 +60,8 @@ typedef struct vq_rounder {
 
 extern const vq_rounder vq_round_rtn, vq_round_mse, vq_round_gptq, vq_round_learned;
 
+/* vq_rounder_find, vq_rounder_at -- static entries of the registry by name or place; NULL: no such
+ * one. */
 const vq_rounder *vq_rounder_find(const char *name);
 const vq_rounder *vq_rounder_at(int i);
 

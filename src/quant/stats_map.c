@@ -93,8 +93,8 @@ static vq_status map_sums(const vq_input_map *m, double **x, int64_t k, vq_arena
     return VQ_OK;
 }
 
-/* A rotation mixes channels: no range survives it. A scale keeps ranges, but not what compares
- * channels with each other. */
+/* Drops the statistics that do not carry over. A rotation mixes channels, so no range, mean, tail
+ * or histogram survives. A scale keeps ranges, but not what compares channels with each other. */
 static void drop_lost(const vq_input_map *map, vq_stats *s, unsigned *lost)
 {
     const unsigned compared = VQ_NEED_TAIL | VQ_NEED_HISTOGRAM;

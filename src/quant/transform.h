@@ -49,8 +49,9 @@ static inline int64_t vq_producer_row(const vq_producer *p, int64_t i)
 }
 /* vq_producer_fits -- VQ_E_BUG when the heads do not make up k channels. */
 vq_status vq_producer_fits(const vq_producer *p, int64_t k, vq_err *e);
-/* vq_producer_share -- per channel in place: the maximum (or the sum) over the channels that share
- * a row. f64, fixed order. scratch: k numbers, given back */
+/* vq_producer_share -- x [k] per channel in place: the maximum (sum: the sum) over the channels
+ * that share a row of the producer. f64, fixed order. scratch: k numbers, given back. VQ_E_BUG:
+ * vq_producer_fits; VQ_E_LIMIT. */
 vq_status vq_producer_share(const vq_producer *p, double *x, int64_t k, bool sum, vq_arena *scratch,
                             vq_err *e);
 
@@ -119,6 +120,8 @@ extern const vq_transform vq_transform_arc, vq_transform_smooth, vq_transform_aw
     vq_transform_hadamard, vq_transform_order;
 extern const vq_transform vq_transform_rotate, vq_transform_ksort, vq_transform_stream_order;
 
+/* vq_transform_find, vq_transform_at -- static entries of the registry by name or place; NULL: no
+ * such one. */
 const vq_transform *vq_transform_find(const char *name);
 const vq_transform *vq_transform_at(int i);
 
@@ -141,18 +144,19 @@ typedef struct vq_row_part {
 vq_status vq_output_map(vq_curvature *c, const vq_row_part *part, const vq_input_map *map,
                         const vq_producer *p, vq_arena *a, vq_err *e);
 
-/* vq_arc_order -- ascending, stable order of absmax [k] into order [k]: outliers last. source arXiv
- * 2601.07475, ARCQuant 347a6c8 utilize.py */
+/* vq_arc_order -- ascending, stable order of absmax [k] into order [k]: outliers last. VQ_E_LIMIT:
+ * scratch (8 k bytes, given back). source arXiv 2601.07475, ARCQuant 347a6c8 utilize.py */
 vq_status vq_arc_order(const float *absmax, int64_t k, int32_t *order, vq_arena *scratch,
                        vq_err *e);
 /* vq_arc_count_official -- S = 64 * ceil(k * ratio / 64), at most k, ratio = tail_count / (tokens *
  * k). */
 int64_t vq_arc_count_official(const vq_stats *s);
-/* vq_arc_count_paper -- channels with absmax > max/8, rounded up to 16, at most k. */
+/* vq_arc_count_paper -- channels with absmax > max/8, rounded up to 16, at most k. absmax must be
+ * gathered. */
 int64_t vq_arc_count_paper(const vq_stats *s);
-/* vq_arc_augment -- canonical q [rows][k] (already in order) -> out [rows][k + s]: blocks P0 ..
- * P(n-s-1) then P R P R ..., R a copy of codes, scale and zero point. s is a multiple of the
- * block's width. */
+/* vq_arc_augment -- canonical q [rows][k] (already in order) -> out [rows][k + s] from a: blocks P0
+ * .. P(n-s-1) then P R P R ..., R a copy of codes, scale and zero point. VQ_E_BUG: blocks are not 1
+ * x n, or s is not a multiple of their width. */
 vq_status vq_arc_augment(const vq_qtensor *q, int64_t s, vq_qtensor *out, vq_arena *a, vq_err *e);
 
 #endif

@@ -25,7 +25,8 @@ vq_status vq_block_error_init(vq_block_error *b, const vq_kernels *kr, int64_t w
     return b->off && b->each ? VQ_OK : VQ_E_LIMIT;
 }
 
-/* e of one token into `off`; returns what its error is divided by. */
+/* off [width] = out - target of token t; returns |target|^2, by which the error is divided (1 for a
+ * target of zeros). */
 static double row_error(const vq_block_error *b, const float *out, int64_t t, float *off)
 {
     const float *target = b->target + t * b->width;

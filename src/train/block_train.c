@@ -73,8 +73,8 @@ static vq_status look(training *t, double *mean, vq_err *e)
     return VQ_OK;
 }
 
-/* Columns of x [tokens][..] in the order of the weight that is trained: ARC's residual copies add up
- * to what their channel carries. */
+/* to [tokens][k] = x in the column order of the trained weight. A channel with an ARC residual sees
+ * the sum of its value and the copy that carries the residual. */
 static void in_trained_order(const vq_linear *l, const vq_quantize *q, const float *from,
                              int64_t tokens, float *to)
 {
@@ -89,7 +89,8 @@ static void in_trained_order(const vq_linear *l, const vq_quantize *q, const flo
     }
 }
 
-/* x as it meets the weight; t->x or x itself. */
+/* *out: x [tokens][k] as the weight sees it: rotated, quantized, in ARC's order. Points to x or
+ * into t->x. */
 static vq_status linear_input(training *t, const vq_linear *l, const float *x, int64_t tokens,
                               const float **out, vq_err *e)
 {
@@ -131,7 +132,8 @@ static void carry(const training *t, trained *one)
         for (int64_t i = r * k; i < (r + 1) * k; i++) one->dw[i] *= keep;
 }
 
-/* What exec sees of an ARC linear follows its q. */
+/* After a step the stored form of an ARC linear (with residual columns) is made again from its q.
+ */
 static vq_status follow(const training *t, const trained *one, vq_err *e)
 {
     vq_qtensor *to = one->of->stored, fresh;

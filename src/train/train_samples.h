@@ -12,8 +12,9 @@ typedef struct vq_train_samples {
     int64_t *order;    /* [count] a permutation of the samples */
 } vq_train_samples;
 
-/* vq_train_samples_split -- count samples of length tokens: order shuffled by seed; held out: an
- * eighth of them, at most `most_held` tokens, at least one sample. VQ_E_INPUT: none. */
+/* vq_train_samples_split -- count samples of length tokens: order [count] from a, shuffled by seed;
+ * held out: an eighth of them, at most `most_held` tokens, at least one sample. VQ_E_INPUT: none.
+ * VQ_E_LIMIT. */
 vq_status vq_train_samples_split(vq_train_samples *s, int64_t count, int64_t length,
                                  int64_t most_held, uint64_t seed, vq_arena *a, vq_err *e);
 /* vq_train_samples_init -- the same of all samples of c. */
@@ -22,8 +23,8 @@ vq_status vq_train_samples_init(vq_train_samples *s, vq_calib *c, int64_t most_h
 /* vq_train_sample -- the i-th sample for training, around and around: its number.
  *   test tests/unit/test_train_samples.c */
 int64_t vq_train_sample(const vq_train_samples *s, int64_t i);
-/* vq_train_samples_copy -- sample `number` of c's current activations [length][width] into `to`;
- * ahead: of the outputs that it holds ahead. */
+/* vq_train_samples_copy -- sample `number` of c's current activations into to [length][width];
+ * ahead: of the outputs that it holds ahead. VQ_E_BUG: they are not there. VQ_E_IO. */
 vq_status vq_train_samples_copy(const vq_train_samples *s, vq_calib *c, bool ahead, int64_t number,
                                 int64_t width, float *to, vq_err *e);
 

@@ -30,7 +30,7 @@ typedef struct tuning {
     bool *known;    /* [samples] is it there? */
 } tuning;
 
-/* Gradients of one batch, by the hooks. */
+/* Where the hooks of one batch add the gradients of the parameters. */
 typedef struct gradients {
     const vq_exec *exec;
     const vq_tuned_source *t;
@@ -48,6 +48,7 @@ static vq_status take_vector(void *ctx, int node, int i, const float *g, int64_t
     return VQ_OK;
 }
 
+/* d loss / d bias = sum over tokens of g [tokens][n], d loss / d output. */
 static void take_bias(const gradients *to, const vq_tuned_vector *v, const float *g, int64_t tokens)
 {
 #pragma omp parallel for schedule(static)
@@ -73,14 +74,17 @@ static vq_status dot_rows(const vq_exec *x, const float *a, const float *b, int6
     return VQ_OK;
 }
 
-/* d loss / d factor = sum over tokens of g . y / factor, where y = W x without the bias. */
+/* Adds the gradient of the factor f on the second-level scale of a linear. Its output without the
+ * bias, y = W x, is proportional to f, so d loss / d f = sum over tokens of g . y / f with g = d
+ * loss / d y. sum: of g . y. */
 static void add_factor(const gradients *to, int node, double sum)
 {
     const int p = to->t->factor_of[node];
     to->g[p] += (float)(sum / (double)to->t->served[p]);
 }
 
-/* A coded input is not x: y is made once more. */
+/* sum: of g . y over tokens, where y = W q(x) without the bias. The input is quantized, so y is not
+ * W x and take_input cannot be used: x is quantized and multiplied with W once more. */
 static vq_status coded_output(const gradients *to, vq_linear *l, const float *in, const float *g,
                               int64_t tokens, double *sum, vq_err *e)
 {
@@ -108,6 +112,8 @@ static bool codes_input(const gradients *to, const vq_linear *l)
     return vq_quantize_of(to->exec, l, &q) && q.codes;
 }
 
+/* Bias, and factor where the input is quantized. x: input [tokens][k], g: d loss / d output
+ * [tokens][n]. */
 static vq_status take_linear(void *ctx, int node, const vq_seen_rows *x, const float *g, vq_err *e)
 {
     const gradients *to = ctx;
@@ -125,7 +131,9 @@ static vq_status take_linear(void *ctx, int node, const vq_seen_rows *x, const f
     return VQ_OK;
 }
 
-/* An input that meets the weight as it is, or turned: g . W x = dx . x. */
+/* The factor's gradient of a linear whose input is not quantized, at most rotated. There dx = W^T
+ * g, so g . W x = dx . x and the output need not be computed again. dx: d loss / d x, [tokens][k].
+ * take_linear handles quantized inputs. */
 static vq_status take_input(void *ctx, int node, const vq_seen_rows *x, const float *dx, vq_err *e)
 {
     const gradients *to = ctx;
@@ -147,8 +155,9 @@ static vq_exec student_of(const vq_tune_job *job, const vq_tuned_source *t)
     return x;
 }
 
-/* What the blocks of x make of the ids. keep: the input of block l stays at h + l x tokens x
- * hidden, the output comes behind them. */
+/* Runs the embedding and all blocks of model x over ids [tokens] (tokens = sequences * length); the
+ * last block's output is left in h. keep: the input of block l stays at h + l * tokens * hidden and
+ * the output of the last block follows them, so h takes layers + 1 records. */
 static vq_status run_blocks(const vq_exec *x, const vq_batch *b, const int32_t *ids, bool keep,
                             float *h, vq_err *e)
 {
@@ -195,7 +204,8 @@ static void load_ids(const tuning *r, const int64_t *numbers, int64_t n)
                (size_t)length * sizeof *r->ids);
 }
 
-/* The teacher over samples that it has not seen, into the spool; h is overwritten. */
+/* Runs the teacher over those of samples numbers[n] that it has not seen yet and gives its last
+ * hidden states [length][hidden] to the spool. h is overwritten. */
 static vq_status teach(tuning *r, const int64_t *numbers, int64_t n, vq_err *e)
 {
     vq_exec x = *r->job->teacher;
@@ -215,7 +225,7 @@ static vq_status teach(tuning *r, const int64_t *numbers, int64_t n, vq_err *e)
     return VQ_OK;
 }
 
-/* Samples of a step: ids and what the teacher makes of them. */
+/* Loads samples numbers[n]: ids into r->ids, the teacher's last hidden states into r->taught. */
 static vq_status load_samples(tuning *r, const int64_t *numbers, int64_t n, vq_err *e)
 {
     const size_t each = (size_t)sample_floats(r);

@@ -36,15 +36,18 @@ typedef struct vq_tune_job {
  *   VQ_E_STOPPED.
  * Same bytes for every thread count. */
 vq_status vq_tune_run(vq_tune_job *job, vq_tuned_source *t, vq_err *e);
-/* vq_tune_global_scale -- the second-level scale of the linear at node `id` after tuning. */
+/* vq_tune_global_scale -- the second-level scale of the linear at node `id` after tuning: `before`
+ * times its factor, as it is when there is none. */
 vq_global_scale vq_tune_global_scale(const vq_tuned_source *t, int id, vq_global_scale before);
-/* vq_tune_bytes -- scratch of a run over `samples` samples of `length` tokens and of x's passes in
- * it (both executors share one arena, the teacher is no larger than x), without the spool. */
+/* vq_tune_bytes -- bytes of scratch of a run over `samples` samples of `length` tokens and of x's
+ * passes in it (both executors share one arena, the teacher is no larger than x), without the
+ * spool. */
 size_t vq_tune_bytes(const vq_exec *x, const vq_tune_options *o, int64_t samples, int64_t length);
 
-/* vq_tune_gradient -- KL(teacher || student) summed over the tokens of a batch of ids, and d KL / d
- * p into g [t->count]. taught [tokens] [hidden]: the teacher's activations behind its last block.
- * h: (layers + 2) x tokens x hidden floats of scratch. Public for tests by finite differences. */
+/* vq_tune_gradient -- KL(teacher || student) in nats, summed over the tokens of a batch of ids
+ * [tokens], into kl, and d KL / d p into g [t->count]. taught [tokens][hidden]: the teacher's
+ * activations behind its last block. h: (layers + 2) x tokens x hidden floats of scratch. Public
+ * for tests by finite differences. */
 vq_status vq_tune_gradient(const vq_tune_job *job, const vq_tuned_source *t, const vq_batch *b,
                            const int32_t *ids, const float *taught, float *h, float *g, double *kl,
                            vq_err *e);

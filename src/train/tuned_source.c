@@ -149,7 +149,7 @@ static vq_status load_vector(vq_tuned_source *s, const vq_exec *x, vq_tuned_vect
     return VQ_OK;
 }
 
-/* A factor that a wild step would make useless stays usable. */
+/* Factors stay within 0.5 ... 2, so that one bad step does not leave a useless one. */
 static void limit_factors(vq_tuned_source *s)
 {
     const float least = 0.5F, most = 2.0F;

@@ -27,11 +27,12 @@ typedef struct vq_tuned_source {
     int *factor_of; /* [nodes] parameter of a linear's factor, -1 none; fused linears share one */
 } vq_tuned_source;
 
-/* vq_tuned_open -- parameters at their values in `below` (factors: 1). Arrays from a. VQ_E_INPUT: a
- * tensor of another size. */
+/* vq_tuned_open -- parameters at their values in x's source (factors: 1), and that source below.
+ * Arrays from a. VQ_E_INPUT: a tensor of another size. VQ_E_LIMIT. */
 vq_status vq_tuned_open(vq_tuned_source *s, const vq_exec *x, const vq_tune_options *o, vq_arena *a,
                         vq_err *e);
-/* vq_tuned_serve -- what is served follows p. */
+/* vq_tuned_serve -- `served` follows p: vectors rounded to their types, factors kept within 0.5 ...
+ * 2. */
 void vq_tuned_serve(vq_tuned_source *s);
 
 #endif

@@ -409,6 +409,32 @@ static void test_resolved(void **state)
     }
 }
 
+/* A second name of a choice reads as the choice, in the file and in an override. */
+static void test_choice_aliases(void **state)
+{
+    static const char *const rows[][2] = {{"guidedquant", "token"}, {"yaqa", "kronecker"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *resolved[2];
+        char text[256], set[64];
+        for (int name = 0; name < 2; name++) {
+            snprintf(text, sizeof text,
+                     HEAD RULES "passes: [{do: round, method: gptq, curvature: %s}]\n"
+                                "output: {format: vq}\n",
+                     rows[i][name]);
+            must_parse(text);
+            resolved[name] = recipe.resolved;
+        }
+        assert_string_equal(resolved[0], resolved[1]);
+        assert_non_null(strstr(resolved[0], rows[i][1]));
+        assert_null(strstr(resolved[0], rows[i][0]));
+        snprintf(set, sizeof set, "passes.gptq.curvature=%s", rows[i][0]);
+        expect_set(HEAD RULES "passes: [{do: round, method: gptq}]\noutput: {format: vq}\n", set,
+                   "");
+        assert_string_equal(recipe.resolved, resolved[0]);
+    }
+}
+
 static void test_shipped(void **state)
 {
     int n = 0;
@@ -504,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_mistakes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolved, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_choice_aliases, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shipped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_extends_and_lookup, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),

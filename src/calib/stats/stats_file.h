@@ -65,6 +65,7 @@ typedef struct vq_stats_file {
  * itself says (inspect, merge). Reads every byte once, over all threads. */
 vq_status vq_stats_load(vq_stats_file *f, const char *path, const vq_graph *g, vq_arena *a,
                         vq_err *e);
+/* vq_stats_close -- unmaps the file; f->stats end with it. */
 void vq_stats_close(vq_stats_file *f);
 /* vq_stats_find -- a tensor by name, NULL when absent. */
 const vq_tensor *vq_stats_find(const vq_stats_file *f, const char *name);

@@ -16,7 +16,8 @@ vq_batch vq_calibration_batch(const vq_plan *p)
     return (vq_batch){.sequences = len < BATCH_TOKENS ? BATCH_TOKENS / len : 1, .length = len};
 }
 
-/* Activations of all samples between two blocks, as many of them as may stay in memory. */
+/* Bytes of memory for the activations of all samples between two blocks. What exceeds a quarter of
+ * the memory limit (without a limit: SPOOL_BYTES) goes to a file. */
 static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const size_t kept = needs & VQ_NEED_GRADIENT ? (size_t)p->model->graph.layers + 1
@@ -27,7 +28,8 @@ static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
     return all > room ? room : all;
 }
 
-/* What every runtime does with a model stored in bf16; strict mode has no such products. */
+/* Sweeps use bf16 products for a model stored in bf16, as runtimes do. Strict mode has no such
+ * products. */
 static bool runs_in_bf16(const vq_plan *p, const vq_job *job)
 {
     return p->model->dtype == VQ_BF16 && !job->kernels.strict;
@@ -44,7 +46,7 @@ vq_calib_options vq_calibration_options(const vq_plan *p, const vq_job *job, uns
                               .bf16 = runs_in_bf16(p, job)};
 }
 
-/* Codes and scales of elements; ARC may double them. */
+/* Bytes of a weight [n][k] as a vq_qtensor: codes of one or two bytes, scales and zero points. */
 static uint64_t coded_bytes(const vq_num *num, uint64_t n, uint64_t k)
 {
     int64_t per_row, groups = 0;
@@ -55,8 +57,9 @@ static uint64_t coded_bytes(const vq_num *num, uint64_t n, uint64_t k)
            (uint64_t)groups * (sizeof(float) + (num->zero ? sizeof(int16_t) : 0));
 }
 
-/* A weight is held in f32 beside its codes all the time: first with the rounder's scratch, then with
- * the packed bytes. */
+/* Most bytes held at a time while one weight is rounded and packed. Its f32 values and its codes
+ * stand all the time; beside them first the scratch of the rounder, then the packed bytes. ARC
+ * repeats up to all columns, so packing then needs codes and packed bytes of twice the width. */
 static uint64_t weight_peak(const vq_plan *p, const vq_plan_weight *w)
 {
     const vq_num *num = &w->scheme.weight;
@@ -116,6 +119,8 @@ uint64_t vq_activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs
            vq_packed_bytes(p, job);
 }
 
+/* Each pass may leave mapped statistics of the block; folding passes hold its edited weights in
+ * f32. */
 uint64_t vq_edit_bytes(const vq_plan *p)
 {
     bool folds = false;
@@ -126,6 +131,8 @@ uint64_t vq_edit_bytes(const vq_plan *p)
 
 enum { QUERY_TILE = 64 }; /* attention computes whole tiles of queries */
 
+/* keys: keys that a query attends to, on average. A causal query at position t has t + 1 of them,
+ * rounded up to its tile of queries. */
 vq_pass_shape vq_sweep_shape(const vq_plan *p, const vq_job *job, unsigned needs)
 {
     const int64_t length = vq_sample_tokens(p);
@@ -148,13 +155,16 @@ void vq_cost_add_rounding(vq_cost *c, const vq_plan *p, int layer, bool all)
                                        : (vq_round_work){0};
         const bool first = p->groups[w->group].weights[0] == i;
         c->tiles += work.products;
+        /* the first weight of a group makes the factors that the others reuse */
         c->factors += work.factors + (first ? work.shared : 0);
         c->rounded += (double)n * (double)k;
-        c->decoded += 2 * (double)n * (double)k; /* its range, then its values */
+        /* read twice: its range for the second-level scale, then its values */
+        c->decoded += 2 * (double)n * (double)k;
     }
 }
 
-/* An output is hashed when packed, in the manifest, when it is verified, and copied once. */
+/* Passes of SHA-256 or copying over each stored byte: when packed, in the manifest, when it is
+ * verified, and one copy. */
 enum { TIMES_STORED = 4 };
 
 void vq_cost_add_files(vq_cost *c, const vq_plan *p)

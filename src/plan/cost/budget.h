@@ -23,17 +23,19 @@ vq_pass_shape vq_sweep_shape(const vq_plan *p, const vq_job *job, unsigned needs
 void vq_cost_add_rounding(vq_cost *c, const vq_plan *p, int layer, bool all);
 void vq_cost_add_files(vq_cost *c, const vq_plan *p);
 
-/* vq_statistics_bytes -- those of `needs` (vq_need bits) of the largest block. */
+/* vq_statistics_bytes -- bytes of the statistics of `needs` (vq_need bits) of the largest block. */
 uint64_t vq_statistics_bytes(const vq_plan *p, unsigned needs);
-/* vq_activation_bytes -- activations of all samples between two blocks, those of the batch under
- * way (and their gradients), and weights packed for it. */
+/* vq_activation_bytes -- bytes of the activations of all samples between two blocks (as far as they
+ * stay in memory), those of the batch under way (and their gradients), and weights packed for it.
+ */
 uint64_t vq_activation_bytes(const vq_plan *p, const vq_job *job, unsigned needs);
-/* vq_packed_bytes -- operands packed for products of bf16, when the model runs in it. */
+/* vq_packed_bytes -- bytes of operands packed for products of bf16; 0 when the model does not run
+ * in it. */
 uint64_t vq_packed_bytes(const vq_plan *p, const vq_job *job);
-/* vq_edit_bytes -- statistics that transforms rewrite are held anew, and so are the weights of the
- * block that they change. */
+/* vq_edit_bytes -- bytes of statistics that transforms rewrite and of the weights of the largest
+ * block that they change, in f32. */
 uint64_t vq_edit_bytes(const vq_plan *p);
-/* vq_plan_round_bytes -- scratch of the largest weight: f32, codes, packed bytes, and what the
+/* vq_plan_round_bytes -- most bytes held for one weight: f32, codes, packed bytes, and what the
  * rounder takes. */
 uint64_t vq_plan_round_bytes(const vq_plan *p);
 

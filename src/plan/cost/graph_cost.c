@@ -30,8 +30,9 @@ void vq_cost_add_block(vq_cost *c, const vq_pass_shape *s, int layer)
         add_node(c, s, &s->graph->nodes[id], 1);
 }
 
-/* Forwards once more, and back: twice the products of an activation, scores and all, none of a
- * weight. */
+/* The backward pass of a block runs its forward pass again. Gradients to the weights are not
+ * computed, so a linear costs one more product (to its input); all other ops, attention among them,
+ * two. */
 void vq_cost_add_block_back(vq_cost *c, const vq_pass_shape *s, int layer)
 {
     for (int id = s->graph->parts[1 + layer].first; id < vq_graph_end(s->graph, 1 + layer); id++) {
@@ -54,8 +55,8 @@ static double triangle(int64_t n)
     return (double)n * (double)(n + 1) / 2;
 }
 
-/* Sums over the inputs of a block's groups, and over the gradients at the outputs of its linears.
- */
+/* Work of summing statistics: over the inputs of the block's groups (once per group) and over the
+ * gradients of its linears (once per linear). */
 void vq_cost_add_observers(vq_cost *c, const vq_graph *g, int layer, double tokens, unsigned needs)
 {
     int value = -1;

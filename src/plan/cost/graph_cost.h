@@ -23,7 +23,7 @@ void vq_cost_add_head(vq_cost *c, const vq_pass_shape *s, double products);
  * block's groups and over the gradients at the outputs of its linears. */
 void vq_cost_add_observers(vq_cost *c, const vq_graph *g, int layer, double tokens, unsigned needs);
 
-/* vq_group_bytes -- statistics of `needs` of one group. */
+/* vq_group_bytes -- bytes of the statistics of `needs` (vq_need bits) of one group. */
 uint64_t vq_group_bytes(const vq_graph *graph, const vq_linear_group *g, unsigned needs);
 /* vq_block_weights -- floats of the weights of the largest block. */
 uint64_t vq_block_weights(const vq_graph *g);

@@ -12,8 +12,8 @@
 #include "plan/cost/budget.h"
 #include "quant/round/tiled_cholesky.h"
 
-/* Shapes large enough that a kernel runs as it does in earnest, small enough for some milliseconds.
- */
+/* Sizes of the trials: large enough that a kernel is as fast as in a real run, small enough that
+ * one trial takes a few milliseconds. Every trial runs TIMES times. */
 enum {
     TOKENS = 512,
     WIDTH_MOST = 768,
@@ -35,7 +35,7 @@ typedef struct trials {
     uint16_t *half;   /* [width][width] */
 } trials;
 
-/* Does its work once and returns how much that was. */
+/* Runs the work once and returns how much it was, in the unit of its rate. */
 typedef double (*trial)(const trials *t);
 
 static double thread_seconds(void)
@@ -45,7 +45,7 @@ static double thread_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* The best of some: the first one warms up. */
+/* Units of work per second, the best of TIMES runs: the first one warms up the caches. */
 static double rate_of(const trials *t, trial f)
 {
     double best = 0;
@@ -77,7 +77,7 @@ static double try_outer(const trials *t)
     return (double)(TOKENS * w) * (double)(w + 1) / 2;
 }
 
-/* A tile of the walk: 128 columns and 256 rows of errors. */
+/* Feedback into one tile of the gptq walk: 128 columns and 256 rows of errors. */
 static double try_tile(const trials *t)
 {
     enum { COLS = 128, ROWS = 256 };
@@ -129,7 +129,8 @@ static vq_status open_trials(trials *t, vq_err *e)
     return VQ_OK;
 }
 
-/* The widest input of a quantized weight decides which tiles its factor has. */
+/* The tile size of a factor depends on its width: measure with that of the widest input of a
+ * quantized weight. */
 static int64_t widest(const vq_plan *p)
 {
     int64_t k = 1;
@@ -162,7 +163,7 @@ static vq_status measure_factors(vq_rates *r, trials *t, vq_err *e)
     return VQ_OK;
 }
 
-/* Curvature of independent channels, with some of the neighbours' mixed in. */
+/* Curvature [n][n] of channels that are independent but for a small share of their neighbours. */
 static float *made_curvature(int64_t n, vq_arena *a, vq_err *e)
 {
     float *h = VQ_NEW(a, float, n *n, "trial", e);
@@ -228,6 +229,9 @@ static vq_status round_made_up(const trials *t, const vq_plan_weight *w, vq_qten
     return VQ_OK;
 }
 
+/* What the plan's rounder takes besides its products and factors, whose rates are known by now: the
+ * rest of the measured time. The rates come from other trials, so the rest can be too small; at
+ * least a tenth of the time counts. */
 static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
 {
     const vq_plan_weight *w = model_weight(t->plan);

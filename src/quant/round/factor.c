@@ -76,7 +76,9 @@ static vq_status check(vq_factor *f, const float *h, double *mean, vq_err *e)
     return VQ_OK;
 }
 
-/* The last position comes first, so that the lower factor of the tiles is the upper one of H. */
+/* Row i of the tiles is position k - 1 - i of the chosen order, damped: the matrix is loaded
+ * backwards, so that its lower factor L, read backwards, is the upper factor of H. Channels with a
+ * diagonal of 0 are tied to no other. Rows from k on fill up the last tile. */
 static void load_row(const vq_factor *f, const float *h, const vq_tiles *t, double added,
                      double mean, int64_t i)
 {
@@ -101,8 +103,8 @@ static void load(const vq_factor *f, const float *h, const vq_tiles *t, double a
     for (int64_t i = 0; i < t->count * t->size; i++) load_row(f, h, t, added, mean, i);
 }
 
-/* Panel p of U: row r of it is a stretch of row k - 1 - r of L, backwards, over the diagonal (in d
- * by now). */
+/* Panel p of U: U[r][c] = L[k - 1 - r][k - 1 - c] / L[k - 1 - c][k - 1 - c]. f->d holds the
+ * diagonal of L here. */
 static void store_panel(const vq_factor *f, const vq_tiles *t, int64_t p)
 {
     const int64_t k = f->k, first = p * f->width, end = first + f->width;
@@ -133,7 +135,8 @@ static vq_status new_arrays(vq_factor *f, const vq_factor_spec *s, vq_arena *a, 
     return f->order && f->diag && f->d && f->u ? VQ_OK : VQ_E_LIMIT;
 }
 
-/* Rounding to nearest: no feedback, every channel by its own curvature. */
+/* No factorization succeeded: U = 0 and D the damped diagonal, which makes the walk round to
+ * nearest. */
 static void leave_out(vq_factor *f, double added)
 {
     f->none = true;

@@ -40,7 +40,8 @@ typedef struct vq_factor {
  * negative. VQ_E_LIMIT. */
 vq_status vq_factor_new(vq_factor *f, const float *h, const vq_factor_spec *spec, vq_arena *a,
                         vq_err *e);
-/* vq_factor_bytes -- most that vq_factor_new holds at a time; vq_factor_kept -- what stays. */
+/* vq_factor_bytes -- most bytes that vq_factor_new holds at a time; vq_factor_kept -- bytes that
+ * stay. */
 uint64_t vq_factor_bytes(int64_t k, int64_t width);
 uint64_t vq_factor_kept(int64_t k, int64_t width);
 /* vq_factor_panel -- U for the columns of panel p: row i holds U[i][p * width + 0 ... width). */

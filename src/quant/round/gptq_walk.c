@@ -14,8 +14,9 @@ int64_t vq_gptq_height(int64_t n, bool two_sided)
 
 /* Buffers of one thread. Tiles are [width][height], a column of the matrix contiguous. */
 typedef struct desk {
-    float *w, *base, *target,
-        *y; /* weights; with the feedback of columns; of rows too; what the codes mean */
+    /* [width][height]: weights; weights + E U; that and the feedback of rows too, where it is
+     * two-sided; what the codes mean */
+    float *w, *base, *target, *y;
     float *stored, *effective; /* [height] scales of a column */
     float *updated, *weights;  /* refit: [height][group], [height * group] */
     double *eta,
@@ -104,7 +105,7 @@ static vq_status open_walk(walk *s, const vq_gptq_walk *g, vq_qtensor *q, vq_err
     return VQ_OK;
 }
 
-/* Rows that are copied to or from columns at once: as many floats as a cache line has. */
+/* Rows that are copied to or from columns at once: as many floats as a cache line holds. */
 enum { RUN = 16 };
 
 static void load_columns(const walk *s, const desk *d, const tile *t, int64_t r0, int64_t r1)
@@ -130,7 +131,10 @@ static void load_tile(const walk *s, const desk *d, const tile *t)
             memset(d->base + c * h, 0, (size_t)h * sizeof *d->base);
 }
 
-/* What the tiles to the left and above ask for: base += (E U), target = what V adds. */
+/* Feedback from tiles that are done. U and V are the factors of input and output (gptq_walk.h), E =
+ * W - W^ the rounding errors:
+ *  from the left     base   [cols][height] += (E U) over columns [0, j0)
+ *  from above        target [cols][height]  = V^T (E + E U) over rows [0, i0), two-sided only */
 static void feed_tile(const walk *s, const desk *d, const tile *t)
 {
     const vq_kernels *kr = s->g->job->kernels;
@@ -156,8 +160,8 @@ static void column_scales(const walk *s, desk *d, const tile *t, int64_t group)
                                       s->g->job->global_scale, d->effective);
 }
 
-/* New scales for the group that starts at column c of the tile, from the weights as they are by
- * now: base has all feedback up to c. */
+/* New scales for the group of columns that starts at column c of the tile. They are found from the
+ * weights with the feedback of all columns before c, which is what base holds. */
 static void refit_group(const walk *s, desk *d, const tile *t, int64_t c)
 {
     const int64_t h = s->height, n = s->group_cols;
@@ -189,7 +193,8 @@ static void refit_group(const walk *s, desk *d, const tile *t, int64_t c)
     }
 }
 
-/* base of column c += what columns [from, to) of this tile ask for. */
+/* Feedback inside the tile: base[c] += sum over columns j in [from, to) of E_j U_jc, for all rows.
+ */
 static void feed_column(const walk *s, const desk *d, const tile *t, int64_t c, int64_t from,
                         int64_t to)
 {
@@ -199,6 +204,9 @@ static void feed_column(const walk *s, const desk *d, const tile *t, int64_t c, 
                                  (size_t)s->width, (size_t)(to - from), (size_t)t->rows);
 }
 
+/* Codes of column c and what they mean, y. One-sided: the rows of base are rounded each for itself.
+ * Two-sided: target += base, then row after row, each rounded with the errors of the rows above it
+ * in the tile (V) in its target. */
 static void round_column(const walk *s, const desk *d, const tile *t, int64_t c)
 {
     const vq_kernels *kr = s->g->job->kernels;
@@ -215,7 +223,7 @@ static void round_column(const walk *s, const desk *d, const tile *t, int64_t c)
                     (size_t)s->height, d->codes + at, d->y + at);
 }
 
-/* Errors of a rounded column, for those that follow, and the sums. */
+/* E = w - y of a rounded column, kept for the columns that follow, and its part of the two sums. */
 static void settle_column(const walk *s, const desk *d, const tile *t, int64_t c)
 {
     const vq_kernels *kr = s->g->job->kernels;
@@ -227,7 +235,8 @@ static void settle_column(const walk *s, const desk *d, const tile *t, int64_t c
     kr->add_squares(d->noise, w, y, 1, (size_t)t->rows);
 }
 
-/* What the tiles below ask for, in rows again; the sums of the strip. */
+/* The sums of the tile go to its strip. Two-sided: after = E + E U, turned from columns back into
+ * rows [n][k], is what the tiles below multiply with V. */
 static void settle_tile(const walk *s, const desk *d, const tile *t)
 {
     strip_sum *sum = &s->sums[t->strip];
@@ -242,8 +251,10 @@ static void settle_tile(const walk *s, const desk *d, const tile *t)
     }
 }
 
-/* Columns of a tile one after the other. With refit, the columns of a group get all feedback from
- * before the group at its start. */
+/* Rounds the columns of a tile one after the other. Without refit a column gets the feedback of all
+ * columns before it when its turn comes. With refit the scales of a group must see its weights as
+ * updated, so at the start of a group all its columns get the feedback of the columns before the
+ * group; later they only lack that of the columns inside it. */
 static void round_tile(const walk *s, desk *d, const tile *t)
 {
     const int64_t group = refit_cols(s->g, &s->q->num);
@@ -286,6 +297,8 @@ static void do_tile(const walk *s, int64_t strip, int64_t block)
     store_codes(s, d, &t);
 }
 
+/* One-sided: rows do not depend on each other, so strips run in parallel and tiles of a strip in
+ * order. */
 static void rows_apart(const walk *s)
 {
 #pragma omp parallel for schedule(dynamic)
@@ -293,6 +306,8 @@ static void rows_apart(const walk *s)
         for (int64_t block = 0; block < s->blocks; block++) do_tile(s, strip, block);
 }
 
+/* Two-sided: a tile needs those to its left and above it. Tiles with the same strip + block need
+ * none of each other, so they run in parallel, one such diagonal after the other. */
 static void rows_together(const walk *s)
 {
     for (int64_t sum = 0; sum < s->strips + s->blocks - 1; sum++) {

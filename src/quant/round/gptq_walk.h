@@ -34,10 +34,10 @@ typedef struct vq_gptq_result {
 
 /* vq_gptq_height -- rows of a tile for n output channels: width of the panels of `out`. */
 int64_t vq_gptq_height(int64_t n, bool two_sided);
-/* vq_gptq_run -- codes of q, whose scales are set (and, with refit, set anew). Same bytes for every
- * thread count. VQ_E_LIMIT. */
+/* vq_gptq_run -- codes of q [n][k], whose scales are set (and, with refit, set anew), and its
+ * global scale. Same bytes for every thread count. Scratch is given back. VQ_E_LIMIT. */
 vq_status vq_gptq_run(const vq_gptq_walk *walk, vq_qtensor *q, vq_gptq_result *out, vq_err *e);
-/* vq_gptq_walk_bytes -- scratch of the walk. */
+/* vq_gptq_walk_bytes -- bytes of scratch of the walk for [n][k], tiles `width` columns wide. */
 uint64_t vq_gptq_walk_bytes(const vq_num *num, int64_t n, int64_t k, int64_t width, bool two_sided);
 
 #endif

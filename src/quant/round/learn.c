@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
+/* Columns of a span at most, and so groups of a span at most. */
 enum { PIECE = 1024, GROUPS = PIECE };
 
-/* A scale's factor stays in here: AutoRound's range starts at what the range of the group gives,
- * ours at what a search may have widened. */
+/* Range of the factors on scales. Those of AutoRound start from the range of the group; here the
+ * start may be what a search has already made wider or narrower. */
 static const float least_factor = 0.5F, most_factor = 1.5F;
 
 typedef struct layout {
@@ -57,7 +58,7 @@ static void decode(const vq_learn *l, int64_t row, const span *s, float *y)
                            l->effective + s->group, zeros_at(l->q, s->group), y);
 }
 
-/* A quarter of the narrower gap beside a value of a table. */
+/* A quarter of the smaller gap between `value` of a table grid and the values beside it. */
 static float quarter_gap(const vq_grid *g, float value)
 {
     const uint32_t code = vq_encode(g, value), last = (1U << g->bits) - 1;
@@ -66,8 +67,10 @@ static float quarter_gap(const vq_grid *g, float value)
     return 0.25F * fminf(below, above);
 }
 
-/* A quarter of the grid step above a value in magnitude: whatever lies nearer rounds to it, even
- * where the step below is half of that. */
+/* A distance d such that everything nearer to `value` rounds to it. d is a quarter of the grid step
+ * that begins at |value|. For ints and tables that is well inside: half a step would do. For
+ * floats, at a power of two, the step towards zero is half as long, so its rounding boundary lies
+ * just at d. */
 static float quarter_step(const vq_grid *g, float value)
 {
     if (g->kind == VQ_GRID_TABLE) return quarter_gap(g, value);
@@ -76,14 +79,16 @@ static float quarter_step(const vq_grid *g, float value)
     return ldexpf(0.25F, (e > low ? e : low) - g->mbits);
 }
 
-/* Where an element starts whose code is not the nearest one. */
+/* Where the training of weight w starts when its code is not the one nearest to w but one that
+ * means y: close to y, on the side of w, at 0.96 of the distance inside which it rounds to y. */
 static float start_of(const vq_qtensor *q, float w, float y, float scale)
 {
     const float move = 0.96F * quarter_step(&q->num.grid, y / scale) * fabsf(scale);
     return w > y ? y + move : y - move;
 }
 
-/* The span starts at the weight where that has the code of q, else near what the code means. */
+/* Start values x of one span: the weight itself where it rounds to the code of q, else a point near
+ * what that code means. */
 static void start_span(const vq_learn *l, const float *w, int64_t row, const span *s)
 {
     float y[PIECE], nearest[PIECE];
@@ -149,7 +154,9 @@ vq_status vq_learn_init(vq_learn *l, const vq_kernels *kr, const float *w, vq_qt
     return VQ_OK;
 }
 
-/* One row of x against its gradient; its slopes add up over the spans of a wide group. */
+/* Moves one row of x against its gradient dw and fills the slopes of its groups: d loss / d factor
+ * of each, up to a positive factor. A group wider than PIECE is walked in several spans, whose
+ * slopes add up. */
 static void nudge(vq_learn *l, layout layout_, const float *dw, float rate, int64_t row)
 {
     float y[PIECE], slope[GROUPS];
@@ -185,8 +192,9 @@ static float stored_scale(const vq_num *num, float s)
     return vq_decode(g, vq_encode(g, s));
 }
 
-/* The factor of one group, and the scale that it means: one that the type holds, neither zero nor
- * beyond its largest. */
+/* Moves the factor of one group against the sign of its gradient, summed over the group's rows, by
+ * `rate` of itself, and sets the scale: the nearest that its type can store. A scale of 0 or
+ * infinity is not stored: the last one stays. */
 static void turn_factor(vq_learn *l, layout y, int64_t group, float rate)
 {
     const vq_qtensor *q = l->q;

@@ -54,9 +54,9 @@ vq_status vq_learn_init(vq_learn *l, const vq_kernels *kr, const float *w, vq_qt
 void vq_learn_step(vq_learn *l, const float *dw, float rate, float clip_rate);
 /* vq_learn_keep -- the current state is the best so far. The first state is until then. */
 void vq_learn_keep(vq_learn *l);
-/* vq_learn_store -- the best state into q. */
+/* vq_learn_store -- the best state into q. x stays where training left it. */
 void vq_learn_store(vq_learn *l);
-/* vq_learn_bytes -- what vq_learn_init takes. */
+/* vq_learn_bytes -- bytes that vq_learn_init takes for [rows][cols]. 0: the format does not fit. */
 size_t vq_learn_bytes(const vq_num *num, int64_t rows, int64_t cols, bool clip);
 
 #endif

@@ -6,7 +6,7 @@
 #include "quant/round/tiled_cholesky.h"
 #include "quant/search/mse_search.h"
 
-/* Columns whose feedback is summed up before it reaches those after them. */
+/* Columns of a tile of the walk (gptq_walk.h). */
 enum { TILE = 128 };
 
 /* Options as peers name them: llm-compressor 0.14 is curvature input, scales plain
@@ -36,7 +36,8 @@ static bool two_sided(const choice *c)
     return strcmp(c->curvature, "kronecker") == 0;
 }
 
-/* The curvature of the input is that of all linears that read it. */
+/* Is the curvature that of the input alone? Then all linears that read the input share its factors.
+ */
 static bool of_input(const choice *c)
 {
     return strcmp(c->curvature, "input") == 0;
@@ -49,7 +50,7 @@ static unsigned needs(const vq_option_set *o)
     return two_sided(&c) ? VQ_NEED_FISHER | VQ_NEED_OUTPUT : VQ_NEED_FISHER;
 }
 
-/* Groups that the walk can give new scales: runs of columns of one row. */
+/* Can the walk give the groups new scales? Only when each group is a run of columns of one row. */
 static bool refits(const choice *c, const vq_num *num)
 {
     return c->refit && num->group.kind == VQ_PER_BLOCK && num->group.rows == 1;
@@ -144,7 +145,7 @@ static vq_status named_scales(const rounding *r, vq_qtensor *q, vq_err *e)
     return VQ_OK;
 }
 
-/* Scales from the original weights; sum of their squares. */
+/* Scales of all groups from the weights before any feedback; job->signal is the sum of squares. */
 static vq_status first_scales(rounding *r, vq_qtensor *q, vq_err *e)
 {
     VQ_TRY(vq_quantize_rows(r->job->kernels, q, r->w, r->job->global_scale, r->job->arith,
@@ -175,12 +176,14 @@ static vq_status factor(vq_factor *f, const rounding *r, const float *h, int64_t
     return VQ_OK;
 }
 
-/* In the order of the channels and in that of their curvature; width 0: not made yet. */
+/* Factors that the cache keeps: [0] columns in their own order, [1] by falling curvature; width 0:
+ * not made yet. */
 typedef struct shared_factors {
     vq_factor in[2];
 } shared_factors;
 
-/* The factor that the weight before this one left, or a new one. */
+/* The factor of the input for one order: from the cache when an earlier weight of the group made
+ * it, else new. */
 static vq_status input_factor(rounding *r, bool sorted, const vq_qtensor *q, const vq_factor **in,
                               vq_err *e)
 {
@@ -237,6 +240,7 @@ static void copy_codes(vq_qtensor *to, const vq_qtensor *from)
     to->global_scale_divides = from->global_scale_divides;
 }
 
+/* Rounds in both orders, from the same scales, and keeps the one with the smaller objective. */
 static vq_status walk_both(rounding *r, vq_qtensor *q, vq_gptq_result *result, vq_err *e)
 {
     vq_qtensor other;
@@ -277,10 +281,8 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
 static const vq_option options[] = {
     {"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker",
      "what errors are weighed with: input: x x^T of the layer's calibration inputs (GPTQ, arXiv "
-     "2210.17323); token: each token by the "
-     "squared "
-     "gradient of the loss (arXiv 2505.07004); kronecker: output channels too, by g g^T (arXiv "
-     "2505.22988)"},
+     "2210.17323); token (or guidedquant): each token by the squared gradient of the loss (arXiv "
+     "2505.07004); kronecker (or yaqa): output channels too, by g g^T (arXiv 2505.22988)"},
     {"order", VQ_OPT_CHOICE, "auto", 0, 0, "original|activation|auto",
      "columns in their own order, by falling curvature (actorder static), or whichever leaves the "
      "smaller error in this matrix"},

@@ -86,7 +86,7 @@ static const vq_option options[] = {
     {"momentum", VQ_OPT_REAL, "0.9", 0, 0.999, NULL,
      "part of the gradient that is carried from step to step"},
     {"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker",
-     "of gptq: what errors are weighed with"},
+     "of gptq: what errors are weighed with; token is also called guidedquant, kronecker yaqa"},
     {"order", VQ_OPT_CHOICE, "auto", 0, 0, "original|activation|auto",
      "of gptq: order of the columns"},
     {"damp", VQ_OPT_REAL, "0.01", 0.0001, 1, NULL,

@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A product packs its operands anew: the larger the tile, the less that weighs. */
+/* Side of a tile for matrices of at most `most` rows. BLAS packs both operands for each product:
+ * larger tiles mean fewer products and so less packing. */
 static const struct {
     int64_t most, size;
 } sizes[] = {{1024, 64}, {4096, 128}, {12288, 256}, {INT64_MAX, 512}};
@@ -57,7 +58,8 @@ static void subtract_product(view c, view a, view b, int64_t m, int64_t n, int64
     }
 }
 
-/* x L^T = x for every row of x[n][n], L[n][n] lower. */
+/* Solves x' L^T = x for each row of x [n][n] in place, L [n][n] lower. Not strict: by a product
+ * with the inverse of L. */
 static void solve_rows(view x, view l, const double *inverse, int64_t n, bool strict)
 {
     if (!strict) {
@@ -90,8 +92,9 @@ static bool factor_strict(view a, int64_t n, double least)
     return true;
 }
 
-/* A tile on the diagonal and, but in strict mode, its inverse. LAPACK counts by columns: its upper
- * triangle is our lower one. */
+/* Cholesky factor of a diagonal tile [n][n] in place and, unless strict, its inverse. LAPACK stores
+ * matrices by columns, so it calls our lower triangle its upper one. false: a pivot is not above
+ * `least`. */
 static bool factor_tile(view a, int64_t n, double *inverse, double least, bool strict)
 {
     if (strict) return factor_strict(a, n, least);
@@ -113,7 +116,8 @@ static view band(const vq_tiles *t, int64_t i)
     return (view){vq_tiles_row(t, i * t->size), vq_tiles_length(t, i)};
 }
 
-/* Tile (i, j) takes what columns of tiles [from, to) ask of it. */
+/* A_ij -= sum over columns of tiles p in [from, to) of L_ip L_jp^T: the part of the factor to the
+ * left of tile (i, j). */
 static void gather(const vq_tiles *t, int64_t i, int64_t j, int64_t from, int64_t to, bool strict)
 {
     const view a = at(band(t, i), 0, from * t->size), b = at(band(t, j), 0, from * t->size);
@@ -121,8 +125,10 @@ static void gather(const vq_tiles *t, int64_t i, int64_t j, int64_t from, int64_
                      strict);
 }
 
-/* Column j below its factored diagonal tile. The next diagonal tile takes what is already there
- * meanwhile, so that little is left to one thread. */
+/* Column j of the factor below the diagonal tile, which is factored already: A_ij -= the columns to
+ * the left, then A_ij := A_ij L_jj^-T. The next diagonal tile, (j + 1, j + 1), gets the products of
+ * columns [0, j) at the same time in the free slot i == j. So all that is left between two columns
+ * is its product with column j and its own factor. */
 static void do_column(const vq_tiles *t, int64_t j, const double *inverse, bool strict)
 {
     const view diagonal = at(band(t, j), 0, j * t->size);

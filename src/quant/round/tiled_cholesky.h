@@ -14,7 +14,8 @@ typedef struct vq_tiles {
     double *data;
 } vq_tiles;
 
-/* vq_tiles_shape -- for n rows, data NULL. The size of a band depends on n alone. */
+/* vq_tiles_shape -- tiles for n rows, without data: the caller sets data [vq_tiles_doubles]. The
+ * size of a band depends on n alone. */
 vq_tiles vq_tiles_shape(int64_t n);
 /* vq_tiles_doubles -- of data: the bands and, at the end, room for the inverse of a diagonal tile.
  */

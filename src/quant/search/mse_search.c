@@ -25,7 +25,7 @@ typedef struct search_run {
     const vq_mse_search *s;
     const float *w;
     const vq_qtensor *q;
-    vq_num num;         /* as judged */
+    vq_num num;         /* by which candidates are judged: scales may be f32 there (begin) */
     int64_t rows, cols; /* of a group */
     int64_t bands;
     int steps;
@@ -126,7 +126,8 @@ static void search_band(const search_run *r, band *b, int64_t i, uint8_t *best)
     }
 }
 
-/* Steps until `patience` in a row improved nothing anywhere. */
+/* Steps that count, as the peer stops: after the first `patience` steps in a row that improved no
+ * group of the tensor. All steps were searched, in parallel over bands. */
 static int steps_taken(const search_run *r, const band *bands, int threads)
 {
     int idle = 0;

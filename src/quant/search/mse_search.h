@@ -20,13 +20,13 @@ typedef struct vq_mse_search {
 } vq_mse_search;
 
 /* vq_mse_choose -- best[groups of q]: the step of each group with the least error; the first of
- * equals. w [rows][cols] finite.
- *   Needs about 16 bytes of scratch per column and thread; same result for every thread count.
- *         test tests/golden/test_golden_mse.c */
+ * equals. w [rows][cols] finite. Needs about 16 bytes of scratch per column and thread; same result
+ * for every thread count. VQ_E_RECIPE: grids of more than 8 bits. VQ_E_LIMIT.
+ *  test tests/golden/test_golden_mse.c */
 vq_status vq_mse_choose(vq_round_job *job, const vq_mse_search *s, const float *w,
                         const vq_qtensor *q, uint8_t *best, vq_err *e);
-/* vq_mse_apply -- scales, zero points and codes of q for the chosen steps; job->signal, job->noise.
- */
+/* vq_mse_apply -- scales, zero points and codes of q for the chosen steps best [groups];
+ * job->signal, job->noise. Errors as vq_mse_choose. */
 vq_status vq_mse_apply(vq_round_job *job, const vq_mse_search *s, const float *w, vq_qtensor *q,
                        const uint8_t *best, vq_err *e);
 /* vq_mse_named -- "memoryless" and "expanded" of llm-compressor, "fp-quant"; NULL: no such search.

@@ -6,7 +6,8 @@
 #include <omp.h>
 #include <string.h>
 
-/* Offsets from the plain code; those out of bounds are left out group by group. */
+/* Offsets from the code of the plain scale. Codes that do not exist, or are too far away
+ * (least_ratio, most_ratio), are left out for each group on its own. */
 static const int8_t near_codes[] = {0, -1, 1, -2, 2, -3, 3, -4, -5, -6};
 static const int8_t near_exponents[] = {0, -1, 1};
 static const float least_ratio = 0.66F, most_ratio = 1.25F;
@@ -98,8 +99,9 @@ static bool takes_signs(const search *r)
     return r->job->negative_scales && vq_num_takes_negative(r->num);
 }
 
-/* The one code more of an int belongs on the side of the larger end; a table has other values
- * throughout, so both signs are tried. */
+/* How many signs of the scale are tried. The int grids have one more code below zero, so a single
+ * sign is enough: the one that puts this code on the side of the largest element (find_plain). A
+ * table grid (iq4nl) is different on the two sides, so both are tried. */
 static int sides_of(const search *r)
 {
     return r->num->grid.kind == VQ_GRID_TABLE && takes_signs(r) ? 2 : 1;
@@ -120,7 +122,8 @@ static void find_plain(const search *r)
     }
 }
 
-/* The scale that many codes further; the plain one when that is none, or too far away. */
+/* The scale `offset` codes from the plain one, or the plain one itself when there is no such code
+ * or its value is too far away. */
 static float code_at(const search *r, int64_t g, int offset)
 {
     const vq_grid *grid = vq_scale_grid(r->num->scale);
@@ -150,8 +153,9 @@ static void propose_factor(const search *r, int step)
     for (int64_t g = 0; g < r->n; g++) r->tried[g] *= r->sign[g];
 }
 
-/* Factors of the two ends at a step: both; the lower one beside the best upper one; the upper one
- * beside the best lower one. */
+/* Factors on both ends of the range at a step (TWO_ENDS). First both together shrink from 1 to 0.6
+ * in steps of 0.05, then the lower end alone, with the upper at its best so far, then the upper end
+ * alone. */
 static void end_factors(const search *r, int64_t g, int step, float *low, float *high)
 {
     const float p = 1.0F - 0.05F * (float)(step % SHRINKS);
@@ -203,7 +207,8 @@ static void keep_better(const search *r, int step, bool first, float *scale, int
     }
 }
 
-/* Codes that code_at gives a plain one. */
+/* For each code of a plain scale the first and last code whose value is within least_ratio ...
+ * most_ratio of it. */
 static void bound_codes(vq_scale_codes *c, int last)
 {
     for (int plain = 1; plain <= last; plain++) {

@@ -29,6 +29,7 @@ typedef struct vq_scale_scratch {
  * search does not go by codes. */
 const vq_scale_codes *vq_scale_codes_of(vq_scale_codes *c, const vq_round_job *job,
                                         const vq_num *num);
+/* vq_scale_scratch_new -- room for `groups` groups from a. VQ_E_LIMIT. */
 vq_status vq_scale_scratch_new(vq_scale_scratch *s, int64_t groups, vq_arena *a, vq_err *e);
 /* vq_scale_scratch_bytes -- of one thread. */
 uint64_t vq_scale_scratch_bytes(int64_t groups);
@@ -43,15 +44,16 @@ typedef struct vq_scale_band {
  * On the calling thread; no allocation. */
 void vq_scale_search_band(const vq_round_job *job, const vq_num *num, const vq_scale_band *b,
                           const vq_scale_scratch *s, float *scale, int16_t *zero);
-/* vq_scale_search -- q->scale and q->zero for all of w [rows][cols]; parallel over bands, same
- * result for every thread count. VQ_E_LIMIT;
- *   VQ_E_RECIPE for grids of more than 8 bits. */
+/* vq_scale_search -- q->scale and q->zero for all of w [rows][cols], errors weighed with d [cols]
+ * (NULL: 1); parallel over bands, same result for every thread count. VQ_E_LIMIT;
+ *  VQ_E_RECIPE for grids of more than 8 bits. */
 vq_status vq_scale_search(const vq_round_job *job, const float *w, const float *d, vq_qtensor *q,
                           vq_err *e);
-/* vq_scale_encode -- codes of w under the scales of q; job->signal, job->noise. */
+/* vq_scale_encode -- codes and global scale of q [rows][cols] from w under the scales that q has;
+ * job->signal, job->noise are set. VQ_E_LIMIT. */
 vq_status vq_scale_encode(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e);
-/* vq_scale_weights -- the diagonal d of h [k][k] over its largest entry, in the arena; all 1 when
- * it is 0. NULL with VQ_E_LIMIT. */
+/* vq_scale_weights -- d [k] from a: the diagonal of h [k][k] over its largest entry; all 1 when it
+ * is 0. NULL with VQ_E_LIMIT. */
 float *vq_scale_weights(const float *h, int64_t k, vq_arena *a, vq_err *e);
 
 #endif

@@ -36,7 +36,8 @@ static int64_t at_most(int64_t x, int64_t limit)
     return x < limit ? x : limit;
 }
 
-/* k * ratio / 64 = tail_count / (64 tokens): whole numbers, so that no rounding decides. */
+/* Blocks of 64 residual channels: ceil(k * ratio / 64) = ceil(tail_count / (64 tokens)). In whole
+ * numbers, so that no rounding of ratio decides. */
 int64_t vq_arc_count_official(const vq_stats *s)
 {
     const uint64_t unit = 64 * (uint64_t)s->tokens;
@@ -58,7 +59,7 @@ typedef struct augment_plan {
         doubled; /* of a block; blocks of a row; the last `doubled` ones come twice */
 } augment_plan;
 
-/* Block j of row r of q once more, as block `at` of that row of out. */
+/* Copies block j of row r of q to block `at` of row r of out: codes, scale and zero point. */
 static void copy_block(const augment_plan *p, const vq_qtensor *q, int64_t r, int64_t j,
                        vq_qtensor *out, int64_t at)
 {
@@ -113,7 +114,8 @@ static vq_status applies(const vq_option_set *o, const vq_scheme *s, int64_t k, 
                    (long long)block, (long long)k);
 }
 
-/* Residuals come by whole blocks: the least multiple of both. */
+/* Unit of the count of residual channels: the smallest multiple of the scheme's block that is also
+ * a multiple of the option `granularity`. */
 static int64_t granularity(const vq_transform_job *job)
 {
     const int64_t asked = strtoll(vq_option_get(job->options, "granularity")->s, NULL, 10),
@@ -136,8 +138,9 @@ static int64_t choose_count(const vq_transform_job *job)
     return at_most((wanted + unit - 1) / unit * unit, allowed / unit * unit);
 }
 
-/* Without residuals the order stays: outliers that share blocks without a second try are worse than
- * outliers apart. */
+/* map.s: residual channels, map.order [k]: channels by growing magnitude. Without residuals the
+ * order is not changed either: sorting puts outliers into the same blocks, which is worse than
+ * outliers apart unless their error gets a second try. */
 static vq_status run(vq_transform_job *job, vq_err *e)
 {
     const int64_t k = job->stats->k;

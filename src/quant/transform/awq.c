@@ -83,7 +83,8 @@ static vq_status measure_means(const search *s, vq_err *e)
     return vq_producer_share(&job->producer, s->weight, s->k, true, job->scratch, e);
 }
 
-/* The scales of one point, the geometric middle of the largest and the smallest at 1. */
+/* The scales of one point, s->scale [k], divided by the geometric mean of the largest and the
+ * smallest. */
 static void scales_at(const search *s, const point *p)
 {
     double most = 0, least = INFINITY;
@@ -101,7 +102,8 @@ static void scales_at(const search *s, const point *p)
     }
 }
 
-/* In f32, as the weights will be edited. */
+/* out [n][k] = w with column i times (divide: over) scale i. In f32 like the edits of the weights.
+ */
 static void scale_columns(const search *s, const float *w, int64_t n, bool divide, float *out)
 {
     const int64_t k = s->k;

@@ -47,7 +47,8 @@ static vq_status load_rows(vq_model_job *job, const char *name, int64_t want, fl
                    (long long)want);
 }
 
-/* By the weight of the norm, which makes row norms meaningless. */
+/* norms [kv_heads][head_dim] = |weight| of the norm on the keys. Where there is one, heads are
+ * sorted by it instead of the norms of the rows of W_k. */
 static vq_status norm_weights(vq_model_job *job, const vq_heads_site *h, float *norms, vq_err *e)
 {
     const int64_t rows = h->kv_heads * h->head_dim, n = h->whole_norms ? rows : h->head_dim;
@@ -74,8 +75,9 @@ static vq_status key_norms(vq_model_job *job, const vq_heads_site *h, float *nor
     return VQ_OK;
 }
 
-/* One head: channels that rope turns by mode, those that pass it by their norms; each among their
- * own, unless nothing is to stay together. */
+/* The order of one head's channels, [head_dim]. Where rope turns only a part of them, that part is
+ * sorted by the mode and those before and after it by their norms, each part on its own. With mode
+ * free, or when rope turns all of them, the head is one part. */
 static vq_status order_head(const vq_heads_site *h, vq_ksort_mode mode, const float *norms,
                             int32_t *order, vq_arena *scratch, vq_err *e)
 {

@@ -26,8 +26,8 @@ static vq_status stream_block(const vq_model_job *job, int64_t *block, vq_err *e
                    r1, (long long)width, (long long)most);
 }
 
-/* From here on the tied readers have a matrix of their own; what was done to the embedding so far
- * was done to them too. */
+/* Gives tied readers of the embedding (lm_head) a matrix of their own. So far they were the
+ * embedding, so the edits that it got so far are repeated on their weights. */
 static vq_status untie(vq_model_job *job, vq_err *e)
 {
     const int before = job->edits->count;

@@ -12,8 +12,8 @@ static bool by_hessian(const vq_option_set *o)
     return vq_option_is(o, "by", "hessian");
 }
 
-/* Of each channel: max - min, as the peer has it, no absolute maximum; or the mean of its squares.
- */
+/* Size of each input channel, size [k]: by range its max - min (what llm-compressor takes, not the
+ * absolute maximum), by hessian the mean of its squares. */
 static void input_sizes(const vq_stats *s, bool hessian, double *size)
 {
     for (int64_t i = 0; i < s->k; i++)
@@ -21,13 +21,14 @@ static void input_sizes(const vq_stats *s, bool hessian, double *size)
                           : (double)s->max[i] - (double)s->min[i];
 }
 
-/* One more weight of a column: of its sum of squares, or of twice its largest magnitude. */
+/* Adds weight w to the size of its column: by range twice the largest |w|, by hessian the sum of
+ * squares. */
 static double with_weight(double size, double w, bool hessian)
 {
     return hessian ? size + w * w : fmax(size, 2 * fabs(w));
 }
 
-/* Of each column over all consumers. */
+/* Size of each weight column, size [k], over the rows of all linears that read the input. */
 static void weight_sizes(const vq_transform_job *job, bool hessian, double *size)
 {
     const int64_t k = job->stats->k;
@@ -42,8 +43,9 @@ static void weight_sizes(const vq_transform_job *job, bool hessian, double *size
     }
 }
 
-/* Strength 0.5 gives input and weights the same range; a column of zeros takes all of the input's.
- */
+/* Scale of one channel: the input is divided by it, the weight column multiplied. Strength 0.5
+ * gives both the same size. A column of zeros has no size to be balanced, so the scale is the size
+ * of the input. */
 static double balance(double input, double weight, double strength)
 {
     return fmax(weight > 0 ? pow(input, strength) / pow(weight, 1 - strength) : input, LEAST);
@@ -54,8 +56,10 @@ static double log_equalized(double input)
     return fmax(input / log2(2 + input), LEAST);
 }
 
-/* The size of each channel and of the columns behind it, joined over channels that one row makes.
- */
+/* Sizes of the input channels and of the weight columns, each [k]. Channels made by the same row of
+ * the producer (those of query heads that share a key/value head) can only be scaled together, so
+ * they get one common size: the largest by range, the sum by hessian. By hessian all sizes are
+ * squares until the last loop takes their roots. */
 static vq_status measure(const vq_transform_job *job, bool hessian, double *input, double *weight,
                          vq_err *e)
 {
@@ -72,9 +76,10 @@ static vq_status measure(const vq_transform_job *job, bool hessian, double *inpu
     return VQ_OK;
 }
 
-/* A channel that was zero in all calibration tokens keeps its scale when sizes are mean squares:
- * its size would be the floor, and its scale so small that, divided by it, a first value other
- * than zero would be the largest of its block and set the block's scale alone. */
+/* One scale per channel, scale [k].
+ * By hessian a channel that was zero in all calibration tokens keeps scale 1. Its size would give
+ * the floor, LEAST: divided by so small a scale, the first value other than zero would be the
+ * largest of its block, and all other values of that block would be lost in the block's scale. */
 static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
 {
     const int64_t k = job->stats->k;
@@ -92,7 +97,7 @@ static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
     return VQ_OK;
 }
 
-/* Without a producer that absorbs the scales there is nothing to be had. */
+/* The scales are divided out of the producer, so without a producer there is no map. */
 static vq_status run(vq_transform_job *job, vq_err *e)
 {
     job->map = (vq_input_map){.scale = NULL};

@@ -9,7 +9,8 @@
 
 enum { CHECK_TOKENS = 256 };
 
-/* Without samples any input does: an exact transform keeps the output of all of them. */
+/* Made-up input [CHECK_TOKENS][hidden] with unit variance: an exact transform keeps the output for
+ * any input. */
 static vq_status made_up_input(vq_run *r, vq_batch *shape, const float **h, vq_err *e)
 {
     const int64_t n = vq_record_most(r->models.graph, 1, CHECK_TOKENS);
@@ -22,8 +23,9 @@ static vq_status made_up_input(vq_run *r, vq_batch *shape, const float **h, vq_e
     return VQ_OK;
 }
 
-/* The first tokens of the samples. Where gathering moved the activations already they are outputs of
- * this block, not inputs: also good, since the pass must keep the function on any input. */
+/* The input of the check: at most CHECK_TOKENS tokens of the first samples. When a step has already
+ * run the block over its samples, `current` holds its outputs, not its inputs. They serve as well,
+ * since a pass must keep the function on any input. */
 static vq_status check_input(vq_run *r, vq_batch *shape, const float **h, vq_err *e)
 {
     if (!r->activations.current) return made_up_input(r, shape, h, e);

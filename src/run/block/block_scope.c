@@ -25,7 +25,8 @@ void vq_block_done(vq_block *b)
     vq_arena_done(&b->arena);
 }
 
-/* A file of one block's statistics ends with the block; the user's lasts. */
+/* Closes the statistics file of the block. A file that the user gave covers all blocks and stays
+ * open. */
 static void close_statistics(vq_run *r)
 {
     if (!r->statistics.open || r->schedule->given.statistics) return;

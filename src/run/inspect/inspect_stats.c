@@ -29,7 +29,7 @@ static const void *data_of(const vq_stats_file *f, const char *module, const cha
     return t ? t->data : NULL;
 }
 
-/* Of the first of several that is there; 0 when none is. */
+/* First dimension of the first tensor MODULE + suffix that is in the file; 0 when none is. */
 static int64_t width_of(const vq_stats_file *f, const char *module, const char *const suffixes[])
 {
     const vq_tensor *t = NULL;
@@ -37,7 +37,8 @@ static int64_t width_of(const vq_stats_file *f, const char *module, const char *
     return t ? t->shape[0] : 0;
 }
 
-/* Trace and extremes of the diagonal of sum [n][n], when it was gathered; *zeros on it. */
+/* Trace, least and most of the diagonal of sum [n][n], where it was gathered; *zeros: how many of
+ * its entries are 0. */
 static vq_diagonal diagonal_of(const float *sum, int64_t n, int64_t *zeros)
 {
     double trace = 0;

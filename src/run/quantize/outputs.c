@@ -119,7 +119,8 @@ static bool is_table(const vq_model *m, const char *module)
     return id >= 0 && !m->graph.nodes[id].op->linear;
 }
 
-/* Where the path of a module leaves those of the graph: "vision_tower" of "model.vision_tower.x". */
+/* The part of a module's path behind the longest prefix, up to a dot, that it shares with a node:
+ * "vision_tower.x" of "model.vision_tower.x". */
 static const char *branch_of(const vq_graph *g, const char *module)
 {
     size_t shared = 0;
@@ -131,7 +132,7 @@ static const char *branch_of(const vq_graph *g, const char *module)
     return module + shared;
 }
 
-/* Has a name of the graph this step (n bytes) anywhere in its path? */
+/* Does `step` (n bytes) stand between dots in the path of any node? */
 static bool is_step(const vq_graph *g, const char *step, size_t n)
 {
     for (int id = 0; id < g->count; id++)
@@ -141,8 +142,9 @@ static bool is_step(const vq_graph *g, const char *step, size_t n)
     return false;
 }
 
-/* What a runtime leaves as it is. Runtimes move towers of images to paths of their own: what the
- * graph does not name is left out by the step at which it branches off, wherever that step is. */
+/* The entry of the ignore list for a dense module. Modules outside the graph (image towers) are
+ * renamed by runtimes, so they are listed by a pattern for the first path step that no node has,
+ * wherever it stands. */
 static const char *left_out(const vq_model *m, const char *module, vq_arena *a, vq_err *e)
 {
     if (!m->arch || vq_graph_find(&m->graph, module) >= 0) return module;

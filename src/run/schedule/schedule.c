@@ -98,8 +98,8 @@ void vq_schedule_mark(vq_schedule *s, int sections)
     }
 }
 
-/* What the small things of a run take, and the buffers of BLAS and stacks when blocks are run,
- * forwards or back: measured. */
+/* MiB beside what the steps count, as measured: small arrays of any run; buffers of BLAS and thread
+ * stacks when blocks run forwards, and when they run back. */
 enum { SMALL_MB = 2, SWEEP_MB = 11, GRADIENT_MB = 4 };
 
 static uint64_t small_bytes(const vq_schedule *s)
@@ -111,8 +111,8 @@ static uint64_t small_bytes(const vq_schedule *s)
 
 uint64_t vq_schedule_bytes(const vq_schedule *s, const vq_job *job)
 {
-    uint64_t most = 0, run = 0,
-             block = 0; /* the most at a time; what stays of the run, the block */
+    /* the most held at a time; what steps leave behind until the end of the run; of the block */
+    uint64_t most = 0, run = 0, block = 0;
     for (int i = 0; i < s->count; i++) {
         const vq_scheduled_step *at = &s->steps[i];
         if (!at->kind->bytes || at->layer > 0) continue; /* each block counts as the largest */

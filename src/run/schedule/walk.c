@@ -62,7 +62,9 @@ vq_status vq_walk_open(vq_walk *w, const vq_run_request *q, vq_schedule *s, vq_r
     return s->by_blocks ? open_models(w, e) : VQ_OK;
 }
 
-/* A block begins when its first step comes; its weights are not needed again once they were read. */
+/* Called before every step; does something before the first of a block. The weights that were read
+ * so far may leave memory: they are not needed again. The block begins, or, when a stopped run
+ * finished its steps, is only emptied. */
 static vq_status enter(vq_walk *w, const vq_scheduled_step *step, vq_err *e)
 {
     if (w->block.layer == step->layer) return VQ_OK;

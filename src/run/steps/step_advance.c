@@ -3,8 +3,9 @@
 #include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 
-/* Emptied first: the edits of the block must not stand in front of what the next one is to see.
- * Only the original with the edits of the whole model still has to be applied. */
+/* The block's edits are dropped first: where blocks see their quantized predecessors the outputs
+ * come from what was written. Otherwise they come from the original with only the edits of the
+ * whole model, which are applied again. */
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     VQ_TRY(vq_block_empty(r, b, e));
@@ -20,7 +21,8 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
     return (vq_step_bytes){.most = vq_exec_bytes(&x, &b)};
 }
 
-/* Outputs that gathering set aside only change places. */
+/* When the gather step has made the outputs already they only change places, which costs nothing.
+ */
 static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cost[VQ_STAGES])
 {
     const vq_pass_shape shape = vq_sweep_shape(s->plan, job, 0);

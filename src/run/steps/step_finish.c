@@ -66,8 +66,8 @@ static vq_status square_sum(vq_run *r, const vq_linear *l, double *sum, vq_err *
     return VQ_OK;
 }
 
-/* |w - f w^|^2 from |w|^2, |w^|^2 and |w - w^|^2: the weight itself, with all its edits, is gone by
- * now. */
+/* SQNR after the second-level scale got a factor f: |w - f w^|^2 = |w|^2 - 2 f w.w^ + f^2 |w^|^2,
+ * where w.w^ = (|w|^2 + |w^|^2 - |w - w^|^2) / 2. The weight itself is not held any more. */
 static vq_status follow_sqnr(vq_run *r, size_t i, double factor, vq_err *e)
 {
     vq_rounded *made = r->rounding.out;
@@ -180,7 +180,8 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
                 vq_plan_round_bytes(p) + vq_calibration_options(p, job, 0, NULL).spool_bytes};
 }
 
-/* A step of training runs samples through the original, and through the student forwards and back. */
+/* A step of training runs samples through the original, and through the student forwards and back.
+ */
 static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cost[VQ_STAGES])
 {
     (void)layer;

@@ -12,7 +12,9 @@ static void add_curvature(vq_stats *swept, const vq_stats *loaded)
     swept->gathered |= loaded->gathered & VQ_NEED_GRADIENT;
 }
 
-/* Where the next block sees what this one gives as it is, one run of the block serves both. */
+/* Without `quantized` the next block sees the outputs of this one as it is now, so the run that
+ * gathers statistics also makes those outputs: they become the activations, or are set aside for
+ * the advance step. */
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     const vq_stats *loaded = b->stats;

@@ -53,7 +53,8 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
                               &files, &r->job->reporter, &r->scratch, e);
 }
 
-/* The inputs of all blocks, and one block's statistics at a time beside the way back through it. */
+/* Activations of all blocks, and beside them the larger of: a block's backward pass with its
+ * statistics, or the head's backward pass. */
 static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
 {
     (void)layer;
@@ -67,7 +68,8 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
                                    (block > head ? block : head)};
 }
 
-/* Statistics in a file are hashed when written and when read, and looked through for NaN. */
+/* Passes over the bytes of the statistics: hashed when written, hashed when read, searched for NaN.
+ */
 enum { TIMES_READ = 3 };
 
 static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cost[VQ_STAGES])

@@ -19,8 +19,9 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
     return vq_section_write(r, b, round_modules, e);
 }
 
-/* Transforms of the whole model change embedding and head: both in f32 at a time when the head has
- * a matrix of its own, stored one after the other. */
+/* Bytes for the embedding and the head after transforms of the whole model: both in f32 when the
+ * head has a matrix of its own, and one of them as it is stored, since they are written one after
+ * the other. */
 static uint64_t ends_bytes(const vq_plan *p)
 {
     const vq_graph *g = &p->model->graph;

@@ -3,7 +3,8 @@
 #include "plan/cost/budget.h"
 #include "run/block/block_scope.h"
 
-/* Beside its inputs, or, where those are quantized, behind the original activations. */
+/* The outputs of the original block. Where blocks see quantized inputs, `original` holds the
+ * original activations and moves on; otherwise the outputs are kept beside the inputs. */
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     const vq_run_activations *a = &r->activations;
@@ -26,7 +27,8 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
     return (vq_step_bytes){.most = vq_exec_bytes(&x, &b)};
 }
 
-/* Outputs beside the inputs are those that advance takes over: counted there. */
+/* Without `quantized` the outputs beside the inputs are those that the gather or the advance step
+ * counts. */
 static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cost[VQ_STAGES])
 {
     const vq_pass_shape shape = vq_sweep_shape(s->plan, job, 0);

@@ -28,7 +28,8 @@ static vq_status hold_module(vq_run *r, vq_block *b, size_t i, held *h, vq_train
     return vq_overlay_quantized(&b->overlay, &h->linear, map->s > 0 ? &h->stored : &h->q, e);
 }
 
-/* The metric of the block's output, when the curvature at the linear that ends it was gathered. */
+/* The metric [n][n] of the block's output: from the output curvature of the last linear, when that
+ * was gathered; else NULL, which weighs all channels alike. */
 static vq_status output_metric(const vq_run *r, vq_block *b, const float **metric, vq_err *e)
 {
     *metric = NULL;
@@ -112,7 +113,8 @@ static vq_status train_modules(vq_run *r, vq_block *b, size_t first, vq_tensor_w
     return VQ_OK;
 }
 
-/* The quantized linears live in scratch: the overlay loses them with it. */
+/* Rounds and trains the block's linears. Their quantized form is in scratch, so its overlay entries
+ * are removed at the end. */
 static vq_status round_trained(vq_run *r, vq_block *b, size_t first, vq_tensor_writer *writer,
                                vq_err *e)
 {

@@ -32,7 +32,8 @@ static vq_status load_consumers(vq_run *r, vq_block *b, const vq_plan_group *g, 
     return VQ_OK;
 }
 
-/* The gradients at a linear's output, where they were gathered, after rows of it absorbed a map. */
+/* A map was folded into rows of this linear: its output changed, and so do the gradients gathered
+ * there. */
 static vq_status map_gradients(vq_block *b, const char *linear, const vq_row_part *part,
                                const vq_input_map *m, const vq_producer *p, vq_err *e)
 {
@@ -45,7 +46,8 @@ static vq_status map_gradients(vq_block *b, const char *linear, const vq_row_par
     return VQ_OK;
 }
 
-/* What absorbed a map makes another output now; behind a gated product the gate follows orders. */
+/* Maps the gradients of the producer that a map was folded into. Behind a gated product the gate's
+ * rows only take the order. */
 static vq_status map_output(vq_run *r, vq_block *b, const vq_linear_group *group,
                             const vq_input_map *m, vq_err *e)
 {
@@ -150,7 +152,8 @@ static vq_status run_group(vq_run *r, vq_block *b, const vq_plan_pass *pass, int
     return pass->transform->trials ? vq_block_apply(r, b, e) : VQ_OK;
 }
 
-/* A pass by statistics has nothing to go by where an expert saw no token. */
+/* Does the pass need statistics of a group that no token reached (an expert)? It is left out there.
+ */
 static bool is_blind(const vq_block *b, const vq_plan_pass *pass, int group)
 {
     const vq_stats *s = b->inputs[group].stats;
@@ -188,7 +191,7 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
     return (vq_step_bytes){.most = s->tries ? vq_exec_bytes(&x, &b) : 0};
 }
 
-/* The weights of a group rounded, and some samples through the block. */
+/* Cost of `trials` candidates: the weights of a group rounded, some samples through the block. */
 static void add_trials(vq_cost *c, const vq_plan *p, const vq_pass_shape *s, const vq_plan_group *g,
                        double trials)
 {

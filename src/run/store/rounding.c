@@ -47,8 +47,8 @@ static bool is_edited(const vq_rounding *s, const vq_plan_weight *w)
     return s->edits && vq_edits_touch(s->edits, w->tensor->name);
 }
 
-/* The rotation of its own input is undone by whoever compares with the original; nothing else can
- * be. */
+/* Are the weight's values other than the original's? A comparison with the original can undo the
+ * rotation of the input that the module stores, but no other edit. */
 static bool is_transformed(const vq_rounding *s, size_t i)
 {
     const vq_module *m = &s->out->modules[i];
@@ -61,8 +61,7 @@ static bool is_transformed(const vq_rounding *s, size_t i)
     return false;
 }
 
-/* Edits first, then the gather of ARC: it stands between the edited weight and the columns that are
- * stored. */
+/* Loads weight x [n][k] with its edits, columns then in the order that ARC stores. */
 static vq_status load_edited(const vq_rounding *s, const vq_plan_weight *w, const int32_t *order,
                              float *x, vq_err *e)
 {
@@ -164,7 +163,8 @@ void vq_rounding_cache_for(vq_rounding_cache *cache, int group)
     cache->group = group;
 }
 
-/* An expert that saw no token has no curvature to round by. */
+/* Runs the rounder. An expert that saw no token has no statistics to weigh errors with: round to
+ * nearest. */
 static vq_status run_rounder(const vq_rounder *r, vq_round_job *job, const float *w, vq_qtensor *q,
                              vq_err *e)
 {
@@ -176,7 +176,8 @@ static vq_status run_rounder(const vq_rounder *r, vq_round_job *job, const float
     return VQ_OK;
 }
 
-/* Of an expert: -1 of linears that every token goes through, or where nothing was gathered. */
+/* Tokens that the expert saw. -1: every token goes through the linear, or no statistics were
+ * gathered. */
 static int64_t seen_tokens(const vq_rounding *s, const vq_plan_weight *w, const vq_stats *stats)
 {
     return stats && stats->gathered && is_expert(s, w) ? stats->tokens : -1;
@@ -210,8 +211,9 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
     return VQ_OK;
 }
 
-/* Of an expert that saw no token: what all others of its block saw at the same place. Runtimes that
- * run experts as one take the largest of their scales anyway. */
+/* Input range of an expert that saw no token: the largest range that the same linear (role) of
+ * another expert in this block saw. Runtimes that run experts as one take the largest of their
+ * scales anyway. */
 static vq_status observe_others(const vq_rounding *s, size_t i, float *lo, float *hi, vq_err *e)
 {
     const vq_plan *p = s->plan;

@@ -117,7 +117,8 @@ vq_status vq_run_state_add(vq_run_state *s, int section, const char *path, const
     return write_state(s, e);
 }
 
-/* What only the runtime reads of a module: nothing else would notice that it cannot be. */
+/* Are these sizes possible? arc_s and hadamard are read by the runtime alone, so no other check
+ * would find a wrong one. */
 static bool fits(const vq_plan_weight *w, int64_t arc_s, int64_t hadamard)
 {
     const int64_t k = w->tensor->shape[1];

@@ -122,7 +122,8 @@ static vq_status fill_module(vq_written *p, const vq_tensor_set *set, const vq_m
     return VQ_OK;
 }
 
-/* A section holds edited tensors as the model's files do. */
+/* Edited tensors in a section lie as in the model's files, so those that are stored transposed
+ * there are turned into rows [out][in]. */
 static void turn_tensors(const vq_written *p, const vq_tensor_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -207,7 +208,8 @@ static vq_status declare_all(const assembly *s, vq_arena *a, vq_err *e)
     sets[nsets++] = s->instead;
     for (size_t i = 0; i < s->count; i++) {
         const vq_tensor t = vq_tensor_as_stored(s->tensors[i]);
-        VQ_TRY(vq_tensor_writer_declare(s->writer, t.name, t.dtype, t.shape, t.ndim, &s->ids[i], e));
+        VQ_TRY(
+            vq_tensor_writer_declare(s->writer, t.name, t.dtype, t.shape, t.ndim, &s->ids[i], e));
     }
     return vq_unquantized_declare(s->plan, sets, nsets, s->writer, s->unquantized, e);
 }
