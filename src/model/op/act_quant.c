@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "model/op/act_quant.h"
 #include "model/op/op.h"
 
 bool vq_quantize_of(const vq_exec *x, const vq_linear *l, vq_quantize *q)
