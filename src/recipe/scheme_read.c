@@ -173,7 +173,7 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
     else if (num->global_scale && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
         why = "super: f32 is for the scales e4m3 and ue5m3";
     else if (num->grid.kind == VQ_GRID_TABLE && num->compat != VQ_COMPAT_NONE)
-        why = "grid: no writer has edge cases of iq4nl: compat must be none";
+        why = "grid: no writer has edge cases of a table of values: compat must be none";
     else if (shared && num->scale != VQ_SCALE_E8M0)
         why = "a bfp grid shares an exponent: scale must be e8m0";
     else if (is_weight && num->group.kind == VQ_PER_TOKEN)

@@ -293,7 +293,7 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: e4m3, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, compat: compressed-tensors}",
-         "grid: no writer has edge cases of iq4nl: compat must be none"},
+         "grid: no writer has edge cases of a table of values: compat must be none"},
         {"weight: {grid: i4, zero: int, scale: e8m0}",
          "zero: int needs a scale of f32, f16 or bf16"},
         {"weight: {grid: bfp4, scale: f32}", "a bfp grid shares an exponent: scale must be e8m0"},
