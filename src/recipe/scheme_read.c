@@ -36,7 +36,7 @@ static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     if (!vq_grid_parse(text, &g))
         return vq_yaml_fail(rd->e, n,
                             "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, "
-                            "eXmY, bfp2 ... bfp9, iq4nl)",
+                            "eXmY, bfp2 ... bfp9, iq4nl, nf4)",
                             text);
     if (!g.is_signed && g.kind == VQ_GRID_FLOAT)
         return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);

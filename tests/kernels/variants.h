@@ -37,8 +37,8 @@ static inline void each_variant(const vq_num *base, num_check check, void *ctx)
 static inline void each_num(num_check check, void *ctx)
 {
     const char *const made[] = {"bfp12-64", "bfp16-32", "int2-g16", "int8-g128", "int3-g32-asym"};
-    const char *const grids[] = {"e3m0",  "e2m0", "e4m3", "e5m2", "e3m4",
-                                 "ue5m3", "u8",   "e8m0", "e1m2", "iq4nl"};
+    const char *const grids[] = {"e3m0", "e2m0", "e4m3", "e5m2",  "e3m4", "ue5m3",
+                                 "u8",   "e8m0", "e1m2", "iq4nl", "nf4"};
     vq_scheme buf;
     for (int i = 0; vq_scheme_at(i); i++) each_variant(&vq_scheme_at(i)->weight, check, ctx);
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {

@@ -280,7 +280,7 @@ static void test_number_mistakes(void **state)
         const char *num, *error; /* without its place */
     } cases[] = {
         {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, "
-                               "e4m3, eXmY, bfp2 ... bfp9, iq4nl)"},
+                               "e4m3, eXmY, bfp2 ... bfp9, iq4nl, nf4)"},
         {"weight: {grid: e8m0}", "grid: e8m0 has no sign; it is a format for scales"},
         {"weight: {grid: pow2}", "grid: pow2 is not supported by this version"},
         {"weight: {group: channel}", "weight needs the key \"grid\""},
