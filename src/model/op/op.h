@@ -134,7 +134,8 @@ struct vq_op {
     int64_t (*first_channel)(const vq_node *n); /* of the operand: where a slice begins; NULL: 0 */
 };
 
-extern const vq_op vq_op_add; /* y = a + b */
+extern const vq_op vq_op_add;   /* y = a + b */
+extern const vq_op vq_op_scale; /* y = c x; args: float c */
 
 /* vq_op_params -- n's parameters, none where the op has none. */
 int vq_op_params(const vq_node *n, vq_param out[VQ_OP_PARAMS]);
