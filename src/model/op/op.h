@@ -72,7 +72,7 @@ typedef enum vq_row_map {
     VQ_ROW_OPAQUE, /* anything: such a change stops here */
     VQ_ROW_TABLE,  /* a row of a stored table */
     VQ_ROW_SUM,    /* the sum of its operands' rows */
-    VQ_ROW_SAME,   /* a row of operand 0 as it is */
+    VQ_ROW_SAME,   /* a row of operand 0 as it is, or times a number */
     VQ_ROW_RMS,    /* the row over its length, times a weight: rotations pass once the weight is
                     * folded into what follows */
     VQ_ROW_LINEAR

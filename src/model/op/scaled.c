@@ -26,5 +26,6 @@ const vq_op vq_op_scale = {.name = "scale",
                            .in_place = true,
                            .forward = forward,
                            .backward = backward,
+                           .rows = VQ_ROW_SAME,
                            .absorb = VQ_ABSORB_OPERAND,
                            .through = 0};
