@@ -36,7 +36,7 @@ static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     if (!vq_grid_parse(text, &g))
         return vq_yaml_fail(rd->e, n,
                             "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, "
-                            "eXmY, bfp2 ... bfp9, iq4nl)",
+                            "eXmY, bfp2 ... bfp9, iq4nl, nf4)",
                             text);
     if (!g.is_signed && g.kind == VQ_GRID_FLOAT)
         return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);
@@ -173,7 +173,7 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
     else if (num->global_scale && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
         why = "super: f32 is for the scales e4m3 and ue5m3";
     else if (num->grid.kind == VQ_GRID_TABLE && num->compat != VQ_COMPAT_NONE)
-        why = "grid: no writer has edge cases of iq4nl: compat must be none";
+        why = "grid: no writer has edge cases of a table of values: compat must be none";
     else if (shared && num->scale != VQ_SCALE_E8M0)
         why = "a bfp grid shares an exponent: scale must be e8m0";
     else if (is_weight && num->group.kind == VQ_PER_TOKEN)

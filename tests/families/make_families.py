@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""make_architectures.py -- reference logits of small made-up models, one JSON per architecture.
+"""make_families.py -- reference logits of small made-up models, one JSON per architecture.
 
-    make_architectures.py [--out DIR] [--folders DIR] [--check] [CASE...]
+    make_families.py [--out DIR] [--folders DIR] [--check] [CASE...]
 
 Weights are not stored: element i of a tensor is made from the FNV-1a 64 hash of its name and from i.
 --folders also writes each model as a folder (config.json, model.safetensors in BF16).
@@ -369,6 +369,12 @@ case("qwen3", sized("qwen3", "Qwen3ForCausalLM", head_dim=32, max_position_embed
                     sliding_window=None, max_window_layers=2, layer_types=["full_attention", "full_attention"],
                     dtype="bfloat16", rope_parameters={"rope_theta": 1000000.0, "rope_type": "default"}),
      llama, qk_norm=True)
+case("granite", sized("granite", "GraniteForCausalLM", max_position_embeddings=128, rms_norm_eps=1e-5,
+                      hidden_act="silu", attention_bias=True, mlp_bias=True, tie_word_embeddings=True,
+                      embedding_multiplier=3.0, attention_multiplier=0.125, residual_multiplier=0.4,
+                      logits_scaling=2.5, dtype="bfloat16",
+                      rope_parameters={"rope_theta": 10000.0, "rope_type": "default"}),
+     llama, qkv_bias=True, o_bias=True, mlp_bias=True)
 case("gemma", dict(sized("gemma", "GemmaForCausalLM", head_dim=32, hidden_act="gelu", rms_norm_eps=1e-6,
                          max_position_embeddings=128, rope_theta=10000.0, rope_scaling=None,
                          torch_dtype="bfloat16"), num_key_value_heads=1), gemma)

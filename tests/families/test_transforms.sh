@@ -75,7 +75,7 @@ done
 [ -s table ] || { echo "no case has a builder"; exit 1; }
 
 small='applied, outputs change by at most [0-9.]+e-0[5-9]'
-for case in llama phi3 phi3_partial phi3_longrope_long; do
+for case in llama granite phi3 phi3_partial phi3_longrope_long; do
     for name in balanced propagated folded rotate turned ksort; do expect $case $name "$small"; done
     for name in online arc; do expect $case $name applied; done
 done

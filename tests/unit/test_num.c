@@ -235,6 +235,22 @@ static void iq4nl_is_the_grid_of_ggml(void **state)
     assert_false(vq_grid_equal(&g, &i4));
 }
 
+/* The construction of NF4 (QLoRA, section 3: 8 quantiles of the normal distribution above zero, 7
+ * below, zero between, over the largest): its end is the mean of the outermost quantiles of 2^4 and
+ * 2^4 - 1 levels, 1 - (1/32 + 1/30) / 2. A quantile is checked by the distribution function. */
+static void nf4_is_made_of_quantiles(void **state)
+{
+    (void)state;
+    const vq_grid g = grid("nf4");
+    const double offset = 1 - (1.0 / 32 + 1.0 / 30) / 2, end = 1.8481308;
+    assert_true(vq_grid_has_zero(&g) && vq_decode(&g, 7) == 0);
+    for (int c = 0; c < 16; c++) {
+        const double step = (offset - 0.5) / (c < 7 ? 7 : 8);
+        const double below = 0.5 + (c - 7) * step, x = end * (double)vq_decode(&g, (uint32_t)c);
+        assert_true(fabs(0.5 * erfc(-x * M_SQRT1_2) - below) < 1e-6);
+    }
+}
+
 /* A table of the recipe's next kind: another one, of fewer values, is a row of data. */
 static void a_table_is_data(void **state)
 {
@@ -289,7 +305,7 @@ int main(void)
         cmocka_unit_test(ties_go_to_even),   cmocka_unit_test(any_float_goes_to_the_nearest),
         cmocka_unit_test(extremes_saturate), cmocka_unit_test(small_negatives_keep_their_sign),
         cmocka_unit_test(specials_decode),   cmocka_unit_test(iq4nl_is_the_grid_of_ggml),
-        cmocka_unit_test(a_table_is_data),
+        cmocka_unit_test(a_table_is_data),   cmocka_unit_test(nf4_is_made_of_quantiles),
     };
     return cmocka_run_group_tests(tests, list_grids, NULL);
 }

@@ -282,7 +282,7 @@ static void test_number_mistakes(void **state)
         const char *num, *error; /* without its place */
     } cases[] = {
         {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, "
-                               "e4m3, eXmY, bfp2 ... bfp9, iq4nl)"},
+                               "e4m3, eXmY, bfp2 ... bfp9, iq4nl, nf4)"},
         {"weight: {grid: e8m0}", "grid: e8m0 has no sign; it is a format for scales"},
         {"weight: {grid: pow2}", "grid: pow2 is not supported by this version"},
         {"weight: {group: channel}", "weight needs the key \"grid\""},
@@ -295,7 +295,7 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: e4m3, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, compat: compressed-tensors}",
-         "grid: no writer has edge cases of iq4nl: compat must be none"},
+         "grid: no writer has edge cases of a table of values: compat must be none"},
         {"weight: {grid: i4, zero: int, scale: e8m0}",
          "zero: int needs a scale of f32, f16 or bf16"},
         {"weight: {grid: bfp4, scale: f32}", "a bfp grid shares an exponent: scale must be e8m0"},

@@ -3,6 +3,7 @@
 #include "decoder_world.h"
 #include "model/op/activation.h"
 #include "model/op/attention/attention.h"
+#include "model/op/linear.h"
 #include "model/op/norm.h"
 #include "model/walk/targets.h"
 
@@ -97,6 +98,32 @@ static void test_streams_that_cannot_change(void **state)
     }
 }
 
+/* What a linear adds may be multiplied by a number on its way; that of anything else not. */
+static void test_writers_behind_a_scale(void **state)
+{
+    (void)state;
+    for (int damage = 0; damage < 2; damage++) {
+        decoder_world w;
+        vq_residual s;
+        vq_err e = {0};
+        world_open(&w, "llama", 1);
+        const int gated = node_of(&w.graph, &vq_op_gated, 0), down = gated + 1;
+        vq_node *nodes = w.graph.nodes;
+        if (!damage) { /* the linear moves up, a scale takes its place */
+            nodes[gated].op = &vq_op_linear;
+            nodes[gated].nin = 1;
+        }
+        nodes[down].op = &vq_op_scale;
+        const vq_status found = vq_residual_find(&w.graph, &w.arena, &s, &e);
+        assert_int_equal(found, damage ? VQ_E_INPUT : VQ_OK);
+        if (damage)
+            assert_non_null(strstr(e.text, "is added to the residual stream"));
+        else
+            assert_int_equal(s.writers[1], gated);
+        world_close(&w);
+    }
+}
+
 static void test_heads_that_others_read_are_left_out(void **state)
 {
     (void)state;
@@ -119,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_stream_of_every_family),
         cmocka_unit_test(test_heads_of_every_family),
         cmocka_unit_test(test_streams_that_cannot_change),
+        cmocka_unit_test(test_writers_behind_a_scale),
         cmocka_unit_test(test_heads_that_others_read_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,10 @@
 #define VQ_GRID_MXINT8 {VQ_GRID_INT,  true,   8,   0, 0,   0,  6, false,    0,   1.984375F, NULL}
 #define VQ_GRID_IQ4NL {VQ_GRID_TABLE, true,   4,   0, 0,   0,  0, false,    0,     113.0F, /* llama.cpp kvalues_iq4nl */ \
                        (const float[]){-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}}
+#define VQ_GRID_NF4   {VQ_GRID_TABLE, true,   4,   0, 0,   0,  0, false,    0,       1.0F, /* QLoRA, arXiv:2305.14314, appendix E; bitsandbytes nf4 */ \
+                       (const float[]){-1, -0.6961928009986877F, -0.5250730514526367F, -0.39491748809814453F, -0.28444138169288635F, -0.18477343022823334F, \
+                                       -0.09105003625154495F, 0, 0.07958029955625534F, 0.16093020141124725F, 0.24611230194568634F, 0.33791524171829224F, \
+                                       0.44070982933044434F, 0.5626170039176941F, 0.7229568362236023F, 1}}
 #define VQ_GRID_I(b)  {VQ_GRID_INT,   true,  (uint8_t)(b),  0, 0,   0,  0, false,    0, (float)((1 << ((b) - 1)) - 1), NULL}
 /* clang-format on */
 

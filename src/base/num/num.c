@@ -15,6 +15,7 @@ static const struct {
     {"e2m1", VQ_GRID_E2M1}, {"e2m3", VQ_GRID_E2M3},     {"e3m2", VQ_GRID_E3M2},
     {"e4m3", VQ_GRID_E4M3}, {"e5m2", VQ_GRID_E5M2},     {"ue5m3", VQ_GRID_UE5M3},
     {"e8m0", VQ_GRID_E8M0}, {"mxint8", VQ_GRID_MXINT8}, {"iq4nl", VQ_GRID_IQ4NL},
+    {"nf4", VQ_GRID_NF4},
 };
 #define NAMED (sizeof named / sizeof named[0])
 

@@ -34,7 +34,7 @@ typedef struct vq_grid {
               * may be further away */
     const float
         *table; /* table only: [2^bits] rising values of both signs, at most VQ_TABLE; the middles
-                * between them are exact floats */
+                * between them are rounded to f32, and decide */
 } vq_grid;
 enum { VQ_TABLE = 16 }; /* most values of a table */
 

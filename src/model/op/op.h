@@ -72,7 +72,7 @@ typedef enum vq_row_map {
     VQ_ROW_OPAQUE, /* anything: such a change stops here */
     VQ_ROW_TABLE,  /* a row of a stored table */
     VQ_ROW_SUM,    /* the sum of its operands' rows */
-    VQ_ROW_SAME,   /* a row of operand 0 as it is */
+    VQ_ROW_SAME,   /* a row of operand 0 as it is, or times a number */
     VQ_ROW_RMS,    /* the row over its length, times a weight: rotations pass once the weight is
                     * folded into what follows */
     VQ_ROW_LINEAR
@@ -134,7 +134,8 @@ struct vq_op {
     int64_t (*first_channel)(const vq_node *n); /* of the operand: where a slice begins; NULL: 0 */
 };
 
-extern const vq_op vq_op_add; /* y = a + b */
+extern const vq_op vq_op_add;   /* y = a + b */
+extern const vq_op vq_op_scale; /* y = c x; args: float c */
 
 /* vq_op_params -- n's parameters, none where the op has none. */
 int vq_op_params(const vq_node *n, vq_param out[VQ_OP_PARAMS]);

@@ -20,6 +20,19 @@ static vq_status blocked(const walk *w, int id, const char *does, vq_err *e)
                    n->op->name, n->name[0] ? " " : "", n->name, does);
 }
 
+/* The linear that makes what is added, times a number or not; -1: something else makes it, or others
+ * read it. */
+static int writer_of(const walk *w, int value)
+{
+    while (vq_graph_consumers(w->g, value, NULL, 0) == 1) {
+        const vq_node *n = &w->g->nodes[value];
+        if (n->op->linear) return value;
+        if (n->op->rows != VQ_ROW_SAME) break;
+        value = n->in[0];
+    }
+    return -1;
+}
+
 /* One operand of the sum is the stream; the other is what a linear adds to it, or the stream again.
  */
 static vq_status take_sum(walk *w, int id, vq_err *e)
@@ -29,10 +42,9 @@ static vq_status take_sum(walk *w, int id, vq_err *e)
     for (int i = 0; i < terms; i++) {
         const int from = n->in[i];
         if (w->behind[from] == 0) continue;
-        const bool alone = vq_graph_consumers(w->g, from, NULL, 0) == 1;
-        if (w->behind[from] > 0 || !w->g->nodes[from].op->linear || !alone)
-            return blocked(w, from, "is added to", e);
-        w->s->writers[w->s->nwriters++] = from;
+        const int writer = w->behind[from] > 0 ? -1 : writer_of(w, from);
+        if (writer < 0) return blocked(w, from, "is added to", e);
+        w->s->writers[w->s->nwriters++] = writer;
     }
     w->behind[id] = 0;
     return VQ_OK;
