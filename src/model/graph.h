@@ -74,8 +74,8 @@ typedef struct vq_graph {
     int count, room;
     int layers;
     vq_part *parts; /* [layers + 2]: embedding, blocks, head */
-    int embedding;        /* node that reads token ids */
-    int lm_head; /* the linear that makes logits; what follows it works element by element */
+    int embedding;  /* node that reads token ids */
+    int lm_head;    /* the linear that makes logits; what follows it works element by element */
     int64_t vocab, max_position;
     const int *by_name; /* node ids with a name, sorted by it: vq_graph_find */
     int named;

@@ -84,7 +84,7 @@ typedef struct vq_pass_table {
     const char *const *names;
     int nnames; /* for "did you mean" */
     const vq_option *(*finish)(
-        const char *name); /* options of a finishing pass, NULL when unknown */
+        const char *name);           /* options of a finishing pass, NULL when unknown */
     const vq_recipe_format *formats; /* ended by name NULL */
 } vq_pass_table;
 

@@ -3,10 +3,10 @@
 #ifndef VQ_TESTS_STATS_WORLD_H
 #define VQ_TESTS_STATS_WORLD_H
 
-#include "model/walk/groups.h"
 #include "calib/observer.h"
 #include "calib/stats/stats_file.h"
 #include "calib_world.h"
+#include "model/walk/groups.h"
 #include "scratch.h"
 
 enum { WORLD_GROUPS = 4, WORLD_LAYERS = 3 };
