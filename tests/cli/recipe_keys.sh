@@ -104,8 +104,8 @@ differ rules.name '{match: {name: ["*.up_proj", "*.gate_proj"]}, use: s}' '{matc
 differ rules.match '{match: {role: [mlp.*], layers: 1}, use: s}' '{match: {role: [mlp.*]}, use: s}'
 measure() { run 0 plan "$tiny" -r nvfp4a16 --json --set "rules.0.use=$1"; digest=$(grep -oE '"scheme":"[^"]*"' out); }
 differ rules.use nvfp4a16 int4-g64
-rules='[{match: {role: [attn.*, mlp.*]}, use: s}, {match: {role: moe.up}, use: keep'
-refuse 2 'rule 1 .* decides no tensor' plan "$tiny" -r weights.yaml --set calib.data=self --set "rules=$rules}]"
+rules='[{match: {}, use: keep}, {match: {role: [attn.*, mlp.*]}, use: s}, {match: {role: moe.up}, use: keep'
+refuse 2 'rule 2 .* decides no tensor' plan "$tiny" -r weights.yaml --set calib.data=self --set "rules=$rules}]"
 run 0 plan "$tiny" -r weights.yaml --set calib.data=self --set "rules=$rules, optional: true}]"
 tested[rules.optional]=1
 
