@@ -1,4 +1,4 @@
-/* arch_table.h -- the architectures that have a forward pass. test tests/model/test_families.c */
+/* arch_table.h -- architectures that have a forward pass. test tests/families/test_families.c */
 #ifndef VQ_MODEL_ARCH_ARCH_TABLE_H
 #define VQ_MODEL_ARCH_ARCH_TABLE_H
 

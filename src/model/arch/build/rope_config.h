@@ -1,7 +1,7 @@
 /* rope_config.h -- the rope of a config in both spellings: v4 has rope_theta, rope_scaling and
  * partial_rotary_factor at the top, v5 rope_parameters, which may differ by kind of layer.
  * Types: default, linear, dynamic, llama3, yarn, longrope.
- * source transformers 5.23 modeling_rope_utils.py   test tests/model/test_families.c */
+ * source transformers 5.23 modeling_rope_utils.py   test tests/families/test_families.c */
 #ifndef VQ_MODEL_ARCH_BUILD_ROPE_CONFIG_H
 #define VQ_MODEL_ARCH_BUILD_ROPE_CONFIG_H
 

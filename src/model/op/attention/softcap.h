@@ -12,7 +12,7 @@ typedef struct vq_softcap {
 /* vq_softcap_of -- the cap of a node of this op, 0 of any other. */
 float vq_softcap_of(const vq_node *n);
 /* vq_softcap_run -- x [n] in place. vq_softcap_back -- from the outputs y [n]: g *= 1 - (y/cap)^2.
- * test tests/unit/test_ops.c (central differences) */
+ * test tests/families/test_families.c (case gemma2_caps), test_family_gradients.c */
 void vq_softcap_run(float *x, int64_t n, float cap);
 void vq_softcap_back(const float *y, int64_t n, float cap, float *g);
 
