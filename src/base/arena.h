@@ -39,7 +39,7 @@ void vq_arena_trim(void);
  * the error.
  *   returns NULL with VQ_E_LIMIT in e when over the limit, on overflow, or when the system has
  *   none; never NULL for 0 bytes
- *   test tests/unit/test_arena.c */
+ *   test tests/unit/base/test_arena.c */
 void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e);
 /* vq_arena_reserve -- room for `bytes` in one piece: what is taken and rewound again and again
  * inside it costs the system nothing. */

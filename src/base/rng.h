@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* vq_rng_at -- 64 random bits for (seed, counter): splitmix64's finalizer over both. test
- * tests/unit/test_rng.c */
+ * tests/unit/base/test_rng.c */
 static inline uint64_t vq_rng_at(uint64_t seed, uint64_t counter)
 {
     uint64_t z = seed * 0x9e3779b97f4a7c15U + counter * 0xbf58476d1ce4e5b9U + 0x9e3779b97f4a7c15U;

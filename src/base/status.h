@@ -31,7 +31,7 @@ typedef struct vq_err {
 /* vq_fail -- write the cause into e (control characters become '?', long text is cut) and return
  * status.
  *   e may be NULL: then only the status is returned.
- *   test tests/unit/test_status.c */
+ *   test tests/unit/base/test_status.c */
 vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...) VQ_PRINTF(3, 4);
 
 /* vq_at -- put "NAME > " in front of what e says and return e's status. Call it while passing an

@@ -6,7 +6,7 @@
  * source holds (transforms, quantized weights): then later blocks see the quantized inputs.
  * Backward: one sweep forward that keeps every block's input, then block by block from the last to
  * the first. Activations live in a spool: in memory up to the limit, in an unlinked file beyond it.
- * test tests/unit/test_calibrate.c, tests/unit/test_gradients.c */
+ * test tests/unit/calib/test_calibrate.c, tests/unit/calib/test_gradients.c */
 #ifndef VQ_CALIB_CALIBRATE_H
 #define VQ_CALIB_CALIBRATE_H
 
@@ -75,7 +75,7 @@ vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_cal
 /* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from the token
  * `start`, with random numbers of (seed, sample, position); count and length are set by the caller,
  * ids [count][length] from a. VQ_E_NUMERIC: logits are not finite. VQ_E_LIMIT. VQ_E_STOPPED between
- * tokens. test tests/unit/test_self_text.c */
+ * tokens. test tests/unit/calib/test_self_text.c */
 vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out,
                         const vq_reporter *w, vq_arena *a, vq_err *e);
 /* vq_calib_self_bytes -- bytes it takes beside the executor's scratch: keys, values and logits of

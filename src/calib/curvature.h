@@ -1,7 +1,7 @@
 /* curvature.h -- sums of outer products over tokens: x x^T of a linear's input, and the two factors
  * of the loss's curvature at a linear. Summed sample by sample in f32, lower triangles only until
  * the end mirrors them: the same bits for every thread count and every cut of the samples into
- * batches. test tests/unit/test_curvature.c */
+ * batches. test tests/unit/calib/test_curvature.c */
 #ifndef VQ_CALIB_CURVATURE_H
 #define VQ_CALIB_CURVATURE_H
 

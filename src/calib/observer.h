@@ -1,5 +1,5 @@
 /* observer.h -- statistics of a linear's input, and the range of a static activation scale that is
- * made from them. test tests/unit/test_observer.c */
+ * made from them. test tests/unit/calib/test_observer.c */
 #ifndef VQ_CALIB_OBSERVER_H
 #define VQ_CALIB_OBSERVER_H
 

@@ -1,5 +1,5 @@
 /* spool.h -- activations of all samples between two blocks, in memory or in an unlinked file. test
- * tests/unit/test_spool.c */
+ * tests/unit/calib/test_spool.c */
 #ifndef VQ_CALIB_SPOOL_H
 #define VQ_CALIB_SPOOL_H
 

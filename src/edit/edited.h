@@ -1,5 +1,5 @@
 /* edited.h -- the model's tensors as f32 with their edits applied, one at a time or a part of the
- * graph at a time. test tests/unit/test_edited.c */
+ * graph at a time. test tests/unit/edit/test_edited.c */
 #ifndef VQ_EDIT_EDITED_H
 #define VQ_EDIT_EDITED_H
 
@@ -19,7 +19,8 @@ typedef struct vq_edited {
  * name. VQ_E_INPUT: no such tensor. */
 vq_status vq_edited_stored(const vq_edited *d, const char *name, vq_tensor *t, vq_err *e);
 
-/* vq_edited_load -- tensor `name` as it works (1 + w where a norm multiplies so) with its edits: w [shape[0]][shape[1]] f32 (a vector: [shape[0]])
+/* vq_edited_load -- tensor `name` as it works (1 + w where a norm multiplies so) with its edits: w
+ * [shape[0]][shape[1]] f32 (a vector: [shape[0]])
  * and its stored type and shape in t, both from the arena. The lm_head of a model with tied
  * embeddings is read from the embedding, and edited as what it is called. VQ_E_INPUT: no such
  * tensor, NaN or Inf, not F32, F16 or BF16. */

@@ -1,6 +1,7 @@
 /* edited_source.h -- the model with its edits as a vq_source: f32 values of one part at a time (a
  * block, the embedding, the head), made when something of that part is asked for. For walks over
- * the model part by part; memory is one part, not the model. test tests/unit/test_edited_source.c
+ * the model part by part; memory is one part, not the model. test
+ * tests/unit/edit/test_edited_source.c
  */
 #ifndef VQ_EDIT_EDITED_SOURCE_H
 #define VQ_EDIT_EDITED_SOURCE_H

@@ -1,5 +1,5 @@
 /* function_check.h -- does an edited model still compute what the model computes? In f32, before
- * anything is rounded. test tests/unit/test_function_check.c */
+ * anything is rounded. test tests/unit/edit/test_function_check.c */
 #ifndef VQ_EDIT_FUNCTION_CHECK_H
 #define VQ_EDIT_FUNCTION_CHECK_H
 

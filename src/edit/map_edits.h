@@ -1,5 +1,5 @@
 /* map_edits.h -- what a group's input map does to the weights: the inverse on the columns of those
- * who read the input, the map itself on whoever makes it. test tests/unit/test_map_edits.c */
+ * who read the input, the map itself on whoever makes it. test tests/unit/edit/test_map_edits.c */
 #ifndef VQ_EDIT_MAP_EDITS_H
 #define VQ_EDIT_MAP_EDITS_H
 

@@ -1,5 +1,5 @@
 /* model_edits.h -- transforms of scope MODEL: sites from the graph, edits for the whole model, and
- * what changes in the graph itself. test tests/unit/test_model_edits.c */
+ * what changes in the graph itself. test tests/unit/edit/test_model_edits.c */
 #ifndef VQ_EDIT_MODEL_EDITS_H
 #define VQ_EDIT_MODEL_EDITS_H
 

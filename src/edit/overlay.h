@@ -1,6 +1,6 @@
 /* overlay.h -- a vq_source over another one in which some tensors are replaced: edited weights
  * (f32) and quantized linears of the block under work. What is not replaced comes from below. Names
- * are borrowed like values. test tests/unit/test_overlay.c */
+ * are borrowed like values. test tests/unit/edit/test_overlay.c */
 #ifndef VQ_EDIT_OVERLAY_H
 #define VQ_EDIT_OVERLAY_H
 

@@ -1,7 +1,7 @@
 /* container.h -- named tensors in files, whatever the file format: what stands between packers and
  * safetensors, so that another file format is one more vq_container. Everything that reads or
  * writes weights of a model goes through the two handles below; only the container knows its files.
- * test tests/unit/test_container.c, tests/golden/test_golden_ct.c (a second one:
+ * test tests/unit/formats/test_container.c, tests/golden/test_golden_ct.c (a second one:
  * memory_container.h)
  */
 #ifndef VQ_FORMATS_CONTAINER_H

@@ -1,7 +1,8 @@
 /* target.h -- a target format: what an artifact may hold, how it is stored and described, and by
  * which files and config it is known again. One const struct per target, one line each in
  * targets.inc; nobody compares targets, whoever has to decide reads a trait.
- * docs/adding-a-format.md has the steps. test tests/unit/test_target.c, tests/unit/test_artifact.c
+ * docs/adding-a-format.md has the steps. test tests/unit/formats/test_target.c,
+ * tests/unit/formats/test_artifact.c
  */
 #ifndef VQ_FORMATS_TARGET_H
 #define VQ_FORMATS_TARGET_H

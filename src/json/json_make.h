@@ -1,7 +1,7 @@
 /* json_make.h -- making JSON values, with one error where memory ends: every value that the library
  * has no memory for is noted, and vq_make_done says so once. Text and keys that are not UTF-8 (a
  * path) get a '?' for every byte above 126; a number that is not finite is null. test
- * tests/unit/test_json_make.c, tests/unit/test_report.c */
+ * tests/unit/json/test_json_make.c, tests/unit/report/test_report.c */
 #ifndef VQ_JSON_JSON_MAKE_H
 #define VQ_JSON_JSON_MAKE_H
 
@@ -32,7 +32,8 @@ void vq_put_flag(vq_json_maker *m, json_t *object, const char *key, bool value);
 /* vq_put_object, vq_put_array -- an empty one, borrowed from the object that it is now in. */
 json_t *vq_put_object(vq_json_maker *m, json_t *object, const char *key);
 json_t *vq_put_array(vq_json_maker *m, json_t *object, const char *key);
-/* vq_add, vq_add_int, vq_add_object -- at the end of an array; the new object is borrowed from it. */
+/* vq_add, vq_add_int, vq_add_object -- at the end of an array; the new object is borrowed from
+ * it. */
 void vq_add(vq_json_maker *m, json_t *array, json_t *value);
 void vq_add_int(vq_json_maker *m, json_t *array, int64_t value);
 json_t *vq_add_object(vq_json_maker *m, json_t *array);

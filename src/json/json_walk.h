@@ -24,7 +24,7 @@ typedef vq_status (*vq_json_member)(void *ctx, vq_json_walk *w, const char *key,
  * behind its closing brace. Keys may
  *   come twice: only the caller knows a cheap way to see it. VQ_E_INPUT with the byte offset |
  *        VQ_E_LIMIT
- *   test tests/unit/test_json_walk.c */
+ *   test tests/unit/json/test_json_walk.c */
 vq_status vq_json_object(vq_json_walk *w, vq_json_member member, void *ctx, vq_err *e);
 
 /* vq_json_value -- the value at the walk's place, of at most 64 KiB of text; keys of objects inside

@@ -1,6 +1,6 @@
 /* key_orders.h -- orders of key channels (pass ksort) as tensors of a vq artifact:
  * MODULE.key_order, I32 [key heads][head size], beside the rows of W_k that they describe. test
- * tests/unit/test_key_orders.c */
+ * tests/unit/load/test_key_orders.c */
 #ifndef VQ_LOAD_KEY_ORDERS_H
 #define VQ_LOAD_KEY_ORDERS_H
 

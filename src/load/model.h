@@ -1,5 +1,5 @@
 /* model.h -- an opened checkpoint with its graph: what every pipeline starts from. test
- * tests/unit/test_run_plan.c */
+ * tests/unit/plan/test_run_plan.c */
 #ifndef VQ_LOAD_MODEL_H
 #define VQ_LOAD_MODEL_H
 

@@ -1,6 +1,6 @@
 /* graph.h -- the model as a graph of fused ops. A builder per architecture names tensors and
  * strings ops together; everything else (execution, who can absorb a scale, who shares an input) is
- * found by walking and by asking the ops. test tests/unit/test_graph.c
+ * found by walking and by asking the ops. test tests/unit/model/test_graph.c
  *
  * A value is what a node makes; its id is the node's index. It has rows and columns: one row per
  * token of the batch as a rule, a fixed number of rows per sequence for conditioning vectors and
@@ -82,7 +82,8 @@ typedef struct vq_graph {
 } vq_graph;
 
 /* For builders: start makes the parts; part begins part p (0 embedding, 1 + l block l, layers + 1
- * head) at the next node; add copies a node and returns its id (the list grows in the arena); finish
+ * head) at the next node; add copies a node and returns its id (the list grows in the arena);
+ * finish
  * ends the last part, lets each part carry its last value unless vq_graph_carry said otherwise, and
  * makes the index of names. Parts in order and inputs that exist are the builder's promise.
  *   add returns -1 with e set when there is no memory. */

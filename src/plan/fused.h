@@ -1,5 +1,5 @@
 /* fused.h -- which linears runtimes fuse, by name: they must share scheme and second-level scales.
- * test tests/unit/test_run_fused.c */
+ * test tests/unit/plan/test_run_fused.c */
 #ifndef VQ_PLAN_FUSED_H
 #define VQ_PLAN_FUSED_H
 

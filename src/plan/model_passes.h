@@ -1,5 +1,5 @@
 /* model_passes.h -- the passes of a plan that change the whole model, run before anything is
- * gathered or rounded. test tests/unit/test_model_passes.c */
+ * gathered or rounded. test tests/unit/plan/test_model_passes.c */
 #ifndef VQ_PLAN_MODEL_PASSES_H
 #define VQ_PLAN_MODEL_PASSES_H
 

@@ -1,5 +1,5 @@
 /* pass_order.h -- which passes of a recipe can stand together, and in which order; known before
- * anything is read. test tests/unit/test_run_plan.c */
+ * anything is read. test tests/unit/plan/test_run_plan.c */
 #ifndef VQ_PLAN_PASS_ORDER_H
 #define VQ_PLAN_PASS_ORDER_H
 

@@ -1,5 +1,5 @@
 /* plan.h -- what happens to every tensor: data that vq_plan_make fills and everybody reads. test
- * tests/unit/test_run_plan.c, tests/plans */
+ * tests/unit/plan/test_run_plan.c, tests/plans */
 #ifndef VQ_PLAN_PLAN_H
 #define VQ_PLAN_PLAN_H
 

@@ -1,4 +1,4 @@
-/* plan_make.h -- recipe x model -> plan, from headers only. test tests/unit/test_run_plan.c,
+/* plan_make.h -- recipe x model -> plan, from headers only. test tests/unit/plan/test_run_plan.c,
  * tests/plans */
 #ifndef VQ_PLAN_PLAN_MAKE_H
 #define VQ_PLAN_PLAN_MAKE_H

@@ -1,5 +1,5 @@
 /* plan_result.h -- what `vq plan` found out, apart from the plan's own life. test
- * tests/unit/test_run_plan.c, tests/unit/test_report.c */
+ * tests/unit/plan/test_run_plan.c, tests/unit/report/test_report.c */
 #ifndef VQ_PLAN_PLAN_RESULT_H
 #define VQ_PLAN_PLAN_RESULT_H
 

@@ -1,6 +1,6 @@
 /* finish.h -- finishing passes: what is done to the quantized model as a whole, after all rounding.
  * They stand after `round` in a recipe; run carries them out (run/tune.h), because they see the
- * whole model. test tests/unit/test_finish.c */
+ * whole model. test tests/unit/quant/test_finish.c */
 #ifndef VQ_QUANT_FINISH_H
 #define VQ_QUANT_FINISH_H
 

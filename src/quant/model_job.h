@@ -1,6 +1,6 @@
 /* model_job.h -- what a transform of scope MODEL works on: names of everything along the residual
  * stream and around the heads, as the graph walk found them (run fills them in, quant never sees
- * the graph), and the edits that it makes of them. test tests/unit/test_model_edits.c,
+ * the graph), and the edits that it makes of them. test tests/unit/edit/test_model_edits.c,
  * tests/golden/test_golden_ksort.c */
 #ifndef VQ_QUANT_MODEL_JOB_H
 #define VQ_QUANT_MODEL_JOB_H

@@ -128,7 +128,7 @@ const vq_transform *vq_transform_at(int i);
 /* vq_stats_map -- statistics of the input after `map`, exactly: Hessians, Fisher factors and ranges
  * under scale and order; Hessians and Fisher factors under hadamard (ranges, sums of |x|, tails and
  * histograms are then gone: *lost gets their need bits). Arrays that change are new, from the
- * arena; the others are borrowed from `in`. test tests/unit/test_stats_map.c */
+ * arena; the others are borrowed from `in`. test tests/unit/quant/test_stats_map.c */
 vq_status vq_stats_map(const vq_stats *in, const vq_input_map *map, vq_stats *out, unsigned *lost,
                        vq_arena *a, vq_err *e);
 
@@ -139,7 +139,7 @@ typedef struct vq_row_part {
 
 /* vq_output_map -- c->output as it is after these rows of the linear absorbed `map` of the input
  * that they make: y' = gather(y / scale), rotated; the other rows stay. VALUES: the channels of the
- * first query head of each kv head count. New array from a. test tests/unit/test_stats_map.c,
+ * first query head of each kv head count. New array from a. test tests/unit/quant/test_stats_map.c,
  * tests/families/test_folds.c */
 vq_status vq_output_map(vq_curvature *c, const vq_row_part *part, const vq_input_map *map,
                         const vq_producer *p, vq_arena *a, vq_err *e);

@@ -1,5 +1,5 @@
 /* match.h -- the patterns of rules: globs and regular expressions, each against a whole name. test
- * tests/unit/test_match.c */
+ * tests/unit/recipe/test_match.c */
 #ifndef VQ_RECIPE_MATCH_H
 #define VQ_RECIPE_MATCH_H
 

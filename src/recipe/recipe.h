@@ -1,5 +1,5 @@
 /* recipe.h -- YAML -> recipe: typed, checked, with the place of every mistake. Computes no tensor.
- * Grammar: docs/recipes.md. test tests/unit/test_recipe.c, tests/plans */
+ * Grammar: docs/recipes.md. test tests/unit/recipe/test_recipe.c, tests/plans */
 #ifndef VQ_RECIPE_RECIPE_H
 #define VQ_RECIPE_RECIPE_H
 
@@ -108,7 +108,7 @@ extern const vq_shipped
 /* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. role, name:
  * as in the graph ("attn.q",
  *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that
- *                    names layers).  test tests/unit/test_match.c */
+ *                    names layers).  test tests/unit/recipe/test_match.c */
 int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
 /* vq_recipe_decide_named -- the same among the rules that spell the role or the name out, without
  * globs. */

@@ -1,5 +1,5 @@
 /* scheme_read.h -- the NUM and SCHEME parts of the grammar to vq_num and vq_scheme. test
- * tests/unit/test_recipe.c */
+ * tests/unit/recipe/test_recipe.c */
 #ifndef VQ_RECIPE_SCHEME_READ_H
 #define VQ_RECIPE_SCHEME_READ_H
 

@@ -2,7 +2,7 @@
  *
  * No anchors, aliases, tags or second documents; at most VQ_YAML_DEPTH deep and VQ_YAML_BYTES long;
  * a key only once per map. Scalars are text: their type is the business of whoever reads the tree.
- * test tests/unit/test_yaml.c */
+ * test tests/unit/recipe/test_yaml.c */
 #ifndef VQ_RECIPE_YAML_H
 #define VQ_RECIPE_YAML_H
 

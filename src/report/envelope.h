@@ -1,5 +1,6 @@
 /* envelope.h -- the one object that --json prints: result or error, with the inputs and warnings of
- * the run; and the events of --progress json. Contract: docs/cli.md. test tests/unit/test_report.c,
+ * the run; and the events of --progress json. Contract: docs/cli.md. test
+ * tests/unit/report/test_report.c,
  * tests/cli/envelope.sh */
 #ifndef VQ_REPORT_ENVELOPE_H
 #define VQ_REPORT_ENVELOPE_H

@@ -1,7 +1,7 @@
 /* report.h -- the JSON of every command, made from the structs that the pipelines return. Keys and
  * their meaning: docs/cli.md, a contract. Each function gives a new reference in *out, or
  * VQ_E_LIMIT when the library has no memory for it; a figure that is not finite is null. test
- * tests/unit/test_report.c, tests/cli */
+ * tests/unit/report/test_report.c, tests/cli */
 #ifndef VQ_REPORT_REPORT_H
 #define VQ_REPORT_REPORT_H
 

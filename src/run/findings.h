@@ -1,5 +1,5 @@
 /* findings.h -- what a check of an artifact found: failures are collected, one look shows them all.
- * test tests/unit/test_findings.c, tests/unit/test_run_verify.c */
+ * test tests/unit/run/test_findings.c, tests/unit/run/test_run_verify.c */
 #ifndef VQ_RUN_FINDINGS_H
 #define VQ_RUN_FINDINGS_H
 

@@ -1,5 +1,5 @@
 /* manifest.h -- vq.json: what an artifact is made of, every byte of it under a hash. No time, host
- * or path. docs/cli.md, "Files that vq writes". test tests/unit/test_manifest.c */
+ * or path. docs/cli.md, "Files that vq writes". test tests/unit/run/test_manifest.c */
 #ifndef VQ_RUN_MANIFEST_H
 #define VQ_RUN_MANIFEST_H
 

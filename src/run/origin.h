@@ -1,5 +1,5 @@
 /* origin.h -- what statistics and runs were made from, as digests. test
- * tests/unit/test_stats_file.c, tests/cli/resume.sh */
+ * tests/unit/calib/test_stats_file.c, tests/cli/resume.sh */
 #ifndef VQ_RUN_ORIGIN_H
 #define VQ_RUN_ORIGIN_H
 

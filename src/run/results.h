@@ -1,6 +1,7 @@
 /* results.h -- what the pipelines found out, as values: the command line, the gate and reports take
  * them from here; src/report makes their JSON. Texts and arrays are in the arena that the caller of
- * the pipeline gave, and stay there when the pipeline is over. test tests/unit/test_report.c */
+ * the pipeline gave, and stay there when the pipeline is over. test
+ * tests/unit/report/test_report.c */
 #ifndef VQ_RUN_RESULTS_H
 #define VQ_RUN_RESULTS_H
 

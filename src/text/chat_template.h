@@ -10,7 +10,7 @@
  * add_generation_prompt, false. Anything else is refused by name and line; there is no clock
  * (strftime_now is undefined, so that a template takes the date it falls back to). Steps, memory
  * and nesting are bounded. Letters are changed to upper and lower case one by one. Source: Jinja
- * 3.1 and transformers 5 (behaviour). test tests/unit/test_chat_template.c,
+ * 3.1 and transformers 5 (behaviour). test tests/unit/text/test_chat_template.c,
  * tests/fuzz/test_fuzz_chat_template.c */
 #ifndef VQ_TEXT_CHAT_TEMPLATE_H
 #define VQ_TEXT_CHAT_TEMPLATE_H

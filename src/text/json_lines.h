@@ -1,5 +1,6 @@
 /* json_lines.h -- a file of JSON objects, one a line; blank lines are passed over. Only the line
- * that is asked for is parsed. test tests/unit/test_json_lines.c, tests/fuzz/test_fuzz_json_lines.c
+ * that is asked for is parsed. test tests/unit/text/test_json_lines.c,
+ * tests/fuzz/test_fuzz_json_lines.c
  */
 #ifndef VQ_TEXT_JSON_LINES_H
 #define VQ_TEXT_JSON_LINES_H

@@ -10,7 +10,7 @@
  * padding are passed over. Letters and digits are those of the Unicode version of the installed
  * libraries (Debian 12: 14 and 15). Time is n log n in the text whatever text and file; a pattern
  * that backtracks too much and a normalizer that blows the text up are errors.
- * Source: HF tokenizers (behaviour). test tests/unit/test_tokenizer.c, tests/text/,
+ * Source: HF tokenizers (behaviour). test tests/unit/text/test_tokenizer.c, tests/text/,
  * tests/golden/test_golden_tokenizer.c, tests/fuzz/test_fuzz_tokenizer.c */
 #ifndef VQ_TEXT_TOKENIZER_H
 #define VQ_TEXT_TOKENIZER_H

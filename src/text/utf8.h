@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 /* vq_utf8_check -- VQ_E_INPUT "WHAT is not UTF-8 at byte N" (surrogates and overlong forms are
- * not). test tests/unit/test_utf8.c */
+ * not). test tests/unit/text/test_utf8.c */
 vq_status vq_utf8_check(const char *text, size_t n, const char *what, vq_err *e);
 
 #endif

@@ -1,5 +1,5 @@
 /* adam.h -- Adam on a flat list of parameters, each with a unit of its own. test
- * tests/unit/test_adam.c */
+ * tests/unit/train/test_adam.c */
 #ifndef VQ_TRAIN_ADAM_H
 #define VQ_TRAIN_ADAM_H
 

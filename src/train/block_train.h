@@ -5,7 +5,7 @@
  * block will see (quantized before it, when the recipe propagates that), targets what the original
  * block gives. Some samples are held out: their error decides which state is kept,
  * so that the result is never worse on them than the start.
- *   test tests/unit/test_block_train.c */
+ *   test tests/unit/train/test_block_train.c */
 #ifndef VQ_TRAIN_BLOCK_TRAIN_H
 #define VQ_TRAIN_BLOCK_TRAIN_H
 

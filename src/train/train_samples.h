@@ -21,7 +21,7 @@ vq_status vq_train_samples_split(vq_train_samples *s, int64_t count, int64_t len
 vq_status vq_train_samples_init(vq_train_samples *s, vq_calib *c, int64_t most_held, uint64_t seed,
                                 vq_arena *a, vq_err *e);
 /* vq_train_sample -- the i-th sample for training, around and around: its number.
- *   test tests/unit/test_train_samples.c */
+ *   test tests/unit/train/test_train_samples.c */
 int64_t vq_train_sample(const vq_train_samples *s, int64_t i);
 /* vq_train_samples_copy -- sample `number` of c's current activations into to [length][width];
  * ahead: of the outputs that it holds ahead. VQ_E_BUG: they are not there. VQ_E_IO. */

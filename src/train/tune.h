@@ -1,7 +1,7 @@
 /* tune.h -- end-to-end distillation of what costs no bits: KL(original || quantized) goes down by
  * norm weights, biases and one factor per second-level scale; codes and block scales stay. Adam;
  * the state with the least KL on held-out samples is kept, so the result is never
- * worse on them than the start.        test tests/unit/test_tune.c */
+ * worse on them than the start.        test tests/unit/train/test_tune.c */
 #ifndef VQ_TRAIN_TUNE_H
 #define VQ_TRAIN_TUNE_H
 

@@ -1,5 +1,5 @@
 /* tuned_source.h -- a model with trained norm weights, biases and factors on second-level scales;
- * all else comes from below. test tests/unit/test_tune.c */
+ * all else comes from below. test tests/unit/train/test_tune.c */
 #ifndef VQ_TRAIN_TUNED_SOURCE_H
 #define VQ_TRAIN_TUNED_SOURCE_H
 

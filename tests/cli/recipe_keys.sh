@@ -90,7 +90,7 @@ numbers act.observer "grid: i4, group: tensor, zero: int" absmax minmax percenti
 numbers act.rule "grid: e2m1, group: block:32, scale: e8m0" floor bump ceil four-thirds
 numbers act.range "grid: i4" full narrow
 numbers act.compat "grid: e2m1, group: block:16, scale: e4m3, super: f32" none compressed-tensors
-# no choice is left for these: another value is refused (tests/unit/test_recipe.c)
+# no choice is left for these: another value is refused (tests/unit/recipe/test_recipe.c)
 for key in weight.when weight.observer act.when checks.finite checks.fused; do tested[$key]=1; done
 
 # rules, by what plan says

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_reference.py > tests/unit/architecture_logits.h -- logits of tiny models from transformers (fp32), for tests/unit/test_architectures.c.
+"""make_reference.py > tests/unit/model/architecture_logits.h -- logits of tiny models from transformers (fp32), for tests/unit/model/test_architectures.c.
 
 The weights are those of tests/memory_source.h: one linear congruential sequence, in the order in which the graph names the tensors.
 Made with transformers 5.23, torch 2.15.

@@ -1,6 +1,6 @@
 /* edit.h -- an exact change of one side of a stored matrix or vector: what a function-preserving
  * transform does to the weights. A transform is a list of edits on several tensors that cancel each
- * other. test tests/unit/test_edit.c */
+ * other. test tests/unit/base/test_edit.c */
 #ifndef VQ_BASE_EXCHANGE_EDIT_H
 #define VQ_BASE_EXCHANGE_EDIT_H
 

@@ -1,7 +1,7 @@
 /* hadamard_matrix.h -- symmetric Hadamard matrices: Sylvester's where the size is a power of two,
  * else Paley's times Sylvester's where the size has such a factor. Over the root of its size each
  * is its own inverse. source Paley, On orthogonal matrices, 1933 (made symmetric by an order of its
- * rows); test tests/unit/test_hadamard_matrix.c */
+ * rows); test tests/unit/base/test_hadamard_matrix.c */
 #ifndef VQ_BASE_NUM_HADAMARD_MATRIX_H
 #define VQ_BASE_NUM_HADAMARD_MATRIX_H
 

@@ -3,7 +3,8 @@
  * A vq_num is one NUM of the recipe grammar: element grid x group x scale type x optional second
  * scale x zero point. num.c is the scalar definition of every grid; the vector encoders in
  * src/kernels are tested against it. Source: OCP MX v1.0, NVFP4, spec tables; test
- * tests/unit/test_num.c, tests/unit/test_num_group.c, tests/golden/test_golden_scalar.c */
+ * tests/unit/base/test_num.c, tests/unit/base/test_num_group.c,
+ * tests/golden/test_golden_scalar.c */
 #ifndef VQ_BASE_NUM_NUM_H
 #define VQ_BASE_NUM_NUM_H
 
@@ -115,7 +116,7 @@ const vq_grid *vq_scale_grid(vq_scale_type t);
  * tables 1.75 too); ceil: the smallest e with amax <= max 2^e; four-thirds: as floor, and the
  * effective scale is 4/3 2^e. Clamped to -127..127; amax 0 gives -127, or -126 - emax under floor
  * (microxcaling). Subnormal amax is exact. source OCP MX v1.0 6.3, FP-Quant; test
- * tests/unit/test_scale.c, tests/golden/test_golden_mx.c */
+ * tests/unit/base/test_scale.c, tests/golden/test_golden_mx.c */
 int vq_e8m0_exponent(const vq_grid *g, vq_rule rule, float amax);
 
 /* vq_group_size -- rows and columns that one scale covers in a [rows][cols] matrix. Group of (r,

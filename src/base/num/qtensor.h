@@ -6,7 +6,7 @@
  * Effective scale: s (no second scale), s * global_scale (vq, modelopt), s / global_scale
  * (compressed-tensors stores the divisor); times 4/3 under rule four-thirds. All arithmetic is f32,
  * one rounding per operation; compat ct rounds each step to the type that the peer computes in.
- * test tests/unit/test_scale.c, tests/unit/test_qtensor.c,
+ * test tests/unit/base/test_scale.c, tests/unit/base/test_qtensor.c,
  * tests/golden/test_golden_{nvfp4,mx,bfp,int,peer_codes}.c */
 #ifndef VQ_BASE_NUM_QTENSOR_H
 #define VQ_BASE_NUM_QTENSOR_H
@@ -60,10 +60,13 @@ vq_global_scale vq_global_scale_as_divisor(vq_global_scale s);
  * full-range ints half of their 2^bits - 1 steps, for tables half the way from the lowest to the
  * largest value. */
 float vq_qmax(const vq_num *num);
-/* vq_group_scale -- scale (and zero) of one group from its range, under every rule of num. lo and hi
- * are the minimum and maximum of the group; zero is always inside the range; amax = max(|lo|, |hi|);
+/* vq_group_scale -- scale (and zero) of one group from its range, under every rule of num. lo and
+ * hi
+ * are the minimum and maximum of the group; zero is always inside the range; amax = max(|lo|,
+ * |hi|);
  * qmax = 7.5 (i4 full), 7 (i4 narrow), 6 (e2m1), 448 (e4m3).
- *   float scales: amax / qmax, with zero points (hi - lo) / (2^bits - 1), rounded to num.scale, kept
+ *   float scales: amax / qmax, with zero points (hi - lo) / (2^bits - 1), rounded to num.scale,
+ * kept
  *          finite; a scale of 0 becomes the type's epsilon
  *   zero: round(qmin - lo / scale) in the code range, 0 when the scale was 0; NULL or untouched
  *          without num.zero
@@ -103,7 +106,7 @@ void vq_dequantize_ref(const vq_qtensor *q, int64_t r0, int64_t n, float *out);
 int64_t vq_arc_block(const vq_scheme *s);
 /* Where ARC keeps channel i of an ordered row of k: blocks P0 .. P(n-s-1) as they are, then P R P R
  * ..., R the residual's copy. k and s are multiples of the block; the copy stands one block
- * further. The one place that knows this layout (spec: 2.4; test tests/unit/test_arc.c). */
+ * further. The one place that knows this layout (spec: 2.4; test tests/unit/quant/test_arc.c). */
 static inline int64_t vq_arc_column(int64_t i, int64_t k, int64_t s, int64_t block)
 {
     const int64_t past = i / block - (k - s) / block;

@@ -6,8 +6,8 @@
  * ".fisher", ".output". __metadata__: schema, the fields of the origin, and sha256 over all of it
  * and every tensor's name, type, shape and bytes, so that a flipped bit is found before anything is
  * used. Files hold whole layers: one file per layer while a run is under way, one file for a model
- * in the end. Files are hostile input. test tests/unit/test_stats_file.c,
- * tests/unit/test_stats_merge.c */
+ * in the end. Files are hostile input. test tests/unit/calib/test_stats_file.c,
+ * tests/unit/calib/test_stats_merge.c */
 #ifndef VQ_CALIB_STATS_STATS_FILE_H
 #define VQ_CALIB_STATS_STATS_FILE_H
 

@@ -1,5 +1,6 @@
 /* ct_config.h -- the quantization_config of compressed-tensors: written from modules, and read into
- * targets and schemes. test tests/unit/test_artifact.c, tests/unit/test_checkpoint.c */
+ * targets and schemes. test tests/unit/formats/test_artifact.c,
+ * tests/unit/formats/test_checkpoint.c */
 #ifndef VQ_FORMATS_CT_CT_CONFIG_H
 #define VQ_FORMATS_CT_CT_CONFIG_H
 

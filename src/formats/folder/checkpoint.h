@@ -1,5 +1,5 @@
 /* checkpoint.h -- a model folder as a vq_source: dense weights, or the artifact of a target. test
- * tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
+ * tests/unit/formats/test_checkpoint.c, tests/golden/test_golden_ct.c */
 #ifndef VQ_FORMATS_FOLDER_CHECKPOINT_H
 #define VQ_FORMATS_FOLDER_CHECKPOINT_H
 

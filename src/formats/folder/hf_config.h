@@ -1,6 +1,6 @@
 /* hf_config.h -- what every model says in config.json and generation_config.json: its type, whether
  * it is quantized, its first and last tokens. What only its architecture knows is read by the
- * builder (model/arch/build/config.h). test tests/unit/test_hf_config.c */
+ * builder (model/arch/build/config.h). test tests/unit/formats/test_hf_config.c */
 #ifndef VQ_FORMATS_FOLDER_HF_CONFIG_H
 #define VQ_FORMATS_FOLDER_HF_CONFIG_H
 
@@ -20,9 +20,11 @@ typedef struct vq_hf_config {
     char quant_method[48];
 } vq_hf_config;
 
-/* vq_hf_config_read -- PATH of config.json. VQ_E_INPUT: missing, not JSON, a name that is no string.
+/* vq_hf_config_read -- PATH of config.json. VQ_E_INPUT: missing, not JSON, a name that is no
+ * string.
  * vq_hf_config_tokens -- bos and eos: as given where nothing is said, then config.json, then
- * generation_config.json beside it, which has the last word. VQ_E_INPUT: not a token id, more than 8
+ * generation_config.json beside it, which has the last word. VQ_E_INPUT: not a token id, more than
+ * 8
  * of them. */
 vq_status vq_hf_config_read(vq_hf_config *c, const char *path, vq_err *e);
 vq_status vq_hf_config_tokens(vq_hf_config *c, const char *path, int64_t bos, int64_t eos,

@@ -1,7 +1,7 @@
 /* layout.h -- stored layouts as data: which tensors a quantized module consists of, their types and
  * shapes, and how they turn into rows of a vq_qtensor and back. One table row per layout
  * (ct/ct_layouts.c, vq/vq_layouts.c); writer, reader and checks walk the same rows. test
- * tests/unit/test_artifact.c */
+ * tests/unit/formats/test_artifact.c */
 #ifndef VQ_FORMATS_LAYOUTS_LAYOUT_H
 #define VQ_FORMATS_LAYOUTS_LAYOUT_H
 

@@ -1,5 +1,6 @@
 /* module_map.h -- the quantized modules of an artifact: what the config says, matched with the
- * tensors that exist, every shape and type checked once. test tests/unit/test_checkpoint.c */
+ * tensors that exist, every shape and type checked once. test
+ * tests/unit/formats/test_checkpoint.c */
 #ifndef VQ_FORMATS_LAYOUTS_MODULE_MAP_H
 #define VQ_FORMATS_LAYOUTS_MODULE_MAP_H
 

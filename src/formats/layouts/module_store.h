@@ -1,5 +1,5 @@
 /* module_store.h -- packing: a vq_qtensor in, the tensors of a target out, through whatever
- * container. test tests/unit/test_artifact.c, tests/unit/test_container.c,
+ * container. test tests/unit/formats/test_artifact.c, tests/unit/formats/test_container.c,
  * tests/golden/test_golden_ct.c */
 #ifndef VQ_FORMATS_LAYOUTS_MODULE_STORE_H
 #define VQ_FORMATS_LAYOUTS_MODULE_STORE_H

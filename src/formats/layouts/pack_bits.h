@@ -1,7 +1,7 @@
 /* pack_bits.h -- codes of 2 to 16 bits as a dense little-endian bit stream: element i of a row
  * holds bits [i*b, i*b + b). For 4 bits that is "low nibble = even column"; seen as 32-bit words it
  * is the int32 packing of compressed-tensors, whose odd widths straddle words. test
- * tests/unit/test_pack_bits.c */
+ * tests/unit/formats/test_pack_bits.c */
 #ifndef VQ_FORMATS_LAYOUTS_PACK_BITS_H
 #define VQ_FORMATS_LAYOUTS_PACK_BITS_H
 

@@ -1,5 +1,5 @@
 /* stored_module.h -- one quantized module of an artifact: its tensors, and its rows in canonical
- * order. test tests/unit/test_checkpoint.c, tests/golden/test_golden_ct.c */
+ * order. test tests/unit/formats/test_checkpoint.c, tests/golden/test_golden_ct.c */
 #ifndef VQ_FORMATS_LAYOUTS_STORED_MODULE_H
 #define VQ_FORMATS_LAYOUTS_STORED_MODULE_H
 

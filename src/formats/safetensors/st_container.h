@@ -1,5 +1,5 @@
 /* st_container.h -- safetensors as a container of a model's weights. test
- * tests/unit/test_safetensors.c, tests/unit/test_container.c */
+ * tests/unit/formats/test_safetensors.c, tests/unit/formats/test_container.c */
 #ifndef VQ_FORMATS_SAFETENSORS_ST_CONTAINER_H
 #define VQ_FORMATS_SAFETENSORS_ST_CONTAINER_H
 

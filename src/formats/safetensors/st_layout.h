@@ -45,7 +45,7 @@ typedef struct vq_st_layout {
  * shard of its own) in the order of slots; inside a shard by element size descending, then by
  * order. Sets shard and at of each slot. head: NULL for none. All from the arena.
  * VQ_E_BUG a name twice | VQ_E_INPUT a name that is not UTF-8 | VQ_E_LIMIT
- *          test tests/unit/test_st_layout.c */
+ *          test tests/unit/formats/test_st_layout.c */
 vq_status vq_st_lay_out(vq_st_layout *l, vq_st_slot *slots, size_t n, uint64_t shard_bytes,
                         const vq_st_head *head, vq_arena *a, vq_err *e);
 /* vq_st_lay_header -- make the header of a shard anew, for other notes. */

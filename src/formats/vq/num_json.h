@@ -1,5 +1,5 @@
 /* num_json.h -- a number format as an object of the vq format's config: the keys and words of the
- * recipe grammar. test tests/unit/test_num_json.c */
+ * recipe grammar. test tests/unit/formats/test_num_json.c */
 #ifndef VQ_FORMATS_VQ_NUM_JSON_H
 #define VQ_FORMATS_VQ_NUM_JSON_H
 

@@ -1,5 +1,6 @@
 /* vq_config.h -- the quantization_config of the vq format, written and read: an entry per module.
- * Source: docs/format-vq.md. test tests/unit/test_artifact.c, tests/unit/test_checkpoint.c */
+ * Source: docs/format-vq.md. test tests/unit/formats/test_artifact.c,
+ * tests/unit/formats/test_checkpoint.c */
 #ifndef VQ_FORMATS_VQ_VQ_CONFIG_H
 #define VQ_FORMATS_VQ_VQ_CONFIG_H
 

@@ -1,5 +1,5 @@
 /* vq_layouts.h -- the stored layout of the vq format, ended by name NULL. test
- * tests/unit/test_artifact.c */
+ * tests/unit/formats/test_artifact.c */
 #ifndef VQ_FORMATS_VQ_VQ_LAYOUTS_H
 #define VQ_FORMATS_VQ_VQ_LAYOUTS_H
 

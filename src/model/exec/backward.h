@@ -14,7 +14,7 @@ typedef struct vq_back_job {
 } vq_back_job;
 
 /* vq_back_run -- the head ends before lm_head. VQ_E_NUMERIC: output or gradient is not finite.
- * vq_back_bytes -- scratch that it takes. test tests/unit/test_backward.c */
+ * vq_back_bytes -- scratch that it takes. test tests/unit/model/test_backward.c */
 vq_status vq_back_run(const vq_exec *x, const vq_back_job *job, const vq_grad_hooks *hooks,
                       vq_err *e);
 size_t vq_back_bytes(const vq_exec *x, const vq_batch *b, int part);

@@ -17,7 +17,7 @@ typedef struct vq_buffers {
 vq_status vq_buffers_init(vq_buffers *b, int room, int64_t floats, vq_arena *a, vq_err *e);
 /* vq_buffers_take -- a buffer for a value of `floats` made now and read until `until`: the tightest
  * free one that is large enough, else the largest free one (it grows), else a new one.
- * test tests/unit/test_exec.c */
+ * test tests/unit/model/test_exec.c */
 int vq_buffers_take(vq_buffers *b, int now, int until, int64_t floats);
 
 /* vq_buffers_floats -- of all but the caller's. */

@@ -1,7 +1,7 @@
 /* exec.h -- forward and backward passes of the graph, one part (embedding, block, head) at a time,
- * with the weights of that part decoded to f32. test tests/unit/test_exec.c (closed forms),
- * tests/model/test_logits.c (stored logits of transformers), tests/unit/test_backward.c,
- * tests/unit/test_head_loss.c (finite differences) */
+ * with the weights of that part decoded to f32. test tests/unit/model/test_exec.c (closed forms),
+ * tests/model/test_logits.c (stored logits of transformers), tests/unit/model/test_backward.c,
+ * tests/unit/model/test_head_loss.c (finite differences) */
 #ifndef VQ_MODEL_EXEC_EXEC_H
 #define VQ_MODEL_EXEC_EXEC_H
 
@@ -31,7 +31,7 @@ size_t vq_exec_bytes(const vq_exec *x, const vq_batch *b);
  * gradient unchanged (straight through), the residual copies of ARC are left out of it. Batches
  * without cache.
  *   VQ_E_NUMERIC: the output or the gradient is not finite. Same bits for every thread count.
- *   test tests/unit/test_backward.c */
+ *   test tests/unit/model/test_backward.c */
 vq_status vq_exec_block_backward(const vq_exec *x, const vq_batch *b, int layer, const float *h,
                                  float *g, const vq_grad_hooks *hooks, vq_err *e);
 
@@ -69,13 +69,15 @@ typedef struct vq_head_loss {
     const float *teacher_h; /* [rows][teacher hidden]: what its blocks gave */
 } vq_head_loss;
 
-/* vq_exec_head_backward -- head, lm_head and loss over h, rows of the last record, -> g = d loss / d h
+/* vq_exec_head_backward -- head, lm_head and loss over h, rows of the last record, -> g = d loss /
+ * d h
  * (may not be h; room for the wider of the record and lm_head's input), *loss (may be NULL) the sum
- * over rows in nats. hooks (may be NULL): vector is called for the final norm. All logits are never held, only those of some rows. Same bits,
+ * over rows in nats. hooks (may be NULL): vector is called for the final norm. All logits are
+ * never held, only those of some rows. Same bits,
  * and the same draws, for every thread count; a row's draw does not depend on the rows that come
  * with it.
  *   VQ_E_INPUT: a label outside the vocabulary; VQ_E_NUMERIC: logits of a row are not finite.
- *   test tests/unit/test_head_loss.c */
+ *   test tests/unit/model/test_head_loss.c */
 vq_status vq_exec_head_backward(const vq_exec *x, const vq_head_loss *l, const float *h,
                                 int64_t rows, float *g, double *loss, const vq_grad_hooks *hooks,
                                 vq_err *e);

@@ -27,7 +27,8 @@ typedef struct vq_frame_job {
     float *out;
 } vq_frame_job;
 
-/* vq_frame_run -- the arena is rewound. Errors carry the node's name. test tests/unit/test_exec.c */
+/* vq_frame_run -- the arena is rewound. Errors carry the node's name. test
+ * tests/unit/model/test_exec.c */
 vq_status vq_frame_run(const vq_exec *x, const vq_frame_job *job, vq_err *e);
 /* vq_frame_bytes -- arena bytes that it takes: buffers, angles and the largest scratch of an op; 0
  * where the source does not hold the part (running it says why). */

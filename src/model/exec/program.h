@@ -1,6 +1,7 @@
-/* program.h -- one part of the graph as it runs: its nodes, with what the stored linears do to their
+/* program.h -- one part of the graph as it runs: its nodes, with what the stored linears do to
+ * their
  * inputs (rotation, gather, quantization) as nodes of their own in front of them. One such input
- * serves all linears that read the value in the same way. test tests/unit/test_exec.c */
+ * serves all linears that read the value in the same way. test tests/unit/model/test_exec.c */
 #ifndef VQ_MODEL_EXEC_PROGRAM_H
 #define VQ_MODEL_EXEC_PROGRAM_H
 

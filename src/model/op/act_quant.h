@@ -2,7 +2,7 @@
  * rotation in blocks, a gather, fake quantization, and copies that carry the residuals of the last
  * channels (ARC). Today it stands before linears (program.c puts it there as their stored module
  * says); keys, values and probabilities are other places for the same op.
- * test tests/unit/test_linear.c */
+ * test tests/unit/model/test_linear.c */
 #ifndef VQ_MODEL_OP_ACT_QUANT_H
 #define VQ_MODEL_OP_ACT_QUANT_H
 

@@ -1,12 +1,14 @@
-/* linear.h -- a linear as stored, applied to rows: shared by the linear op and the logits. Its input
+/* linear.h -- a linear as stored, applied to rows: shared by the linear op and the logits. Its
+ * input
  * is what quantize.h made of the activation where the stored module asks for that.
- * test tests/unit/test_linear.c */
+ * test tests/unit/model/test_linear.c */
 #ifndef VQ_MODEL_OP_LINEAR_H
 #define VQ_MODEL_OP_LINEAR_H
 
 #include "model/op/act_quant.h"
 
-/* vq_linear_rows -- out[m][count], leading dimension ld, = in W[r0, r0 + count)^T + bias. The weight
+/* vq_linear_rows -- out[m][count], leading dimension ld, = in W[r0, r0 + count)^T + bias. The
+ * weight
  * is decoded to f32 in slices of bounded size. in [m][k_out of vq_quantize_of]; an ARC weight whose
  * input is not coded acts in the order of the input. scratch: exec->arena, given back */
 vq_status vq_linear_rows(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,

@@ -20,7 +20,7 @@ vq_param vq_norm_param(const vq_node *n, int64_t width, bool channels);
 
 /* vq_norm_back -- rows [rows][width] of an RMSNorm whose weight has `width` elements: gradient of
  * the input into f->into[0], and of the weight for who asked, each element summed over the rows in
- * order. test tests/unit/test_backward.c */
+ * order. test tests/unit/model/test_backward.c */
 vq_status vq_norm_back(const vq_node *n, int id, vq_frame *f, int64_t rows, int64_t width,
                        vq_err *e);
 size_t vq_norm_back_scratch(int64_t rows, int64_t width);

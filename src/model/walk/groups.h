@@ -1,5 +1,5 @@
 /* groups.h -- linears that share an input, and what can absorb a change of it: found by walking the
- * graph and asking the ops. test tests/unit/test_graph.c */
+ * graph and asking the ops. test tests/unit/model/test_graph.c */
 #ifndef VQ_MODEL_WALK_GROUPS_H
 #define VQ_MODEL_WALK_GROUPS_H
 
@@ -11,7 +11,8 @@ typedef struct vq_linear_group {
     int layer;
     int value;    /* the shared input */
     int producer; /* node whose weight can absorb a channel scale of the value, -1 none: the norm that
-                   * makes it, the linear (rows and bias), the linear behind the operand through which
+                   * makes it, the linear (rows and bias), the linear behind the operand through
+                   * which
                    * the ops on the way pass a scale on. None when others read the value too */
     int64_t first_row;  /* row of the producer that makes channel 0: behind a slice of its output */
     int heads;          /* attention between producer and value, which shares rows; -1: none */

@@ -1,6 +1,6 @@
 /* targets.h -- where transforms of a whole model apply, found by walking the graph: the residual
  * stream with everything that reads and writes it, and the heads of every attention. test
- * tests/unit/test_sites.c */
+ * tests/unit/model/test_sites.c */
 #ifndef VQ_MODEL_WALK_TARGETS_H
 #define VQ_MODEL_WALK_TARGETS_H
 

@@ -1,5 +1,5 @@
 /* budget.h -- how calibration shares out a memory limit, and the sizes that steps of a run are made
- * of. test tests/unit/test_plan_time.c, tests/plans */
+ * of. test tests/unit/plan/test_plan_time.c, tests/plans */
 #ifndef VQ_PLAN_COST_BUDGET_H
 #define VQ_PLAN_COST_BUDGET_H
 

@@ -1,5 +1,5 @@
 /* cost.h -- work, what a machine does of it in a second, and the time that it takes. test
- * tests/unit/test_plan_time.c */
+ * tests/unit/plan/test_plan_time.c */
 #ifndef VQ_PLAN_COST_COST_H
 #define VQ_PLAN_COST_COST_H
 

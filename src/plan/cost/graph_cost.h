@@ -1,5 +1,5 @@
 /* graph_cost.h -- what a block and the head compute and hold, counted from the nodes of the graph.
- * test tests/unit/test_plan_time.c */
+ * test tests/unit/plan/test_plan_time.c */
 #ifndef VQ_PLAN_COST_GRAPH_COST_H
 #define VQ_PLAN_COST_GRAPH_COST_H
 

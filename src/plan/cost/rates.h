@@ -1,6 +1,6 @@
 /* rates.h -- what one thread of this machine does in a second, measured in a fraction of a second
  * with the kernels that a run would use, so that a plan can tell the time. test
- * tests/unit/test_plan_time.c */
+ * tests/unit/plan/test_plan_time.c */
 #ifndef VQ_PLAN_COST_RATES_H
 #define VQ_PLAN_COST_RATES_H
 

@@ -2,7 +2,8 @@
  * errors are fed back. With e = w - w^, a column's target is w_j + sum over i < j of e_i U_ij, and
  * sum_j D_j (target_j - w^_j)^2 = e H e^T. The upper Cholesky factor C of the inverse, which GPTQ's
  * authors use, says the same: C_ij / C_ii = -(inverse of (U + I))_ij; errors there are those of the
- * updated weights. source arXiv 2210.17323, arXiv 2307.13304 (LDLQ); test tests/unit/test_factor.c,
+ * updated weights. source arXiv 2210.17323, arXiv 2307.13304 (LDLQ); test
+ * tests/unit/quant/test_factor.c,
  * tests/golden/test_golden_gptq.c */
 #ifndef VQ_QUANT_ROUND_FACTOR_H
 #define VQ_QUANT_ROUND_FACTOR_H

@@ -5,7 +5,8 @@
  * not know of each other. Two-sided: target_ij = W_ij + (E U)_ij + sum over i' < i of V_i'i (E + E
  * U)_i'j; minimizes sum D_O,i D_I,j eta_ij^2, eta = (V + I)^T E (U + I). A tile needs the tiles
  * left of it and above it, so tiles of one diagonal run at once. source arXiv 2210.17323 (GPTQ),
- * arXiv 2505.22988 (two sides); test tests/unit/test_round_gptq.c, tests/golden/test_golden_gptq.c
+ * arXiv 2505.22988 (two sides); test tests/unit/quant/test_round_gptq.c,
+ * tests/golden/test_golden_gptq.c
  */
 #ifndef VQ_QUANT_ROUND_GPTQ_WALK_H
 #define VQ_QUANT_ROUND_GPTQ_WALK_H

@@ -12,7 +12,7 @@
  *   source arXiv 2309.05516 (AutoRound: sign descent on offsets and clip factors, best state kept),
  *   arXiv 2603.22370 (steps in units of the
  *   format's own grid)
- *            test tests/unit/test_learn.c */
+ *            test tests/unit/quant/test_learn.c */
 #ifndef VQ_QUANT_ROUND_LEARN_H
 #define VQ_QUANT_ROUND_LEARN_H
 

@@ -42,7 +42,7 @@ double vq_tiles_macs(const vq_tiles *t);
  * false when a pivot is not above `least`.
  *   Parallel over tiles, each of which is summed in a fixed order by one thread: same bits for
  *   every thread count. strict: loops instead of BLAS. n^3 / 3 operations in f64. test
- *   tests/unit/test_tiled_cholesky.c */
+ *   tests/unit/quant/test_tiled_cholesky.c */
 bool vq_tiles_cholesky(const vq_tiles *t, double least, bool strict);
 
 #endif

@@ -9,7 +9,7 @@
  *        lower one alone, then the upper one alone
  * Two's complement grids have one more code below zero: where the format stores negative scales, a
  * group whose largest element is positive is tried with a negative scale. source spec 6.6, arXiv
- * 2606.07618 (bounds of the range); test tests/unit/test_scale_search.c */
+ * 2606.07618 (bounds of the range); test tests/unit/quant/test_scale_search.c */
 #ifndef VQ_QUANT_SEARCH_SCALE_SEARCH_H
 #define VQ_QUANT_SEARCH_SCALE_SEARCH_H
 

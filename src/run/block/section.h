@@ -1,5 +1,5 @@
 /* section.h -- the section of a block on disk: written when its linears are rounded, opened again
- * after a stop. test tests/unit/test_run_blocks.c, tests/cli/resume.sh */
+ * after a stop. test tests/unit/run/test_run_blocks.c, tests/cli/resume.sh */
 #ifndef VQ_RUN_BLOCK_SECTION_H
 #define VQ_RUN_BLOCK_SECTION_H
 

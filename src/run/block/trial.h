@@ -1,5 +1,6 @@
-/* trial.h -- the block run with candidates for the weights of a group, for transforms that choose by
- * its output (awq). test tests/unit/test_awq.c */
+/* trial.h -- the block run with candidates for the weights of a group, for transforms that choose
+ * by
+ * its output (awq). test tests/unit/quant/test_awq.c */
 #ifndef VQ_RUN_BLOCK_TRIAL_H
 #define VQ_RUN_BLOCK_TRIAL_H
 
@@ -16,7 +17,8 @@ typedef struct vq_block_trial {
     float *reference, *output; /* [tokens][hidden] */
 } vq_block_trial;
 
-/* vq_block_trial_open -- runs the block with the weights as they stand: what candidates are compared
+/* vq_block_trial_open -- runs the block with the weights as they stand: what candidates are
+ * compared
  * with. run, block and job are set. From the run's scratch. */
 vq_status vq_block_trial_open(vq_block_trial *t, vq_err *e);
 /* vq_block_try -- a vq_trial of quant/transform.h, ctx a vq_block_trial. The candidate's weights

@@ -1,5 +1,6 @@
 /* scoring.h -- per-token log-likelihoods of a chunk of rows, walking the vocabulary in tiles: all
- * logits are never held. test tests/unit/test_scoring.c (against the plain definition in f64) */
+ * logits are never held. test tests/unit/run/test_scoring.c (against the plain definition in
+ * f64) */
 #ifndef VQ_RUN_EVAL_SCORING_H
 #define VQ_RUN_EVAL_SCORING_H
 

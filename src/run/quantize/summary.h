@@ -1,5 +1,5 @@
 /* summary.h -- what `vq quantize` tells when it is done: from what was rounded and written to
- * vq_quantize_result. test tests/cli/quantize.sh, tests/unit/test_report.c */
+ * vq_quantize_result. test tests/cli/quantize.sh, tests/unit/report/test_report.c */
 #ifndef VQ_RUN_QUANTIZE_SUMMARY_H
 #define VQ_RUN_QUANTIZE_SUMMARY_H
 

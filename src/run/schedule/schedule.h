@@ -1,7 +1,7 @@
 /* schedule.h -- the steps of a run, made once from a plan and what is given beside it. Running
  * walks the list (walk.h); forecasts of memory and time are sums over it; a resumed run walks the
  * same list with the finished blocks marked. test tests/plans/test_schedules.c,
- * tests/unit/test_plan_time.c */
+ * tests/unit/plan/test_plan_time.c */
 #ifndef VQ_RUN_SCHEDULE_SCHEDULE_H
 #define VQ_RUN_SCHEDULE_SCHEDULE_H
 

@@ -1,5 +1,5 @@
 /* walk.h -- a run walks its schedule: the only loop over blocks.
- * test tests/unit/test_run_blocks.c, tests/cli/resume.sh */
+ * test tests/unit/run/test_run_blocks.c, tests/cli/resume.sh */
 #ifndef VQ_RUN_SCHEDULE_WALK_H
 #define VQ_RUN_SCHEDULE_WALK_H
 

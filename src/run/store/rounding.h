@@ -1,5 +1,5 @@
 /* rounding.h -- from planned weights to stored tensors: loads a weight with its edits, rounds it,
- * packs it. test tests/cli/quantize.sh, tests/golden, tests/unit/test_run_blocks.c */
+ * packs it. test tests/cli/quantize.sh, tests/golden, tests/unit/run/test_run_blocks.c */
 #ifndef VQ_RUN_STORE_ROUNDING_H
 #define VQ_RUN_STORE_ROUNDING_H
 

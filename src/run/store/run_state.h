@@ -1,6 +1,7 @@
-/* run_state.h -- OUT.run/state.json: what a run was started with and which sections are finished, so
+/* run_state.h -- OUT.run/state.json: what a run was started with and which sections are finished,
+ * so
  * that --resume continues with the same bytes or refuses, naming what differs. test
- * tests/cli/resume.sh, tests/unit/test_run_state.c */
+ * tests/cli/resume.sh, tests/unit/run/test_run_state.c */
 #ifndef VQ_RUN_STORE_RUN_STATE_H
 #define VQ_RUN_STORE_RUN_STATE_H
 
@@ -30,12 +31,14 @@ vq_status vq_run_state_save(vq_run_state *s, vq_err *e);
 
 /* vq_run_state_sections -- finished sections (store/written.h), in order. */
 int vq_run_state_sections(const vq_run_state *s);
-/* vq_run_state_add -- the modules [first, first + n) of r are finished as `section`, whose file PATH
+/* vq_run_state_add -- the modules [first, first + n) of r are finished as `section`, whose file
+ * PATH
  * is hashed (NULL: the section holds nothing); written at once. Names and fallbacks of r are
  * borrowed. */
 vq_status vq_run_state_add(vq_run_state *s, int section, const char *path, const vq_rounded *r,
                            size_t first, size_t n, vq_err *e);
-/* vq_run_state_restore -- the i-th finished section (below vq_run_state_sections), *empty when it holds
+/* vq_run_state_restore -- the i-th finished section (below vq_run_state_sections), *empty when it
+ * holds
  * nothing: its file checked against its hash, its modules appended to r. VQ_E_INPUT: the file was
  * changed, or the modules are not those that the plan has there. Texts are borrowed from s. */
 vq_status vq_run_state_restore(const vq_run_state *s, int i, const char *path, const vq_plan *p,

@@ -1,5 +1,6 @@
 /* state_file.h -- OUT.run/state.json as structs: what a run was started with and which sections
- * ("parts" in the file) are finished. What they mean is run_state.h's business. test tests/unit/test_run_state.c */
+ * ("parts" in the file) are finished. What they mean is run_state.h's business. test
+ * tests/unit/run/test_run_state.c */
 #ifndef VQ_RUN_STORE_STATE_FILE_H
 #define VQ_RUN_STORE_STATE_FILE_H
 

@@ -1,5 +1,6 @@
 /* unquantized.h -- tensors of an artifact that are no quantized module: those of the model as they
- * are, and those that a transform or a finishing pass changed. test tests/unit/test_run_blocks.c */
+ * are, and those that a transform or a finishing pass changed. test
+ * tests/unit/run/test_run_blocks.c */
 #ifndef VQ_RUN_STORE_UNQUANTIZED_H
 #define VQ_RUN_STORE_UNQUANTIZED_H
 

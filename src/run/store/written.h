@@ -1,6 +1,7 @@
 /* written.h -- what a run has written so far, in sections: one of each block and one of what lies
- * outside of blocks, a folder each in OUT.run, behind a vq_source: what a section holds is read from it, everything else
- * comes from below. Later blocks see what was written. test tests/unit/test_written.c */
+ * outside of blocks, a folder each in OUT.run, behind a vq_source: what a section holds is read
+ * from it, everything else
+ * comes from below. Later blocks see what was written. test tests/unit/formats/test_written.c */
 #ifndef VQ_RUN_STORE_WRITTEN_H
 #define VQ_RUN_STORE_WRITTEN_H
 
@@ -24,7 +25,8 @@ typedef struct vq_written {
     vq_arena *arena;
 } vq_written;
 
-/* vq_written_init -- count sections, at most max_modules modules in all; arrays from a. dir and below
+/* vq_written_init -- count sections, at most max_modules modules in all; arrays from a. dir and
+ * below
  * are borrowed. */
 vq_status vq_written_init(vq_written *p, const char *dir, const vq_source *below,
                           const vq_target *target, int count, size_t max_modules, vq_arena *a,

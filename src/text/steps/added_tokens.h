@@ -1,6 +1,6 @@
 /* added_tokens.h -- tokens that are cut out of the text before anything else: leftmost, longest,
  * with their stripping rules. Internal to the tokenizer. Source: HF tokenizers added_vocabulary.rs
- * (behaviour). test tests/unit/test_added_tokens.c */
+ * (behaviour). test tests/unit/text/test_added_tokens.c */
 #ifndef VQ_TEXT_ADDED_TOKENS_H
 #define VQ_TEXT_ADDED_TOKENS_H
 

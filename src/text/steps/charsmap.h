@@ -1,6 +1,7 @@
 /* charsmap.h -- SentencePiece's precompiled character map: a double-array trie whose values are
  * places in a text of replacements. Internal to the tokenizer. Source: google/sentencepiece
- * normalizer.cc, darts.h; crate spm_precompiled (behaviour). test tests/unit/test_normalize.c */
+ * normalizer.cc, darts.h; crate spm_precompiled (behaviour). test
+ * tests/unit/text/test_normalize.c */
 #ifndef VQ_TEXT_CHARSMAP_H
 #define VQ_TEXT_CHARSMAP_H
 

@@ -1,5 +1,5 @@
 /* code_points.h -- classes of characters that several parts of the tokenizer ask for. test
- * tests/unit/test_added_tokens.c */
+ * tests/unit/text/test_added_tokens.c */
 #ifndef VQ_TEXT_CODE_POINTS_H
 #define VQ_TEXT_CODE_POINTS_H
 

@@ -1,5 +1,5 @@
 /* decode.h -- the `decoder` object: tokens back to text. One row per kind in decode.c. Internal to
- * the tokenizer. Source: HF tokenizers decoders/ (behaviour). test tests/unit/test_decode.c */
+ * the tokenizer. Source: HF tokenizers decoders/ (behaviour). test tests/unit/text/test_decode.c */
 #ifndef VQ_TEXT_DECODE_H
 #define VQ_TEXT_DECODE_H
 
@@ -41,7 +41,8 @@ typedef struct vq_decode_work {
     uint64_t steps; /* of regular expressions */
     size_t limit;   /* bytes that may still be written */
 } vq_decode_work;
-/* vq_decoder_run -- n tokens of w->list, which is overwritten, to text. VQ_E_LIMIT: memory, text beyond
+/* vq_decoder_run -- n tokens of w->list, which is overwritten, to text. VQ_E_LIMIT: memory, text
+ * beyond
  * the limit */
 vq_status vq_decoder_run(const vq_decoder *d, vq_decode_work *w, char **text, size_t *len,
                          vq_err *e);

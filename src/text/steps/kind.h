@@ -1,5 +1,5 @@
 /* kind.h -- parts of a tokenizer that are chosen by name: {"type": NAME, ...}, one row of a table
- * each, alone or in a Sequence. Internal to the tokenizer. test tests/unit/test_tokenizer.c */
+ * each, alone or in a Sequence. Internal to the tokenizer. test tests/unit/text/test_tokenizer.c */
 #ifndef VQ_TEXT_KIND_H
 #define VQ_TEXT_KIND_H
 

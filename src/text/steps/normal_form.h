@@ -1,5 +1,5 @@
 /* normal_form.h -- Unicode normalization forms in time linear in the text, whatever the text. test
- * tests/unit/test_normal_form.c */
+ * tests/unit/text/test_normal_form.c */
 #ifndef VQ_TEXT_NORMAL_FORM_H
 #define VQ_TEXT_NORMAL_FORM_H
 

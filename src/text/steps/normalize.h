@@ -1,6 +1,6 @@
 /* normalize.h -- the `normalizer` object: a list of steps that rewrite text. One row per kind in
  * normalize.c. Internal to the tokenizer. Source: HF tokenizers normalizers/ (behaviour). test
- * tests/unit/test_normalize.c */
+ * tests/unit/text/test_normalize.c */
 #ifndef VQ_TEXT_NORMALIZE_H
 #define VQ_TEXT_NORMALIZE_H
 

@@ -1,6 +1,6 @@
 /* pattern.h -- the `pattern` of Split and Replace: {"String": text} or {"Regex": text}, and the
  * pieces that it makes of a text. Internal to the tokenizer. Source: HF tokenizers
- * tokenizer/pattern.rs, crate onig (behaviour). test tests/unit/test_pattern.c */
+ * tokenizer/pattern.rs, crate onig (behaviour). test tests/unit/text/test_pattern.c */
 #ifndef VQ_TEXT_PATTERN_H
 #define VQ_TEXT_PATTERN_H
 

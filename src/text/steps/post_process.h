@@ -1,6 +1,6 @@
 /* post_process.h -- the `post_processor` object: tokens that are put before and behind a text.
  * Internal to the tokenizer. Source: HF tokenizers processors/template.rs (behaviour). test
- * tests/unit/test_tokenizer.c */
+ * tests/unit/text/test_tokenizer.c */
 #ifndef VQ_TEXT_POST_PROCESS_H
 #define VQ_TEXT_POST_PROCESS_H
 

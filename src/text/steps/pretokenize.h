@@ -1,6 +1,6 @@
 /* pretokenize.h -- the `pre_tokenizer` object: cut text into words. One row per kind in
  * pretokenize.c. Internal to the tokenizer. Source: HF tokenizers pre_tokenizers/,
- * tokenizer/normalizer.rs (split; behaviour). test tests/unit/test_pretokenize.c */
+ * tokenizer/normalizer.rs (split; behaviour). test tests/unit/text/test_pretokenize.c */
 #ifndef VQ_TEXT_PRETOKENIZE_H
 #define VQ_TEXT_PRETOKENIZE_H
 

@@ -1,5 +1,5 @@
 /* regex_dialect.h -- regular expressions of tokenizer.json are written for Oniguruma; this compiles
- * them for PCRE2 with the same meaning. test tests/unit/test_regex_dialect.c */
+ * them for PCRE2 with the same meaning. test tests/unit/text/test_regex_dialect.c */
 #ifndef VQ_TEXT_REGEX_DIALECT_H
 #define VQ_TEXT_REGEX_DIALECT_H
 

@@ -1,5 +1,6 @@
 /* bpe.h -- byte-pair merging of one word. Internal to the tokenizer.
- * Source: HF tokenizers models/bpe (word.rs, model.rs: behaviour). test tests/unit/test_bpe.c */
+ * Source: HF tokenizers models/bpe (word.rs, model.rs: behaviour). test
+ * tests/unit/text/test_bpe.c */
 #ifndef VQ_TEXT_BPE_H
 #define VQ_TEXT_BPE_H
 

@@ -1,5 +1,5 @@
 /* hash_table.h -- a small map from 64-bit keys to 32-bit values, made once and then only read. test
- * tests/unit/test_hash_table.c */
+ * tests/unit/text/test_hash_table.c */
 #ifndef VQ_TEXT_HASH_TABLE_H
 #define VQ_TEXT_HASH_TABLE_H
 

@@ -1,5 +1,5 @@
 /* trie.h -- a tree of bytes over many keys, made once and then walked. Internal to the tokenizer.
- * test tests/unit/test_vocab.c */
+ * test tests/unit/text/test_vocab.c */
 #ifndef VQ_TEXT_TRIE_H
 #define VQ_TEXT_TRIE_H
 

@@ -1,5 +1,6 @@
 /* unigram.h -- the best path of a word through pieces with scores. Internal to the tokenizer.
- * Source: HF tokenizers models/unigram (model.rs: behaviour). test tests/unit/test_unigram.c */
+ * Source: HF tokenizers models/unigram (model.rs: behaviour). test
+ * tests/unit/text/test_unigram.c */
 #ifndef VQ_TEXT_UNIGRAM_H
 #define VQ_TEXT_UNIGRAM_H
 

@@ -1,4 +1,5 @@
-/* vocab.h -- tokens by id and ids by text. Internal to the tokenizer. test tests/unit/test_vocab.c
+/* vocab.h -- tokens by id and ids by text. Internal to the tokenizer. test
+ * tests/unit/text/test_vocab.c
  */
 #ifndef VQ_TEXT_VOCAB_H
 #define VQ_TEXT_VOCAB_H

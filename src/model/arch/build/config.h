@@ -1,5 +1,5 @@
 /* config.h -- getters over config.json for the builders: a key, its default, its range.
- * test tests/unit/test_config.c */
+ * test tests/unit/model/test_config.c */
 #ifndef VQ_MODEL_ARCH_BUILD_CONFIG_H
 #define VQ_MODEL_ARCH_BUILD_CONFIG_H
 
@@ -34,7 +34,8 @@ vq_status vq_config_number(const vq_config *c, const char *key, double fallback,
 vq_status vq_config_flag(const vq_config *c, const char *key, bool fallback, bool *out, vq_err *e);
 vq_status vq_config_text(const vq_config *c, const char *key, const char *fallback,
                          const char **out, vq_err *e);
-/* vq_config_numbers -- an array of exactly n numbers into out [n]. VQ_E_INPUT when it is missing. */
+/* vq_config_numbers -- an array of exactly n numbers into out [n]. VQ_E_INPUT when it is
+ * missing. */
 vq_status vq_config_numbers(const vq_config *c, const char *key, int64_t n, float *out, vq_err *e);
 /* vq_config_get -- NULL when absent or null. vq_config_has -- is the key there, be it null? */
 const json_t *vq_config_get(const vq_config *c, const char *key);

@@ -1,5 +1,6 @@
-/* rope.h -- rotary embedding: the channel pairs of each head are turned by the angles of the token's
- * position. test tests/unit/test_exec.c, tests/families/test_families.c */
+/* rope.h -- rotary embedding: the channel pairs of each head are turned by the angles of the
+ * token's
+ * position. test tests/unit/model/test_exec.c, tests/families/test_families.c */
 #ifndef VQ_MODEL_OP_ATTENTION_ROPE_H
 #define VQ_MODEL_OP_ATTENTION_ROPE_H
 
