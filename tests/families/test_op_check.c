@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "../unit/plan_world.h"
 #include "model/op/op.h"
 #include "plan/op_check.h"
+#include "plan_world.h"
 
 #define HEAD                                                                                       \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\nrules:\n  - {match: {}, use: int4-g64}\n"        \

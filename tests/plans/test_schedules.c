@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "../unit/plan_world.h"
+#include "plan_world.h"
 
 #define RECIPES VQ_SOURCE_DIR "/recipes"
 #define SNAPSHOTS VQ_SOURCE_DIR "/tests/plans/schedules"
