@@ -124,9 +124,10 @@ static vq_status take_linear(void *ctx, int node, const vq_seen_rows *x, const f
     vq_linear l;
     double sum;
     VQ_TRY(find_linear(to, node, &l, e));
-    if (!codes_input(to, &l)) return VQ_OK;
-    VQ_TRY(coded_output(to, &l, x->x, g, x->count, &sum, e));
-    add_factor(to, node, sum);
+    if (codes_input(to, &l)) {
+        VQ_TRY(coded_output(to, &l, x->x, g, x->count, &sum, e));
+        add_factor(to, node, sum);
+    }
     vq_arena_rewind(to->exec->arena, mark);
     return VQ_OK;
 }
