@@ -23,18 +23,22 @@ static const vq_stored_in *stored_in(const vq_node *n)
     return n->op == &vq_op_linear ? n->args : NULL;
 }
 
-/* Rows of the stack, whatever dimensions stand before its columns. */
+/* Every dimension counts: with two of them exchanged, rows of different experts would mix. */
 static vq_status check_stack(const vq_tensor *t, const vq_stored_in *in, const vq_node *n,
                              vq_err *e)
 {
-    char shape[128];
-    const int64_t columns = t->ndim > 1 ? t->shape[t->ndim - 1] : 0;
-    if (columns == n->in_width && vq_tensor_numel(t) == in->rows * columns) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT,
-                   "%s has the shape %s; config.json asks for %lld rows of %lld columns, those of "
-                   "all experts",
-                   t->name, vq_shape_text(t->shape, t->ndim, shape, sizeof shape),
-                   (long long)in->rows, (long long)n->in_width);
+    char shape[128], asked[128];
+    const int64_t want[] = {in->matrices, in->rows, n->in_width}, *from = want + !in->matrices;
+    const int ndim = 3 - !in->matrices;
+    if (t->ndim == ndim && memcmp(t->shape, from, (size_t)ndim * sizeof *from) == 0) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s has the shape %s; config.json asks for %s", t->name,
+                   vq_shape_text(t->shape, t->ndim, shape, sizeof shape),
+                   vq_shape_text(from, ndim, asked, sizeof asked));
+}
+
+static int64_t rows_of(const vq_stored_in *in)
+{
+    return in->matrices ? in->matrices * in->rows : in->rows;
 }
 
 static vq_status add_view(split *s, const vq_node *n, const vq_tensor *stack, vq_err *e)
@@ -42,7 +46,7 @@ static vq_status add_view(split *s, const vq_node *n, const vq_tensor *stack, vq
     const vq_stored_in *in = stored_in(n);
     vq_tensor *view = &s->views[s->nviews];
     VQ_TRY(check_stack(stack, in, n, e));
-    const size_t row = stack->bytes / (size_t)in->rows;
+    const size_t row = stack->bytes / (size_t)rows_of(in);
     *view = (vq_tensor){.name = vq_arena_text(s->arena, e, "%s.weight", n->name),
                         .dtype = stack->dtype,
                         .ndim = 2,

@@ -37,7 +37,9 @@ const char *vq_role_name(vq_role r); /* "attn.q", "mlp.down", "embed", "lm_head"
 
 typedef struct vq_op vq_op; /* model/op/op.h */
 
-#define VQ_MAX_HEAD_DIM 8192 /* beyond any model; builders refuse more */
+/* Beyond any model; builders refuse more: a lying config must not make us allocate gigabytes. */
+#define VQ_MAX_HEAD_DIM 8192
+#define VQ_MAX_LAYERS 4096
 #define VQ_OP_INPUTS 3
 typedef struct vq_node {
     const vq_op *op;

@@ -470,14 +470,15 @@ static void test_stacks(void **state)
     close_model(&m);
 }
 
-/* The error with one key of config.json changed; NULL: none. */
-static const char *error_with(scratch *s, const char *name, const char *key, int value, vq_err *e)
+/* The error with these keys of config.json changed; NULL: none. */
+static const char *error_with(scratch *s, const char *name, const char *keys, vq_err *e)
 {
     vq_model m;
     vq_arena a;
-    json_t *made = load_case(name);
-    (void)json_object_set_new(json_object_get(made, "config"), key, json_integer(value));
+    json_t *made = load_case(name), *changed = json_loads(keys, 0, NULL);
+    assert_int_equal(json_object_update(json_object_get(made, "config"), changed), 0);
     made_model_write(made, s);
+    json_decref(changed);
     json_decref(made);
     vq_arena_init(&a, NULL);
     *e = (vq_err){0};
@@ -491,27 +492,32 @@ static const char *error_with(scratch *s, const char *name, const char *key, int
     return status == VQ_OK ? NULL : e->text;
 }
 
-static void expect(scratch *s, const char *name, const char *key, int value, const char *want)
+static void expect(scratch *s, const char *name, const char *keys, const char *want)
 {
     vq_err e;
-    const char *text = error_with(s, name, key, value, &e);
+    const char *text = error_with(s, name, keys, &e);
     if (!text || !strstr(text, want))
-        fail_msg("%s with %s %d: %s", name, key, value, text ? text : "no error");
+        fail_msg("%s with %s: %s instead of %s", name, keys, text ? text : "no error", want);
 }
 
 static void test_other_counts(void **state)
 {
     scratch *s = *state;
-    expect(s, "qwen3_moe", "num_experts", 9, "config.json asks for [9, 64]");
-    expect(s, "qwen3_moe", "num_experts", 7, "fewer experts than the checkpoint");
-    expect(s, "qwen3_moe", "num_experts_per_tok", 9, "num_experts_per_tok is 9");
-    expect(s, "qwen3_moe", "num_experts", 5000, "beyond any model");
-    expect(s, "qwen3_moe_fused", "num_local_experts", 7, "config.json asks for 672 rows");
-    expect(s, "qwen3_moe_fused", "moe_intermediate_size", 24, "config.json asks for 384 rows");
-    expect(s, "mixtral", "num_local_experts", 3, "fewer experts than the checkpoint");
-    expect(s, "deepseek_v3", "n_group", 3, "n_group");
-    expect(s, "deepseek_v3", "topk_group", 5, "topk_group");
-    expect(s, "deepseek_v3", "qk_rope_head_dim", 15, "odd");
+    expect(s, "qwen3_moe", "{\"num_experts\": 9}", "config.json asks for [9, 64]");
+    expect(s, "qwen3_moe", "{\"num_experts\": 7}", "fewer experts than the checkpoint");
+    expect(s, "qwen3_moe", "{\"num_experts_per_tok\": 9}", "num_experts_per_tok is 9");
+    expect(s, "qwen3_moe", "{\"num_experts\": 5000}", "beyond any model");
+    expect(s, "qwen3_moe_fused", "{\"num_local_experts\": 7}",
+           "[8, 96, 64]; config.json asks for [7, 96, 64]");
+    expect(s, "qwen3_moe_fused", "{\"moe_intermediate_size\": 24}",
+           "config.json asks for [8, 48, 64]");
+    expect(s, "qwen3_moe_fused", "{\"num_local_experts\": 16, \"moe_intermediate_size\": 24}",
+           "config.json asks for [16, 48, 64]"); /* as many rows */
+    expect(s, "qwen3_moe", "{\"num_hidden_layers\": 2000000000}", "1 to 4096 is possible");
+    expect(s, "mixtral", "{\"num_local_experts\": 3}", "fewer experts than the checkpoint");
+    expect(s, "deepseek_v3", "{\"n_group\": 3}", "n_group");
+    expect(s, "deepseek_v3", "{\"topk_group\": 5}", "topk_group");
+    expect(s, "deepseek_v3", "{\"qk_rope_head_dim\": 15}", "odd");
 }
 
 int main(void)

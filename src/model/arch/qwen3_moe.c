@@ -32,6 +32,7 @@ static vq_status read_dense(const vq_config *c, int64_t experts, const bool **ou
     VQ_TRY(vq_config_size(c, "decoder_sparse_step", 1, &step, e));
     if (list && !json_is_array(list))
         return vq_fail(e, VQ_E_INPUT, "mlp_only_layers is not a list");
+    if (layers > VQ_MAX_LAYERS) layers = VQ_MAX_LAYERS; /* refused with the other sizes */
     bool *dense = VQ_ALLOC(a, bool, layers, "layers of a model", e);
     if (!dense) return e->status;
     for (int64_t i = 0; i < layers; i++)

@@ -32,9 +32,9 @@ extern const struct vq_op vq_op_linear; /* args: vq_stored_in or NULL */
  * experts. load/stacked.h */
 typedef struct vq_stored_in {
     const char *tensor;
-    int64_t first, rows; /* its row that this weight begins with, of how many, whatever dimensions
-                          * stand before the columns */
-    const char *beyond;  /* tensor of one expert more than config.json has; NULL */
+    int64_t first;          /* row of all that it holds that this weight begins with */
+    int64_t matrices, rows; /* it is [matrices][rows][columns]; matrices 0: [rows][columns] */
+    const char *beyond;     /* tensor of one expert more than config.json has; NULL */
 } vq_stored_in;
 
 #endif

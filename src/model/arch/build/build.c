@@ -4,18 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Sizes that no model reaches: a lying config must not make us allocate gigabytes for names. */
-enum { MAX_LAYERS = 4096 };
-
 const vq_attention_names vq_usual_attention = {
     "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", false, false};
 const vq_mlp_names vq_usual_mlp = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", false};
 
 vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e)
 {
-    if (s->layers > MAX_LAYERS)
+    if (s->layers > VQ_MAX_LAYERS)
         return vq_fail(e, VQ_E_INPUT, "num_hidden_layers is %lld; 1 to %d is possible",
-                       (long long)s->layers, MAX_LAYERS);
+                       (long long)s->layers, VQ_MAX_LAYERS);
     if (!s->kv_heads ||
         (vq_config_has(c, "num_key_value_heads") && !vq_config_get(c, "num_key_value_heads")))
         s->kv_heads = s->heads; /* null says so too */

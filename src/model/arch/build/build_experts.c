@@ -34,8 +34,8 @@ vq_status vq_mixture_check(const vq_mixture *m, vq_err *e)
 /* One linear of the mixture, and where a checkpoint with stacked experts has it. */
 typedef struct part {
     vq_role role;
-    const char *name, *stack; /* stack NULL: nowhere else */
-    int64_t width, first, rows;
+    const char *name, *stack;             /* stack NULL: nowhere else */
+    int64_t width, first, matrices, rows; /* of the stack: vq_stored_in */
     const char *beyond;
 } part;
 
@@ -43,6 +43,7 @@ static int add_linear(vq_build *b, const part *p, int x)
 {
     const vq_stored_in in = {.tensor = p->stack ? vq_build_name(b, p->stack) : NULL,
                              .first = p->first,
+                             .matrices = p->matrices,
                              .rows = p->rows,
                              .beyond = p->beyond ? vq_build_name(b, p->beyond) : NULL};
     const vq_node n = {.op = &vq_op_linear,
@@ -78,29 +79,31 @@ static const char *expert_name(const vq_mixture *m, int64_t expert, const char *
 static int add_mlp(vq_build *b, const vq_mixture *m, const vq_activation *act, int64_t i, int x)
 {
     char gate[NAME_ROOM], up[NAME_ROOM], down[NAME_ROOM], more[NAME_ROOM + 8];
-    const int64_t n = m->ffn, rows = 2 * n * m->experts,
-                  width = b->status == VQ_OK ? b->graph->nodes[x].width : 0;
+    const int64_t n = m->ffn, width = b->status == VQ_OK ? b->graph->nodes[x].width : 0;
     (void)snprintf(more, sizeof more, "%s.weight", expert_name(m, m->experts, m->gate, gate));
     const part g = {VQ_ROLE_EXPERT_GATE,
                     expert_name(m, i, m->gate, gate),
                     m->gate_up_stack,
                     n,
                     2 * n * i,
-                    rows,
+                    m->experts,
+                    2 * n,
                     i + 1 == m->experts ? more : NULL},
                u = {VQ_ROLE_EXPERT_UP,
                     expert_name(m, i, m->up, up),
                     m->gate_up_stack,
                     n,
                     2 * n * i + n,
-                    rows,
+                    m->experts,
+                    2 * n,
                     NULL},
                d = {VQ_ROLE_EXPERT_DOWN,
                     expert_name(m, i, m->down, down),
                     m->down_stack,
                     width,
                     width * i,
-                    width * m->experts,
+                    m->experts,
+                    width,
                     NULL};
     const int gate_at = add_linear(b, &g, x), up_at = add_linear(b, &u, x);
     const vq_node product = {.op = &vq_op_gated, .args = act, .role = VQ_ROLE_OTHER, .width = n};
