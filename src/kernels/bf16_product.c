@@ -18,6 +18,8 @@ enum { ROOM_DEPTH = 4096, ROOM_STEP = 64 };
 enum { TILE_ROOM = VQ_PAIRS_COLS * ROOM_DEPTH / 2 };
 /* Tiles for BLAS, which packs once more. */
 enum { COPY_SIDE = 256, COPY_DEPTH = 384 };
+/* Rows of a tile lie far apart, where the machine does not look ahead by itself. */
+enum { ROWS_AHEAD = 4, CACHE_LINE = 64 / sizeof(float) };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -189,7 +191,10 @@ static void copy_rounded(const vq_kernels *kr, const vq_bf16_side *s, int64_t la
     uint16_t half[COPY_DEPTH];
     const int64_t rows = s->across ? depth : lanes, cols = s->across ? lanes : depth;
     for (int64_t r = 0; r < rows; r++) {
-        kr->f32_to_bf16(at(s, lane, p) + r * s->ld, half, (size_t)cols);
+        const float *row = at(s, lane, p) + r * s->ld;
+        for (int64_t c = 0; r + ROWS_AHEAD < rows && c < cols; c += CACHE_LINE)
+            __builtin_prefetch(row + ROWS_AHEAD * s->ld + c);
+        kr->f32_to_bf16(row, half, (size_t)cols);
         kr->bf16_to_f32(half, out + r * cols, (size_t)cols);
     }
 }
