@@ -117,6 +117,17 @@ void *vq_arena_zero(vq_arena *a, size_t count, size_t size, const char *what, vq
     return p;
 }
 
+void *vq_arena_more(vq_arena *a, const void *list, size_t *room, size_t size, const char *what,
+                    vq_err *e)
+{
+    const size_t more = *room < 8 ? 16 : 2 * *room;
+    void *copy = vq_arena_alloc(a, more, size, what, e);
+    if (!copy) return NULL;
+    if (*room) memcpy(copy, list, *room * size);
+    *room = more;
+    return copy;
+}
+
 char *vq_arena_text(vq_arena *a, vq_err *e, const char *fmt, ...)
 {
     va_list args, again;

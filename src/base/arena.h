@@ -46,6 +46,12 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
 vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e);
 /* vq_arena_zero -- the same, filled with zero bytes. */
 void *vq_arena_zero(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e);
+/* vq_arena_more -- a copy of `list`, whose *room elements are all in use, with twice the room, at
+ * least 16; what was goes with the arena.
+ *   returns NULL like vq_arena_alloc; then list and *room stay as they are
+ *   test tests/unit/base/test_arena.c */
+void *vq_arena_more(vq_arena *a, const void *list, size_t *room, size_t size, const char *what,
+                    vq_err *e);
 /* vq_arena_text -- formatted text owned by the arena; NULL like vq_arena_alloc. */
 char *vq_arena_text(vq_arena *a, vq_err *e, const char *fmt, ...) VQ_PRINTF(3, 4);
 

@@ -31,20 +31,16 @@ void vq_graph_part(vq_graph *g, int part)
 
 static vq_status grow(vq_graph *g, vq_arena *a, vq_err *e)
 {
-    enum { FIRST = 256 };
-    const int room = g->room ? 2 * g->room : FIRST;
-    vq_node *nodes = VQ_ALLOC(a, vq_node, room, "graph nodes", e);
+    vq_node *nodes = vq_arena_more(a, g->nodes, &g->room, sizeof *nodes, "graph nodes", e);
     if (!nodes) return e->status;
-    if (g->count) memcpy(nodes, g->nodes, (size_t)g->count * sizeof *nodes);
     g->nodes = nodes;
-    g->room = room;
     return VQ_OK;
 }
 
 int vq_graph_add(vq_graph *g, const vq_node *n, vq_arena *a, vq_err *e)
 {
     for (int i = 0; i < n->nin; i++) assert(n->in[i] >= 0 && n->in[i] < g->count);
-    if (g->count == g->room && grow(g, a, e) != VQ_OK) return -1;
+    if ((size_t)g->count == g->room && grow(g, a, e) != VQ_OK) return -1;
     g->nodes[g->count] = *n;
     return g->count++;
 }

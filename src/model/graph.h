@@ -73,7 +73,8 @@ typedef struct vq_part {
 typedef struct vq_graph {
     const char *arch;
     vq_node *nodes;
-    int count, room;
+    int count;
+    size_t room;
     int layers;
     vq_part *parts; /* [layers + 2]: embedding, blocks, head */
     int embedding;  /* node that reads token ids */

@@ -3,19 +3,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-/* Room for one failure more; the list that was goes with the arena. */
 static bool grow(vq_findings *f)
 {
     if (f->count < f->room) return true;
-    const size_t room = f->room ? 2 * f->room : 16;
-    vq_failure *list = VQ_ALLOC(f->arena, vq_failure, room, "findings", &f->lost);
-    if (!list) return false;
-    if (f->count) memcpy(list, f->failures, f->count * sizeof *list);
-    f->failures = list;
-    f->room = room;
-    return true;
+    vq_failure *list =
+        vq_arena_more(f->arena, f->failures, &f->room, sizeof *list, "findings", &f->lost);
+    if (list) f->failures = list;
+    return list != NULL;
 }
 
 void vq_finding(vq_findings *f, const char *tensor, const char *fmt, ...)

@@ -125,13 +125,10 @@ void vq_edits_init(vq_edits *s, vq_arena *a)
 
 vq_status vq_edits_add(vq_edits *s, const vq_edit *d, vq_err *e)
 {
-    if (s->count == s->room) {
-        const int room = s->room ? 2 * s->room : 64;
-        vq_edit *list = VQ_ALLOC(s->arena, vq_edit, room, "edits", e);
+    if ((size_t)s->count == s->room) {
+        vq_edit *list = vq_arena_more(s->arena, s->list, &s->room, sizeof *list, "edits", e);
         if (!list) return VQ_E_LIMIT;
-        if (s->count) memcpy(list, s->list, (size_t)s->count * sizeof *list);
         s->list = list;
-        s->room = room;
     }
     s->list[s->count++] = *d;
     return VQ_OK;

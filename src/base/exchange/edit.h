@@ -42,7 +42,8 @@ vq_status vq_edit_apply(const vq_edit *d, float *w, int64_t rows, int64_t cols, 
 /* A growing list of edits; order of application = order in the list. */
 typedef struct vq_edits {
     vq_edit *list;
-    int count, room;
+    int count;
+    size_t room;
     vq_arena *arena; /* of the list; owners of scales and orders may use it too */
 } vq_edits;
 void vq_edits_init(vq_edits *s, vq_arena *a);

@@ -36,12 +36,10 @@ vq_status vq_st_writer_new(vq_st_writer **w, vq_arena *a, vq_err *e)
 static vq_status grow(vq_st_writer *w, vq_err *e)
 {
     if (w->count < w->room) return VQ_OK;
-    const size_t room = w->room ? 2 * w->room : 256;
-    vq_st_slot *slots = VQ_ALLOC(w->arena, vq_st_slot, room, "list of tensors to write", e);
+    vq_st_slot *slots =
+        vq_arena_more(w->arena, w->slots, &w->room, sizeof *slots, "list of tensors to write", e);
     if (!slots) return VQ_E_LIMIT;
-    if (w->count) memcpy(slots, w->slots, w->count * sizeof *slots);
     w->slots = slots;
-    w->room = room;
     return VQ_OK;
 }
 
@@ -75,12 +73,10 @@ static vq_status add_note(vq_st_writer *w, const char *key, const char *text, vq
 {
     vq_st_head *h = &w->head;
     if (h->count == w->notes_room) {
-        const size_t room = w->notes_room ? 2 * w->notes_room : 16;
-        vq_st_note *notes = VQ_ALLOC(w->arena, vq_st_note, room, "metadata to write", e);
+        vq_st_note *notes = vq_arena_more(w->arena, h->notes, &w->notes_room, sizeof *notes,
+                                          "metadata to write", e);
         if (!notes) return VQ_E_LIMIT;
-        if (h->count) memcpy(notes, h->notes, h->count * sizeof *notes);
         h->notes = notes;
-        w->notes_room = room;
     }
     vq_st_note *n = &h->notes[h->count];
     n->key = vq_arena_text(w->arena, e, "%s", key);

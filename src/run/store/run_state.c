@@ -88,16 +88,13 @@ static vq_state_module module_of(const vq_rounded *r, size_t i)
                              .tokens = r->tokens[i]};
 }
 
-/* Room for one section more; the array that was goes with the arena. */
 static vq_status grow(vq_state *s, vq_arena *a, vq_err *e)
 {
     if (s->nparts < s->room) return VQ_OK;
-    const size_t room = s->room ? 2 * s->room : 16;
-    vq_state_part *parts = VQ_ALLOC(a, vq_state_part, room, "state of the run", e);
+    vq_state_part *parts =
+        vq_arena_more(a, s->parts, &s->room, sizeof *parts, "state of the run", e);
     if (!parts) return e->status;
-    if (s->nparts) memcpy(parts, s->parts, s->nparts * sizeof *parts);
     s->parts = parts;
-    s->room = room;
     return VQ_OK;
 }
 

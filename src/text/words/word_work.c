@@ -1,17 +1,12 @@
 /* word_work.c -- arrays that double. */
 #include "text/words/word_work.h"
 
-#include <string.h>
-
 vq_status vq_emit(vq_word_work *w, int32_t id, vq_err *e)
 {
     if (w->count == w->room) {
-        const size_t room = w->room ? 2 * w->room : 1024;
-        int32_t *ids = VQ_ALLOC(w->arena, int32_t, room, "token ids", e);
+        int32_t *ids = vq_arena_more(w->arena, w->ids, &w->room, sizeof *ids, "token ids", e);
         if (!ids) return VQ_E_LIMIT;
-        if (w->count) memcpy(ids, w->ids, w->count * sizeof *ids);
         w->ids = ids;
-        w->room = room;
     }
     w->ids[w->count++] = id;
     return VQ_OK;

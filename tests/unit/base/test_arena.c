@@ -107,6 +107,28 @@ static void test_nth_failure(void **state)
     vq_arena_done(&a);
 }
 
+static void test_list_doubles(void **state)
+{
+    (void)state;
+    vq_budget b = {.limit = 1000000};
+    vq_arena a;
+    vq_err e;
+    size_t room = 0;
+    int *list = NULL;
+    vq_arena_init(&a, &b);
+    for (int i = 0; i < 100; i++) {
+        if ((size_t)i == room) list = vq_arena_more(&a, list, &room, sizeof *list, "x", &e);
+        assert_non_null(list);
+        list[i] = i;
+    }
+    assert_int_equal(room, 128);
+    for (int i = 0; i < 100; i++) assert_int_equal(list[i], i);
+    room = 500000;
+    assert_null(vq_arena_more(&a, list, &room, sizeof *list, "x", &e));
+    assert_int_equal(room, 500000);
+    vq_arena_done(&a);
+}
+
 static void test_text(void **state)
 {
     (void)state;
@@ -125,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_rewind),
         cmocka_unit_test(test_reserved_room_stays),
         cmocka_unit_test(test_nth_failure),
+        cmocka_unit_test(test_list_doubles),
         cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
