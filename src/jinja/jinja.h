@@ -145,6 +145,8 @@ typedef struct vq_jbuiltin {
 } vq_jbuiltin;
 const vq_jbuiltin *vq_jfilter(const char *name);
 const vq_jbuiltin *vq_jtest(const char *name);
+/* vq_jlisted -- `| list` and `.keys()`: what a loop over v walks. */
+vq_status vq_jlisted(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg, vq_jvalue *out);
 const vq_jbuiltin *vq_jmethod(vq_jkind kind, const char *name);
 bool vq_jmethod_name(vq_jkind kind, const char *name); /* supported or not */
 

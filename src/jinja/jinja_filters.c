@@ -174,16 +174,6 @@ static vq_status filter_last(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *co
     return end_of(x, v, true, out);
 }
 
-static vq_status filter_list(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                             vq_jvalue *out)
-{
-    const vq_jvalue *at;
-    size_t n;
-    (void)arg;
-    VQ_TRY(vq_jiterate(x, v, &at, &n));
-    return vq_jlist(x, at, n, VQ_J_LIST, out);
-}
-
 static vq_status filter_reverse(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
                                 vq_jvalue *out)
 {
@@ -355,7 +345,7 @@ static const vq_jbuiltin filters[] = {
     {"join", filter_join, {"d", "attribute"}, 0},
     {"first", filter_first, {NULL}, 0},
     {"last", filter_last, {NULL}, 0},
-    {"list", filter_list, {NULL}, 0},
+    {"list", vq_jlisted, {NULL}, 0},
     {"reverse", filter_reverse, {NULL}, 0},
     {"items", filter_items, {NULL}, 0},
     {"string", filter_string, {NULL}, 0},

@@ -121,8 +121,7 @@ static vq_status map_items(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *cons
     return vq_jlist(x, pairs, v->list.n, VQ_J_LIST, out);
 }
 
-static vq_status map_keys(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                          vq_jvalue *out)
+vq_status vq_jlisted(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg, vq_jvalue *out)
 {
     const vq_jvalue *at;
     size_t n;
@@ -157,7 +156,7 @@ static const vq_jbuiltin text_methods[] = {
 static const vq_jbuiltin map_methods[] = {
     {"get", map_get, {"key", "default"}, 1},
     {"items", map_items, {NULL}, 0},
-    {"keys", map_keys, {NULL}, 0},
+    {"keys", vq_jlisted, {NULL}, 0},
     {"values", map_values, {NULL}, 0},
     {NULL, NULL, {NULL}, 0},
 };
