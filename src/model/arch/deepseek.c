@@ -171,13 +171,7 @@ vq_status vq_deepseek_build(vq_config *c, const vq_deepseek *d, vq_graph *g, vq_
     VQ_TRY(read_experts(c, &m.d, e));
     VQ_TRY(read_rope(c, &m, a, e));
     VQ_TRY(vq_build_activation(c, "hidden_act", "silu", &m.act, e));
-    vq_build b = {.config = c,
-                  .sizes = &m.d.sizes,
-                  .graph = g,
-                  .arena = a,
-                  .err = e,
-                  .model = "model.",
-                  .blocks = "model.layers."};
+    vq_build b = vq_build_of(c, &m.d.sizes, g, a, e);
     vq_build_begin(&b, c->model_type);
     int x = vq_build_embedding(&b, "embed_tokens", 1);
     for (int layer = 0; layer < m.d.sizes.layers; layer++) {

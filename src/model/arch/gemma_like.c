@@ -105,13 +105,9 @@ vq_status vq_gemma_like_build(vq_config *c, const vq_gemma_like *t, vq_graph *g,
     VQ_TRY(vq_sizes_read(c, &s, e));
     VQ_TRY(read_rest(c, t, &s, &r, e));
     VQ_TRY(read_ropes(c, t, &s, &r, a, e));
-    vq_build b = {.config = c,
-                  .sizes = &s,
-                  .graph = g,
-                  .arena = a,
-                  .err = e,
-                  .model = t->prefix,
-                  .blocks = vq_arena_text(a, e, "%slayers.", t->prefix)};
+    vq_build b = vq_build_of(c, &s, g, a, e);
+    b.model = t->prefix;
+    b.blocks = vq_arena_text(a, e, "%slayers.", t->prefix);
     if (!b.blocks) return e->status;
     vq_build_begin(&b, c->model_type);
     int x = vq_build_embedding(&b, "embed_tokens", (float)sqrt((double)s.hidden));

@@ -73,7 +73,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
     VQ_TRY(read_sizes(c, &s, e));
     VQ_TRY(read_scale(c, &s, &scale, &by_layer, e));
     VQ_TRY(vq_build_activation(c, "activation_function", "gelu_new", &act, e));
-    vq_build b = {.config = c, .sizes = &s, .graph = g, .arena = a, .err = e};
+    vq_build b = vq_build_of(c, &s, g, a, e);
     b.model = vq_config_prefix(c, prefixes, "ln_f.weight");
     b.blocks = vq_arena_text(a, e, "%sh.", b.model);
     if (!b.blocks) return e->status;

@@ -80,13 +80,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
     reading r;
     VQ_TRY(vq_sizes_read(c, &s, e));
     VQ_TRY(read_rest(c, &s, &r, a, e));
-    vq_build b = {.config = c,
-                  .sizes = &s,
-                  .graph = g,
-                  .arena = a,
-                  .err = e,
-                  .model = "model.",
-                  .blocks = "model.layers."};
+    vq_build b = vq_build_of(c, &s, g, a, e);
     return string_together(&b, &r);
 }
 

@@ -36,13 +36,7 @@ vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g,
                    .q_norm = t->head_norm ? "self_attn.q_norm.weight" : NULL,
                    .k_norm = t->head_norm ? "self_attn.k_norm.weight" : NULL};
     VQ_TRY(vq_rope_read(c, &rope, &m.rope, NULL, a, e));
-    vq_build b = {.config = c,
-                  .sizes = &s,
-                  .graph = g,
-                  .arena = a,
-                  .err = e,
-                  .model = "model.",
-                  .blocks = "model.layers."};
+    vq_build b = vq_build_of(c, &s, g, a, e);
     vq_build_begin(&b, c->model_type);
     int x = vq_build_embedding(&b, "embed_tokens", 1);
     for (int layer = 0; layer < s.layers; layer++) {

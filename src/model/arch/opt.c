@@ -95,7 +95,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
     reading r;
     VQ_TRY(read_config(c, &r, e));
-    vq_build b = {.config = c, .sizes = &r.sizes, .graph = g, .arena = a, .err = e};
+    vq_build b = vq_build_of(c, &r.sizes, g, a, e);
     b.model = vq_config_prefix(c, prefixes, "layers.0.final_layer_norm.weight");
     b.blocks = vq_arena_text(a, e, "%slayers.", b.model);
     if (!b.blocks) return e->status;

@@ -1,8 +1,9 @@
 /* program.c -- the nodes of a part with the inputs that its linears ask for. */
 #include "model/exec/program.h"
-#include "model/op/act_quant.h"
 
 #include <string.h>
+
+#include "model/op/act_quant.h"
 
 typedef struct making {
     vq_program *p;
@@ -34,9 +35,15 @@ static int add(vq_program *p, const vq_node *n, int node)
     return p->count++;
 }
 
+/* Nodes that read a value come after it: where a search for one begins. */
+static int first_after(const vq_program *p, int value)
+{
+    return value < p->ninputs ? p->ninputs : value + 1;
+}
+
 static int prepared_before(const vq_program *p, int raw, const vq_quantize *q)
 {
-    for (int id = p->ninputs; id < p->count; id++)
+    for (int id = first_after(p, raw); id < p->count; id++)
         if (p->node[id] < 0 && p->nodes[id].in[0] == raw && vq_quantize_same(p->nodes[id].args, q))
             return id;
     return -1;
@@ -72,7 +79,7 @@ static vq_status prepare(making *m, const vq_linear *l, vq_role role, int raw, i
 
 static bool was_seen(const vq_program *p, int raw)
 {
-    for (int id = p->ninputs; id < p->count; id++)
+    for (int id = first_after(p, raw); id < p->count; id++)
         if (p->raw[id] == raw) return true;
     return false;
 }

@@ -38,10 +38,8 @@ bool vq_quantize_same(const vq_quantize *a, const vq_quantize *b)
            s->zero == t->zero && s->s == t->s && same_order(s->order, t->order, a->k);
 }
 
-enum {
-    ROTATED_ROWS = 16
-}; /* in one call of the kernel, which sets up the signs of a Paley factor
-                             * at each */
+/* Rows in one call of the kernel: each call sets up the signs of a Paley factor anew. */
+enum { ROTATED_ROWS = 16 };
 
 static void rotate_rows(const vq_exec *x, const vq_quantize *q, const float *in, int64_t m,
                         float *out)

@@ -8,6 +8,17 @@ const vq_attention_names vq_usual_attention = {
     "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", false, false};
 const vq_mlp_names vq_usual_mlp = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", false};
 
+vq_build vq_build_of(vq_config *c, const vq_sizes *s, vq_graph *g, vq_arena *a, vq_err *e)
+{
+    return (vq_build){.config = c,
+                      .sizes = s,
+                      .graph = g,
+                      .arena = a,
+                      .err = e,
+                      .model = "model.",
+                      .blocks = "model.layers."};
+}
+
 vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e)
 {
     if (s->layers > VQ_MAX_LAYERS)

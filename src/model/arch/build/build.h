@@ -38,6 +38,8 @@ typedef struct vq_build {
     int layer;          /* -1 outside blocks */
 } vq_build;
 
+/* vq_build_of -- a builder that borrows all it is given, under "model." and "model.layers.". */
+vq_build vq_build_of(vq_config *c, const vq_sizes *s, vq_graph *g, vq_arena *a, vq_err *e);
 /* vq_build_begin -- starts graph and part 0. vq_build_block -- block `layer` from here on;
  * vq_build_head -- the head. vq_build_end -- finishes the graph; the status of all. */
 void vq_build_begin(vq_build *b, const char *arch);
