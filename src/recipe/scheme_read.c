@@ -25,9 +25,22 @@ static const char *const observer_later[] = {"mse", NULL};
 _Static_assert(sizeof(vq_scale_type) == sizeof(int) && sizeof(vq_group_kind) == sizeof(int),
                "vq_read_choice writes enums as int");
 
+/* The grids that have names of their own and a sign: those of the table that elements may have. */
+static const char *grid_names(char *buf, size_t len)
+{
+    vq_grid g;
+    size_t at = 0;
+    *buf = '\0';
+    for (int i = 0; vq_grid_at(i) && at < len; i++)
+        if (vq_grid_parse(vq_grid_at(i), &g) && g.is_signed)
+            at += (size_t)snprintf(buf + at, len - at, ", %s", vq_grid_at(i));
+    return buf;
+}
+
 static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     const char *text;
+    char names[256];
     (void)f;
     VQ_TRY(vq_read_scalar(rd, n, &text));
     if (strcmp(text, "pow2") == 0 || strncmp(text, "codebook:", 9) == 0)
@@ -35,9 +48,9 @@ static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     vq_grid g;
     if (!vq_grid_parse(text, &g))
         return vq_yaml_fail(rd->e, n,
-                            "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, e2m1, e4m3, "
-                            "eXmY, bfp2 ... bfp9, iq4nl, nf4)",
-                            text);
+                            "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, "
+                            "bfp2 ... bfp9, eXmY%s)",
+                            text, grid_names(names, sizeof names));
     if (!g.is_signed && g.kind == VQ_GRID_FLOAT)
         return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);
     *(vq_grid *)at = g;
@@ -105,7 +118,12 @@ static const vq_field num_fields[] = {
      .offset = offsetof(vq_num, scale),
      .choices = vq_scale_texts,
      .later = scale_later},
-    {.key = "super",
+    {.key = "global_scale",
+     .read = read_global_scale,
+     .offset = offsetof(vq_num, global_scale),
+     .choices = global_scale_texts,
+     .later = global_scale_later},
+    {.key = "super", /* its name in vq.json and in older recipes */
      .read = read_global_scale,
      .offset = offsetof(vq_num, global_scale),
      .choices = global_scale_texts,
@@ -166,12 +184,14 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
 {
     const bool is_int = num->grid.kind == VQ_GRID_INT, shared = num->grid.bfp;
     const char *why = NULL;
-    if (num->zero == VQ_ZERO_INT && (!is_int || shared))
+    if (vq_yaml_child(n, "super") && vq_yaml_child(n, "global_scale"))
+        why = "global_scale and super are two names of one key; give one";
+    else if (num->zero == VQ_ZERO_INT && (!is_int || shared))
         why = "zero: int is for the grids i2 ... i8 and u2 ... u8";
     else if (num->zero == VQ_ZERO_INT && num->scale > VQ_SCALE_BF16)
         why = "zero: int needs a scale of f32, f16 or bf16";
     else if (num->global_scale && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)
-        why = "super: f32 is for the scales e4m3 and ue5m3";
+        why = "global_scale: f32 is for the scales e4m3 and ue5m3";
     else if (num->grid.kind == VQ_GRID_TABLE && num->compat != VQ_COMPAT_NONE)
         why = "grid: no writer has edge cases of a table of values: compat must be none";
     else if (shared && num->scale != VQ_SCALE_E8M0)

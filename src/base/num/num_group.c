@@ -106,7 +106,7 @@ const char *vq_num_text(const vq_num *n, char *buf, size_t len)
     else
         (void)snprintf(observer, sizeof observer, "%s", observer_texts[n->observer]);
     (void)snprintf(buf, len, "%s %s scale %s%s%s%s%s%s%s%s", vq_grid_name(&n->grid, grid), group,
-                   scale_names[n->scale], n->global_scale ? " super f32" : "",
+                   scale_names[n->scale], n->global_scale ? " global_scale f32" : "",
                    n->zero == VQ_ZERO_INT ? " zero int" : "",
                    n->when == VQ_DYNAMIC ? " dynamic" : "", observer,
                    n->scale == VQ_SCALE_E8M0 ? rule_texts[n->rule] : "",

@@ -94,7 +94,8 @@ static void writes_one_line(void **state)
     (void)state;
     char buf[160];
     vq_num n = weight("nvfp4");
-    assert_string_equal(vq_num_text(&n, buf, sizeof buf), "e2m1 block:16 scale e4m3 super f32");
+    assert_string_equal(vq_num_text(&n, buf, sizeof buf),
+                        "e2m1 block:16 scale e4m3 global_scale f32");
     n = weight("fp8-block");
     n.when = VQ_DYNAMIC;
     n.observer = VQ_OBS_PERCENTILE;

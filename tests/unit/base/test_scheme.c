@@ -14,8 +14,9 @@
 static const struct {
     const char *id, *weight, *act;
 } rows[] = {
-    {"nvfp4", "e2m1 block:16 scale e4m3 super f32", "e2m1 block:16 scale e4m3 super f32 dynamic"},
-    {"nvfp4a16", "e2m1 block:16 scale e4m3 super f32", NULL},
+    {"nvfp4", "e2m1 block:16 scale e4m3 global_scale f32",
+     "e2m1 block:16 scale e4m3 global_scale f32 dynamic"},
+    {"nvfp4a16", "e2m1 block:16 scale e4m3 global_scale f32", NULL},
     {"mxfp4", MX("e2m1")},
     {"mxfp4a16", "e2m1 block:32 scale e8m0 rule bump", NULL},
     {"mxfp6-e2m3", MX("e2m3")},

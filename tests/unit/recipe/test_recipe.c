@@ -281,8 +281,9 @@ static void test_number_mistakes(void **state)
     static const struct {
         const char *num, *error; /* without its place */
     } cases[] = {
-        {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, e2m1, "
-                               "e4m3, eXmY, bfp2 ... bfp9, iq4nl, nf4)"},
+        {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, "
+                               "bfp2 ... bfp9, eXmY, e2m1, e2m3, e3m2, e4m3, e5m2, mxint8, iq4nl, "
+                               "nf4)"},
         {"weight: {grid: e8m0}", "grid: e8m0 has no sign; it is a format for scales"},
         {"weight: {grid: pow2}", "grid: pow2 is not supported by this version"},
         {"weight: {group: channel}", "weight needs the key \"grid\""},
@@ -291,7 +292,9 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: i4, group: position}", "group: position is not supported by this version"},
         {"weight: {grid: i4, group: token}", "group: token is for inputs"},
         {"weight: {grid: i4, when: dynamic}", "when: dynamic is for inputs"},
-        {"weight: {grid: i4, super: f32}", "super: f32 is for the scales e4m3 and ue5m3"},
+        {"weight: {grid: i4, super: f32}", "global_scale: f32 is for the scales e4m3 and ue5m3"},
+        {"weight: {grid: e2m1, scale: e4m3, super: f32, global_scale: f32}",
+         "global_scale and super are two names of one key; give one"},
         {"weight: {grid: e4m3, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, compat: compressed-tensors}",
