@@ -60,6 +60,22 @@ vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_
     };
 }
 
+void vq_plan_warn(const vq_plan *p, const vq_reporter *w)
+{
+    const vq_plan_weight *first = NULL;
+    int n = 0;
+    for (int i = 0; i < p->nweights; i++) {
+        if (p->weights[i].rule != VQ_RULE_BEYOND) continue;
+        if (!first) first = &p->weights[i];
+        n++;
+    }
+    if (n)
+        vq_warn(w, "layers-beyond", first->module,
+                "config.json says num_hidden_layers %d; %d weights behind these layers are copied "
+                "as they are and never run",
+                p->model->graph.layers, n);
+}
+
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w)
 {
     if (!w->quantized) return w->tensor->bytes;

@@ -71,6 +71,9 @@ bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
 /* vq_plan_module -- the format's view of a planned weight [n][k]; names and scheme are borrowed
  * from the plan. arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
+/* vq_plan_warn -- what a user should know before the run: layers behind the last one that
+ * config.json counts. */
+void vq_plan_warn(const vq_plan *p, const vq_reporter *w);
 /* vq_plan_stored_bytes -- bytes of one weight as it will be stored, quantized or not. ARC's extra
  * channels are only known after calibration and not counted. */
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);

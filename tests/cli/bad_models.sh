@@ -66,6 +66,16 @@ refuse 3 'UTF-8' quantize "$tiny" -r nvfp4 --data "$tiny/model.safetensors" -o r
 refuse 3 'empty.txt' quantize "$tiny" -r nvfp4 --data empty.txt -o result
 absent result
 
+# A config that counts fewer layers than the weights have: what lies behind is copied, and said.
+copy_model short
+sed -i 's/"num_hidden_layers": *4/"num_hidden_layers": 3/' short/config.json
+run 0 quantize short -r nvfp4a16 -o short-out
+err_has 'layers-beyond.*model.layers.3.*num_hidden_layers 3.*7 weights'
+run 0 plan short -r nvfp4a16
+err_has 'layers-beyond'
+run 0 plan "$tiny" -r nvfp4a16
+err_empty
+
 # An unknown architecture: data-free recipes quantize its matrices, others say why not.
 copy_model strange
 sed -i 's/"model_type": *"llama"/"model_type": "stranger"/; s/LlamaForCausalLM/StrangerForCausalLM/' strange/config.json

@@ -39,6 +39,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     const vq_given given = {
         .data = o->data != NULL, .statistics = o->statistics != NULL, .resume = o->resume};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
+    if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
     if (s != VQ_OK) vq_model_close(&q->model);
     return s;
 }
