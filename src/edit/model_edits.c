@@ -88,7 +88,8 @@ static const char *name_or_null(const vq_graph *g, int id)
 static vq_row_range rows_of(const vq_graph *g, int linear, int64_t first, int64_t n)
 {
     const int64_t of = g->nodes[linear].width;
-    return of == n ? (vq_row_range){.of = 0} : (vq_row_range){first, of};
+    if (of == n) return (vq_row_range){.of = 0};
+    return (vq_row_range){first, of};
 }
 
 /* Channels of a head that rope turns. */

@@ -113,7 +113,8 @@ json_t *vq_add_object(vq_json_maker *m, json_t *array)
 
 static vq_status no_memory(const char *what, vq_err *e)
 {
-    return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", what);
+    (void)vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", what);
+    return VQ_E_LIMIT;
 }
 
 vq_status vq_make_done(const vq_json_maker *m, json_t *value, const char *what, json_t **out,

@@ -1,6 +1,7 @@
 /* recipe_read.c -- the typed reading of a whole recipe. */
 #include "recipe/recipe_read.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,14 +194,15 @@ static bool reads(const vq_recipe_format *t, const char *runtime)
 /* A runtime that a recipe names must read the format that it asks for. */
 static vq_status check_runtime(vq_reader *rd, const vq_yaml *n, const output_recipe *o)
 {
-    const vq_recipe_format *reader = NULL;
+    const char *reader = NULL;
     for (const vq_recipe_format *t = rd->passes->formats; t->name; t++) {
         if (!reads(t, o->runtime)) continue;
         if (strcmp(t->name, o->format) == 0) return VQ_OK;
-        if (!reader) reader = t;
+        if (!reader) reader = t->name;
     }
-    return vq_yaml_fail(rd->e, n, "runtime: %s reads the format %s, not %s", o->runtime,
-                        reader->name, o->format);
+    assert(reader); /* the key's choices are the runtimes of these formats */
+    return vq_yaml_fail(rd->e, n, "runtime: %s reads the format %s, not %s", o->runtime, reader,
+                        o->format);
 }
 
 static vq_status read_output(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)

@@ -15,6 +15,7 @@
 #include "model/exec/backward.h"
 #include "model/op/attention/head_part.h"
 #include "model/op/experts/experts.h"
+#include "show.h"
 
 enum { TOKENS = 9, WIDTH = 32, EXPERTS = 6 };
 
@@ -154,8 +155,8 @@ static void test_shares(void **state)
         run(&w, &n, 1);
         for (int t = 0; t < TOKENS; t++)
             for (int i = 0; i < EXPERTS; i++)
-                assert_true(fabs((double)shares[t * EXPERTS + i] -
-                                 expected_share(n.args, logits + t * EXPERTS, i)) < 1e-6);
+                assert_near((double)shares[t * EXPERTS + i],
+                            expected_share(n.args, logits + t * EXPERTS, i), 1e-6);
         close_world(&w);
     }
 }
@@ -186,7 +187,7 @@ static void test_shares_back(void **state)
                                  (2 * (double)step);
                 }
                 logits[t * EXPERTS + i] = was;
-                assert_true(fabs((double)w.grads[0][t * EXPERTS + i] - slope) < 2e-5);
+                assert_near((double)w.grads[0][t * EXPERTS + i], slope, 2e-5);
             }
         close_world(&w);
     }
@@ -203,7 +204,7 @@ static void test_equal_scores(void **state)
     const float *shares = place(&w, 1, TOKENS, EXPERTS, 0);
     for (int i = 0; i < EXPERTS; i++) logits[EXPERTS + i] = NAN;
     run(&w, &n, 1);
-    for (int i = 0; i < EXPERTS; i++) assert_true(shares[i] == (i < 2 ? 0.5F : 0));
+    for (int i = 0; i < EXPERTS; i++) assert_eq(shares[i], (i < 2 ? 0.5F : 0));
     assert_true(isnan(shares[EXPERTS])); /* goes on, to be named where inputs are checked */
     close_world(&w);
 }
@@ -253,7 +254,7 @@ static void test_expert(void **state)
             const float share = w.values[1][t * EXPERTS + 1], x = w.values[0][t * WIDTH + c],
                         before = w.values[2][t * WIDTH + c];
             assert_float_equal(w.values[4][t * WIDTH + c], before + share * x, 1e-6);
-            if (t % 2 == 0) assert_true(w.values[3][t / 2 * WIDTH + c] == x);
+            if (t % 2 == 0) assert_eq(w.values[3][t / 2 * WIDTH + c], x);
         }
     for (int i = 0; i < w.rows[3]; i++) assert_int_equal(w.routes[3].token[i], 2 * i);
     close_world(&w);
@@ -276,18 +277,18 @@ static void test_expert_back(void **state)
         for (int c = 0; c < WIDTH; c++) {
             const float g = w.grads[4][t * WIDTH + c];
             dot += (double)g * (double)w.values[0][t * WIDTH + c];
-            assert_true(w.grads[2][t * WIDTH + c] == g);
+            assert_eq(w.grads[2][t * WIDTH + c], g);
             if (t % 2 == 0)
-                assert_true(w.grads[3][t / 2 * WIDTH + c] == w.values[1][t * EXPERTS + 1] * g);
+                assert_eq(w.grads[3][t / 2 * WIDTH + c], w.values[1][t * EXPERTS + 1] * g);
         }
-        assert_true(fabs((double)w.grads[1][t * EXPERTS + 1] - (t % 2 ? 0 : dot)) < 1e-5);
+        assert_near((double)w.grads[1][t * EXPERTS + 1], (t % 2 ? 0 : dot), 1e-5);
     }
-    assert_true(of_shares == 0);
+    assert_eq(of_shares, 0);
     back(&w, &in, 3);
-    for (int i = 0; i < TOKENS * EXPERTS; i++) assert_true(w.grads[1][i] == 0);
+    for (int i = 0; i < TOKENS * EXPERTS; i++) assert_eq(w.grads[1][i], 0);
     for (int t = 0; t < TOKENS; t++)
         for (int c = 0; c < WIDTH; c++)
-            assert_true(w.grads[0][t * WIDTH + c] == (t % 2 ? 0 : w.grads[3][t / 2 * WIDTH + c]));
+            assert_eq(w.grads[0][t * WIDTH + c], (t % 2 ? 0 : w.grads[3][t / 2 * WIDTH + c]));
     close_world(&w);
 }
 
@@ -304,7 +305,7 @@ static void test_expert_without_tokens(void **state)
     back(&w, &out, 4);
     back(&w, &in, 3);
     assert_memory_equal(w.grads[2], w.grads[4], TOKENS * WIDTH * sizeof(float));
-    for (int i = 0; i < TOKENS * WIDTH; i++) assert_true(w.grads[0][i] == 0);
+    for (int i = 0; i < TOKENS * WIDTH; i++) assert_eq(w.grads[0][i], 0);
     close_world(&w);
 }
 
@@ -334,16 +335,16 @@ static void test_head_part(void **state)
             const int h = i / OF, c = i % OF - FIRST;
             const bool own = c >= 0 && c < OWN;
             const int64_t at = t * n.width + h * n.head_dim + c;
-            if (own) assert_true(y[at] == heads[t * HEADS * OF + i]);
-            assert_true(w.grads[0][t * HEADS * OF + i] == (own ? w.grads[2][at] : 0));
+            if (own) assert_eq(y[at], heads[t * HEADS * OF + i]);
+            assert_eq(w.grads[0][t * HEADS * OF + i], (own ? w.grads[2][at] : 0));
         }
         for (int h = 0; h < HEADS; h++)
             for (int c = 0; c < REST; c++) {
                 const int64_t at = t * n.width + h * n.head_dim + OWN + c;
-                assert_true(y[at] == shared[t * REST + c]);
+                assert_eq(y[at], shared[t * REST + c]);
                 sums[c] += w.grads[2][at];
             }
-        for (int c = 0; c < REST; c++) assert_true(w.grads[1][t * REST + c] == sums[c]);
+        for (int c = 0; c < REST; c++) assert_eq(w.grads[1][t * REST + c], sums[c]);
     }
     close_world(&w);
 }

@@ -14,6 +14,7 @@
 #include "made_case.h"
 #include "memory_source.h"
 #include "model/op/op.h"
+#include "show.h"
 
 enum { BLOCKS = 2, INPUTS = 16, VECTORS = 4, MATRICES = 3, NODES = 256 };
 
@@ -138,7 +139,7 @@ static float *lay_over(block *b, const char *tensor)
 static void add_place(block *b, const char *tensor, int64_t at, double got)
 {
     place *p = &b->places[b->count++];
-    assert_true(b->count < 16384);
+    assert_lt(b->count, 16384);
     snprintf(p->tensor, sizeof p->tensor, "%s", tensor);
     p->at = at;
     p->got = got;
@@ -174,7 +175,7 @@ static vq_status see_vector(void *ctx, int node, int i, const float *g, int64_t 
     vq_param params[VQ_OP_PARAMS];
     char name[VQ_PARAM_NAME];
     (void)e;
-    assert_true(i < vq_op_params(&b->c->model.graph.nodes[node], params));
+    assert_lt(i, vq_op_params(&b->c->model.graph.nodes[node], params));
     assert_int_equal(params[i].shape[0], width);
     for (int64_t at = node % 3; at < width; at += 1 + width / VECTORS)
         add_place(b, vq_param_name(&params[i], name), at, (double)g[at]);
@@ -257,7 +258,7 @@ static void check_block(made_case *c, int layer)
         if (is_first(&b, i)) check_tensor(&b, b.places[i].tensor);
     print_message("%s, block %d: %d gradients off by %.1e at most, %d where the loss bends\n",
                   c->name, layer, b.count, b.worst, b.rough);
-    assert_true(10 * b.rough <= 3 * b.count);
+    assert_le(10 * b.rough, 3 * b.count);
 }
 
 static bool check_case(scratch *s, const char *path)
@@ -279,7 +280,7 @@ static void test_every_case(void **state)
     assert_int_equal(glob(VQ_SOURCE_DIR "/tests/families/cases/*/*.json", 0, NULL, &found), 0);
     for (size_t i = 0; i < found.gl_pathc; i++) known += check_case(*state, found.gl_pathv[i]);
     print_message("gradients of %zu of %zu cases\n", known, found.gl_pathc);
-    assert_true(known > 0);
+    assert_gt(known, 0);
     globfree(&found);
 }
 

@@ -17,6 +17,7 @@
 #include "model/walk/groups.h"
 #include "model/walk/targets.h"
 #include "quant/transform.h"
+#include "show.h"
 
 enum { HIDDEN = 8, FFN = 12 };
 
@@ -40,7 +41,7 @@ static int add(world *w, const vq_op *op, const char *name, int64_t width, const
     if (n.nin) n.in_width = w->g.nodes[a].width;
     if (op == &vq_op_attention) n.heads = n.kv_heads = 2, n.head_dim = width / 2;
     const int id = vq_graph_add(&w->g, &n, &w->arena, &e);
-    assert_true(id >= 0);
+    assert_ge(id, 0);
     return id;
 }
 
@@ -268,8 +269,8 @@ static void test_curvature_of_a_part(void **state)
             double want = 0;
             for (int u = 0; u < N; u++)
                 for (int v = 0; v < N; v++) want += t[i][u] * (double)f[u * N + v] * t[j][v];
-            assert_true(fabs((double)c.output[i * N + j] - want) < 1e-4);
-            assert_true(c.output[i * N + j] == c.output[j * N + i]);
+            assert_near((double)c.output[i * N + j], want, 1e-4);
+            assert_eq(c.output[i * N + j], c.output[j * N + i]);
         }
     vq_arena_done(&a);
 }

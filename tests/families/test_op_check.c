@@ -9,6 +9,7 @@
 #include "model/op/op.h"
 #include "plan/op_check.h"
 #include "plan_world.h"
+#include "show.h"
 
 #define HEAD                                                                                       \
     "vq: 1\nname: t\nabout: \"a\"\nsource: \"s\"\nrules:\n  - {match: {}, use: int4-g64}\n"        \
@@ -24,7 +25,7 @@ static vq_status check(plan_world *w, const char *passes, bool made_up)
     plan_world_start(w, NULL);
     must(w, plan_world_make(w, TINY, text));
     const int up = vq_graph_find(&w->model.graph, "model.layers.1.mlp.up_proj");
-    assert_true(up >= 0);
+    assert_ge(up, 0);
     one_way = *w->model.graph.nodes[up].op;
     one_way.name = "one_way";
     one_way.backward = NULL;

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "plan_world.h"
+#include "show.h"
 
 #define RECIPES VQ_SOURCE_DIR "/recipes"
 #define SNAPSHOTS VQ_SOURCE_DIR "/tests/plans/schedules"
@@ -43,7 +44,7 @@ static void each_schedule(visit f, void *ctx)
     size_t n;
     vq_arena_init(&a, NULL);
     assert_int_equal(vq_list_dir(RECIPES, &a, &names, &n, &e), VQ_OK);
-    assert_true(n >= 20);
+    assert_ge(n, 20);
     for (size_t i = 0; i < n; i++)
         for (int way = 0; way < WAYS; way++) {
             plan_world w;

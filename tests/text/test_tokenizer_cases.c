@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "show.h"
 #include "text/tokenizer.h"
 
 #define FOLDER VQ_SOURCE_DIR "/tests/text/cases"
@@ -64,7 +65,7 @@ static void one_family(const char *path)
     const json_t *cases = json_object_get(family, "cases");
     vq_tokenizer *t = open_spec(json_object_get(family, "tokenizer"), name);
     for (size_t i = 0; i < json_array_size(cases); i++) one_case(t, name, json_array_get(cases, i));
-    assert_true(json_array_size(cases) > 200);
+    assert_gt(json_array_size(cases), 200);
     printf("%s: %zu cases\n", name, json_array_size(cases));
     vq_tokenizer_free(t);
     json_decref(family);
@@ -78,7 +79,7 @@ static void test_families(void **state)
     const char *const *files;
     size_t n;
     assert_int_equal(vq_list_dir(FOLDER, &a, &files, &n, NULL), VQ_OK);
-    assert_true(n >= 20);
+    assert_ge(n, 20);
     for (size_t i = 0; i < n; i++) one_family(vq_join(&a, FOLDER, files[i], NULL));
     vq_arena_done(&a);
 }

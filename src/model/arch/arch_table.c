@@ -7,6 +7,14 @@
 #include "model/arch/architectures.inc"
 #undef VQ_ARCH
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a sum */
+#define VQ_ARCH(name) +1
+enum {
+    ARCHITECTURES = 0
+#include "model/arch/architectures.inc"
+};
+#undef VQ_ARCH
+
 #define VQ_ARCH(name) &(name),
 static const vq_arch *const architectures[] = {
 #include "model/arch/architectures.inc"
@@ -15,7 +23,7 @@ static const vq_arch *const architectures[] = {
 
 const vq_arch *vq_arch_at(int i)
 {
-    return (size_t)i < sizeof architectures / sizeof *architectures ? architectures[i] : NULL;
+    return i >= 0 && i < ARCHITECTURES ? architectures[i] : NULL;
 }
 
 const vq_arch *vq_arch_find(const char *model_type)

@@ -9,9 +9,10 @@ typedef struct making {
     vq_program *p;
     const vq_exec *exec;
     vq_arena *arena;
-    int first;           /* node of the graph that the part begins with */
-    const vq_part *from; /* what hands values over; NULL: nothing does */
-    int *local;          /* [nodes of the part] number of each node's value */
+    int first;         /* node of the graph that the part begins with */
+    const int *handed; /* [nhanded] values that the part before hands over */
+    int nhanded;
+    int *local; /* [nodes of the part] number of each node's value */
 } making;
 
 const char *vq_node_label(const vq_node *n)
@@ -22,8 +23,8 @@ const char *vq_node_label(const vq_node *n)
 static int local_of(const making *m, int value)
 {
     if (value >= m->first) return m->local[value - m->first];
-    for (int i = 0; i < m->from->ncarry; i++)
-        if (m->from->carry[i] == value) return i;
+    for (int i = 0; i < m->nhanded; i++)
+        if (m->handed[i] == value) return i;
     return -1; /* a builder's promise: what is read was handed over */
 }
 
@@ -129,8 +130,7 @@ static vq_status open_program(making *m, int most, vq_err *e)
     p->seen = p->raw + most;
     p->last = p->seen + most;
     m->local = p->last + most;
-    for (int i = 0; m->from && i < m->from->ncarry; i++)
-        (void)add(p, &p->graph->nodes[m->from->carry[i]], m->from->carry[i]);
+    for (int i = 0; i < m->nhanded; i++) (void)add(p, &p->graph->nodes[m->handed[i]], m->handed[i]);
     p->ninputs = p->count;
     return VQ_OK;
 }
@@ -174,9 +174,12 @@ vq_status vq_program_make(vq_program *p, const vq_exec *x, int part, vq_arena *a
     const vq_part *of = &g->parts[part];
     const int end = part == g->layers + 1 ? g->lm_head : of->end;
     *p = (vq_program){.graph = g, .part = part};
-    making m = {.p = p, .exec = x, .arena = a, .first = of->first, .from = part ? of - 1 : NULL};
-    const int handed = m.from ? m.from->ncarry : 0;
-    VQ_TRY(open_program(&m, handed + 2 * (end - of->first) + 1, e));
+    making m = {.p = p, .exec = x, .arena = a, .first = of->first};
+    if (part) {
+        m.handed = of[-1].carry;
+        m.nhanded = of[-1].ncarry;
+    }
+    VQ_TRY(open_program(&m, m.nhanded + 2 * (end - of->first) + 1, e));
     VQ_TRY(add_nodes(&m, end, e));
     VQ_TRY(name_outputs(&m, part, e));
     find_last_readers(p);

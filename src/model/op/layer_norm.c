@@ -117,8 +117,8 @@ static size_t back_scratch(const vq_node *n, const vq_linear *l, const vq_exec *
 
 static int params(const vq_node *n, vq_param out[VQ_OP_PARAMS])
 {
-    out[0] = (vq_param){n->name, ".weight", 1, {n->width}, .channels = true};
-    out[1] = (vq_param){n->name, ".bias", 1, {n->width}, .channels = true};
+    out[0] = (vq_param){n->name, ".weight", {n->width}, 1, .channels = true};
+    out[1] = (vq_param){n->name, ".bias", {n->width}, 1, .channels = true};
     return 2;
 }
 

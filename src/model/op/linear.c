@@ -64,8 +64,8 @@ static void work(const vq_node *n, double keys, vq_op_work *w)
 static int params(const vq_node *n, vq_param out[VQ_OP_PARAMS])
 {
     if (n->tied) return 0;
-    out[0] = (vq_param){n->name, ".weight", 2, {n->width, n->in_width}, .matrix = true};
-    out[1] = (vq_param){n->name, ".bias", 1, {n->width}, .channels = true};
+    out[0] = (vq_param){n->name, ".weight", {n->width, n->in_width}, 2, .matrix = true};
+    out[1] = (vq_param){n->name, ".bias", {n->width}, 1, .channels = true};
     return n->bias ? 2 : 1;
 }
 

@@ -56,8 +56,8 @@ vq_status vq_frame_take_room(vq_frame *f, const vq_node *n, int id, vq_err *e);
 /* A tensor that belongs to a node. */
 typedef struct vq_param {
     const char *module, *suffix; /* name: both in one */
-    int ndim;
     int64_t shape[2];
+    int ndim;
     bool matrix;   /* the weight of a linear: it may be stored quantized */
     bool plus_one; /* what works is 1 + what is stored */
     bool channels; /* a vector with one entry per channel of the node's output: scaling both scales

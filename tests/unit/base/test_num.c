@@ -247,7 +247,7 @@ static void nf4_is_made_of_quantiles(void **state)
     for (int c = 0; c < 16; c++) {
         const double step = (offset - 0.5) / (c < 7 ? 7 : 8);
         const double below = 0.5 + (c - 7) * step, x = end * (double)vq_decode(&g, (uint32_t)c);
-        assert_true(fabs(0.5 * erfc(-x * M_SQRT1_2) - below) < 1e-6);
+        assert_near(0.5 * erfc(-x * M_SQRT1_2), below, 1e-6);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "memory_container.h"
 #include "plan_world.h"
 #include "run/store/rounding.h"
+#include "show.h"
 
 #define OK(m, call)                                                                                \
     do {                                                                                           \
@@ -37,7 +38,7 @@ static void same_rows(made *m, const vq_stored_module *s, const vq_tensor_set *s
     assert_memory_equal(q.codes, want->codes, (size_t)(q.rows * q.cols));
     assert_memory_equal(q.scale, want->scale, (size_t)q.groups * sizeof *q.scale);
     if (want->zero) assert_memory_equal(q.zero, want->zero, (size_t)q.groups * sizeof *q.zero);
-    if (want->num.global_scale) assert_true(q.global_scale == want->global_scale);
+    if (want->num.global_scale) assert_eq(q.global_scale, want->global_scale);
     OK(m, vq_module_sha(s->target, s->linear.name, set, sha, &m->err));
     assert_string_equal(sha, m->sha[i]);
 }

@@ -10,6 +10,7 @@
 
 #include "load/weights.h"
 #include "model/op/dense.h"
+#include "show.h"
 
 /* More rows than one strip of the reader, more columns than one slice of the search for the
  * maximum. */
@@ -60,7 +61,7 @@ static void store(both *s, vq_dtype t)
 
 static void same(const both *s, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) assert_true(s->got[i] == s->want[i]);
+    for (int64_t i = 0; i < n; i++) assert_eq(s->got[i], s->want[i]);
 }
 
 static void test_shapes(void **state)
@@ -70,7 +71,7 @@ static void test_shapes(void **state)
     assert_true(s->turned.transposed && s->turned.shape[0] == ROWS && s->turned.shape[1] == COLS);
     const vq_tensor back = vq_tensor_as_stored(&s->turned);
     assert_true(!back.transposed && back.shape[0] == COLS && back.shape[1] == ROWS);
-    assert_true(vq_tensor_as_stored(&back).shape[0] == COLS);
+    assert_eq(vq_tensor_as_stored(&back).shape[0], COLS);
 }
 
 static void test_elements_and_rows(void **state)

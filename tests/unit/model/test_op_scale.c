@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/op/op.h"
+#include "show.h"
 
 enum { ROWS = 150, WIDTH = 300, SIZE = ROWS * WIDTH };
 
@@ -53,8 +54,7 @@ static void test_forward(void **state)
         open_world(&kept, false);
         open_world(&w, i % 2);
         assert_int_equal(n.op->forward(&n, 1, &w.frame, &e), VQ_OK);
-        for (int k = 0; k < SIZE; k++)
-            assert_true(w.arrays[1][k] == (float)((double)c * kept.x[k]));
+        for (int k = 0; k < SIZE; k++) assert_eq(w.arrays[1][k], (float)((double)c * kept.x[k]));
     }
 }
 

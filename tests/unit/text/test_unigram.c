@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "show.h"
 #include "text/words/word_model.h"
 
 static vq_status parse(vq_word_model *m, const char *json, vq_arena *a, vq_err *e)
@@ -80,13 +81,13 @@ static void test_scores_as_the_library_reads_them(void **state)
               "[\"d\",3e-320],[\"e\",1.5e300],[\"f\",-7]]}",
               &a, &e),
         VQ_OK);
-    assert_true(m.unigram.score[0] == -2.015463590621948);
-    assert_true(m.unigram.score[1] == -9.77389430999756);
-    assert_true(m.unigram.score[2] == -0.1);
-    assert_true(m.unigram.score[3] == 3e-320);
-    assert_true(m.unigram.score[4] == 1.5e300);
-    assert_true(m.unigram.score[5] == -7);
-    assert_true(m.unigram.unk_score == m.unigram.score[1] - 10);
+    assert_eq(m.unigram.score[0], -2.015463590621948);
+    assert_eq(m.unigram.score[1], -9.77389430999756);
+    assert_eq(m.unigram.score[2], -0.1);
+    assert_eq(m.unigram.score[3], 3e-320);
+    assert_eq(m.unigram.score[4], 1.5e300);
+    assert_eq(m.unigram.score[5], -7);
+    assert_eq(m.unigram.unk_score, m.unigram.score[1] - 10);
     vq_arena_done(&a);
 }
 
@@ -133,7 +134,7 @@ static void test_best_path(void **state)
             score += m.unigram.score[w.ids[i]];
         }
         assert_int_equal(bytes, strlen(text));
-        assert_true(score == best_of(&m, text)); /* quarters: sums are exact */
+        assert_eq(score, best_of(&m, text)); /* quarters: sums are exact */
     }
     vq_arena_done(&a);
 }

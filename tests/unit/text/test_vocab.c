@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "show.h"
 #include "text/words/trie.h"
 #include "text/words/vocab.h"
 
@@ -68,7 +69,7 @@ static void test_trie(void **state)
     assert_int_equal(t.value[first], -1);
     assert_int_equal(t.value[second], 7);
     assert_int_equal(t.value[vq_trie_step(&t, second, 'c')], 6);
-    assert_true(vq_trie_step(&t, 0, 'b') == VQ_HASH_NONE);
+    assert_eq(vq_trie_step(&t, 0, 'b'), VQ_HASH_NONE);
     assert_true(t.first['a'] && !t.first['b']);
     vq_arena_done(&a);
 }

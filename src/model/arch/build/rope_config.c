@@ -174,7 +174,8 @@ static vq_status find_object(reading *r, vq_err *e)
             r->config, e, "rope parameters that differ between layers are not supported");
     if (!d->layer_kind) return VQ_OK;
     VQ_TRY(vq_config_inside(&parameters, d->layer_kind, &by_kind, e));
-    r->rope = kinds ? by_kind : d->unscaled ? (vq_config){.root = NULL} : scaling;
+    r->rope = kinds ? by_kind : scaling;
+    if (!kinds && d->unscaled) r->rope.root = NULL;
     return VQ_OK;
 }
 
