@@ -52,7 +52,5 @@ void vq_help_command(FILE *f, const vq_command *c);
 void vq_help_man(FILE *f);
 void vq_help_bash(FILE *f);
 void vq_help_zsh(FILE *f);
-/* vq_flag_usage -- "-r, --recipe R" into buf. */
-const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len);
 
 #endif

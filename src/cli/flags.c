@@ -1,6 +1,8 @@
 /* flags.c -- the option table. An option stands here only when a command obeys it. */
 #include "cli/opts.h"
 
+#include <stdio.h>
+
 #define AT(field) offsetof(vq_args, field)
 #define WORKS (VQ_CMD_QUANTIZE | VQ_CMD_CALIBRATE)
 #define PLANS (VQ_CMD_PLAN | WORKS)
@@ -63,3 +65,13 @@ const vq_flag vq_flags[] = {
     {"help", 'h', VQ_FLAG_SWITCH, VQ_CMD_ALL, AT(help), NULL, 0, 0, NULL, "this page"},
     {0},
 };
+
+const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len)
+{
+    char letter[8] = "    ", value[32] = "";
+    if (f->letter) snprintf(letter, sizeof letter, "-%c, ", f->letter);
+    if (f->value)
+        snprintf(value, sizeof value, " %s", f->type == VQ_FLAG_CHOICE ? "WORD" : f->value);
+    snprintf(buf, len, "%s--%s%s", letter, f->name, value);
+    return buf;
+}

@@ -8,16 +8,6 @@
 static const char exit_codes[] = "exit codes: 0 done, 1 no, 2 usage or recipe, 3 input, 4 limit, 5 "
                                  "I/O, 6 numeric, 7 stopped, 70 bug\n";
 
-const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len)
-{
-    char letter[8] = "    ", value[32] = "";
-    if (f->letter) snprintf(letter, sizeof letter, "-%c, ", f->letter);
-    if (f->value)
-        snprintf(value, sizeof value, " %s", f->type == VQ_FLAG_CHOICE ? "WORD" : f->value);
-    snprintf(buf, len, "%s--%s%s", letter, f->name, value);
-    return buf;
-}
-
 static void print_flag(FILE *f, const vq_flag *flag)
 {
     char usage[64];

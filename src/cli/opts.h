@@ -90,4 +90,7 @@ vq_status vq_args_need_recipe(const vq_args *a, vq_err *e);
 const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t len);
 const char *vq_origin_name(vq_origin o);
 
+/* vq_flag_usage -- "-r, --recipe R" into buf. */
+const char *vq_flag_usage(const vq_flag *f, char *buf, size_t len);
+
 #endif

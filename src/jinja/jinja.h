@@ -64,9 +64,14 @@ typedef struct vq_jloop {
     size_t n, i;
 } vq_jloop;
 
+struct vq_jrun;
+struct vq_jarguments;
+/* A macro runs statements, and expressions call it: it brings along who runs it. */
 typedef struct vq_jmacro {
     const vq_jnode *node;
     vq_jframe *frame; /* where it was defined */
+    vq_status (*call)(struct vq_jrun *x, const struct vq_jmacro *m,
+                      const struct vq_jarguments *args, vq_jvalue *out);
 } vq_jmacro;
 
 typedef struct vq_jbuffer {
@@ -100,6 +105,7 @@ vq_status vq_jfail(vq_jrun *x, const char *fmt, ...) VQ_PRINTF(2, 3);
 vq_status vq_jspend(vq_jrun *x, size_t work);
 void *vq_jalloc(vq_jrun *x, size_t count, size_t size);
 vq_jvalue vq_jtext(const char *s, size_t n);
+vq_status vq_jput(vq_jrun *x, vq_jbuffer *b, const char *s, size_t n);
 vq_jvalue vq_jbool(bool b);
 vq_jvalue vq_jint(int64_t i);
 const char *vq_jname(const vq_jvalue *v); /* "a string" */
@@ -117,23 +123,24 @@ const vq_jvalue *vq_jmember(const vq_jvalue *map, const char *s, size_t n);
 vq_status vq_jfrom_json(vq_jrun *x, const json_t *j, vq_jvalue *out);
 
 /* jinja_print.c -- values as text */
-vq_status vq_jput(vq_jrun *x, vq_jbuffer *b, const char *s, size_t n);
 vq_status vq_jprint(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v); /* as str() */
 vq_status vq_jstring(vq_jrun *x, const vq_jvalue *v, vq_jvalue *out);
 vq_status vq_jjson(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v,
                    int64_t indent /* -1: one line */);
 
-/* jinja_text.c -- characters */
+/* jinja_chars.c */
 bool vq_jspace(int32_t c); /* as Python's str.isspace */
 /* the character at s (n > 0 bytes are there): its code, and its length */
 size_t vq_jchar(const char *s, size_t n, int32_t *c);
+/* the first place of what in text at or behind `at`, SIZE_MAX when there is none */
+size_t vq_jfind(const vq_jvalue *text, const vq_jvalue *what, size_t at);
+
+/* jinja_text.c */
 vq_jvalue vq_jstrip(vq_jvalue text, const vq_jvalue *set /* NULL: white space */, bool left,
                     bool right);
 vq_status vq_jcase(vq_jrun *x, vq_jvalue text, bool upper, vq_jvalue *out);
 vq_status vq_jsplit(vq_jrun *x, vq_jvalue text, const vq_jvalue *by, int64_t most, vq_jvalue *out);
 vq_status vq_jreplace(vq_jrun *x, vq_jvalue text, vq_jvalue from, vq_jvalue to, vq_jvalue *out);
-/* the first place of what in text at or behind `at`, SIZE_MAX when there is none */
-size_t vq_jfind(const vq_jvalue *text, const vq_jvalue *what, size_t at);
 
 /* jinja_filters.c, jinja_methods.c -- tables of what has a name. Parameters by place and by name
  * end in arg[], NULL when not given. */
@@ -167,10 +174,11 @@ vq_status vq_jarithmetic(vq_jrun *x, vq_jop op, const vq_jvalue *a, const vq_jva
 /* jinja_eval.c, jinja_run.c */
 vq_status vq_jeval(vq_jrun *x, const vq_jnode *n, vq_jvalue *out);
 vq_status vq_jexec(vq_jrun *x, const vq_jnode *body);
+
+/* jinja_scope.c */
 vq_status vq_jbind(vq_jrun *x, vq_jframe *f, const char *name, const vq_jvalue *v);
 const vq_jvalue *vq_jlookup(vq_jrun *x, const vq_jframe *f, const char *name, bool upwards);
-vq_status vq_jcall_macro(vq_jrun *x, const vq_jmacro *m, const vq_jarguments *args, vq_jvalue *out);
-/* a value, or a pair of them, to the target of set and for */
+/* jinja_run.c: a value, or a pair of them, to the target of set and for */
 vq_status vq_jassign(vq_jrun *x, const vq_jnode *target, const vq_jvalue *v);
 
 #endif

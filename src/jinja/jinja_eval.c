@@ -317,7 +317,7 @@ static vq_status eval_call(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     VQ_TRY(vq_jeval(x, n->left, &f));
     VQ_TRY(eval_arguments(x, n->list, &args));
     x->line = n->line;
-    if (f.kind == VQ_J_MACRO) return vq_jcall_macro(x, f.macro, &args, out);
+    if (f.kind == VQ_J_MACRO) return f.macro->call(x, f.macro, &args, out);
     if (f.kind == VQ_J_UNDEFINED && n->left->kind == VQ_JN_NAME)
         return call_global(x, n->left->name, &args, out);
     return vq_jfail(x, "%s is called", vq_jname(&f));

@@ -8,22 +8,6 @@
 
 #include "jinja/jinja.h"
 
-vq_status vq_jput(vq_jrun *x, vq_jbuffer *b, const char *s, size_t n)
-{
-    VQ_TRY(vq_jspend(x, n));
-    if (b->n + n > b->room) {
-        const size_t room = 2 * (b->n + n) + 64;
-        char *more = vq_jalloc(x, room, 1);
-        if (!more) return x->e->status;
-        if (b->n) memcpy(more, b->s, b->n);
-        b->s = more;
-        b->room = room;
-    }
-    if (n) memcpy(b->s + b->n, s, n);
-    b->n += n;
-    return VQ_OK;
-}
-
 static vq_status put_text(vq_jrun *x, vq_jbuffer *b, const char *s)
 {
     return vq_jput(x, b, s, strlen(s));

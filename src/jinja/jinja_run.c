@@ -3,29 +3,6 @@
 
 #include "jinja/jinja.h"
 
-const vq_jvalue *vq_jlookup(vq_jrun *x, const vq_jframe *f, const char *name, bool upwards)
-{
-    for (; f; f = upwards ? f->up : NULL)
-        for (const vq_jbinding *b = f->first; b; b = b->next) {
-            x->work -= x->work > 0;
-            if (strcmp(b->name, name) == 0) return &b->value;
-        }
-    return NULL;
-}
-
-vq_status vq_jbind(vq_jrun *x, vq_jframe *f, const char *name, const vq_jvalue *v)
-{
-    vq_jbinding *b = f->first;
-    while (b && strcmp(b->name, name) != 0) b = b->next;
-    if (!b) {
-        if (!(b = vq_jalloc(x, 1, sizeof *b))) return x->e->status;
-        *b = (vq_jbinding){.name = name, .next = f->first};
-        f->first = b;
-    }
-    b->value = *v;
-    return VQ_OK;
-}
-
 static vq_status set_member(vq_jrun *x, const vq_jnode *target, const vq_jvalue *v)
 {
     const vq_jvalue *space = vq_jlookup(x, x->frame, target->left->name, true);
@@ -152,15 +129,6 @@ static vq_status exec_group(vq_jrun *x, const vq_jnode *n)
     return VQ_OK;
 }
 
-static vq_status exec_macro(vq_jrun *x, const vq_jnode *n)
-{
-    vq_jmacro *m = vq_jalloc(x, 1, sizeof *m);
-    if (!m) return x->e->status;
-    *m = (vq_jmacro){.node = n, .frame = x->frame};
-    const vq_jvalue v = {.kind = VQ_J_MACRO, .macro = m};
-    return vq_jbind(x, x->frame, n->name, &v);
-}
-
 /* The argument of a macro's parameter, given by place or by name; NULL: not given. */
 static const vq_jvalue *argument_of(const vq_jarguments *args, const vq_jnode *parameter,
                                     size_t place)
@@ -187,7 +155,8 @@ static vq_status bind_parameters(vq_jrun *x, const vq_jnode *macro, const vq_jar
                           macro->name);
 }
 
-vq_status vq_jcall_macro(vq_jrun *x, const vq_jmacro *m, const vq_jarguments *args, vq_jvalue *out)
+static vq_status call_macro(vq_jrun *x, const vq_jmacro *m, const vq_jarguments *args,
+                            vq_jvalue *out)
 {
     vq_jframe *caller = x->frame;
     VQ_TRY(new_frame(x, m->frame));
@@ -195,6 +164,15 @@ vq_status vq_jcall_macro(vq_jrun *x, const vq_jmacro *m, const vq_jarguments *ar
     VQ_TRY(capture(x, m->node->list, out));
     x->frame = caller;
     return VQ_OK;
+}
+
+static vq_status exec_macro(vq_jrun *x, const vq_jnode *n)
+{
+    vq_jmacro *m = vq_jalloc(x, 1, sizeof *m);
+    if (!m) return x->e->status;
+    *m = (vq_jmacro){.node = n, .frame = x->frame, .call = call_macro};
+    const vq_jvalue v = {.kind = VQ_J_MACRO, .macro = m};
+    return vq_jbind(x, x->frame, n->name, &v);
 }
 
 static vq_status exec_output(vq_jrun *x, const vq_jnode *n)

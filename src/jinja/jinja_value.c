@@ -35,6 +35,22 @@ void *vq_jalloc(vq_jrun *x, size_t count, size_t size)
     return vq_arena_alloc(x->a, count, size, "chat template", x->e);
 }
 
+vq_status vq_jput(vq_jrun *x, vq_jbuffer *b, const char *s, size_t n)
+{
+    VQ_TRY(vq_jspend(x, n));
+    if (b->n + n > b->room) {
+        const size_t room = 2 * (b->n + n) + 64;
+        char *more = vq_jalloc(x, room, 1);
+        if (!more) return x->e->status;
+        if (b->n) memcpy(more, b->s, b->n);
+        b->s = more;
+        b->room = room;
+    }
+    if (n) memcpy(b->s + b->n, s, n);
+    b->n += n;
+    return VQ_OK;
+}
+
 vq_jvalue vq_jtext(const char *s, size_t n)
 {
     return (vq_jvalue){.kind = VQ_J_STRING, .text = {.s = s ? s : "", .n = n}};

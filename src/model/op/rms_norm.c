@@ -1,6 +1,5 @@
 /* rms_norm.c -- y = x / rms(x) * w over each token's row. */
 #include "base/parallel.h"
-#include "model/op/dense.h"
 #include "model/op/norm.h"
 
 static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
@@ -41,30 +40,6 @@ static int params(const vq_node *n, vq_param out[VQ_OP_PARAMS])
 {
     out[0] = vq_norm_param(n, n->width, true);
     return 1;
-}
-
-vq_param vq_norm_param(const vq_node *n, int64_t width, bool channels)
-{
-    const vq_norm *args = n->args;
-    return (vq_param){.module = n->name,
-                      .suffix = "",
-                      .ndim = 1,
-                      .shape = {width},
-                      .plus_one = args && args->plus_one,
-                      .channels = channels};
-}
-
-vq_status vq_norm_load(const vq_exec *x, const vq_node *n, int64_t width, const float **w,
-                       vq_err *e)
-{
-    const vq_norm *args = n->args;
-    vq_tensor t;
-    float *stored;
-    VQ_TRY(x->source->tensor(x->source->self, n->name, &t, e));
-    VQ_TRY(vq_dense_vector(x, &t, width, &stored, e));
-    for (int64_t i = 0; args && args->plus_one && i < width; i++) stored[i] += 1;
-    *w = stored;
-    return VQ_OK;
 }
 
 const vq_op vq_op_rms_norm = {.name = "rms_norm",

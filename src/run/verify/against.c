@@ -53,8 +53,7 @@ static void compare_recorded(const vq_module_checker *c, vq_findings *f, const v
                    entry->sqnr_db);
 }
 
-vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_linear *l,
-                           vq_err *e)
+static vq_status compare(const vq_module_checker *c, vq_findings *f, const vq_linear *l, vq_err *e)
 {
     char name[512];
     if ((size_t)snprintf(name, sizeof name, "%s.weight", l->name) >= sizeof name) return VQ_OK;
@@ -73,6 +72,19 @@ vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_
     VQ_TRY(sums_of(c, l, original, &signal, &noise, e));
     compare_recorded(c, f, l, signal, noise);
     return VQ_OK;
+}
+
+vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const char *module,
+                           vq_err *e)
+{
+    const vq_source *src = &c->model->checkpoint.source;
+    vq_linear l;
+    vq_err quiet;
+    if (!c->against || src->linear(src->self, module, 0, 0, &l, &quiet) != VQ_OK) return VQ_OK;
+    const vq_arena_mark mark = vq_arena_here(c->scratch);
+    const vq_status s = compare(c, f, &l, e);
+    vq_arena_rewind(c->scratch, mark);
+    return s;
 }
 
 typedef struct global_scales {

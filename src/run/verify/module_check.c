@@ -156,7 +156,6 @@ vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char
     f->tensors++;
     if (s == VQ_OK && c->manifest && c->decode) check_hash(c, f, &l);
     if (s == VQ_OK) s = check_values(c, f, &l, e);
-    if (s == VQ_OK && c->against) s = vq_against_check(c, f, &l, e);
     vq_arena_rewind(c->scratch, mark);
     return s;
 }

@@ -23,8 +23,9 @@ const vq_manifest_module *vq_module_entry(const vq_module_checker *c, const char
  * on. */
 vq_status vq_module_check(const vq_module_checker *c, vq_findings *f, const char *module,
                           vq_err *e);
-/* vq_against_check -- the error against the original weights is the one that vq.json records. */
-vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const vq_linear *l,
+/* vq_against_check -- the error against the original weights is the one that vq.json records;
+ * nothing without an original, or about a module that cannot be read (vq_module_check says so). */
+vq_status vq_against_check(const vq_module_checker *c, vq_findings *f, const char *module,
                            vq_err *e);
 /* vq_fused_check -- members that runtimes fuse share second-level scales. */
 void vq_fused_check(const vq_module_checker *c, vq_findings *f, const char *const *names,

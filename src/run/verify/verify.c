@@ -82,6 +82,7 @@ static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model
                                  .scratch = scratch};
     for (size_t i = 0; i < n; i++) {
         if (quantized[i]) VQ_TRY(vq_module_check(&c, f, names[i], e));
+        if (quantized[i]) VQ_TRY(vq_against_check(&c, f, names[i], e));
         VQ_TRY(vq_step(&job->reporter, "verifying", (int64_t)i + 1, (int64_t)n, e));
     }
     vq_fused_check(&c, f, names, quantized, n);

@@ -1,4 +1,5 @@
-/* norm_back.c -- gradients of an RMSNorm: of its rows, and of its weight summed over them. */
+/* norm.c -- what the norms over rows and over heads share: the weight, the gradients of rows and of
+ * the weight, summed over the rows. */
 #include "model/op/norm.h"
 
 #include <math.h>
@@ -6,9 +7,32 @@
 #include "base/parallel.h"
 #include "model/op/dense.h"
 
-enum {
-    COLUMNS = 16
-}; /* one cache line of each row: a thread owns columns and walks the rows in order */
+vq_param vq_norm_param(const vq_node *n, int64_t width, bool channels)
+{
+    const vq_norm *args = n->args;
+    return (vq_param){.module = n->name,
+                      .suffix = "",
+                      .ndim = 1,
+                      .shape = {width},
+                      .plus_one = args && args->plus_one,
+                      .channels = channels};
+}
+
+vq_status vq_norm_load(const vq_exec *x, const vq_node *n, int64_t width, const float **w,
+                       vq_err *e)
+{
+    const vq_norm *args = n->args;
+    vq_tensor t;
+    float *stored;
+    VQ_TRY(x->source->tensor(x->source->self, n->name, &t, e));
+    VQ_TRY(vq_dense_vector(x, &t, width, &stored, e));
+    for (int64_t i = 0; args && args->plus_one && i < width; i++) stored[i] += 1;
+    *w = stored;
+    return VQ_OK;
+}
+
+/* One cache line of each row: a thread owns columns and walks the rows in order. */
+enum { COLUMNS = 16 };
 
 typedef struct rows_of {
     const vq_kernels *kernels;

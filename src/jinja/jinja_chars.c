@@ -1,0 +1,29 @@
+/* jinja_chars.c -- characters of UTF-8 text, as Python sees them. */
+#include <string.h>
+#include <utf8proc.h>
+
+#include "jinja/jinja.h"
+
+bool vq_jspace(int32_t c)
+{
+    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+           c == 0x205f || c == 0x3000;
+}
+
+size_t vq_jchar(const char *s, size_t n, int32_t *c)
+{
+    *c = (unsigned char)*s;
+    if (*c < 0x80) return 1;
+    const utf8proc_ssize_t len =
+        utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, c);
+    return len > 0 ? (size_t)len : 1;
+}
+
+size_t vq_jfind(const vq_jvalue *text, const vq_jvalue *what, size_t at)
+{
+    if (what->text.n == 0) return at <= text->text.n ? at : SIZE_MAX;
+    if (at >= text->text.n) return SIZE_MAX;
+    const char *found = memmem(text->text.s + at, text->text.n - at, what->text.s, what->text.n);
+    return found ? (size_t)(found - text->text.s) : SIZE_MAX;
+}
