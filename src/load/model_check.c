@@ -4,15 +4,27 @@
 
 #include "model/op/op.h"
 
+/* Says whether the type is a float type. */
+static vq_status check_float(const vq_tensor *t, vq_err *e)
+{
+    float none;
+    return vq_to_f32(t, 0, 0, &none, e);
+}
+
 static vq_status check_vector(const vq_source *s, const char *name, int64_t n, vq_err *e)
 {
     vq_tensor t;
-    float none;
+    char shape[128];
     VQ_TRY(s->tensor(s->self, name, &t, e));
-    VQ_TRY(vq_to_f32(&t, 0, 0, &none, e)); /* says whether the type is a float type */
-    if (vq_tensor_numel(&t) == n) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "%s holds %lld numbers; config.json asks for %lld", name,
-                   (long long)vq_tensor_numel(&t), (long long)n);
+    VQ_TRY(check_float(&t, e));
+    if (vq_tensor_numel(&t) != n)
+        return vq_fail(e, VQ_E_INPUT, "%s holds %lld numbers; config.json asks for %lld", name,
+                       (long long)vq_tensor_numel(&t), (long long)n);
+    for (int i = 0; i < t.ndim; i++)
+        if (t.shape[i] != 1 && t.shape[i] != n)
+            return vq_fail(e, VQ_E_INPUT, "%s has the shape %s; config.json asks for a vector",
+                           name, vq_shape_text(t.shape, t.ndim, shape, sizeof shape));
+    return VQ_OK;
 }
 
 static vq_status check_table(const vq_source *s, const char *name, const vq_param *p, vq_err *e)
@@ -24,7 +36,7 @@ static vq_status check_table(const vq_source *s, const char *name, const vq_para
         return vq_fail(e, VQ_E_INPUT, "%s has the shape %s; config.json asks for [%lld, %lld]",
                        name, vq_shape_text(t.shape, t.ndim, shape, sizeof shape),
                        (long long)p->shape[0], (long long)p->shape[1]);
-    return check_vector(s, name, p->shape[0] * p->shape[1], e);
+    return check_float(&t, e);
 }
 
 static vq_status check_linear(const vq_source *s, const vq_node *n, vq_err *e)

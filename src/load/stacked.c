@@ -67,7 +67,11 @@ static vq_status look_at(split *s, const vq_node *n, vq_err *e)
                        in->beyond);
     (void)snprintf(name, sizeof name, "%s.weight", n->name);
     const vq_tensor *stack = in->tensor ? vq_tensor_set_find(s->set, in->tensor) : NULL;
-    return stack && !vq_tensor_set_find(s->set, name) ? add_view(s, n, stack, e) : VQ_OK;
+    if (!stack) return VQ_OK;
+    if (vq_tensor_set_find(s->set, name))
+        return vq_fail(e, VQ_E_INPUT, "%s and %s are both there and hold the same weights", name,
+                       stack->name);
+    return add_view(s, n, stack, e);
 }
 
 static int by_name(const void *a, const void *b)

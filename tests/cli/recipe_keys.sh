@@ -70,7 +70,7 @@ numbers() { # numbers KEY REST VALUES... for `measure`
 numbers weight.grid "group: block:32" i3 i4 u4 e2m1 e4m3 e3m2 e1m2 bfp4
 numbers weight.group "grid: i4" tensor channel block:32 block:16x16
 numbers weight.scale "grid: i4, group: block:32" f32 f16 bf16 e4m3 ue5m3 e8m0
-numbers weight.global_scale "grid: i4, group: block:32, scale: e4m3" none f32
+numbers weight.super "grid: i4, group: block:32, scale: e4m3" none f32
 numbers weight.zero "grid: i4, group: block:32" none int
 numbers weight.rule "grid: e2m1, group: block:32, scale: e8m0" floor bump ceil four-thirds
 numbers weight.range "grid: i4, group: block:32" full narrow
@@ -84,7 +84,7 @@ measure() {
 numbers act.grid "group: block:32" i8 i4 u8 e4m3 e2m1 bfp4
 numbers act.group "grid: i8" tensor token block:32
 numbers act.scale "grid: i4" f32 f16 bf16 e4m3 ue5m3 e8m0
-numbers act.global_scale "grid: i4, group: block:32, scale: e4m3" none f32
+numbers act.super "grid: i4, group: block:32, scale: e4m3" none f32
 numbers act.zero "grid: i4" none int
 numbers act.observer "grid: i4, group: tensor, zero: int" absmax minmax percentile:90
 numbers act.rule "grid: e2m1, group: block:32, scale: e8m0" floor bump ceil four-thirds

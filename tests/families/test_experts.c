@@ -471,13 +471,14 @@ static void test_stacks(void **state)
     close_model(&m);
 }
 
-/* The error with these keys of config.json changed; NULL: none. */
-static const char *error_with(scratch *s, const char *name, const char *keys, vq_err *e)
+/* The error with these keys of "config" or "tensors" changed; NULL: none. */
+static const char *error_with(scratch *s, const char *name, const char *part, const char *keys,
+                              vq_err *e)
 {
     vq_model m;
     vq_arena a;
     json_t *made = load_case(name), *changed = json_loads(keys, 0, NULL);
-    assert_int_equal(json_object_update(json_object_get(made, "config"), changed), 0);
+    assert_int_equal(json_object_update(json_object_get(made, part), changed), 0);
     made_model_write(made, s);
     json_decref(changed);
     json_decref(made);
@@ -493,12 +494,29 @@ static const char *error_with(scratch *s, const char *name, const char *keys, vq
     return status == VQ_OK ? NULL : e->text;
 }
 
-static void expect(scratch *s, const char *name, const char *keys, const char *want)
+static void expect_of(scratch *s, const char *name, const char *part, const char *keys,
+                      const char *want)
 {
     vq_err e;
-    const char *text = error_with(s, name, keys, &e);
+    const char *text = error_with(s, name, part, keys, &e);
     if (!text || !strstr(text, want))
         fail_msg("%s with %s: %s instead of %s", name, keys, text ? text : "no error", want);
+}
+
+static void expect(scratch *s, const char *name, const char *keys, const char *want)
+{
+    expect_of(s, name, "config", keys, want);
+}
+
+static void test_tensors_that_do_not_fit(void **state)
+{
+    static const char vector[] = "{\"model.layers.1.post_attention_layernorm.weight\": {\"shape\": "
+                                 "[8, 8], \"fill\": [1, 0]}}";
+    static const char stray[] = "{\"model.layers.1.mlp.experts.3.down_proj.weight\": {\"shape\": "
+                                "[64, 48], \"fill\": [0, 1]}}";
+    expect_of(*state, "qwen3_moe_fused", "tensors", vector,
+              "shape [8, 8]; config.json asks for a vector");
+    expect_of(*state, "qwen3_moe_fused", "tensors", stray, "hold the same weights");
 }
 
 static void test_other_counts(void **state)
@@ -515,6 +533,8 @@ static void test_other_counts(void **state)
     expect(s, "qwen3_moe_fused", "{\"num_local_experts\": 16, \"moe_intermediate_size\": 24}",
            "config.json asks for [16, 48, 64]"); /* as many rows */
     expect(s, "qwen3_moe", "{\"num_hidden_layers\": 2000000000}", "1 to 4096 is possible");
+    expect(s, "qwen3_moe", "{\"mlp_only_layers\": [\"0\"]}", "entry 0 is no layer (0 to 2)");
+    expect(s, "qwen3_moe", "{\"mlp_only_layers\": [0, 3]}", "entry 1 is no layer (0 to 2)");
     expect(s, "mixtral", "{\"num_local_experts\": 3}", "fewer experts than the checkpoint");
     expect(s, "deepseek_v3", "{\"n_group\": 3}", "n_group");
     expect(s, "deepseek_v3", "{\"topk_group\": 5}", "topk_group");
@@ -534,6 +554,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_block_back, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_stacks, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_other_counts, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_tensors_that_do_not_fit, scratch_setup,
+                                        scratch_teardown),
     };
     return cmocka_run_group_tests_name("experts", tests, NULL, NULL);
 }

@@ -13,13 +13,22 @@ static vq_status read_mixture(const vq_config *c, vq_mixture *m, vq_err *e)
     return m->experts ? vq_mixture_check(m, e) : VQ_OK;
 }
 
-static bool lists(const json_t *list, int64_t layer)
+/* dense [layers] of the layers that mlp_only_layers lists. */
+static vq_status read_list(const vq_config *c, int64_t layers, bool *dense, vq_err *e)
 {
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (json_integer_value(json_array_get(list, i)) == layer &&
-            json_is_integer(json_array_get(list, i)))
-            return true;
-    return false;
+    const json_t *list = vq_config_get(c, "mlp_only_layers"), *one;
+    size_t i;
+    if (list && !json_is_array(list))
+        return vq_fail(e, VQ_E_INPUT, "mlp_only_layers is not a list");
+    json_array_foreach(list, i, one)
+    {
+        const int64_t layer = json_is_integer(one) ? json_integer_value(one) : -1;
+        if (layer < 0 || layer >= layers)
+            return vq_fail(e, VQ_E_INPUT, "mlp_only_layers: entry %zu is no layer (0 to %lld)", i,
+                           (long long)layers - 1);
+        dense[layer] = true;
+    }
+    return VQ_OK;
 }
 
 /* Blocks that have an MLP instead. */
@@ -27,18 +36,14 @@ static vq_status read_dense(const vq_config *c, int64_t experts, const bool **ou
                             vq_err *e)
 {
     int64_t layers, step;
-    const json_t *list = vq_config_get(c, "mlp_only_layers");
     VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
     VQ_TRY(vq_config_size(c, "decoder_sparse_step", 1, &step, e));
-    if (list && !json_is_array(list))
-        return vq_fail(e, VQ_E_INPUT, "mlp_only_layers is not a list");
     if (layers > VQ_MAX_LAYERS) layers = VQ_MAX_LAYERS; /* refused with the other sizes */
     bool *dense = VQ_ALLOC(a, bool, layers, "layers of a model", e);
     if (!dense) return e->status;
-    for (int64_t i = 0; i < layers; i++)
-        dense[i] = experts == 0 || (i + 1) % step != 0 || lists(list, i);
+    for (int64_t i = 0; i < layers; i++) dense[i] = experts == 0 || (i + 1) % step != 0;
     *out = dense;
-    return VQ_OK;
+    return read_list(c, layers, dense, e);
 }
 
 static vq_status read_window(const vq_config *c, vq_llama_like *t, vq_err *e)

@@ -205,6 +205,8 @@ static const refusal refusals[] = {
      "size\":1}",
      "hidden_size 65 is not a multiple of num_attention_heads 8"},
     {"{" LLAMA ",\"rms_norm_eps\":0}", "rms_norm_eps is 0"},
+    {"{" LLAMA ",\"rms_norm_eps\":1e300}", "rms_norm_eps is 1e+300, beyond"},
+    {"{" LLAMA ",\"rms_norm_eps\":1e-300}", "rms_norm_eps is 1e-300, beyond"},
     {"{" LLAMA ",\"rms_norm_eps\":\"1e-5\"}", "rms_norm_eps is not a number"},
     {"{" LLAMA ",\"tie_word_embeddings\":1}", "tie_word_embeddings is neither true nor false"},
     {"{" LLAMA ",\"hidden_act\":[]}", "hidden_act is not a string"},

@@ -49,8 +49,9 @@ vq_status vq_config_number(const vq_config *c, const char *key, double fallback,
     const json_t *v = vq_config_get(c, key);
     if (v && !json_is_number(v)) return vq_fail(e, VQ_E_INPUT, "%s is not a number", key);
     const double x = v ? json_number_value(v) : fallback;
-    if (v && (!isfinite(x) || x <= 0))
-        return vq_fail(e, VQ_E_INPUT, "%s is %g; it must be above 0", key, x);
+    if (v && !(x > 0)) return vq_fail(e, VQ_E_INPUT, "%s is %g; it must be above 0", key, x);
+    if (v && (!isfinite((float)x) || (float)x == 0))
+        return vq_fail(e, VQ_E_INPUT, "%s is %g, beyond the numbers of 32 bits", key, x);
     *out = x;
     return VQ_OK;
 }

@@ -23,7 +23,7 @@ enum { VQ_CONFIG_SIZE_MAX = INT32_MAX };
  * key's name on another type or a value out of range.
  *   size    whole number in [1, VQ_CONFIG_SIZE_MAX]; fallback VQ_REQUIRED: missing is an error
  *   count   the same, 0 allowed
- *   number  finite, above 0
+ *   number  above 0, and as f32 too finite and above 0
  *   text    borrowed from root */
 vq_status vq_config_size(const vq_config *c, const char *key, int64_t fallback, int64_t *out,
                          vq_err *e);
