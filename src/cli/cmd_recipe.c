@@ -40,6 +40,7 @@ static vq_status show_name(const char *name, json_t **result, vq_err *e)
     if (strcmp(name, "passes") == 0) return vq_report_passes(result, e);
     if (shipped) return vq_report_shipped(shipped, result, e);
     VQ_TRY(vq_report_pass(name, result, e));
+    if (!*result) VQ_TRY(vq_report_scheme(name, result, e));
     return *result ? VQ_OK : unknown_name(name, e);
 }
 
@@ -99,21 +100,28 @@ static void show_check(FILE *out, const vq_session *s, const json_t *r)
     if (s->args->verbose) fputs(vq_result_text(r, "resolved"), out);
 }
 
+static void show_schemes(FILE *out, const json_t *r)
+{
+    static const vq_column columns[] = {{"id", "scheme", VQ_CELL_TEXT, 0},
+                                        {"bits_per_weight", "bits", VQ_CELL_REAL, 3},
+                                        {"weight", "weight", VQ_CELL_TEXT, 0},
+                                        {"act", "input", VQ_CELL_TEXT, 0}};
+    vq_show_table(out, json_object_get(r, "schemes"), columns, 4);
+    if (json_object_get(r, "families"))
+        fprintf(out, "\nand made by their names: %s\n", vq_result_text(r, "families"));
+}
+
 static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column recipes[] = {{"name", "recipe", VQ_CELL_TEXT, 0},
                                         {"about", "about", VQ_CELL_TEXT, 0}};
-    static const vq_column schemes[] = {{"id", "scheme", VQ_CELL_TEXT, 0},
-                                        {"bits_per_weight", "bits", VQ_CELL_REAL, 3},
-                                        {"weight", "weight", VQ_CELL_TEXT, 0},
-                                        {"act", "input", VQ_CELL_TEXT, 0}};
     static const vq_column passes[] = {{"name", "pass", VQ_CELL_TEXT, 0},
                                        {"kind", "kind", VQ_CELL_TEXT, 0},
                                        {"doc", "does", VQ_CELL_TEXT, 0}};
     if (json_object_get(r, "recipes"))
         vq_show_table(out, json_object_get(r, "recipes"), recipes, 2);
     else if (json_object_get(r, "schemes"))
-        vq_show_table(out, json_object_get(r, "schemes"), schemes, 4);
+        show_schemes(out, r);
     else if (json_is_array(json_object_get(r, "passes")))
         vq_show_table(out, json_object_get(r, "passes"), passes, 3);
     else if (json_object_get(r, "text"))

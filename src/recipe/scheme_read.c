@@ -49,7 +49,7 @@ static vq_status read_grid(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     if (!vq_grid_parse(text, &g))
         return vq_yaml_fail(rd->e, n,
                             "grid: \"%s\" is no number format (i2 ... i8, u2 ... u8, "
-                            "bfp2 ... bfp9, eXmY%s)",
+                            "bfp2 ... bfp16, eXmY%s)",
                             text, grid_names(names, sizeof names));
     if (!g.is_signed && g.kind == VQ_GRID_FLOAT)
         return vq_yaml_fail(rd->e, n, "grid: %s has no sign; it is a format for scales", text);
@@ -169,6 +169,8 @@ static const char *without_effect(const vq_num *num, bool is_weight)
         (is_weight || (num->when == VQ_DYNAMIC && !num->global_scale)))
         return "observer: for inputs with a static scale; the round pass decides those of weights";
     if (num->rule != VQ_RULE_FLOOR && !power) return "rule: for e8m0 scales";
+    if (num->rule == VQ_RULE_FOUR_THIRDS && !is_weight && num->when == VQ_STATIC)
+        return "rule: four-thirds is for weights and inputs with dynamic scales";
     if (num->range == VQ_RANGE_NARROW && (!is_int || num->zero == VQ_ZERO_INT))
         return "range: narrow is for the grids i2 ... i8 without zero points";
     if (num->compat == VQ_COMPAT_CT && power)
@@ -200,6 +202,8 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
         why = "group: token is for inputs";
     else if (is_weight && num->when == VQ_DYNAMIC)
         why = "when: dynamic is for inputs";
+    else if (!is_weight && num->grid.bits > 8)
+        why = "grid: inputs have codes of 8 bits at most";
     else if (!is_weight && num->group.kind == VQ_PER_CHANNEL)
         why = "group: channel is for weights";
     else if (!is_weight && num->group.kind == VQ_PER_BLOCK && num->group.rows != 1)

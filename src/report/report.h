@@ -32,6 +32,8 @@ vq_status vq_report_version(const char *isa, json_t **out, vq_err *e);
  * options (*out NULL: no pass has this name); a shipped recipe's text; a recipe that was read. */
 vq_status vq_report_recipes(json_t **out, vq_err *e);
 vq_status vq_report_schemes(json_t **out, vq_err *e);
+/* vq_report_scheme -- one of them, or of a family; *out NULL: nothing is called so. */
+vq_status vq_report_scheme(const char *name, json_t **out, vq_err *e);
 vq_status vq_report_passes(json_t **out, vq_err *e);
 vq_status vq_report_pass(const char *name, json_t **out, vq_err *e);
 vq_status vq_report_shipped(const vq_shipped *r, json_t **out, vq_err *e);

@@ -49,22 +49,38 @@ vq_status vq_report_recipes(json_t **out, vq_err *e)
     return vq_make_done(&m, o, "recipes", out, e);
 }
 
+static void add_scheme(vq_json_maker *m, json_t *rows, const vq_scheme *s)
+{
+    char weight[128] = "", act[128] = "";
+    if (s->has_weight) (void)vq_num_text(&s->weight, weight, sizeof weight);
+    if (s->has_act) (void)vq_num_text(&s->act, act, sizeof act);
+    json_t *row = vq_add_object(m, rows);
+    vq_put_text(m, row, "id", s->id);
+    vq_put_real(m, row, "bits_per_weight",
+                s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0);
+    vq_put_text(m, row, "weight", weight);
+    vq_put_text(m, row, "act", act);
+}
+
 vq_status vq_report_schemes(json_t **out, vq_err *e)
 {
     vq_json_maker m = {0};
     json_t *rows, *o = begin_list(&m, "schemes", &rows);
-    for (int i = 0; vq_scheme_at(i); i++) {
-        const vq_scheme *s = vq_scheme_at(i);
-        char weight[128] = "", act[128] = "";
-        if (s->has_weight) (void)vq_num_text(&s->weight, weight, sizeof weight);
-        if (s->has_act) (void)vq_num_text(&s->act, act, sizeof act);
-        json_t *row = vq_add_object(&m, rows);
-        vq_put_text(&m, row, "id", s->id);
-        vq_put_real(&m, row, "bits_per_weight",
-                    s->has_weight ? vq_num_bits(&s->weight, BITS_ROWS, BITS_ROWS) : 16.0);
-        vq_put_text(&m, row, "weight", weight);
-        vq_put_text(&m, row, "act", act);
-    }
+    for (int i = 0; vq_scheme_at(i); i++) add_scheme(&m, rows, vq_scheme_at(i));
+    vq_put_text(&m, o, "families", vq_scheme_families);
+    return vq_make_done(&m, o, "schemes", out, e);
+}
+
+vq_status vq_report_scheme(const char *name, json_t **out, vq_err *e)
+{
+    vq_scheme buf;
+    const vq_scheme *s = vq_scheme_find(name, &buf);
+    vq_json_maker m = {0};
+    json_t *rows;
+    *out = NULL;
+    if (!s) return VQ_OK;
+    json_t *o = begin_list(&m, "schemes", &rows);
+    add_scheme(&m, rows, s);
     return vq_make_done(&m, o, "schemes", out, e);
 }
 

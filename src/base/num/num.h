@@ -143,7 +143,8 @@ double vq_num_bits(const vq_num *n, int64_t rows, int64_t cols);
  * + 8 bits) are generated for any legal number into *buf. Rows: scheme.c; `vq recipe show schemes`
  * prints them. */
 const vq_scheme *vq_scheme_find(const char *id, vq_scheme *buf);
-const vq_scheme *vq_scheme_at(int i); /* i-th row of the preset table, NULL past the end */
+extern const char vq_scheme_families[]; /* how the names of generated ones are spelled */
+const vq_scheme *vq_scheme_at(int i);   /* i-th row of the preset table, NULL past the end */
 /* vq_num_text -- one line "e2m1 block:16 scale e4m3 global_scale f32 dynamic" into buf; what is at
  * its default is left out. */
 const char *vq_num_text(const vq_num *n, char *buf, size_t len);

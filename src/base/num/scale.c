@@ -108,7 +108,9 @@ static float coded_scale(const vq_num *num, float amax, vq_global_scale global_s
     const vq_grid *g = vq_scale_grid(num->scale);
     const float qmax = vq_qmax(num), second = num->global_scale ? global_scale.value : 1.0F;
     if (num->compat == VQ_COMPAT_CT) {
-        const float s = vq_decode(g, vq_encode(g, second * vq_round_to(arith, amax / qmax)));
+        const float first = vq_round_to(arith, amax / qmax);
+        const float s =
+            vq_decode(g, vq_encode(g, global_scale.divides ? second * first : first / second));
         return s > 0 ? s : 0.125F;
     }
     const float s = global_scale.divides ? amax / qmax * second : amax / (qmax * second);

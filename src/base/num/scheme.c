@@ -99,6 +99,9 @@ static bool skip(const char **p, const char *text)
     return true;
 }
 
+const char vq_scheme_families[] =
+    "int<2...8>-g<block>[-asym], int<2...8>-chan[-asym], bfp<10...24>[-<block>]";
+
 /* int<b>-g<n>[-asym], int<b>-chan[-asym] */
 static bool make_int(const char *p, vq_num *out)
 {

@@ -1,5 +1,5 @@
 /* ct_args.h -- compressed-tensors' description of a number format ("weights", "input_activations")
- * to and from vq_num. Source: spec/file-formats 1.1 and 1.2, compressed-tensors 0.20. test
+ * to and from vq_num. Source: compressed-tensors 0.20. test
  * tests/unit/formats/test_artifact.c, tests/unit/formats/test_checkpoint.c */
 #ifndef VQ_FORMATS_CT_CT_ARGS_H
 #define VQ_FORMATS_CT_CT_ARGS_H

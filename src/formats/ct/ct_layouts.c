@@ -1,4 +1,4 @@
-/* ct_layouts.c -- the layouts of compressed-tensors as table rows. Source: spec/file-formats 1.3,
+/* ct_layouts.c -- the layouts of compressed-tensors as table rows. Source:
  * compressed-tensors 0.20. */
 #include "formats/ct/ct_layouts.h"
 

@@ -1,5 +1,5 @@
 /* ct_target.c -- compressed-tensors as a target: folders for vLLM, SGLang and transformers. Source:
- * spec/file-formats 1, compressed-tensors 0.20. */
+ * compressed-tensors 0.20. */
 #include <string.h>
 
 #include "formats/ct/ct_config.h"

@@ -1,5 +1,5 @@
 /* safetensors.h -- reader (files are hostile) and writer (sharded, aligned, atomic) of the
- * safetensors format. Source: spec/file-formats 5; the reader refuses everything the reference
+ * safetensors format. The reader refuses everything the reference
  * reader refuses. test tests/unit/formats/test_safetensors.c */
 #ifndef VQ_FORMATS_SAFETENSORS_SAFETENSORS_H
 #define VQ_FORMATS_SAFETENSORS_SAFETENSORS_H

@@ -1,5 +1,5 @@
 /* vq_layouts.c -- the layout of format vq: any number format, any block, ARC. Source:
- * docs/format-vq.md, spec/formats-and-quantizers 2.5. */
+ * docs/format-vq.md. */
 #include "formats/vq/vq_layouts.h"
 
 /* Rows of per-token scales are a thing of activations. */

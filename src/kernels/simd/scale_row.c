@@ -49,7 +49,8 @@ typedef struct rule {
 static inline vf coded_ct_lanes(const rule *r, vf lo, vf hi)
 {
     const vf a = round_lanes(r->arith, amax_lanes(r->g->num, lo, hi) / r->qmax);
-    const vf s = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, r->second * a));
+    const vf seen = r->g->global_scale.divides ? r->second * a : a / r->second;
+    const vf s = decode_float_lanes(&r->grid, encode_float_lanes(&r->grid, seen));
     return vf_pick(s > 0.0F, s, vf_all(0.125F));
 }
 

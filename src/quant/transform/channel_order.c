@@ -1,5 +1,5 @@
 /* channel_order.c -- input channels in rising order of a statistic, so that the members of a block
- * are alike; the producer's rows move along. source arXiv 2403.20137; spec/formats-and-quantizers 4
+ * are alike; the producer's rows move along. source arXiv 2403.20137
  * (what a permutation costs nothing in) */
 #include "quant/transform.h"
 

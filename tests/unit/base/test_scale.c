@@ -240,6 +240,8 @@ static void second_scale_in_both_conventions(void **state)
     assert_eq(vq_global_scale_from_amax(&num, 1000, VQ_BF16).value,
               vq_round_to(VQ_BF16, 2688.0F * vq_round_to(VQ_BF16, 0.001F)));
     assert_eq(vq_global_scale_from_amax(&num, 0, VQ_F32).value, 1);
+    assert_eq(scale_of(&num, -3, 2, (vq_global_scale){4, true}, VQ_F32), 2);
+    assert_eq(scale_of(&num, -3, 2, (vq_global_scale){0.25F, false}, VQ_F32), 2);
     num = weight("mxfp4");
     assert_eq(vq_global_scale_from_amax(&num, 1000, VQ_F32).value, 1);
     num = weight("nvfp4");

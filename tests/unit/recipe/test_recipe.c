@@ -282,7 +282,7 @@ static void test_number_mistakes(void **state)
         const char *num, *error; /* without its place */
     } cases[] = {
         {"weight: {grid: i9}", "grid: \"i9\" is no number format (i2 ... i8, u2 ... u8, "
-                               "bfp2 ... bfp9, eXmY, e2m1, e2m3, e3m2, e4m3, e5m2, mxint8, iq4nl, "
+                               "bfp2 ... bfp16, eXmY, e2m1, e2m3, e3m2, e4m3, e5m2, mxint8, iq4nl, "
                                "nf4)"},
         {"weight: {grid: e8m0}", "grid: e8m0 has no sign; it is a format for scales"},
         {"weight: {grid: pow2}", "grid: pow2 is not supported by this version"},
@@ -301,6 +301,9 @@ static void test_number_mistakes(void **state)
          "grid: no writer has edge cases of a table of values: compat must be none"},
         {"weight: {grid: i4, zero: int, scale: e8m0}",
          "zero: int needs a scale of f32, f16 or bf16"},
+        {"weight: {grid: i4}, act: {grid: e5m6}", "grid: inputs have codes of 8 bits at most"},
+        {"weight: {grid: i4}, act: {grid: e2m1, group: tensor, scale: e8m0, rule: four-thirds}",
+         "rule: four-thirds is for weights and inputs with dynamic scales"},
         {"weight: {grid: bfp4, scale: f32}", "a bfp grid shares an exponent: scale must be e8m0"},
         {"weight: {grid: i4, tail: 3}", "\"tail\" is not supported by this version"},
         {"weight: {grid: i4, observer: percentile:20}", "observer: 20 is not within 50 ... 100"},
