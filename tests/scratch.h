@@ -28,7 +28,7 @@ static inline int scratch_setup(void **state)
 static inline int scratch_teardown(void **state)
 {
     scratch *s = *state;
-    const vq_status removed = vq_remove_tree(s->dir, NULL);
+    const vq_status removed = vq_remove(s->dir, NULL);
     free(s);
     return removed == VQ_OK ? 0 : -1;
 }

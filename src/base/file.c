@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/lock.h"
+
 static const uint8_t nothing[1];
 
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
@@ -81,9 +83,9 @@ vq_status vq_out_open(vq_out *o, const char *path, uint64_t size, vq_err *e)
     if ((size_t)snprintf(o->path, sizeof o->path, "%s", path) >= sizeof o->path)
         return vq_fail(e, VQ_E_IO, "%.200s...: the path is too long", path);
     VQ_TRY(part_path(o, part, sizeof part, e));
-    o->fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (o->fd < 0) return write_error(part, errno, size, e);
-    const int error = size ? posix_fallocate(o->fd, 0, (off_t)size) : 0;
+    VQ_TRY(vq_lock_open(part, &o->fd, e));
+    int error = ftruncate(o->fd, 0) == 0 ? 0 : errno;
+    if (error == 0 && size) error = posix_fallocate(o->fd, 0, (off_t)size);
     if (error == 0 || error == EOPNOTSUPP || error == EINVAL) return VQ_OK;
     vq_out_drop(o);
     return write_error(path, error, size, e);

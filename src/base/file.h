@@ -30,7 +30,7 @@ typedef struct vq_out {
     char path[4096];
 } vq_out;
 /* vq_out_open -- create PATH.part of `size` bytes (space is reserved, so a full disk fails here).
- * VQ_E_LIMIT: no space. */
+ * VQ_E_LIMIT: no space. VQ_E_RECIPE: another process writes it. */
 vq_status vq_out_open(vq_out *o, const char *path, uint64_t size, vq_err *e);
 vq_status vq_out_write(vq_out *o, uint64_t offset, const void *data, size_t n,
                        vq_err *e); /* thread-safe */
@@ -41,13 +41,20 @@ void vq_out_drop(vq_out *o); /* close and remove the .part; harmless after commi
 vq_status vq_write_file(const char *path, const void *data, size_t n, vq_err *e);
 vq_status vq_copy_file(const char *from, const char *to, vq_err *e);
 
-bool vq_is_dir(const char *path);
-bool vq_exists(const char *path);
+bool vq_is_dir(const char *path); /* or a link to one */
+bool vq_is_link(const char *path);
+bool vq_exists(const char *path); /* be it a link to nothing */
 vq_status vq_make_dir(const char *path,
                       vq_err *e); /* parents are not made; existing folder is fine */
-/* vq_remove_tree -- a folder that vq made: files and folders below, no links followed. */
-vq_status vq_remove_tree(const char *path, vq_err *e);
+/* vq_remove -- a file, or a folder that vq made with all below; links go, what they lead to stays.
+ * Nothing there is fine. */
+vq_status vq_remove(const char *path, vq_err *e);
 vq_status vq_rename(const char *from, const char *to, vq_err *e); /* syncs the parent folder */
+/* vq_exchange -- two folders of one file system change names, in one step where it can do that. */
+vq_status vq_exchange(const char *a, const char *b, vq_err *e);
+/* vq_real_path -- without links, . and ..; of what is not there yet its folder's, with the name
+ * behind it. In the arena; VQ_E_IO: its folder is not there. */
+const char *vq_real_path(const char *path, vq_arena *a, vq_err *e);
 /* vq_list_dir -- names (no . and ..) sorted by bytes; owned by the arena. */
 vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n,
                       vq_err *e);

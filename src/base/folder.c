@@ -16,6 +16,12 @@ bool vq_is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool vq_is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 bool vq_exists(const char *path)
 {
     struct stat st;
@@ -48,6 +54,48 @@ vq_status vq_rename(const char *from, const char *to, vq_err *e)
         return vq_fail(e, VQ_E_IO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
     sync_parent(to);
     return VQ_OK;
+}
+
+vq_status vq_exchange(const char *a, const char *b, vq_err *e)
+{
+    char aside[4096];
+    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0) {
+        sync_parent(a);
+        sync_parent(b);
+        return VQ_OK;
+    }
+    if ((size_t)snprintf(aside, sizeof aside, "%s.aside", a) >= sizeof aside)
+        return vq_fail(e, VQ_E_IO, "%s: the path is too long", a);
+    VQ_TRY(vq_rename(b, aside, e));
+    const vq_status s = vq_rename(a, b, e);
+    if (s == VQ_OK) return vq_rename(aside, a, e);
+    (void)vq_rename(aside, b, NULL);
+    return s;
+}
+
+static char *real_parent(const char *path, vq_arena *a, vq_err *e)
+{
+    const int n = (int)(vq_base_name(path) - path);
+    const char *dir = n ? vq_arena_text(a, e, "%.*s", n, path) : ".";
+    return dir ? realpath(dir, NULL) : NULL;
+}
+
+const char *vq_real_path(const char *path, vq_arena *a, vq_err *e)
+{
+    const char *name = NULL;
+    char *found = realpath(path, NULL);
+    if (!found) {
+        name = vq_base_name(path);
+        found = real_parent(path, a, e);
+    }
+    if (!found) {
+        (void)vq_fail(e, VQ_E_IO, "%s: the folder that it would be in is not there; make it first",
+                      path);
+        return NULL;
+    }
+    const char *real = name ? vq_join(a, found, name, e) : vq_arena_text(a, e, "%s", found);
+    free(found);
+    return real;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -92,31 +140,29 @@ vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, 
     return VQ_OK;
 }
 
-static vq_status remove_entry(const char *dir, const char *name, vq_err *e)
+static vq_status remove_entries(DIR *dir, const char *path, vq_err *e)
 {
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, name) >= sizeof path)
-        return vq_fail(e, VQ_E_IO, "%s/%s: the path is too long", dir, name);
-    struct stat st;
-    if (lstat(path, &st) != 0) return VQ_OK;
-    if (S_ISDIR(st.st_mode)) return vq_remove_tree(path, e);
-    if (unlink(path) != 0)
-        return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    char entry[4096];
+    for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
+        if (!is_entry(d)) continue;
+        if ((size_t)snprintf(entry, sizeof entry, "%s/%s", path, d->d_name) >= sizeof entry)
+            return vq_fail(e, VQ_E_IO, "%s/%s: the path is too long", path, d->d_name);
+        VQ_TRY(vq_remove(entry, e));
+    }
     return VQ_OK;
 }
 
-vq_status vq_remove_tree(const char *path, vq_err *e)
+vq_status vq_remove(const char *path, vq_err *e)
 {
-    DIR *dir = opendir(path);
-    if (!dir && errno == ENOENT) return VQ_OK;
-    if (!dir) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
-    vq_status s = VQ_OK;
-    for (const struct dirent *d = readdir(dir); d && s == VQ_OK; d = readdir(dir))
-        if (is_entry(d)) s = remove_entry(path, d->d_name, e);
-    (void)closedir(dir);
-    if (s == VQ_OK && rmdir(path) != 0)
-        s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
-    return s;
+    struct stat st;
+    if (lstat(path, &st) != 0) return VQ_OK;
+    const bool is_dir = S_ISDIR(st.st_mode);
+    DIR *dir = is_dir ? opendir(path) : NULL;
+    if (is_dir && !dir) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    const vq_status s = dir ? remove_entries(dir, path, e) : VQ_OK;
+    if (dir) (void)closedir(dir);
+    if (s != VQ_OK || (is_dir ? rmdir(path) : unlink(path)) == 0 || errno == ENOENT) return s;
+    return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
 }
 
 char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e)

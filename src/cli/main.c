@@ -22,6 +22,7 @@ static void on_stop(int signal_number)
     stop_asked = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     const ssize_t n = write(STDERR_FILENO, text + skip, sizeof text - 1 - skip);
     (void)n;
 }
@@ -42,11 +43,8 @@ static void catch_signals(void)
     static const struct {
         int number;
         void (*handler)(int);
-    } table[] = {{SIGINT, on_stop},
-                 {SIGTERM, on_stop},
-                 {SIGBUS, on_bus_error},
-                 {SIGPIPE, SIG_IGN},
-                 {SIGXFSZ, SIG_IGN}};
+    } table[] = {{SIGINT, on_stop},      {SIGTERM, on_stop}, {SIGHUP, on_stop},
+                 {SIGBUS, on_bus_error}, {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}};
     on_terminal = isatty(STDERR_FILENO);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct sigaction action = {.sa_handler = table[i].handler, .sa_flags = SA_RESTART};

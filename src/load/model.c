@@ -7,6 +7,25 @@
 #include "load/key_orders.h"
 #include "load/stacked.h"
 
+static bool same_tensor(const vq_tensor *a, const vq_tensor *b)
+{
+    return a->dtype == b->dtype && a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+}
+
+/* A head that is stored and differs from the embedding is what runtimes multiply with, whatever
+ * config.json says. source transformers 5 modeling_utils.py tie_weights */
+static void untie_stored(vq_model *m)
+{
+    const vq_graph *g = &m->graph;
+    vq_node *head = &m->graph.nodes[g->lm_head];
+    const vq_tensor_set *set = &m->checkpoint.weights;
+    const vq_tensor *own = vq_tensor_set_member(set, head->name, "weight"),
+                    *rows = vq_tensor_set_member(set, g->nodes[g->embedding].name, "weight");
+    if (!head->tied || !own || !rows || same_tensor(own, rows)) return;
+    head->tied = false;
+    m->untied = true;
+}
+
 /* How tensors of the graph are stored, told to the checkpoint. */
 static vq_status tell_storage(vq_model *m, vq_arena *a, vq_err *e)
 {
@@ -40,6 +59,7 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     VQ_TRY(vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
                                in_vocabulary(m, m->arch->eos), e));
     if (s == VQ_OK) VQ_TRY(vq_stacked_split(&m->checkpoint, &m->graph, a, e));
+    if (s == VQ_OK) untie_stored(m);
     if (s == VQ_OK) VQ_TRY(tell_storage(m, a, e));
     if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
     m->arch = NULL;
@@ -74,6 +94,14 @@ vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e)
 void vq_model_close(vq_model *m)
 {
     vq_checkpoint_close(&m->checkpoint);
+}
+
+void vq_model_warn(const vq_model *m, const vq_reporter *w)
+{
+    if (m->untied)
+        vq_warn(w, "head-not-tied", m->graph.nodes[m->graph.lm_head].name,
+                "config.json ties it to the embedding, but what is stored differs: the stored one "
+                "is used, as transformers does");
 }
 
 static void list_architectures(char *buf, size_t len)

@@ -14,13 +14,16 @@ typedef struct vq_model {
     const vq_arch *arch;       /* NULL: no builder for this architecture */
     vq_graph graph;            /* when arch is known */
     const char *without_graph; /* why a known architecture has no graph here; NULL */
-    vq_dtype dtype;            /* of the largest dense weight: the model's own type */
+    bool untied; /* the head is stored and differs from the embedding that config.json ties it to */
+    vq_dtype dtype; /* of the largest dense weight: the model's own type */
 } vq_model;
 
 /* vq_model_open -- PATH as for vq_checkpoint_open; builds the graph when there is a builder. Close
  * with vq_model_close. */
 vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e);
 void vq_model_close(vq_model *m);
+/* vq_model_warn -- where the weights and config.json say different things: which one is taken. */
+void vq_model_warn(const vq_model *m, const vq_reporter *w);
 /* vq_model_need_graph -- VQ_E_INPUT that names the architecture and what is missing, when there is
  * no graph. `what`: "vq eval ppl". */
 vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e);

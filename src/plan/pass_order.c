@@ -59,6 +59,11 @@ vq_status vq_pass_order_check(const vq_plan *p, vq_err *e)
         const vq_transform *t = pass->transform;
         if (i) VQ_TRY(check_pair(p->passes[i - 1].transform, t, e));
         if (t->needs) VQ_TRY(check_needs(p, i, t->name, t->needs(pass->options), e));
+        if (t->at_run_time && !t->augments && !p->target->input_maps)
+            return vq_fail(e, VQ_E_RECIPE,
+                           "pass %s leaves a rotation of inputs to the runtime, which only format "
+                           "vq stores: set output.format: vq",
+                           t->name);
         if (t->orders_keys && !p->target->key_orders)
             return vq_fail(e, VQ_E_RECIPE,
                            "pass %s needs rope to know the order of channels, which only format vq "

@@ -64,6 +64,7 @@ void vq_plan_warn(const vq_plan *p, const vq_reporter *w)
 {
     const vq_plan_weight *first = NULL;
     int n = 0;
+    vq_model_warn(p->model, w);
     for (int i = 0; i < p->nweights; i++) {
         if (p->weights[i].rule != VQ_RULE_BEYOND) continue;
         if (!first) first = &p->weights[i];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "model/op/op.h"
 #include "model/walk/groups.h"
 #include "plan/fused.h"
 #include "plan/op_check.h"
@@ -117,6 +118,17 @@ static vq_status check_groups(const vq_plan_weight *w, vq_err *e)
     return VQ_OK;
 }
 
+/* Runtimes look rows up in tables as they are, and so does vq. */
+static vq_status check_table(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
+{
+    const vq_node *n = node_of(p->model, w->module);
+    if (!n || n->op->linear) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s: %s is a table of rows, which nothing reads quantized; keep it: {match: "
+                   "{name: [\"%s\"]}, use: keep}",
+                   p->recipe->path, w->module, w->module);
+}
+
 /* Nothing that vq runs reads a weight outside the graph (towers of images, heads of other tasks):
  * neither calibration nor a check would see what becomes of it. */
 static bool is_outside(const vq_plan *p, const vq_plan_weight *w)
@@ -190,6 +202,8 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
             "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true%s",
             p->recipe->path, r->text, vq_rule_hint(p, r, a, e));
     }
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized) VQ_TRY(check_table(p, &p->weights[i], e));
     if (p->nquantized) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "%s: every tensor of this model is kept; nothing would be quantized",

@@ -188,8 +188,10 @@ static vq_status check_num(vq_reader *rd, const vq_yaml *n, const vq_num *num, b
     const char *why = NULL;
     if (vq_yaml_child(n, "super") && vq_yaml_child(n, "global_scale"))
         why = "global_scale and super are two names of one key; give one";
-    else if (num->zero == VQ_ZERO_INT && (!is_int || shared))
+    else if (num->zero == VQ_ZERO_INT && (!is_int || shared || num->grid.frac))
         why = "zero: int is for the grids i2 ... i8 and u2 ... u8";
+    else if (num->zero != VQ_ZERO_INT && is_int && !num->grid.is_signed)
+        why = "grid: u2 ... u8 without zero: int make 0 of all that is below 0";
     else if (num->zero == VQ_ZERO_INT && num->scale > VQ_SCALE_BF16)
         why = "zero: int needs a scale of f32, f16 or bf16";
     else if (num->global_scale && num->scale != VQ_SCALE_E4M3 && num->scale != VQ_SCALE_UE5M3)

@@ -100,6 +100,21 @@ refuse 2 '96.*(32|48)' quantize narrow -r int4-g64 -o result
 refuse 2 '96.*(32|48)' plan narrow -r int4-g64
 absent result
 
+# What calibration cannot run, the plan refuses already.
+copy_model partial
+sed -i 's/"model_type"/"partial_rotary_factor": 0.5, "model_type"/' partial/config.json
+refuse 3 'partial_rotary_factor 0.5' plan partial -r gptq-nvfp4
+refuse 3 'partial_rotary_factor 0.5' quantize partial -r gptq-nvfp4 -o result
+run 0 plan partial -r nvfp4a16
+absent result
+
+# Rotations that are left to the runtime have a place in format vq alone; tables are read as they are.
+refuse 2 'pass hadamard.*output.format: vq' plan "$tiny" -r mr-gptq-mxfp4 --set output.format=compressed-tensors
+refuse 2 'pass hadamard' quantize "$tiny" -r mr-gptq-mxfp4 --set output.format=compressed-tensors -o result
+grep -v 'embed' "$source_dir/recipes/nvfp4a16.yaml" >all.yaml
+refuse 2 'embed_tokens is a table' plan "$tiny" -r all.yaml
+absent result
+
 # ARC is not for every scheme; compressed-tensors cannot hold it.
 sed 's/format: *vq/format: compressed-tensors/' "$source_dir/recipes/nvfp4-arc.yaml" >arc-ct.yaml
 refuse 2 'compressed-tensors' quantize "$tiny" -r arc-ct.yaml -o result

@@ -21,6 +21,48 @@ copy_model own
 refuse 2 'own' quantize own -r nvfp4a16 -o own --force
 [ -f own/model.safetensors ] || fail "--force removes the model"
 
+
+# Only what vq.json lists goes, and only where nobody put anything in between.
+cp -r again mixed
+mkdir mixed/mine && echo mine >mixed/mine/file
+refuse 2 'mixed.*does not list mine' quantize "$model" -r nvfp4a16 -o mixed --force
+[ "$(cat mixed/mine/file)" = mine ] || fail "--force removes what vq.json does not list"
+mkdir aside && echo mine >aside/file && ln -s aside linked.run
+refuse 2 'linked.run' quantize "$model" -r nvfp4a16 -o linked.run --force
+refuse 2 'linked.run' quantize "$model" -r nvfp4a16 -o linked
+mkdir theirs.run && echo mine >theirs.run/file
+refuse 2 'theirs.run/file: vq did not make it' quantize "$model" -r nvfp4a16 -o theirs
+[ "$(cat aside/file theirs.run/file)" = "$(printf 'mine\nmine')" ] || fail "removes files that vq did not make"
+
+# Outputs and inputs do not lie in each other.
+cp -r own again/inside
+refuse 2 'again' quantize again/inside -r nvfp4a16 -o again --force
+[ -f again/inside/model.safetensors ] || fail "--force removes the model inside the output"
+refuse 2 'lie in each other' quantize own -r nvfp4a16 -o own/out
+mkdir text && cp "$tiny/valid.txt" text/
+refuse 2 'lie in each other' quantize "$model" -r nvfp4-arc --data text/valid.txt -o text --force
+rm -r again
+
+# Two runs into one output: one is right, the other one says so and whose it is.
+for pair in 1 2 3 4 5 6; do
+    "$vq" quantize "$model" -r nvfp4a16 -o raced >out1 2>err1 &
+    "$vq" quantize "$model" -r mxfp4 -o raced >out2 2>err2
+    second=$?
+    wait $!
+    first=$?
+    last_args="quantize, two into one output"
+    case $first$second in
+    02 | 20) cat err1 err2 | grep -qE 'vq: error: raced(.run/vq.lock: process [0-9]+ is at work| exists already)' || fail "the loser does not say why" ;;
+    *) fail "exit codes $first and $second" ;;
+    esac
+    want=nvfp4a16
+    [ $second = 0 ] && want=mxfp4
+    grep -q "name: $want" raced/vq.json || fail "not the winner's artifact"
+    [ ! -e raced.run ] || fail "raced.run is left"
+    run 0 verify raced
+    rm -r raced
+done
+
 refuse 5 'no/such/folder' quantize "$model" -r nvfp4a16 -o no/such/folder/out
 refuse 4 'limit' quantize "$model" -r nvfp4a16 -o small --mem-limit 100K
 absent small
@@ -43,10 +85,10 @@ grep -q '^vq: error: ' err || fail "no error line"
 absent limited
 
 # A signal while it runs: exit code 7, nothing under the name; a second one ends it at once.
-for signal in INT TERM; do
+for signal in INT TERM HUP; do
     for delay in 0.02 0.1 0.3 0.6; do
         (
-            trap - INT TERM
+            trap - INT TERM HUP
             exec "$vq" quantize "$model" -r nvfp4-arc -o stopped >out 2>err
         ) &
         pid=$!
@@ -57,11 +99,14 @@ for signal in INT TERM; do
         last_args="quantize, SIG$signal after $delay s"
         case $code in
         7)
-            absent stopped
-            grep -q '^vq: error: ' err || fail "no error line"
+            [ ! -e stopped ] || fail "an output under the final name"
+            grep -q '^vq: error: .*--resume' err || fail "the error line does not say how to go on"
+            run 0 quantize "$model" -r nvfp4-arc -o stopped --resume
+            [ ! -e stopped.run ] || fail "stopped.run is left"
+            rm -r stopped
             ;;
         0) rm -rf stopped ;; # it was done before the signal came
-        130 | 143) ;;       # the signal came before vq listened
+        129 | 130 | 143) ;;      # the signal came before vq listened
         *) fail "exit code $code, not 7" ;;
         esac
         [ ! -e stopped ] || fail "an output under the final name"

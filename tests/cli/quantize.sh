@@ -21,8 +21,8 @@ out_has '^  kind +model'
 
 few="-r nvfp4-arc --set calib.samples=4 --set calib.seqlen=128"
 run 0 quantize model.safetensors $few -o again --threads 1
-run 0 quantize . $few -o from-folder
-cmp -s again/model.safetensors from-folder/model.safetensors || fail "bytes depend on how the model is named"
+run 0 quantize . $few -o ../from-folder
+cmp -s again/model.safetensors ../from-folder/model.safetensors || fail "bytes depend on how the model is named"
 run 0 quantize model.safetensors $few -o seeded --seed 99
 cmp -s again/vq.json seeded/vq.json && fail "--seed changes nothing"
 run 0 quantize model.safetensors -r nvfp4-arc -o with-data --data test.txt --set calib.samples=4

@@ -67,7 +67,7 @@ numbers() { # numbers KEY REST VALUES... for `measure`
     for value in "$@"; do settings+=("$rest${rest:+, }${key#*.}: $value"); done
     differ "$key" "${settings[@]}"
 }
-numbers weight.grid "group: block:32" i3 i4 u4 e2m1 e4m3 e3m2 e1m2 bfp4
+numbers weight.grid "group: block:32" i3 i4 e2m1 e4m3 e3m2 e1m2 bfp4
 numbers weight.group "grid: i4" tensor channel block:32 block:16x16
 numbers weight.scale "grid: i4, group: block:32" f32 f16 bf16 e4m3 ue5m3 e8m0
 numbers weight.super "grid: i4, group: block:32, scale: e4m3" none f32
@@ -81,7 +81,7 @@ measure() {
     run 0 eval ppl made --data valid.txt --window 64 --max-windows 1 --json --threads 1 --progress none
     digest=$(grep -o '"nll":[0-9.]*' out)
 }
-numbers act.grid "group: block:32" i8 i4 u8 e4m3 e2m1 bfp4
+numbers act.grid "group: block:32" i8 i4 e4m3 e2m1 bfp4
 numbers act.group "grid: i8" tensor token block:32
 numbers act.scale "grid: i4" f32 f16 bf16 e4m3 ue5m3 e8m0
 numbers act.super "grid: i4, group: block:32, scale: e4m3" none f32

@@ -90,9 +90,9 @@ def ends(t, c, tied, prefix="model.", centre=1, embed=0.4):
         t.put("lm_head.weight", [c["vocab_size"], c["hidden_size"]], 0, 0.4)
 
 
-def llama(c, qk_norm=False, qkv_bias=False, o_bias=False, mlp_bias=False):
+def llama(c, qk_norm=False, qkv_bias=False, o_bias=False, mlp_bias=False, own_head=False):
     t = Tensors()
-    ends(t, c, c.get("tie_word_embeddings", False))
+    ends(t, c, c.get("tie_word_embeddings", False) and not own_head)
     for i in range(c["num_hidden_layers"]):
         p = f"model.layers.{i}."
         t.norm(p + "input_layernorm", c["hidden_size"])
@@ -327,6 +327,8 @@ case("llama", sized("llama", "LlamaForCausalLM", max_position_embeddings=128, rm
                     rope_parameters={"rope_theta": 20000.0, "rope_type": "default"}), llama)
 case("llama_bias", llama_v4(attention_bias=True, mlp_bias=True, rope_theta=10000.0, rope_scaling=None,
                             tie_word_embeddings=True), llama, qkv_bias=True, o_bias=True, mlp_bias=True)
+# Tied by the config, stored all the same, and different: transformers takes what is stored.
+case("llama_own_head", llama_v4(rope_theta=10000.0, rope_scaling=None, tie_word_embeddings=True), llama, own_head=True)
 case("llama_linear", llama_v4(rope_scaling={"type": "linear", "factor": 4.0}), llama)
 case("llama_dynamic_within", dict(llama_v4(rope_theta=10000.0, rope_scaling={"type": "dynamic", "factor": 4.0}),
                                   max_position_embeddings=24), llama)
@@ -364,6 +366,17 @@ case("qwen2", dict(sized("qwen2", "Qwen2ForCausalLM", max_position_embeddings=12
                                                            "sliding_attention"], dtype="bfloat16",
                          rope_parameters={"rope_theta": 1000000.0, "rope_type": "default"}),
                    num_hidden_layers=3), llama, qkv_bias=True)
+case("mistral_layers", dict(sized("mistral", "MistralForCausalLM", head_dim=32, max_position_embeddings=128, sliding_window=5,
+                                  rms_norm_eps=1e-5, hidden_act="silu", tie_word_embeddings=False, dtype="bfloat16",
+                                  layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                                  rope_parameters={"rope_theta": 1000000.0, "rope_type": "default"}),
+                            num_hidden_layers=3), llama)
+case("qwen2_layers", dict(sized("qwen2", "Qwen2ForCausalLM", max_position_embeddings=128, rms_norm_eps=1e-6,
+                                hidden_act="silu", tie_word_embeddings=True, use_sliding_window=True, sliding_window=6,
+                                max_window_layers=1, layer_types=["sliding_attention", "full_attention",
+                                                                  "sliding_attention"], dtype="bfloat16",
+                                rope_parameters={"rope_theta": 1000000.0, "rope_type": "default"}),
+                          num_hidden_layers=3), llama, qkv_bias=True)
 case("qwen3", sized("qwen3", "Qwen3ForCausalLM", head_dim=32, max_position_embeddings=128, rms_norm_eps=1e-6,
                     hidden_act="silu", attention_bias=False, tie_word_embeddings=True, use_sliding_window=False,
                     sliding_window=None, max_window_layers=2, layer_types=["full_attention", "full_attention"],

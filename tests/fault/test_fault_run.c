@@ -97,7 +97,7 @@ static vq_job job_new(size_t fail_in)
 
 static void must_remove(scratch *s, const char *name)
 {
-    assert_int_equal(vq_remove_tree(scratch_path(s, name), NULL), VQ_OK);
+    assert_int_equal(vq_remove(scratch_path(s, name), NULL), VQ_OK);
 }
 
 static void nothing_left(scratch *s, size_t n)

@@ -7,7 +7,7 @@ static char dir[64];
 
 static void remove_dir(void)
 {
-    (void)vq_remove_tree(dir, NULL);
+    (void)vq_remove(dir, NULL);
 }
 
 static void put(const char *name, const uint8_t *data, size_t n)

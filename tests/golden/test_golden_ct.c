@@ -285,7 +285,7 @@ static void requantize_folder(const char *where, const char *family, const char 
     }
     vq_tensor_set_close(&base);
     vq_checkpoint_close(&c);
-    OK(vq_remove_tree(dir, &err));
+    OK(vq_remove(dir, &err));
 }
 
 static void requantizes(void **state)

@@ -29,8 +29,7 @@ vq_status vq_gemma3_build(vq_config *c, const char *prefix, const char *lm_head,
     t.sizes.tied = tied;
     VQ_TRY(vq_build_activation(c, "hidden_activation", "gelu_pytorch_tanh", &t.activation, e));
     if (capped) VQ_TRY(vq_gemma_cap_read(c, "final_logit_softcapping", 0, &t.logit_cap, e));
-    VQ_TRY(vq_config_size(c, "_sliding_window_pattern", 6, &t.pattern, e)); /* saved by v5 */
-    VQ_TRY(vq_config_size(c, "sliding_window_pattern", t.pattern, &t.pattern, e));
+    VQ_TRY(vq_config_size(c, "sliding_window_pattern", 6, &t.pattern, e));
     return vq_gemma_like_build(c, &t, g, a, e);
 }
 

@@ -41,7 +41,7 @@ vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g,
     int x = vq_build_embedding(&b, "embed_tokens", 1);
     for (int layer = 0; layer < s.layers; layer++) {
         vq_build_block(&b, layer);
-        m.window = layer >= t->slides_from ? t->window : 0;
+        m.window = !t->slides || t->slides[layer] ? t->window : 0;
         x = (t->block ? t->block : add_block)(&b, t, &m, act, x);
     }
     vq_build_head(&b);
@@ -49,37 +49,35 @@ vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g,
     return vq_build_end(&b);
 }
 
-/* From which layer on the window holds: layer_types says it; without it max_window_layers does. */
-static vq_status first_sliding(vq_config *c, int64_t layers, bool use, int64_t *first, vq_err *e)
+vq_status vq_slides_read(vq_config *c, int64_t from, vq_llama_like *t, bool *any, vq_arena *a,
+                         vq_err *e)
 {
-    int64_t from;
-    bool was = false;
-    VQ_TRY(vq_config_count(c, "max_window_layers", 28, &from, e));
-    *first = layers;
+    int64_t layers;
+    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
+    if (layers > VQ_MAX_LAYERS) layers = VQ_MAX_LAYERS; /* refused with the other sizes */
+    bool *slides = VQ_ALLOC(a, bool, layers, "layers of a model", e);
+    if (!slides) return e->status;
+    *any = false;
     for (int64_t i = 0; i < layers; i++) {
-        bool slides;
-        VQ_TRY(vq_config_slides(c, i, layers, use && i >= from, &slides, e));
-        if (was && !slides)
-            return vq_config_unsupported(
-                c, e, "layer_types: full attention after sliding layers is not supported");
-        if (slides && !was) *first = i;
-        was = slides;
+        VQ_TRY(vq_config_slides(c, i, layers, i >= from, &slides[i], e));
+        *any = *any || slides[i];
     }
+    t->slides = slides;
     return VQ_OK;
 }
 
-vq_status vq_window_read(vq_config *c, int64_t layers, vq_llama_like *t, vq_err *e)
+vq_status vq_window_read(vq_config *c, vq_llama_like *t, vq_arena *a, vq_err *e)
 {
-    bool use;
-    int64_t window;
+    bool use, any;
+    int64_t window, from;
     const bool none = vq_config_has(c, "sliding_window") && !vq_config_get(c, "sliding_window");
     VQ_TRY(vq_config_size(c, "sliding_window", none ? 0 : 4096, &window, e));
     VQ_TRY(vq_config_flag(c, "use_sliding_window", false, &use, e));
-    VQ_TRY(first_sliding(c, layers, use, &t->slides_from, e));
-    if (t->slides_from == layers) return VQ_OK;
-    if (!use || !window)
+    VQ_TRY(vq_config_count(c, "max_window_layers", 28, &from, e));
+    VQ_TRY(vq_slides_read(c, use ? from : INT64_MAX, t, &any, a, e));
+    if (any && (!use || !window))
         return vq_fail(e, VQ_E_INPUT,
                        "layer_types has sliding layers but no sliding window is in use");
-    t->window = window;
+    t->window = any ? window : 0;
     return VQ_OK;
 }

@@ -11,9 +11,9 @@ typedef struct vq_llama_like vq_llama_like;
 struct vq_llama_like {
     vq_sizes sizes;
     bool qkv_bias, o_bias, mlp_bias;
-    bool head_norm; /* RMSNorm over each head of q and k, before rope */
-    int64_t window; /* sliding window, 0: none; from block `slides_from` on */
-    int64_t slides_from;
+    bool head_norm;     /* RMSNorm over each head of q and k, before rope */
+    int64_t window;     /* sliding window, 0: none */
+    const bool *slides; /* [layers] these have it; NULL: all */
     double theta;
     const vq_mixture *mixture; /* in place of the MLP; NULL: none */
     const bool *dense;         /* [layers] these have the MLP all the same; NULL: none of them */
@@ -26,8 +26,12 @@ struct vq_llama_like {
 /* vq_llama_like_build -- sizes, activation and rope are read here; the rest of t is the caller's. */
 vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g, vq_arena *a,
                               vq_err *e);
+/* vq_slides_read -- t->slides, from a: layer_types, or the layers from `from` on where it is silent;
+ * *any: do some? */
+vq_status vq_slides_read(vq_config *c, int64_t from, vq_llama_like *t, bool *any, vq_arena *a,
+                         vq_err *e);
 /* vq_window_read -- Qwen's keys: use_sliding_window, sliding_window, max_window_layers,
  * layer_types. */
-vq_status vq_window_read(vq_config *c, int64_t layers, vq_llama_like *t, vq_err *e);
+vq_status vq_window_read(vq_config *c, vq_llama_like *t, vq_arena *a, vq_err *e);
 
 #endif

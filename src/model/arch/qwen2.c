@@ -3,7 +3,6 @@
 
 static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    int64_t layers;
     vq_llama_like t = {.sizes = {.hidden = VQ_REQUIRED,
                                  .ffn = VQ_REQUIRED,
                                  .layers = VQ_REQUIRED,
@@ -14,8 +13,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
                                  .eps = 1e-6},
                        .qkv_bias = true,
                        .theta = 10000};
-    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
-    VQ_TRY(vq_window_read(c, layers, &t, e));
+    VQ_TRY(vq_window_read(c, &t, a, e));
     return vq_llama_like_build(c, &t, g, a, e);
 }
 

@@ -3,7 +3,6 @@
 
 static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    int64_t layers;
     vq_llama_like t = {.sizes = {.hidden = VQ_REQUIRED,
                                  .ffn = VQ_REQUIRED,
                                  .layers = VQ_REQUIRED,
@@ -16,8 +15,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
                        .theta = 10000};
     VQ_TRY(vq_config_flag(c, "attention_bias", false, &t.qkv_bias, e));
     t.o_bias = t.qkv_bias;
-    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
-    VQ_TRY(vq_window_read(c, layers, &t, e));
+    VQ_TRY(vq_window_read(c, &t, a, e));
     return vq_llama_like_build(c, &t, g, a, e);
 }
 

@@ -77,9 +77,9 @@ static vq_status measure(const vq_transform_job *job, bool hessian, double *inpu
 }
 
 /* One scale per channel, scale [k].
- * By hessian a channel that was zero in all calibration tokens keeps scale 1. Its size would give
- * the floor, LEAST: divided by so small a scale, the first value other than zero would be the
- * largest of its block, and all other values of that block would be lost in the block's scale. */
+ * A channel without a size (of range: the same in all calibration tokens; of mean square: zero)
+ * keeps scale 1. Its size would give the floor, LEAST: divided by so small a scale, the first other
+ * value would be the largest of its token or block, and the rest would be lost in that scale. */
 static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
 {
     const int64_t k = job->stats->k;
@@ -92,7 +92,7 @@ static vq_status choose_scales(vq_transform_job *job, float *scale, vq_err *e)
     VQ_TRY(measure(job, hessian, input, weight, e));
     for (int64_t i = 0; i < k; i++) {
         const double s = by_log ? log_equalized(input[i]) : balance(input[i], weight[i], strength);
-        scale[i] = hessian && input[i] <= 0 ? 1 : (float)s;
+        scale[i] = input[i] <= 0 ? 1 : (float)s;
     }
     return VQ_OK;
 }

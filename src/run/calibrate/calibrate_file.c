@@ -90,6 +90,7 @@ static vq_status gather(calibration_job *c, vq_err *e)
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
     VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0,
                            c->model.graph.layers, &c->arena, e));
+    VQ_TRY(check_output(c->o, e)); /* who wrote it before is done, maybe */
     VQ_TRY(sweep(c, &x, dir, e));
     return vq_stats_commit(c->writer, e);
 }

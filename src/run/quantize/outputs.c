@@ -1,99 +1,19 @@
-/* outputs.c -- folders and sidecar files of an artifact. */
+/* outputs.c -- what stands beside the weights of an artifact: sidecars and config.json. */
 #include "run/quantize/outputs.h"
 
-#include "model/op/op.h"
-#include "run/manifest.h"
-#include "run/store/run_state.h"
-#include "json/json_make.h"
-
-#include <stdlib.h>
 #include <string.h>
 
-/* "." and ".." have no name to build on: take the folder's own. */
-static const char *named_path(const char *model, vq_arena *a, vq_err *e)
-{
-    const char *leaf = vq_base_name(model);
-    if (strcmp(leaf, ".") != 0 && strcmp(leaf, "..") != 0) return model;
-    char *full = realpath(model, NULL);
-    const char *copy = vq_arena_text(a, e, "%s", full ? full : model);
-    free(full);
-    return copy;
-}
+#include "model/op/op.h"
+#include "json/json_make.h"
 
-/* "dir/model.safetensors" -> "dir/model.RECIPE", "dir/model/" -> "dir/model.RECIPE". */
-static char *default_name(const char *given, const char *recipe, vq_arena *a, vq_err *e)
-{
-    static const char suffix[] = ".safetensors";
-    const char *model = named_path(given, a, e);
-    if (!model) return NULL;
-    size_t n = strlen(model);
-    while (n > 1 && model[n - 1] == '/') n--;
-    if (n > sizeof suffix - 1 &&
-        strncmp(model + n - (sizeof suffix - 1), suffix, sizeof suffix - 1) == 0)
-        n -= sizeof suffix - 1;
-    return vq_arena_text(a, e, "%.*s.%s", (int)n, model, recipe);
-}
-
-/* --force replaces what vq wrote, or an empty folder; never someone's files, nor the model that is
- * about to be read. */
-static vq_status check_free(const char *name, bool force, vq_arena *a, vq_err *e)
-{
-    const char *const *inside;
-    size_t n = 1;
-    if (!vq_exists(name)) return VQ_OK;
-    if (!force)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s exists already; remove it, choose another folder with -o, or replace it "
-                       "with --force",
-                       name);
-    if (vq_is_dir(name)) VQ_TRY(vq_list_dir(name, a, &inside, &n, e));
-    const char *manifest = vq_join(a, name, VQ_MANIFEST_NAME, e);
-    if (!manifest) return e->status;
-    if (n == 0 || vq_exists(manifest)) return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "%s exists already and vq did not write it; --force replaces only what vq "
-                   "wrote: remove it, or choose another folder with -o",
-                   name);
-}
-
-/* Work that is finished in part is not thrown away by a repeated command. */
-static vq_status open_work(const vq_outputs *o, bool resume, vq_arena *a, vq_err *e)
-{
-    const bool stopped = vq_run_state_exists(o->run, a);
-    if (resume && !stopped)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s: there is no stopped run to resume; start without --resume", o->run);
-    if (!resume && stopped && !o->force)
-        return vq_fail(
-            e, VQ_E_RECIPE,
-            "%s holds a stopped run; continue it with --resume, or start anew with --force",
-            o->run);
-    VQ_TRY(vq_remove_tree(resume ? o->work : o->run, e));
-    VQ_TRY(vq_make_dir(o->run, e));
-    return vq_make_dir(o->work, e);
-}
-
-vq_status vq_outputs_open(vq_outputs *o, const char *model, const char *recipe, const char *out,
-                          bool force, bool resume, vq_arena *a, vq_err *e)
-{
-    char *name = out ? vq_arena_text(a, e, "%s", out) : default_name(model, recipe, a, e);
-    if (!name) return e->status;
-    for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
-    *o = (vq_outputs){.out = name, .force = force, .run = vq_arena_text(a, e, "%s.run", name)};
-    o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
-    if (!o->work) return e->status;
-    VQ_TRY(check_free(name, force, a, e));
-    return open_work(o, resume, a, e);
-}
-
-static vq_status copy_sidecars(const vq_outputs *o, const vq_plan *p, vq_arena *a, vq_err *e)
+static vq_status copy_sidecars(const char *dir, const vq_plan *p, vq_arena *a, vq_err *e)
 {
     const char *const *names;
     size_t n;
     VQ_TRY(vq_checkpoint_sidecars(&p->model->checkpoint, a, &names, &n, e));
     for (size_t i = 0; i < n; i++) {
         const char *from = vq_join(a, p->model->checkpoint.dir, names[i], e),
-                   *to = vq_join(a, o->work, names[i], e);
+                   *to = vq_join(a, dir, names[i], e);
         if (!from || !to) return e->status;
         VQ_TRY(vq_copy_file(from, to, e));
     }
@@ -174,11 +94,11 @@ static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_
     return VQ_OK;
 }
 
-static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_module *modules,
+static vq_status write_config(const char *dir, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e)
 {
     const char **dense = VQ_ALLOC(a, const char *, p->nweights, "config", e);
-    const char *path = vq_join(a, o->work, "config.json", e);
+    const char *path = vq_join(a, dir, "config.json", e);
     if (!dense || !path) return e->status;
     size_t ndense = 0;
     VQ_TRY(list_dense(p, dense, &ndense, a, e));
@@ -191,10 +111,10 @@ static vq_status write_config(const vq_outputs *o, const vq_plan *p, const vq_mo
 }
 
 /* A folder that its readers would not know again is not handed over. */
-static vq_status check_whole(const vq_outputs *o, const vq_target *t, vq_arena *a, vq_err *e)
+static vq_status check_whole(const char *dir, const vq_target *t, vq_arena *a, vq_err *e)
 {
     for (int i = 0; t->files[i]; i++) {
-        const char *path = vq_join(a, o->work, t->files[i], e);
+        const char *path = vq_join(a, dir, t->files[i], e);
         if (!path) return e->status;
         if (!vq_exists(path))
             return vq_fail(e, VQ_E_BUG, "%s: format %s needs this file", path, t->name);
@@ -202,23 +122,10 @@ static vq_status check_whole(const vq_outputs *o, const vq_target *t, vq_arena *
     return VQ_OK;
 }
 
-vq_status vq_outputs_sidecars(const vq_outputs *o, const vq_plan *p, const vq_module *modules,
+vq_status vq_outputs_sidecars(const char *dir, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e)
 {
-    VQ_TRY(copy_sidecars(o, p, a, e));
-    VQ_TRY(write_config(o, p, modules, nmodules, untied, a, e));
-    return check_whole(o, p->target, a, e);
-}
-
-/* One rename makes the artifact; the finished parts go after it. */
-vq_status vq_outputs_commit(const vq_outputs *o, vq_err *e)
-{
-    if (o->force) VQ_TRY(vq_remove_tree(o->out, e));
-    VQ_TRY(vq_rename(o->work, o->out, e));
-    return vq_remove_tree(o->run, e);
-}
-
-void vq_outputs_drop(const vq_outputs *o, vq_arena *a)
-{
-    if (o->run && !vq_run_state_exists(o->run, a)) (void)vq_remove_tree(o->run, NULL);
+    VQ_TRY(copy_sidecars(dir, p, a, e));
+    VQ_TRY(write_config(dir, p, modules, nmodules, untied, a, e));
+    return check_whole(dir, p->target, a, e);
 }

@@ -1,4 +1,5 @@
 /* quantize.c -- the main job: plan, calibrate, round, pack, verify, name. */
+#include <stdio.h>
 #include <string.h>
 
 #include "plan/cost/rates.h"
@@ -7,6 +8,7 @@
 #include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/origin.h"
+#include "run/quantize/folders.h"
 #include "run/quantize/outputs.h"
 #include "run/quantize/summary.h"
 #include "run/run.h"
@@ -21,7 +23,7 @@ typedef struct quantization {
     vq_model model;
     vq_plan plan;
     vq_schedule schedule;
-    vq_outputs outputs;
+    vq_folders folders;
     vq_calibrated calibration;
     vq_rounded rounded;
     vq_input_hash inputs;
@@ -36,9 +38,9 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     VQ_TRY(vq_recipe_load(&q->recipe, o->recipe, o->sets, o->nsets, vq_pass_names(), &q->arena, e));
     VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
     vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
-    const vq_given given = {
-        .data = o->data != NULL, .statistics = o->statistics != NULL, .resume = o->resume};
+    const vq_given given = {.data = o->data != NULL, .statistics = o->statistics != NULL};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
+    if (s == VQ_OK && q->schedule.by_blocks) s = vq_model_need_graph(&q->model, "calibration", e);
     if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
     if (s != VQ_OK) vq_model_close(&q->model);
     return s;
@@ -64,11 +66,11 @@ static vq_status write_manifest(quantization *q, vq_err *e)
                      .nmodules = q->rounded.nmodules,
                      .finish = q->plan.finish ? q->plan.finish->name : NULL,
                      .finished = q->rounded.finished};
-    VQ_TRY(vq_folder_digests(q->outputs.work, &m.files, &m.nfiles, &q->arena, e));
+    VQ_TRY(vq_folder_digests(q->folders.work, &m.files, &m.nfiles, &q->arena, e));
     VQ_TRY(vq_input_hash_list(&q->inputs, &m.inputs, &q->arena, e));
     VQ_TRY(vq_summary_entries(&q->rounded, &m.modules, &q->arena, e));
     VQ_TRY(vq_summary_files(m.files, m.nfiles, q->result, q->results, e));
-    return vq_manifest_write(q->outputs.work, &m, e);
+    return vq_manifest_write(q->folders.work, &m, e);
 }
 
 /* What was written is read back before it gets its name: a disk that lies is found here, not by a
@@ -76,7 +78,7 @@ static vq_status write_manifest(quantization *q, vq_err *e)
 static vq_status verify_own(quantization *q, vq_err *e)
 {
     vq_findings f;
-    VQ_TRY(vq_verify_folder(&f, q->job, q->outputs.work, true, NULL, &q->job->budget, &q->arena,
+    VQ_TRY(vq_verify_folder(&f, q->job, q->folders.work, true, NULL, &q->job->budget, &q->arena,
                             &q->arena, e));
     if (!f.count) return VQ_OK;
     return vq_fail(e, VQ_E_BUG, "what was written does not verify: %s: %s", f.failures[0].tensor,
@@ -132,12 +134,12 @@ static vq_status round_all(quantization *q, vq_err *e)
     const vq_run_request r = {.plan = &q->plan,
                               .job = q->job,
                               .budget = &q->job->budget,
-                              .dir = q->outputs.work,
-                              .work = q->outputs.run,
+                              .dir = q->folders.work,
+                              .work = q->folders.run,
                               .data = o->data,
                               .tokens = o->tokens,
                               .statistics = o->statistics,
-                              .resume = o->resume,
+                              .resume = q->folders.resumes,
                               .model_sha = model,
                               .made_from = &made};
     VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
@@ -153,9 +155,9 @@ static vq_status make_artifact(quantization *q, vq_err *e)
     phase(q, VQ_PHASE_ROUND);
     VQ_TRY(check_sqnr(q, e));
     VQ_TRY(check_fallbacks(q, e));
-    VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->outputs.work, &q->arena, e));
-    VQ_TRY(vq_outputs_sidecars(&q->outputs, &q->plan, q->rounded.modules, q->rounded.nmodules,
-                               q->rounded.untied, &q->arena, e));
+    VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->folders.work, &q->arena, e));
+    VQ_TRY(vq_outputs_sidecars(q->folders.work, &q->plan, q->rounded.modules, q->rounded.nmodules,
+                               q->rounded.untied || q->model.untied, &q->arena, e));
     VQ_TRY(write_manifest(q, e));
     phase(q, VQ_PHASE_MANIFEST);
     VQ_TRY(verify_own(q, e));
@@ -168,7 +170,7 @@ static vq_status tell(const quantization *q, vq_err *e)
 {
     vq_quantize_result *r = q->result;
     const vq_tensor_set *set = &q->model.checkpoint.weights;
-    r->out = vq_arena_text(q->results, e, "%s", q->outputs.out);
+    r->out = vq_arena_text(q->results, e, "%s", q->folders.out);
     if (!r->out) return e->status;
     for (size_t i = 0; i < set->nfiles; i++) r->bytes_in += set->files[i].map.size;
     r->calibration = q->calibration;
@@ -176,18 +178,39 @@ static vq_status tell(const quantization *q, vq_err *e)
     return vq_summary_modules(&q->rounded, r, q->results, e);
 }
 
+/* The artifact has its name: what stays beside it is no failure. */
+static void clean(quantization *q)
+{
+    vq_err why;
+    if (vq_folders_clean(&q->folders, &q->arena, &why) != VQ_OK)
+        vq_warn(&q->job->reporter, "run-folder-left", q->folders.run, "%s; the artifact is whole",
+                why.text);
+}
+
+static void say_how_to_go_on(vq_err *e)
+{
+    const size_t n = strlen(e->text);
+    (void)snprintf(e->text + n, sizeof e->text - n, "; the same command with --resume goes on");
+}
+
 static vq_status quantize_opened(quantization *q, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
     const vq_quantize_options *o = q->o;
-    VQ_TRY(vq_outputs_open(&q->outputs, o->model, q->recipe.name, o->out, o->force, o->resume,
-                           &q->arena, e));
+    const vq_folders_request folders = {.inputs = {o->model, o->recipe, o->data, o->statistics},
+                                        .recipe = q->recipe.name,
+                                        .out = o->out,
+                                        .force = o->force,
+                                        .resume = o->resume};
+    VQ_TRY(vq_folders_open(&q->folders, &folders, &q->arena, e));
     vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads,
                                       &q->arena, e);
     if (s == VQ_OK) s = make_artifact(q, e);
     if (s == VQ_OK) s = tell(q, e);
-    if (s == VQ_OK) s = vq_outputs_commit(&q->outputs, e);
-    if (s != VQ_OK) vq_outputs_drop(&q->outputs, &q->arena);
+    if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
+    if (s == VQ_OK) clean(q);
+    vq_folders_drop(&q->folders, s == VQ_E_STOPPED, &q->arena);
+    if (s == VQ_E_STOPPED) say_how_to_go_on(e);
     q->result->seconds = vq_seconds() - q->started;
     q->result->peak_bytes = q->job->budget.peak;
     return s;

@@ -12,7 +12,6 @@
 typedef struct vq_given {
     bool data;       /* calibration data */
     bool statistics; /* a statistics file made before */
-    bool resume;     /* a stopped run to continue */
 } vq_given;
 
 typedef struct vq_scheduled_step {

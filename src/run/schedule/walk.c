@@ -10,7 +10,6 @@ static vq_status check_request(const vq_run_request *q, const vq_schedule *s, vq
                 "the %s gathers no statistics; the data is not used",
                 s->by_blocks ? "run" : "recipe");
     if (!s->by_blocks) return VQ_OK;
-    VQ_TRY(vq_model_need_graph(q->plan->model, "calibration", e));
     if (!q->statistics || !vq_model_passes_any(q->plan)) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "%s: statistics of the original model do not fit rotate, ksort or "

@@ -5,8 +5,7 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     (void)b;
     const vq_run_request *q = r->request;
-    if (!r->schedule->given.resume)
-        return vq_run_state_new(&r->state, q->work, q->made_from, r->arena, e);
+    if (!q->resume) return vq_run_state_new(&r->state, q->work, q->made_from, r->arena, e);
     VQ_TRY(vq_run_state_load(&r->state, q->work, q->made_from, r->arena, e));
     const int done = vq_run_state_sections(&r->state);
     vq_schedule_mark(r->schedule, done);

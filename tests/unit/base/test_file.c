@@ -29,7 +29,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return vq_remove_tree(dir, NULL) == VQ_OK && !vq_exists(dir) ? 0 : 1;
+    return vq_remove(dir, NULL) == VQ_OK && !vq_exists(dir) ? 0 : 1;
 }
 
 static void test_commit_and_drop(void **state)
@@ -102,8 +102,8 @@ static void test_folder(void **state)
     assert_int_equal(n, 2);
     assert_string_equal(names[0], "a");
     assert_string_equal(names[1], "b");
-    assert_int_equal(vq_remove_tree(sub, &e), VQ_OK);
-    assert_int_equal(vq_remove_tree(sub, &e), VQ_OK);
+    assert_int_equal(vq_remove(sub, &e), VQ_OK);
+    assert_int_equal(vq_remove(sub, &e), VQ_OK);
     assert_string_equal(vq_base_name("/x/y"), "y");
     assert_string_equal(vq_base_name("y"), "y");
     vq_arena_done(&a);

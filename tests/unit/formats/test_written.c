@@ -189,7 +189,7 @@ static void test_written_that_are_not_whole(void **state)
     assert_int_equal(vq_written_add(&w.parts, 1, modules, n, &w.p.err), VQ_E_INPUT);
     if (!strstr(w.p.err.text, Q1 " > weight_scale is missing")) fail_msg("%s", w.p.err.text);
     close_world(&w);
-    must(&w.p, vq_remove_tree(w.p.files->dir, &w.p.err));
+    must(&w.p, vq_remove(w.p.files->dir, &w.p.err));
     must(&w.p, vq_make_dir(w.p.files->dir, &w.p.err));
     open_world(&w, state, &vq_container_safetensors);
     (void)modules_of(&w, 1, modules);

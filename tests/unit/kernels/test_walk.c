@@ -32,7 +32,7 @@ static void open_world(world *w, scratch *files, const char *propagate, const ch
     plan_world_start(&w->p, files);
     snprintf(w->work, sizeof w->work, "%s/work", files->dir);
     snprintf(w->out, sizeof w->out, "%s/work/out", files->dir);
-    must(&w->p, vq_remove_tree(w->work, &w->p.err));
+    must(&w->p, vq_remove(w->work, &w->p.err));
     must(&w->p, vq_make_dir(w->work, &w->p.err));
     must(&w->p, vq_make_dir(w->out, &w->p.err));
     must(&w->p, plan_world_make(&w->p, TINY, recipe));
@@ -71,7 +71,7 @@ static void walk(world *w, bool resume, int last)
         .resume = resume,
         .model_sha = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         .made_from = &made};
-    const vq_given given = {.data = true, .resume = resume};
+    const vq_given given = {.data = true};
     vq_schedule *s = &w->p.schedule;
     must(&w->p, vq_schedule_make(s, &w->p.plan, given, &w->p.arena, &w->p.err));
     must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));
@@ -113,8 +113,8 @@ static void same_as_artifact(world *w)
     vq_model m;
     vq_arena a;
     vq_arena_init(&a, NULL);
-    must(&w->p, vq_outputs_sidecars(&(vq_outputs){.work = w->out}, &w->p.plan, w->rounded.modules,
-                                    w->rounded.nmodules, w->rounded.untied, &a, &w->p.err));
+    must(&w->p, vq_outputs_sidecars(w->out, &w->p.plan, w->rounded.modules, w->rounded.nmodules,
+                                    w->rounded.untied, &a, &w->p.err));
     must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
     same_inputs(w, &m, true);
     vq_model_close(&m);

@@ -296,6 +296,9 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: e2m1, scale: e4m3, super: f32, global_scale: f32}",
          "global_scale and super are two names of one key; give one"},
         {"weight: {grid: e4m3, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
+        {"weight: {grid: mxint8, scale: f32, zero: int}",
+         "zero: int is for the grids i2 ... i8 and u2 ... u8"},
+        {"weight: {grid: u8}", "grid: u2 ... u8 without zero: int make 0 of all that is below 0"},
         {"weight: {grid: iq4nl, zero: int}", "zero: int is for the grids i2 ... i8 and u2 ... u8"},
         {"weight: {grid: iq4nl, compat: compressed-tensors}",
          "grid: no writer has edge cases of a table of values: compat must be none"},
@@ -314,7 +317,7 @@ static void test_number_mistakes(void **state)
         {"weight: {grid: i4}, act: {grid: i8, group: tensor, observer: mse}",
          "observer: mse is not supported by this version"},
         {"weight: {grid: i4, rule: ceil}", "rule: for e8m0 scales"},
-        {"weight: {grid: u4, range: narrow}",
+        {"weight: {grid: u4, zero: int, range: narrow}",
          "range: narrow is for the grids i2 ... i8 without zero points"},
         {"weight: {grid: i4, zero: int, range: narrow}",
          "range: narrow is for the grids i2 ... i8 without zero points"},
@@ -504,7 +507,7 @@ static void test_extends_and_lookup(void **state)
     assert_int_equal(vq_recipe_load(&recipe, "nvfp4.yaml", NULL, 0, made_up_passes(), &arena, &err),
                      VQ_OK);
     assert_int_equal(chdir(old), 0);
-    assert_int_equal(vq_remove_tree(dir, &err), VQ_OK);
+    assert_int_equal(vq_remove(dir, &err), VQ_OK);
 }
 
 /* Every allocation refused in turn: an error with the limit's class, nothing leaks. */

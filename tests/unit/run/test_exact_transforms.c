@@ -53,7 +53,7 @@ static void open_wide(decoder_world *w, scratch *s, const char *type)
 
 static void quantize(const decoder_world *w, scratch *s, const char *passes)
 {
-    char recipe[512], data[512], out[512], text[2048];
+    char model[512], recipe[512], data[512], out[512], text[2048];
     vq_job job = {.kernels = w->kernels, .threads = 1};
     vq_err e = {0};
     vq_quantize_result r;
@@ -62,8 +62,9 @@ static void quantize(const decoder_world *w, scratch *s, const char *passes)
     snprintf(recipe, sizeof recipe, "%s", scratch_text(s, "recipe.yaml", text));
     snprintf(data, sizeof data, "%s", scratch_path(s, "ids"));
     snprintf(out, sizeof out, "%s", scratch_path(s, "out"));
+    snprintf(model, sizeof model, "%s", scratch_path(s, "model.safetensors"));
     const vq_quantize_options o = {
-        .model = s->dir, .recipe = recipe, .data = data, .out = out, .force = true, .tokens = true};
+        .model = model, .recipe = recipe, .data = data, .out = out, .force = true, .tokens = true};
     vq_arena_init(&a, NULL);
     if (vq_run_quantize(&job, &o, &r, &a, &e) != VQ_OK)
         fail_msg("%s, %s: %s", w->config.model_type, passes, e.text);

@@ -24,7 +24,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return vq_remove_tree(dir, NULL) == VQ_OK ? 0 : 1;
+    return vq_remove(dir, NULL) == VQ_OK ? 0 : 1;
 }
 
 #define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -81,7 +81,7 @@ static void open_world(world *w, void **state, const char *recipe)
 {
     w->made_from = (vq_made_from){0};
     plan_world_start(&w->p, *state);
-    must(&w->p, vq_remove_tree(w->p.files->dir, &w->p.err));
+    must(&w->p, vq_remove(w->p.files->dir, &w->p.err));
     must(&w->p, vq_make_dir(w->p.files->dir, &w->p.err));
     snprintf(w->dir, sizeof w->dir, "%s/model", w->p.files->dir);
     snprintf(w->out, sizeof w->out, "%s/out", w->p.files->dir);
@@ -169,8 +169,8 @@ static float *logits_of(world *w)
     vq_arena a;
     fill_ids(ids);
     vq_arena_init(&a, NULL);
-    must(&w->p, vq_outputs_sidecars(&(vq_outputs){.work = w->out}, &w->p.plan, w->rounded.modules,
-                                    w->rounded.nmodules, w->rounded.untied, &a, &w->p.err));
+    must(&w->p, vq_outputs_sidecars(w->out, &w->p.plan, w->rounded.modules, w->rounded.nmodules,
+                                    w->rounded.untied, &a, &w->p.err));
     must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
     const vq_exec x = vq_model_exec(&m, &w->p.job, &a, false);
     const vq_batch b = {.sequences = 3, .length = IDS / 3};

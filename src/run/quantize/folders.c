@@ -1,0 +1,233 @@
+/* folders.c -- OUT and OUT.run: what they are called, whose they are, and who works in them. Nothing
+ * goes but what vq made. */
+#include "run/quantize/folders.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/lock.h"
+#include "run/manifest.h"
+#include "run/store/run_state.h"
+
+/* Its owner works in the folder while it is locked; where it is, vq made the folder. */
+#define LOCK_NAME "vq.lock"
+
+/* What vq puts into OUT.run: the beginnings of the names. */
+static const char *const run_entries[] = {LOCK_NAME, "state.json", "artifact", "part-",
+                                          "layer-",  "vq-spool-",  NULL};
+
+/* "." and ".." have no name to build on: take the folder's own. */
+static const char *named_path(const char *model, vq_arena *a, vq_err *e)
+{
+    const char *leaf = vq_base_name(model);
+    if (strcmp(leaf, ".") != 0 && strcmp(leaf, "..") != 0) return model;
+    char *full = realpath(model, NULL);
+    const char *copy = vq_arena_text(a, e, "%s", full ? full : model);
+    free(full);
+    return copy;
+}
+
+/* "dir/model.safetensors" -> "dir/model.RECIPE", "dir/model/" -> "dir/model.RECIPE". */
+static char *default_name(const char *given, const char *recipe, vq_arena *a, vq_err *e)
+{
+    static const char suffix[] = ".safetensors";
+    const char *model = named_path(given, a, e);
+    if (!model) return NULL;
+    size_t n = strlen(model);
+    while (n > 1 && model[n - 1] == '/') n--;
+    if (n > sizeof suffix - 1 &&
+        strncmp(model + n - (sizeof suffix - 1), suffix, sizeof suffix - 1) == 0)
+        n -= sizeof suffix - 1;
+    return vq_arena_text(a, e, "%.*s.%s", (int)n, model, recipe);
+}
+
+static bool begins_with_any(const char *name, const char *const *list)
+{
+    for (; *list; list++)
+        if (strncmp(name, *list, strlen(*list)) == 0) return true;
+    return false;
+}
+
+static bool lists(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+/* A link, or a folder with something that vq did not make, is somebody's. */
+static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
+{
+    const char *const *names;
+    size_t n;
+    if (!vq_exists(run)) return VQ_OK;
+    if (vq_is_link(run) || !vq_is_dir(run))
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s is in the way, and vq did not make it; move it, or choose another name "
+                       "with -o",
+                       run);
+    VQ_TRY(vq_list_dir(run, a, &names, &n, e));
+    const bool own = lists(names, n, LOCK_NAME) || lists(names, n, "state.json");
+    for (size_t i = 0; i < n; i++)
+        if (!own || !begins_with_any(names[i], run_entries))
+            return vq_fail(
+                e, VQ_E_RECIPE,
+                "%s/%s: vq did not make it, and works in this folder; move it, or choose "
+                "another name with -o",
+                run, names[i]);
+    return VQ_OK;
+}
+
+/* --force replaces an artifact that holds what its vq.json lists, or an empty folder. */
+static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
+{
+    vq_manifest m = {0};
+    bool intact;
+    const char *const *names;
+    size_t n;
+    const char *why = "vq did not write it";
+    if (!vq_is_link(out) && vq_is_dir(out)) {
+        VQ_TRY(vq_list_dir(out, a, &names, &n, e));
+        if (n == 0) return VQ_OK;
+        vq_err unread;
+        const bool known = lists(names, n, VQ_MANIFEST_NAME) &&
+                           vq_manifest_read(out, &m, &intact, a, &unread) == VQ_OK;
+        size_t i = 0;
+        while (known && i < n &&
+               (strcmp(names[i], VQ_MANIFEST_NAME) == 0 || vq_manifest_file_named(&m, names[i])))
+            i++;
+        if (known && i == n) return VQ_OK;
+        if (known) why = vq_arena_text(a, e, "its vq.json does not list %s", names[i]);
+        if (!why) return e->status;
+    }
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s exists already and %s; --force replaces only what vq wrote: move it, or "
+                   "choose another folder with -o",
+                   out, why);
+}
+
+static vq_status check_free(const char *out, bool force, vq_arena *a, vq_err *e)
+{
+    if (!vq_exists(out)) return VQ_OK;
+    if (force) return check_replaceable(out, a, e);
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s exists already; remove it, choose another folder with -o, or replace it "
+                   "with --force",
+                   out);
+}
+
+/* Is b a, or inside it? */
+static bool holds(const char *a, const char *b)
+{
+    const size_t n = strlen(a);
+    return strncmp(a, b, n) == 0 && (b[n] == '/' || b[n] == '\0');
+}
+
+/* What is read must not be what is written, nor inside it, nor around it. */
+static vq_status check_input(const vq_folders *o, const char *input, vq_arena *a, vq_err *e)
+{
+    if (!input || !vq_exists(input)) return VQ_OK; /* a recipe's name; what is missing is said */
+    const char *in = vq_real_path(input, a, e), *out = in ? vq_real_path(o->out, a, e) : NULL;
+    const char *run = out ? vq_arena_text(a, e, "%s.run", out) : NULL;
+    if (!run) return e->status;
+    if (!holds(out, in) && !holds(in, out) && !holds(run, in)) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "the output %s and the input %s lie in each other; choose another "
+                   "folder with -o",
+                   o->out, input);
+}
+
+static vq_status check_inputs(const vq_folders *o, const char *const *inputs, vq_arena *a,
+                              vq_err *e)
+{
+    for (int i = 0; i < VQ_FOLDERS_INPUTS; i++) VQ_TRY(check_input(o, inputs[i], a, e));
+    return VQ_OK;
+}
+
+/* All of OUT.run but the lock. */
+static vq_status empty_run(const vq_folders *o, vq_arena *a, vq_err *e)
+{
+    const char *const *names;
+    size_t n;
+    VQ_TRY(vq_list_dir(o->run, a, &names, &n, e));
+    for (size_t i = 0; i < n; i++) {
+        const char *path = vq_join(a, o->run, names[i], e);
+        if (!path) return e->status;
+        if (strcmp(names[i], LOCK_NAME) == 0 || !begins_with_any(names[i], run_entries)) continue;
+        VQ_TRY(vq_remove(path, e));
+    }
+    return VQ_OK;
+}
+
+/* Work that is finished in part is not thrown away by a repeated command. A run that was stopped
+ * before its first part was finished is resumed from the start. */
+static vq_status open_work(vq_folders *o, bool resume, bool there, vq_arena *a, vq_err *e)
+{
+    const bool stopped = vq_run_state_exists(o->run, a);
+    if (resume && !there)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: there is no stopped run to resume; start without --resume", o->run);
+    o->resumes = resume && stopped;
+    if (!resume && stopped && !o->force)
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "%s holds a stopped run; continue it with --resume, or start anew with --force",
+            o->run);
+    VQ_TRY(o->resumes ? vq_remove(o->work, e) : empty_run(o, a, e));
+    return vq_make_dir(o->work, e);
+}
+
+static vq_status name_all(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
+{
+    char *name =
+        q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(q->inputs[0], q->recipe, a, e);
+    if (!name) return e->status;
+    for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
+    *o = (vq_folders){
+        .out = name, .run = vq_arena_text(a, e, "%s.run", name), .force = q->force, .lock = -1};
+    o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
+    return o->work ? VQ_OK : e->status;
+}
+
+vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
+{
+    VQ_TRY(name_all(o, q, a, e));
+    VQ_TRY(check_inputs(o, q->inputs, a, e));
+    VQ_TRY(check_free(o->out, o->force, a, e));
+    VQ_TRY(check_run(o->run, a, e));
+    const bool there = vq_exists(o->run);
+    VQ_TRY(vq_make_dir(o->run, e));
+    const char *lock = vq_join(a, o->run, LOCK_NAME, e);
+    if (!lock) return e->status;
+    VQ_TRY(vq_lock_open(lock, &o->lock, e));
+    vq_status s = check_free(o->out, o->force, a, e); /* who had the lock before made it, maybe */
+    if (s == VQ_OK) s = open_work(o, q->resume, there, a, e);
+    if (s != VQ_OK) vq_folders_drop(o, false, a);
+    return s;
+}
+
+vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
+{
+    VQ_TRY(check_free(o->out, o->force, a, e));
+    return vq_exists(o->out) ? vq_exchange(o->work, o->out, e) : vq_rename(o->work, o->out, e);
+}
+
+vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
+{
+    if (o->lock < 0) return VQ_OK;
+    const char *lock = vq_join(a, o->run, LOCK_NAME, e);
+    const vq_status s = lock ? empty_run(o, a, e) : e->status;
+    if (s == VQ_OK && unlink(lock) == 0) (void)rmdir(o->run); /* unless somebody put something in */
+    (void)close(o->lock);
+    o->lock = -1;
+    return s;
+}
+
+void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a)
+{
+    if (o->lock >= 0 && !vq_run_state_exists(o->run, a))
+        (void)(stopped ? empty_run(o, a, NULL) : vq_folders_clean(o, a, NULL));
+    if (o->lock >= 0) (void)close(o->lock);
+    o->lock = -1;
+}

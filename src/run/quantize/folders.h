@@ -1,0 +1,43 @@
+/* folders.h -- where an artifact is made (OUT.run) and how it takes its final name. One run at a time
+ * works on an output, and nothing goes but what vq made. test tests/cli/outputs.sh */
+#ifndef VQ_RUN_QUANTIZE_FOLDERS_H
+#define VQ_RUN_QUANTIZE_FOLDERS_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+enum { VQ_FOLDERS_INPUTS = 4 };
+typedef struct vq_folders_request {
+    const char
+        *inputs[VQ_FOLDERS_INPUTS]; /* the model first, then whatever is read; NULL: not given */
+    const char *recipe;             /* its name */
+    const char *out;                /* NULL: MODEL.RECIPE beside the model */
+    bool force, resume;
+} vq_folders_request;
+
+typedef struct vq_folders {
+    const char *out;  /* final folder */
+    const char *run;  /* OUT.run while working: state and finished parts, which can be resumed */
+    const char *work; /* OUT.run/artifact: becomes OUT */
+    bool force;
+    bool resumes; /* a stopped run is there and goes on; false: from the start */
+    int lock;     /* of OUT.run; -1: not open */
+} vq_folders;
+
+/* vq_folders_open -- names the folders and makes those to work in; texts from a.
+ *   VQ_E_RECIPE: OUT exists and there is no --force, or it holds what its vq.json does not list; it
+ *   lies in an input or an input in it; OUT.run is not vq's, another process works in it, or it holds
+ *   a stopped run and neither resume nor force says what to do with it; nothing to resume. */
+vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e);
+/* vq_folders_commit -- the artifact takes its name in one step; with force what was there is in its
+ * place then. */
+vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e);
+/* vq_folders_clean -- removes what vq made in OUT.run, and ends the lock; harmless twice. */
+vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e);
+/* vq_folders_drop -- the same unless a run is there that can be resumed; harmless after clean. A run
+ * that was asked to stop leaves OUT.run even with nothing finished, so that resuming it is no
+ * mistake. */
+void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a);
+
+#endif
