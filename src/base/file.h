@@ -58,6 +58,10 @@ const char *vq_real_path(const char *path, vq_arena *a, vq_err *e);
 /* vq_list_dir -- names (no . and ..) sorted by bytes; owned by the arena. */
 vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n,
                       vq_err *e);
+/* vq_list_tree -- the same of all that is no folder, also in folders inside, as "folder/name"; links
+ * to folders are not entered and count as files. VQ_E_INPUT: folders 16 deep. */
+vq_status vq_list_tree(const char *path, vq_arena *a, const char *const **names, size_t *n,
+                       vq_err *e);
 /* vq_join -- "dir/name" in the arena. */
 char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e);
 /* vq_base_name -- last component, borrowed. */

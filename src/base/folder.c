@@ -73,11 +73,20 @@ vq_status vq_exchange(const char *a, const char *b, vq_err *e)
     return s;
 }
 
-static char *real_parent(const char *path, vq_arena *a, vq_err *e)
+/* The folder that path lies in, without links; to be freed. */
+static char *real_parent(const char *path, vq_err *e)
 {
-    const int n = (int)(vq_base_name(path) - path);
-    const char *dir = n ? vq_arena_text(a, e, "%.*s", n, path) : ".";
-    return dir ? realpath(dir, NULL) : NULL;
+    char dir[4096] = ".";
+    const size_t n = (size_t)(vq_base_name(path) - path);
+    if (n >= sizeof dir) errno = ENAMETOOLONG;
+    if (n && n < sizeof dir) *(char *)mempcpy(dir, path, n) = '\0';
+    char *real = n < sizeof dir ? realpath(dir, NULL) : NULL;
+    if (real) return real;
+    if (errno == ENOMEM)
+        (void)vq_fail(e, VQ_E_LIMIT, "%s: no memory for the path", path);
+    else
+        (void)vq_fail(e, VQ_E_IO, "%s: the folder that it would be in: %s", path, strerror(errno));
+    return NULL;
 }
 
 const char *vq_real_path(const char *path, vq_arena *a, vq_err *e)
@@ -86,13 +95,9 @@ const char *vq_real_path(const char *path, vq_arena *a, vq_err *e)
     char *found = realpath(path, NULL);
     if (!found) {
         name = vq_base_name(path);
-        found = real_parent(path, a, e);
+        found = real_parent(path, e);
     }
-    if (!found) {
-        (void)vq_fail(e, VQ_E_IO, "%s: the folder that it would be in is not there; make it first",
-                      path);
-        return NULL;
-    }
+    if (!found) return NULL;
     const char *real = name ? vq_join(a, found, name, e) : vq_arena_text(a, e, "%s", found);
     free(found);
     return real;
@@ -137,6 +142,56 @@ vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, 
     if (count) qsort(list, count, sizeof *list, by_bytes);
     *names = list;
     *n = count;
+    return VQ_OK;
+}
+
+typedef struct tree {
+    vq_arena *arena;
+    const char *root;
+    const char **names;
+    size_t count, room;
+} tree;
+enum { DEEPEST = 16 };
+
+static vq_status add_name(tree *t, const char *name, vq_err *e)
+{
+    if (t->count == t->room) {
+        const char **more =
+            vq_arena_more(t->arena, t->names, &t->room, sizeof *more, "folder listing", e);
+        if (!more) return e->status;
+        t->names = more;
+    }
+    t->names[t->count++] = name;
+    return VQ_OK;
+}
+
+/* inside: the folder below the root, "" for the root. */
+static vq_status add_folder(tree *t, const char *inside, int depth, vq_err *e)
+{
+    const char *const *names, *path = *inside ? vq_join(t->arena, t->root, inside, e) : t->root;
+    size_t n;
+    if (!path) return e->status;
+    if (depth > DEEPEST)
+        return vq_fail(e, VQ_E_INPUT, "%s: folders in each other, more than %d", path, DEEPEST);
+    VQ_TRY(vq_list_dir(path, t->arena, &names, &n, e));
+    for (size_t i = 0; i < n; i++) {
+        const char *full = vq_join(t->arena, path, names[i], e),
+                   *name = *inside ? vq_join(t->arena, inside, names[i], e) : names[i];
+        if (!full || !name) return e->status;
+        VQ_TRY(vq_is_dir(full) && !vq_is_link(full) ? add_folder(t, name, depth + 1, e)
+                                                    : add_name(t, name, e));
+    }
+    return VQ_OK;
+}
+
+vq_status vq_list_tree(const char *path, vq_arena *a, const char *const **names, size_t *n,
+                       vq_err *e)
+{
+    tree t = {.arena = a, .root = path};
+    VQ_TRY(add_folder(&t, "", 0, e));
+    if (t.count) qsort(t.names, t.count, sizeof *t.names, by_bytes);
+    *names = t.names;
+    *n = t.count;
     return VQ_OK;
 }
 

@@ -1,6 +1,7 @@
 /* main.c -- from argv to an exit code: signals, the job that a command runs in, and the end of the
  * program. */
 #include <errno.h>
+#include <fcntl.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -189,21 +190,35 @@ static int usage_error(const char *text)
     return VQ_E_RECIPE;
 }
 
-/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs
- * want the cores too (any CI machine), that costs several times the work itself. The runtimes read
- * these variables before main, so they are set once and the program starts anew. */
-static void start_with_short_spin(char **argv)
+/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs want
+ * the cores too (any CI machine), that costs several times the work itself. OpenBLAS would make a
+ * pool of its own, which only waits, for its tiles are spread over OpenMP's threads. The runtimes
+ * read these variables before main, so they are set once and the program starts anew. */
+static void start_with_own_threads(char **argv)
 {
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
-    if (setenv("GOMP_SPINCOUNT", "1000", 1) != 0 || setenv("KMP_BLOCKTIME", "0", 0) != 0) return;
-    (void)setenv("OPENBLAS_NUM_THREADS", "1",
-                 0); /* tiles are spread over OpenMP's threads; a pool of its own would only wait */
-    (void)execv("/proc/self/exe", argv); /* without /proc the default stays */
+    const bool spins = !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"),
+               pools = !getenv("OPENBLAS_NUM_THREADS");
+    if (!spins && !pools) return;
+    if (spins && setenv("GOMP_SPINCOUNT", "1000", 1) != 0) return;
+    if (spins && setenv("KMP_BLOCKTIME", "0", 0) != 0) return;
+    if (pools && setenv("OPENBLAS_NUM_THREADS", "1", 0) != 0) return;
+    (void)execv("/proc/self/exe", argv); /* without /proc the defaults stay */
+}
+
+/* A file must not get the number of a closed standard stream: what is said would be written into
+ * it. */
+static void open_standard_streams(void)
+{
+    int fd;
+    do fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) (void)close(fd);
 }
 
 int main(int argc, char **argv)
 {
-    start_with_short_spin(argv);
+    open_standard_streams();
+    start_with_own_threads(argv);
     static char *version[] = {"version"}, *help[] = {"help"};
     vq_err e = {VQ_OK, ""};
     catch_signals();

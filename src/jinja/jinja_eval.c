@@ -1,6 +1,7 @@
 /* jinja_eval.c -- the value of an expression of a chat template. */
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "jinja/jinja.h"
 
@@ -294,6 +295,27 @@ static vq_status call_range(vq_jrun *x, const vq_jarguments *args, vq_jvalue *ou
     return vq_jlist(x, at, n, VQ_J_LIST, out);
 }
 
+/* The day that templates see is always this one, that of the default in Llama 3.1's: the clock would
+ * give other tokens tomorrow. */
+static vq_status call_strftime_now(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out)
+{
+    const struct tm day = {
+        .tm_year = 124, .tm_mon = 6, .tm_mday = 26, .tm_wday = 5, .tm_yday = 207};
+    char format[128], text[256];
+    if (args->n != 1 || args->at[0].kind != VQ_J_STRING || args->at[0].text.n >= sizeof format)
+        return vq_jfail(x, "strftime_now() takes one text of at most %zu bytes", sizeof format - 1);
+    memcpy(format, args->at[0].text.s, args->at[0].text.n);
+    format[args->at[0].text.n] = '\0';
+    if (strstr(format, "%s")) return vq_jfail(x, "strftime_now(): %%s is no date");
+    const size_t n = strftime(text, sizeof text, format, &day);
+    if (n == 0 && *format) return vq_jfail(x, "strftime_now(): the format gives too long a text");
+    char *copy = vq_jalloc(x, n, 1);
+    if (!copy) return x->e->status;
+    memcpy(copy, text, n);
+    *out = vq_jtext(copy, n);
+    return VQ_OK;
+}
+
 static vq_status call_global(vq_jrun *x, const char *name, const vq_jarguments *args,
                              vq_jvalue *out)
 {
@@ -303,6 +325,7 @@ static vq_status call_global(vq_jrun *x, const char *name, const vq_jarguments *
     } globals[] = {{"namespace", call_namespace},
                    {"dict", call_dict},
                    {"raise_exception", call_raise},
+                   {"strftime_now", call_strftime_now},
                    {"range", call_range}};
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
         if (strcmp(name, globals[i].name) == 0) return globals[i].call(x, args, out);

@@ -24,7 +24,7 @@ json_t *vq_make_array(vq_json_maker *m)
     return noted(m, json_array());
 }
 
-static bool is_utf8(const char *text)
+bool vq_is_utf8(const char *text)
 {
     const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text;
     utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(text), n = 0;
@@ -48,7 +48,7 @@ static char *readable(const char *text)
 json_t *vq_make_text(vq_json_maker *m, const char *text)
 {
     if (!text) return json_null();
-    if (is_utf8(text)) return noted(m, json_string(text));
+    if (vq_is_utf8(text)) return noted(m, json_string(text));
     char *copy = readable(text);
     json_t *value = noted(m, copy ? json_string(copy) : NULL);
     free(copy);
@@ -57,7 +57,7 @@ json_t *vq_make_text(vq_json_maker *m, const char *text)
 
 void vq_put(vq_json_maker *m, json_t *object, const char *key, json_t *value)
 {
-    char *copy = is_utf8(key) ? NULL : readable(key);
+    char *copy = vq_is_utf8(key) ? NULL : readable(key);
     if (json_object_set_new(object, copy ? copy : key, value) != 0) m->lost = true;
     free(copy);
 }

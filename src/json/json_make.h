@@ -48,4 +48,6 @@ vq_status vq_json_dump(const json_t *value, size_t flags, const char *what, char
 /* vq_json_save -- value as the file PATH. VQ_E_LIMIT | VQ_E_IO. */
 vq_status vq_json_save(const json_t *value, size_t flags, const char *path, vq_err *e);
 
+bool vq_is_utf8(const char *text);
+
 #endif

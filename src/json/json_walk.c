@@ -1,6 +1,9 @@
 /* json_walk.c -- JSON by jansson, member by member (see json_walk.h). */
 #include "json/json_walk.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/file.h"
 
 enum { VALUE_MAX = 65536 };
@@ -67,6 +70,42 @@ vq_status vq_json_object(vq_json_walk *w, vq_json_member member, void *ctx, vq_e
     }
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Python writes whole numbers of any size, such as 10^30 for "no limit": as reals they fit. A copy of
+ * the text in which integers of 19 digits or more have an exponent, to be freed; NULL: no memory. */
+static char *with_reals(const char *text, size_t n, size_t *len)
+{
+    char *copy = malloc(n + n / 8 + 8), *to = copy;
+    bool quoted = false;
+    for (size_t i = 0, digits = 0; copy && i < n; i++) {
+        if (text[i] == '"') quoted = !quoted;
+        if (quoted && text[i] == '\\' && i + 1 < n) *to++ = text[i++];
+        digits = !quoted && is_digit(text[i]) ? digits + 1 : 0;
+        *to++ = text[i];
+        const char next = i + 1 < n ? text[i + 1] : ' ';
+        if (digits < 19 || is_digit(next) || strchr(".eE", next)) continue;
+        *to++ = 'e';
+        *to++ = '0';
+    }
+    *len = copy ? (size_t)(to - copy) : 0;
+    return copy;
+}
+
+static json_t *parse(const char *text, size_t n, json_error_t *cause)
+{
+    json_t *v = json_loadb(text, n, JSON_REJECT_DUPLICATES, cause);
+    if (v || json_error_code(cause) != json_error_numeric_overflow) return v;
+    size_t len;
+    char *copy = with_reals(text, n, &len);
+    if (copy) v = json_loadb(copy, len, JSON_REJECT_DUPLICATES, cause);
+    free(copy);
+    return v;
+}
+
 vq_status vq_json_file(const char *path, size_t max, json_t **v, vq_err *e)
 {
     vq_map m;
@@ -77,7 +116,7 @@ vq_status vq_json_file(const char *path, size_t max, json_t **v, vq_err *e)
     if (m.size > max)
         s = vq_fail(e, VQ_E_INPUT, "%s: %zu bytes are too many (at most %zu)", vq_base_name(path),
                     m.size, max);
-    else if (!(*v = json_loadb((const char *)m.data, m.size, JSON_REJECT_DUPLICATES, &cause))) {
+    else if (!(*v = parse((const char *)m.data, m.size, &cause))) {
         s = refuse(&cause, 0, e);
         (void)vq_at(e, "%s", vq_base_name(path));
     } else if (!json_is_object(*v))

@@ -4,8 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/layouts/module_map.h"
 #include "load/key_orders.h"
 #include "load/stacked.h"
+
+static bool holds(const vq_model *m, int node)
+{
+    const char *name = m->graph.nodes[node].name;
+    return vq_tensor_set_member(&m->checkpoint.weights, name, "weight") ||
+           (m->checkpoint.modules && vq_module_map_find(m->checkpoint.modules, name));
+}
+
+/* Classifiers, embedding models and language parts of others have the blocks of a family without
+ * its head, or under another name: no graph, but recipes without data work. */
+static vq_status check_ends(const vq_model *m, vq_config *c, vq_err *e)
+{
+    const vq_graph *g = &m->graph;
+    const bool table = holds(m, g->embedding),
+               head = g->nodes[g->lm_head].tied || holds(m, g->lm_head);
+    if (table && head) return VQ_OK;
+    return vq_config_unsupported(c, e, "%s.weight is missing from %s",
+                                 g->nodes[table ? g->lm_head : g->embedding].name,
+                                 m->checkpoint.path);
+}
 
 static bool same_tensor(const vq_tensor *a, const vq_tensor *b)
 {
@@ -54,7 +75,8 @@ static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
     vq_config c = {.root = of->root, .model_type = of->model_type, .source = &m->checkpoint.source};
     const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
     if (!path) return e->status;
-    const vq_status s = m->arch->build(&c, &m->graph, a, e);
+    vq_status s = m->arch->build(&c, &m->graph, a, e);
+    if (s == VQ_OK) s = check_ends(m, &c, e);
     if (s != VQ_OK && !c.unsupported) return vq_at(e, "%s", path);
     VQ_TRY(vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
                                in_vocabulary(m, m->arch->eos), e));

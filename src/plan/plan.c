@@ -60,11 +60,31 @@ vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_
     };
 }
 
+/* Stacks of experts of an architecture without a builder, convolutions: often most of a model. */
+static void warn_of_stacks(const vq_plan *p, const vq_reporter *w)
+{
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
+    const vq_tensor *largest = NULL;
+    uint64_t stacks = 0, all = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const vq_tensor *t = s->sorted[i];
+        all += t->bytes;
+        if (t->ndim < 3) continue;
+        stacks += t->bytes;
+        if (!largest || t->bytes > largest->bytes) largest = t;
+    }
+    if (largest && stacks > all / 10)
+        vq_warn(w, "stacks-kept", largest->name,
+                "tensors of three and more dimensions are copied as they are: %.0f %% of the bytes",
+                100.0 * (double)stacks / (double)all);
+}
+
 void vq_plan_warn(const vq_plan *p, const vq_reporter *w)
 {
     const vq_plan_weight *first = NULL;
     int n = 0;
     vq_model_warn(p->model, w);
+    warn_of_stacks(p, w);
     for (int i = 0; i < p->nweights; i++) {
         if (p->weights[i].rule != VQ_RULE_BEYOND) continue;
         if (!first) first = &p->weights[i];

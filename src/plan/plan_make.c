@@ -138,14 +138,16 @@ static bool is_outside(const vq_plan *p, const vq_plan_weight *w)
 
 /* Runtimes want routers dense, and a router that errs sends tokens elsewhere: only a rule that
  * spells out its role or its name quantizes it. *kept: no rule does. */
-static int rule_of_router(const vq_recipe *r, const vq_plan_weight *w, bool *kept)
+static vq_status rule_of_router(const vq_recipe *r, vq_plan_weight *w, bool *kept, vq_err *e)
 {
     const char *role = vq_role_name(w->role);
-    const int named = vq_recipe_decide_named(r, role, w->module, w->layer),
-              any = vq_recipe_decide(r, role, w->module, w->layer);
-    *kept = named < 0;
-    if (named >= 0) return named;
-    return any >= 0 && r->rules[any].keep ? any : -1;
+    int any;
+    VQ_TRY(vq_recipe_decide_named(r, role, w->module, w->layer, &w->rule, e));
+    *kept = w->rule < 0;
+    if (!*kept) return VQ_OK;
+    VQ_TRY(vq_recipe_decide(r, role, w->module, w->layer, &any, e));
+    if (any >= 0 && r->rules[any].keep) w->rule = any;
+    return VQ_OK;
 }
 
 /* Layers behind the last block predict further tokens (DeepSeek V3): they are not run, so nothing
@@ -159,9 +161,10 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
     bool kept = false;
-    w->rule = w->role == VQ_ROLE_ROUTER
-                  ? rule_of_router(r, w, &kept)
-                  : vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer);
+    if (w->role == VQ_ROLE_ROUTER)
+        VQ_TRY(rule_of_router(r, w, &kept, e));
+    else
+        VQ_TRY(vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer, &w->rule, e));
     if (kept && w->rule < 0) {
         w->rule = VQ_RULE_ROUTER;
         return VQ_OK;
@@ -271,8 +274,27 @@ static void groups_from_names(vq_plan *p)
         }
 }
 
+/* Runtimes make one matrix of fused members: none of them can stay dense beside the others. */
+static vq_status check_kept(const vq_plan *p, const vq_plan_weight *leader, vq_err *e)
+{
+    char name[512];
+    for (int i = 0;
+         i < VQ_FUSED_FOLLOWERS && vq_fused_follower(leader->module, i, name, sizeof name); i++) {
+        const int at = vq_plan_weight_named(p, name);
+        if (at < 0 || p->weights[at].quantized == leader->quantized) continue;
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "%s and %s are fused by runtimes and need one scheme, but the rules keep %s; "
+            "keep both, or use output.format: vq",
+            leader->module, name, leader->quantized ? name : leader->module);
+    }
+    return VQ_OK;
+}
+
 static vq_status check_fused(const vq_plan *p, vq_err *e)
 {
+    for (int i = 0; i < p->nweights && p->target->runtimes[0]; i++)
+        VQ_TRY(check_kept(p, &p->weights[i], e));
     for (int i = 0; i < p->ngroups; i++) {
         const vq_plan_group *g = &p->groups[i];
         const vq_plan_weight *first = &p->weights[g->weights[0]];

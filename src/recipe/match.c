@@ -68,30 +68,41 @@ static int run(const pcre2_code *code, const char *name)
     return found;
 }
 
-bool vq_pattern_match(const char *pattern, const char *name)
+vq_status vq_pattern_match(const char *pattern, const char *name, bool *yes, vq_err *e)
 {
-    int error;
+    int found;
     size_t offset;
-    if (strncmp(pattern, "re:", 3) != 0) return vq_glob_match(pattern, name);
-    pcre2_code *code = compile(pattern + 3, &error, &offset);
-    if (!code) return false;
-    const bool found = run(code, name) >= 0;
+    *yes = false;
+    if (strncmp(pattern, "re:", 3) != 0) {
+        *yes = vq_glob_match(pattern, name);
+        return VQ_OK;
+    }
+    pcre2_code *code = compile(pattern + 3, &found, &offset);
+    if (code) found = run(code, name);
     pcre2_code_free(code);
-    return found;
+    *yes = code && found >= 0;
+    if (code && (found >= 0 || found == PCRE2_ERROR_NOMATCH)) return VQ_OK;
+    return vq_fail(e, found == PCRE2_ERROR_NOMEMORY ? VQ_E_LIMIT : VQ_E_RECIPE,
+                   "regular expression \"%s\" gives no answer for %s: %s", pattern + 3, name,
+                   found == PCRE2_ERROR_NOMEMORY ? "out of memory" : "it takes too many steps");
 }
 
-static bool any_match(const char *const *patterns, int n, const char *text)
+/* *yes: does any match, or are there none to match? */
+static vq_status match_any(const char *const *patterns, int n, const char *text, bool *yes,
+                           vq_err *e)
 {
-    for (int i = 0; i < n; i++)
-        if (vq_pattern_match(patterns[i], text)) return true;
-    return n == 0;
+    *yes = n == 0;
+    for (int i = 0; i < n && !*yes; i++) VQ_TRY(vq_pattern_match(patterns[i], text, yes, e));
+    return VQ_OK;
 }
 
-static bool rule_matches(const vq_rule_recipe *r, const char *role, const char *name, int layer)
+static vq_status match_rule(const vq_rule_recipe *r, const char *role, const char *name, int layer,
+                            bool *yes, vq_err *e)
 {
-    if (r->layer_first >= 0 && (layer < r->layer_first || layer > r->layer_last)) return false;
-    return any_match((const char *const *)r->roles, r->nroles, role) &&
-           any_match((const char *const *)r->names, r->nnames, name);
+    *yes = false;
+    if (r->layer_first >= 0 && (layer < r->layer_first || layer > r->layer_last)) return VQ_OK;
+    VQ_TRY(match_any((const char *const *)r->roles, r->nroles, role, yes, e));
+    return *yes ? match_any((const char *const *)r->names, r->nnames, name, yes, e) : VQ_OK;
 }
 
 static bool spells(const char *const *patterns, int n, const char *text)
@@ -101,21 +112,30 @@ static bool spells(const char *const *patterns, int n, const char *text)
     return false;
 }
 
-int vq_recipe_decide_named(const vq_recipe *r, const char *role, const char *name, int layer)
+static vq_status decide(const vq_recipe *r, const char *role, const char *name, int layer,
+                        bool spelled, int *rule, vq_err *e)
 {
-    for (int i = r->nrules - 1; i >= 0; i--) {
-        const vq_rule_recipe *rule = &r->rules[i];
-        if (rule_matches(rule, role, name, layer) &&
-            (spells((const char *const *)rule->roles, rule->nroles, role) ||
-             spells((const char *const *)rule->names, rule->nnames, name)))
-            return i;
+    bool yes = false;
+    for (*rule = r->nrules - 1; *rule >= 0; --*rule) {
+        const vq_rule_recipe *one = &r->rules[*rule];
+        if (spelled && !spells((const char *const *)one->roles, one->nroles, role) &&
+            !spells((const char *const *)one->names, one->nnames, name))
+            continue;
+        if (match_rule(one, role, name, layer, &yes, e) != VQ_OK)
+            return vq_at(e, "%s: %s", r->path, one->text);
+        if (yes) break;
     }
-    return -1;
+    return VQ_OK;
 }
 
-int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer)
+vq_status vq_recipe_decide_named(const vq_recipe *r, const char *role, const char *name, int layer,
+                                 int *rule, vq_err *e)
 {
-    for (int i = r->nrules - 1; i >= 0; i--)
-        if (rule_matches(&r->rules[i], role, name, layer)) return i;
-    return -1;
+    return decide(r, role, name, layer, true, rule, e);
+}
+
+vq_status vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer,
+                           int *rule, vq_err *e)
+{
+    return decide(r, role, name, layer, false, rule, e);
 }

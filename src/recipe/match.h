@@ -12,8 +12,8 @@
 bool vq_glob_match(const char *glob, const char *name);
 /* vq_pattern_check -- VQ_E_RECIPE when "re:REGEX" does not compile or is longer than 1000 bytes. */
 vq_status vq_pattern_check(const char *pattern, vq_err *e);
-/* vq_pattern_match -- a glob, or "re:REGEX" (PCRE2, anchored at both ends). A match that costs more
- * than a million steps is none. */
-bool vq_pattern_match(const char *pattern, const char *name);
+/* vq_pattern_match -- a glob, or "re:REGEX" (PCRE2, anchored at both ends). VQ_E_RECIPE: a million
+ * steps give no answer. */
+vq_status vq_pattern_match(const char *pattern, const char *name, bool *yes, vq_err *e);
 
 #endif

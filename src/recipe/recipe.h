@@ -105,13 +105,16 @@ vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets
 extern const vq_shipped
     vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
 
-/* vq_recipe_decide -- index of the deciding (last matching) rule for a weight, -1 none. role, name:
+/* vq_recipe_decide -- *rule: index of the deciding (last matching) rule for a weight, -1 none;
+ * VQ_E_RECIPE: a pattern gives no answer. role, name:
  * as in the graph ("attn.q",
  *   "model.layers.0.self_attn.q_proj"); layer -1: outside of any block (matches no rule that
  *                    names layers).  test tests/unit/recipe/test_match.c */
-int vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer);
+vq_status vq_recipe_decide(const vq_recipe *r, const char *role, const char *name, int layer,
+                           int *rule, vq_err *e);
 /* vq_recipe_decide_named -- the same among the rules that spell the role or the name out, without
  * globs. */
-int vq_recipe_decide_named(const vq_recipe *r, const char *role, const char *name, int layer);
+vq_status vq_recipe_decide_named(const vq_recipe *r, const char *role, const char *name, int layer,
+                                 int *rule, vq_err *e);
 
 #endif

@@ -266,7 +266,7 @@ vq_status vq_folder_digests(const char *dir, const vq_file_digest **files, size_
 {
     const char *const *names;
     size_t count;
-    VQ_TRY(vq_list_dir(dir, a, &names, &count, e));
+    VQ_TRY(vq_list_tree(dir, a, &names, &count, e));
     vq_file_digest *list = VQ_ALLOC(a, vq_file_digest, count, "digests", e);
     if (!list) return e->status;
     *n = 0;

@@ -68,8 +68,8 @@ vq_status vq_manifest_read(const char *dir, vq_manifest *m, bool *intact, vq_are
  * not listed. */
 const vq_manifest_module *vq_manifest_module_named(const vq_manifest *m, const char *name);
 const vq_file_digest *vq_manifest_file_named(const vq_manifest *m, const char *name);
-/* vq_folder_digests -- every regular file in DIR but vq.json, sorted by name, from a; sizes in
- * bytes. */
+/* vq_folder_digests -- every file in DIR and in folders inside it but vq.json, sorted by name, from a;
+ * sizes in bytes. */
 vq_status vq_folder_digests(const char *dir, const vq_file_digest **files, size_t *n, vq_arena *a,
                             vq_err *e);
 

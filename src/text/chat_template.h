@@ -8,7 +8,8 @@
  *     interpreter of its own with no access to anything: a
  * template sees messages, tools, the special tokens of tokenizer_config.json and
  * add_generation_prompt, false. Anything else is refused by name and line; there is no clock
- * (strftime_now is undefined, so that a template takes the date it falls back to). Steps, memory
+ * (strftime_now is undefined, so that a template takes the date it falls back to; called all the
+ * same, it gives 26 July 2024). Steps, memory
  * and nesting are bounded. Letters are changed to upper and lower case one by one. Source: Jinja
  * 3.1 and transformers 5 (behaviour). test tests/unit/text/test_chat_template.c,
  * tests/fuzz/test_fuzz_chat_template.c */

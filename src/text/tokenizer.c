@@ -38,7 +38,7 @@ static size_t growth_limit(size_t n)
 /* Ordinary patterns take a few steps per byte; the rest is room for odd ones on short texts. */
 static uint64_t step_budget(size_t n)
 {
-    return 256 * (uint64_t)n + (UINT64_C(1) << 26);
+    return 256 * (uint64_t)n + (UINT64_C(1) << 24);
 }
 
 /* Added tokens are part of the vocabulary too, or extend it; where both name a token they must

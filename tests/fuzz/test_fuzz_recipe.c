@@ -74,7 +74,8 @@ static int check(const char *text, size_t len, const char *set)
     vq_arena_init(&a, NULL);
     const vq_status s = read_text(text, len, set, &r, &a, &e);
     if (s == VQ_OK) {
-        (void)vq_recipe_decide(&r, "attn.q", "model.layers.0.self_attn.q_proj", 0);
+        int rule;
+        (void)vq_recipe_decide(&r, "attn.q", "model.layers.0.self_attn.q_proj", 0, &rule, &e);
         assert_int_equal(read_text(r.resolved, strlen(r.resolved), NULL, &again, &a, &e), VQ_OK);
         assert_string_equal(again.resolved, r.resolved);
     } else {

@@ -41,9 +41,16 @@ void vq_checkpoint_transpose(vq_checkpoint *c, const char *module);
  * sorted; quantized[i] says which. */
 vq_status vq_checkpoint_modules(const vq_checkpoint *c, vq_arena *a, const char *const **names,
                                 const bool **quantized, size_t *n, vq_err *e);
-/* vq_checkpoint_sidecars -- files of the folder to copy: everything but weights, indexes,
- * config.json and vq.json. */
-vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_arena *a, const char *const **names,
-                                 size_t *n, vq_err *e);
+/* Files that go along with the weights: names as "folder/name". */
+typedef struct vq_sidecars {
+    const char *const *names;
+    size_t n;
+    const char *const *left; /* of folders inside that hold weights, or larger than 32 MiB there */
+    size_t nleft;
+} vq_sidecars;
+/* vq_checkpoint_sidecars -- files of the folder and of folders inside it ("1_Pooling/config.json"),
+ * but weights, indexes, hidden files, config.json and vq.json. Arrays from a. VQ_E_INPUT: a link
+ * that leads out of the model (into Hugging Face's cache it may), a name that is not UTF-8. */
+vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e);
 
 #endif

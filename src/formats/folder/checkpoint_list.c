@@ -1,10 +1,7 @@
-/* checkpoint_list.c -- what lies in a model folder: its linears, and the files beside the weights.
- */
-#include <stdio.h>
+/* checkpoint_list.c -- the linears of a model folder. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "formats/folder/checkpoint.h"
 #include "formats/layouts/module_map.h"
@@ -63,57 +60,5 @@ vq_status vq_checkpoint_modules(const vq_checkpoint *c, vq_arena *a, const char 
     }
     *names = name;
     *quantized = flag;
-    return VQ_OK;
-}
-
-static bool in(const char *const *list, const char *name, bool at_end)
-{
-    for (; *list; list++)
-        if (at_end ? ends_with(name, *list) : strncasecmp(name, *list, strlen(*list)) == 0)
-            return true;
-    return false;
-}
-
-/* In a folder of its own a model owns every file; a lone weights file owns only what is known to
- * belong to models. */
-static bool is_sidecar(const char *name, bool folder)
-{
-    static const char *const weights[] = {".safetensors", ".bin",        ".pt",      ".pth",
-                                          ".gguf",        ".h5",         ".msgpack", ".onnx",
-                                          ".ckpt",        ".index.json", ".part",    NULL};
-    static const char *const known[] = {"tokenizer",     "vocab",
-                                        "merges.txt",    "special_tokens_map",
-                                        "added_tokens",  "generation_config",
-                                        "chat_template", "preprocessor_config",
-                                        "spiece.model",  NULL};
-    if (name[0] == '.' || strcmp(name, "config.json") == 0 || strcmp(name, "vq.json") == 0 ||
-        in(weights, name, true))
-        return false;
-    return folder || in(known, name, false);
-}
-
-static bool is_file(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_arena *a, const char *const **names,
-                                 size_t *n, vq_err *e)
-{
-    const char *const *all;
-    size_t count;
-    const bool folder = vq_is_dir(c->path);
-    VQ_TRY(vq_list_dir(c->dir, a, &all, &count, e));
-    const char **kept = VQ_ALLOC(a, const char *, count, "names of files", e);
-    if (!kept) return VQ_E_LIMIT;
-    *n = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_sidecar(all[i], folder)) continue;
-        const char *path = vq_join(a, c->dir, all[i], e);
-        if (!path) return VQ_E_LIMIT;
-        if (is_file(path)) kept[(*n)++] = all[i];
-    }
-    *names = kept;
     return VQ_OK;
 }

@@ -88,7 +88,7 @@ static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
     size_t n;
     const char *why = "vq did not write it";
     if (!vq_is_link(out) && vq_is_dir(out)) {
-        VQ_TRY(vq_list_dir(out, a, &names, &n, e));
+        VQ_TRY(vq_list_tree(out, a, &names, &n, e));
         if (n == 0) return VQ_OK;
         vq_err unread;
         const bool known = lists(names, n, VQ_MANIFEST_NAME) &&
@@ -226,8 +226,9 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
 
 void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a)
 {
+    vq_err unsaid; /* why the run ends is said already */
     if (o->lock >= 0 && !vq_run_state_exists(o->run, a))
-        (void)(stopped ? empty_run(o, a, NULL) : vq_folders_clean(o, a, NULL));
+        (void)(stopped ? empty_run(o, a, &unsaid) : vq_folders_clean(o, a, &unsaid));
     if (o->lock >= 0) (void)close(o->lock);
     o->lock = -1;
 }

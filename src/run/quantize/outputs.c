@@ -6,15 +6,26 @@
 #include "model/op/op.h"
 #include "json/json_make.h"
 
+/* The folders of "folder/name" below dir. */
+static vq_status make_parents(const char *dir, const char *name, vq_arena *a, vq_err *e)
+{
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        const char *path = vq_arena_text(a, e, "%s/%.*s", dir, (int)(slash - name), name);
+        if (!path) return e->status;
+        VQ_TRY(vq_make_dir(path, e));
+    }
+    return VQ_OK;
+}
+
 static vq_status copy_sidecars(const char *dir, const vq_plan *p, vq_arena *a, vq_err *e)
 {
-    const char *const *names;
-    size_t n;
-    VQ_TRY(vq_checkpoint_sidecars(&p->model->checkpoint, a, &names, &n, e));
-    for (size_t i = 0; i < n; i++) {
-        const char *from = vq_join(a, p->model->checkpoint.dir, names[i], e),
-                   *to = vq_join(a, dir, names[i], e);
+    vq_sidecars all;
+    VQ_TRY(vq_checkpoint_sidecars(&p->model->checkpoint, &all, a, e));
+    for (size_t i = 0; i < all.n; i++) {
+        const char *from = vq_join(a, p->model->checkpoint.dir, all.names[i], e),
+                   *to = vq_join(a, dir, all.names[i], e);
         if (!from || !to) return e->status;
+        VQ_TRY(make_parents(dir, all.names[i], a, e));
         VQ_TRY(vq_copy_file(from, to, e));
     }
     return VQ_OK;

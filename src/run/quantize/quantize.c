@@ -32,6 +32,19 @@ typedef struct quantization {
     vq_arena *results;
 } quantization;
 
+/* What will be copied at the end is looked at before the work. */
+static vq_status check_sidecars(quantization *q, vq_err *e)
+{
+    vq_sidecars all;
+    VQ_TRY(vq_checkpoint_sidecars(&q->model.checkpoint, &all, &q->arena, e));
+    if (all.nleft)
+        vq_warn(&q->job->reporter, "files-left-out", all.left[0],
+                "%zu files like this one, of folders with weights of their own or large, are not "
+                "copied",
+                all.nleft);
+    return VQ_OK;
+}
+
 static vq_status open_inputs(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
@@ -41,6 +54,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     const vq_given given = {.data = o->data != NULL, .statistics = o->statistics != NULL};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_model_need_graph(&q->model, "calibration", e);
+    if (s == VQ_OK) s = check_sidecars(q, e);
     if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
     if (s != VQ_OK) vq_model_close(&q->model);
     return s;

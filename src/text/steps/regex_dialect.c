@@ -133,7 +133,8 @@ vq_status vq_regex_compile(const char *pattern, pcre2_code **re, vq_err *e)
     *re = NULL;
     if (!*pattern) return vq_fail(e, VQ_E_INPUT, "regular expression: empty");
     VQ_TRY(translate(&w, e));
-    const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    const uint32_t options =
+        PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
     int code;
     PCRE2_SIZE at;
     *re = pcre2_compile((PCRE2_SPTR)text, w.len, options, &code, &at, NULL);
@@ -143,22 +144,63 @@ vq_status vq_regex_compile(const char *pattern, pcre2_code **re, vq_err *e)
     return vq_fail(e, VQ_E_INPUT, "regular expression \"%.80s\": %s", pattern, (const char *)why);
 }
 
-/* Try with few steps, and when they do not do, with eight times as many, which are then taken from
- * the budget of the whole text. */
+/* PCRE2 counts steps anew at each place where a match may begin. So a search goes by chunks of such
+ * places, with a few steps for each; only where these do not do it goes place by place, with eight
+ * times as many steps again and again, which are then taken from the budget of the whole text. */
+enum { CHUNK = 4096, FEW_STEPS = 64 };
+
+static int try_from(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len,
+                    size_t from, size_t last, uint64_t steps)
+{
+    pcre2_set_match_limit(w->context, (uint32_t)steps);
+    pcre2_set_offset_limit(w->context, last);
+    return pcre2_match(re, text, len, from,
+                       PCRE2_NO_UTF_CHECK | (from == last ? PCRE2_ANCHORED : 0), w->data,
+                       w->context);
+}
+
+static vq_status try_place(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len,
+                           size_t at, int *rc, vq_err *e)
+{
+    for (uint64_t steps = FEW_STEPS;; steps *= 8) {
+        *rc = try_from(re, w, text, len, at, at, steps);
+        if (*rc != PCRE2_ERROR_MATCHLIMIT) return VQ_OK;
+        if (*w->steps < 8 * steps || 8 * steps > UINT32_MAX)
+            return vq_fail(e, VQ_E_INPUT, "regular expression takes too many steps at byte %zu",
+                           at);
+        *w->steps -= 8 * steps;
+    }
+}
+
+static size_t next_place(const uint8_t *text, size_t len, size_t at)
+{
+    do at++;
+    while (at < len && (text[at] & 0xC0) == 0x80);
+    return at;
+}
+
+static vq_status search(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len,
+                        size_t from, int *rc, vq_err *e)
+{
+    *rc = PCRE2_ERROR_NOMATCH;
+    while (from <= len && *rc == PCRE2_ERROR_NOMATCH) {
+        const size_t end = len - from > CHUNK ? next_place(text, len, from + CHUNK) : len + 1;
+        *rc = try_from(re, w, text, len, from, end - 1, FEW_STEPS);
+        if (*rc == PCRE2_ERROR_MATCHLIMIT) {
+            *rc = PCRE2_ERROR_NOMATCH;
+            for (; from < end && *rc == PCRE2_ERROR_NOMATCH; from = next_place(text, len, from))
+                VQ_TRY(try_place(re, w, text, len, from, rc, e));
+        }
+        from = end;
+    }
+    return VQ_OK;
+}
+
 vq_status vq_regex_find(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len,
                         size_t from, bool *found, size_t *start, size_t *end, vq_err *e)
 {
-    uint64_t steps = 4096;
     int rc;
-    for (;; steps *= 8) {
-        pcre2_set_match_limit(w->context, (uint32_t)steps);
-        rc = pcre2_match(re, text, len, from, PCRE2_NO_UTF_CHECK, w->data, w->context);
-        if (rc != PCRE2_ERROR_MATCHLIMIT) break;
-        if (*w->steps < 8 * steps || 8 * steps > UINT32_MAX)
-            return vq_fail(e, VQ_E_INPUT, "regular expression takes too many steps at byte %zu",
-                           from);
-        *w->steps -= 8 * steps;
-    }
+    VQ_TRY(search(re, w, text, len, from, &rc, e));
     *found = rc >= 0;
     if (rc == PCRE2_ERROR_NOMATCH) return VQ_OK;
     if (rc == PCRE2_ERROR_NOMEMORY || rc == PCRE2_ERROR_HEAPLIMIT)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -516,24 +517,40 @@ static void lists(void **state)
                                         ".hidden",   "model.safetensors.index.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) scratch_text(s, files[i], "{}");
     remove(scratch_path(s, "model.safetensors.index.json"));
-    OK(&m, vq_make_dir(scratch_path(s, "folder"), &m.err));
+    OK(&m, vq_make_dir(scratch_path(s, "1_Pooling"), &m.err));
+    scratch_text(s, "1_Pooling/config.json", "{}");
+    OK(&m, vq_make_dir(scratch_path(s, "another"), &m.err));
+    scratch_text(s, "another/config.json", "{}");
+    scratch_text(s, "another/model.safetensors", "");
     OK(&m, vq_checkpoint_open(&c, s->dir, &m.arena, &m.err));
     OK(&m, vq_checkpoint_modules(&c, &m.arena, &names, &quantized, &n, &m.err));
     assert_int_equal(n, 3);
     assert_string_equal(names[0], "a.down");
     assert_string_equal(names[2], "lm_head");
     assert_true(quantized[0] && quantized[1] && !quantized[2]);
-    OK(&m, vq_checkpoint_sidecars(&c, &m.arena, &names, &n, &m.err));
-    assert_int_equal(n, 2);
-    assert_string_equal(names[0], "notes.txt");
+    vq_sidecars all;
+    OK(&m, vq_checkpoint_sidecars(&c, &all, &m.arena, &m.err));
+    assert_int_equal(all.n, 3);
+    assert_string_equal(all.names[0], "1_Pooling/config.json");
+    assert_string_equal(all.names[1], "notes.txt");
+    assert_int_equal(all.nleft, 1);
+    assert_string_equal(all.left[0], "another/config.json");
+    assert_int_equal(symlink("/etc/hostname", scratch_path(s, "link.txt")), 0);
+    assert_int_equal(vq_checkpoint_sidecars(&c, &all, &m.arena, &m.err), VQ_E_INPUT);
+    assert_non_null(strstr(m.err.text, "link.txt: this link leads out of the model"));
+    remove(scratch_path(s, "link.txt"));
+    scratch_text(s, "bad\377.txt", "");
+    assert_int_equal(vq_checkpoint_sidecars(&c, &all, &m.arena, &m.err), VQ_E_INPUT);
+    assert_non_null(strstr(m.err.text, "not UTF-8"));
+    remove(scratch_path(s, "bad\377.txt"));
     vq_checkpoint_close(&c);
     char path[512];
     snprintf(path, sizeof path, "%s", scratch_path(s, "model.safetensors"));
     OK(&m, vq_checkpoint_open(&c, path, &m.arena,
                               &m.err)); /* a lone file: only what belongs to models for sure */
-    OK(&m, vq_checkpoint_sidecars(&c, &m.arena, &names, &n, &m.err));
-    assert_int_equal(n, 1);
-    assert_string_equal(names[0], "tokenizer.json");
+    OK(&m, vq_checkpoint_sidecars(&c, &all, &m.arena, &m.err));
+    assert_int_equal(all.n, 1);
+    assert_string_equal(all.names[0], "tokenizer.json");
     vq_checkpoint_close(&c);
     vq_arena_done(&m.arena);
 }

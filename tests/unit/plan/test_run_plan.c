@@ -100,10 +100,16 @@ static void test_fused(void **state)
                          "  - {match: {name: [\"*.1.*.k_proj\"]}, use: mxfp4a16}\n" TAIL,
             VQ_E_RECIPE, "layers.1.self_attn.q_proj", "layers.1.self_attn.k_proj", "nvfp4a16",
             "mxfp4a16");
-    plan_world t; /* a kept member leaves the others together */
+    REFUSED(TINY,
+            HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
+                         "  - {match: {name: [\"*.k_proj\"]}, use: keep}\n" TAIL,
+            VQ_E_RECIPE, "the rules keep model.layers.0.self_attn.k_proj");
+    plan_world t; /* where no runtime fuses, a kept member leaves the others together */
     if (plan_make(&t, TINY,
-                  HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
-                               "  - {match: {name: [\"*.k_proj\"]}, use: keep}\n" TAIL) != VQ_OK)
+                  HEAD NO_DATA
+                  "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n" KEEP_ENDS
+                  "  - {match: {name: [\"*.k_proj\"]}, use: keep}\n"
+                  "passes:\n  - {do: round, method: rtn}\noutput: {format: vq}\n") != VQ_OK)
         fail_msg("%s", t.err.text);
     const vq_plan_weight *q = weight(&t.plan, "model.layers.0.self_attn.q_proj"),
                          *v = weight(&t.plan, "model.layers.0.self_attn.v_proj");

@@ -52,21 +52,39 @@ static void test_glob_is_fast(void **state)
     assert_false(vq_glob_match(glob, name));
 }
 
+static bool matches(const char *pattern, const char *name)
+{
+    vq_err e = {0};
+    bool yes;
+    if (vq_pattern_match(pattern, name, &yes, &e) != VQ_OK) fail_msg("%s", e.text);
+    return yes;
+}
+
 static void test_regex(void **state)
 {
     vq_err e;
     (void)state;
-    assert_true(
-        vq_pattern_match("re:model\\.layers\\.[0-3]\\..*_proj", "model.layers.2.mlp.up_proj"));
-    assert_false(vq_pattern_match("re:layers", "model.layers.2"));
-    assert_false(vq_pattern_match("re:model", "model.layers"));
-    assert_true(vq_pattern_match("re:a|ab", "ab"));
+    bool yes;
+    assert_true(matches("re:model\\.layers\\.[0-3]\\..*_proj", "model.layers.2.mlp.up_proj"));
+    assert_false(matches("re:layers", "model.layers.2"));
+    assert_false(matches("re:model", "model.layers"));
+    assert_true(matches("re:a|ab", "ab"));
     assert_int_equal(vq_pattern_check("re:a(", &e), VQ_E_RECIPE);
     assert_non_null(strstr(e.text, "byte 2"));
-    assert_false(vq_pattern_match("re:a(", "a"));
     assert_int_equal(vq_pattern_check("a(", &e), VQ_OK);
-    assert_false(
-        vq_pattern_match("re:(a+)+b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"));
+    assert_int_equal(
+        vq_pattern_match("re:(a+)+b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", &yes, &e),
+        VQ_E_RECIPE);
+    assert_non_null(strstr(e.text, "too many steps"));
+    assert_false(yes);
+}
+
+static int decided(const vq_recipe *r, const char *role, const char *name, int layer)
+{
+    vq_err e = {0};
+    int rule = -9;
+    if (vq_recipe_decide(r, role, name, layer, &rule, &e) != VQ_OK) fail_msg("%s", e.text);
+    return rule;
 }
 
 static void test_decide(void **state)
@@ -81,15 +99,15 @@ static void test_decide(void **state)
     };
     vq_recipe r = {.rules = rules, .nrules = 5};
     (void)state;
-    assert_int_equal(vq_recipe_decide(&r, "attn.q", "model.layers.0.self_attn.q_proj", 0), 1);
-    assert_int_equal(vq_recipe_decide(&r, "attn.q", "model.layers.2.self_attn.q_proj", 2), 0);
-    assert_int_equal(vq_recipe_decide(&r, "mlp.up", "model.layers.2.mlp.up_proj", 2), 2);
-    assert_int_equal(vq_recipe_decide(&r, "attn.q", "x.down_proj", 2), 3);
-    assert_int_equal(vq_recipe_decide(&r, "mlp.up", "x", 1000), 4);
-    assert_int_equal(vq_recipe_decide(&r, "attn.q", "x", -1), 0);
+    assert_int_equal(decided(&r, "attn.q", "model.layers.0.self_attn.q_proj", 0), 1);
+    assert_int_equal(decided(&r, "attn.q", "model.layers.2.self_attn.q_proj", 2), 0);
+    assert_int_equal(decided(&r, "mlp.up", "model.layers.2.mlp.up_proj", 2), 2);
+    assert_int_equal(decided(&r, "attn.q", "x.down_proj", 2), 3);
+    assert_int_equal(decided(&r, "mlp.up", "x", 1000), 4);
+    assert_int_equal(decided(&r, "attn.q", "x", -1), 0);
     r.rules++;
     r.nrules = 1;
-    assert_int_equal(vq_recipe_decide(&r, "mlp.up", "x", 0), -1);
+    assert_int_equal(decided(&r, "mlp.up", "x", 0), -1);
 }
 
 int main(void)

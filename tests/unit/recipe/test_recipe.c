@@ -115,6 +115,14 @@ static void test_values(void **state)
     assert_int_equal(recipe.function, VQ_SEVERITY_WARN);
 }
 
+static int decided(const char *role, const char *name, int layer)
+{
+    int rule = -9;
+    if (vq_recipe_decide(&recipe, role, name, layer, &rule, &err) != VQ_OK)
+        fail_msg("%s", err.text);
+    return rule;
+}
+
 static void test_rules(void **state)
 {
     (void)state;
@@ -139,8 +147,8 @@ static void test_rules(void **state)
     assert_true(r[3].scheme->weight.grid.bfp);
     assert_int_equal(r[3].scheme->weight.scale, VQ_SCALE_E8M0);
     assert_int_equal(recipe.nschemes, 3);
-    assert_int_equal(vq_recipe_decide(&recipe, "embed", "model.embed", 5), 2);
-    assert_int_equal(vq_recipe_decide(&recipe, "attn.q", "model.layers.7.q", 7), 1);
+    assert_int_equal(decided("embed", "model.embed", 5), 2);
+    assert_int_equal(decided("attn.q", "model.layers.7.q", 7), 1);
 }
 
 static void test_numbers(void **state)
@@ -454,17 +462,11 @@ static void test_shipped(void **state)
         assert_string_equal(recipe.name, s->name);
         assert_gt(strlen(recipe.about), 0);
         assert_gt(strlen(recipe.source), 0);
-        assert_true(
-            recipe.rules[vq_recipe_decide(&recipe, "embed", "model.embed_tokens", -1)].keep);
-        assert_true(recipe.rules[vq_recipe_decide(&recipe, "lm_head", "lm_head", -1)].keep);
-        assert_true(
-            recipe.rules[vq_recipe_decide(&recipe, "other", "model.layers.0.mlp.gate", 0)].keep);
-        assert_false(
-            recipe.rules[vq_recipe_decide(&recipe, "other", "model.layers.0.mlp.gate_proj", 0)]
-                .keep);
-        assert_false(
-            recipe.rules[vq_recipe_decide(&recipe, "attn.q", "model.layers.0.self_attn.q_proj", 0)]
-                .keep);
+        assert_true(recipe.rules[decided("embed", "model.embed_tokens", -1)].keep);
+        assert_true(recipe.rules[decided("lm_head", "lm_head", -1)].keep);
+        assert_true(recipe.rules[decided("other", "model.layers.0.mlp.gate", 0)].keep);
+        assert_false(recipe.rules[decided("other", "model.layers.0.mlp.gate_proj", 0)].keep);
+        assert_false(recipe.rules[decided("attn.q", "model.layers.0.self_attn.q_proj", 0)].keep);
         expect_fixpoint(s->name);
     }
     assert_ge(n, 12);
@@ -490,10 +492,8 @@ static void test_extends_and_lookup(void **state)
                      VQ_OK);
     assert_string_equal(recipe.path, "mine.yaml");
     assert_int_equal(recipe.calib.samples, 3);
-    assert_string_equal(recipe.rules[vq_recipe_decide(&recipe, "mlp.down", "x", 0)].scheme->id,
-                        "mxfp4a16");
-    assert_string_equal(recipe.rules[vq_recipe_decide(&recipe, "mlp.up", "x", 0)].scheme->id,
-                        "nvfp4a16");
+    assert_string_equal(recipe.rules[decided("mlp.down", "x", 0)].scheme->id, "mxfp4a16");
+    assert_string_equal(recipe.rules[decided("mlp.up", "x", 0)].scheme->id, "nvfp4a16");
     assert_string_equal(recipe.format, "compressed-tensors");
     assert_int_equal(
         vq_recipe_load(&recipe, "./twice.yaml", NULL, 0, made_up_passes(), &arena, &err),

@@ -299,6 +299,7 @@ static const struct {
      "}}",
      "a|3\346\234\254\346\234\254\350\252\236\350\252\236"},
     {"{% if strftime_now is defined %}{% endif %}ok", "ok"},
+    {"{{ strftime_now('%d %b %Y') }}", "26 Jul 2024"},
     {"{{ dict(a=1, b='x') }} {{ range(3)|list }} {{ range(1, 6, 2)|list }} {{ range(3, 0, -1)|list "
      "}} {{ namespace(a=1).a }}",
      "{'a': 1, 'b': 'x'} [0, 1, 2] [1, 3, 5] [3, 2, 1] 1"},

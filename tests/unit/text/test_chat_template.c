@@ -71,7 +71,7 @@ static void test_refusals(void **state)
         {"a\nb\n{% include 'x' %}", "line 3: {% include %} is not supported"},
         {"{{ 1 }}\n{{ 2 | wordwrap(3) }}", "line 2: the filter \"wordwrap\" is not supported"},
         {"{% if x is callable %}{% endif %}", "line 1: the test \"callable\" is not supported"},
-        {"\n\n{{ strftime_now('%Y') }}", "line 3: the function \"strftime_now\" is not supported"},
+        {"\n\n{{ strftime_now('%s') }}", "line 3: strftime_now(): %s is no date"},
         {"{{ 'a'.center(3) }}", "line 1: \"center\" is a method"},
         {"{{ messages.append(1) }}", "line 1: \"append\" is a method"},
         {"{{ messages[0].items }}", "line 1: \"items\" is a method"},

@@ -1,0 +1,127 @@
+/* sidecars.c -- the files beside the weights that make a folder a model: tokenizer, configs, templates,
+ * also in folders inside it. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "formats/folder/checkpoint.h"
+#include "json/json_make.h"
+
+/* What is larger, in a folder inside the model, is no configuration. */
+enum { LARGEST_INSIDE = 32 << 20 };
+
+static const char *const weights[] = {".safetensors", ".bin",  ".pt",   ".pth",  ".gguf", ".h5",
+                                      ".msgpack",     ".onnx", ".ckpt", ".part", NULL};
+
+/* All entries of a folder. */
+typedef struct listing {
+    const char *const *names;
+    size_t n;
+} listing;
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcasecmp(text + n - m, end) == 0;
+}
+
+static bool in(const char *const *list, const char *name, bool at_end)
+{
+    for (; *list; list++)
+        if (at_end ? ends_with(name, *list) : strncasecmp(name, *list, strlen(*list)) == 0)
+            return true;
+    return false;
+}
+
+/* In a folder of its own a model owns every file; a lone weights file owns only what is known to
+ * belong to models. */
+static bool is_sidecar(const char *name, bool folder)
+{
+    static const char *const known[] = {"tokenizer",     "vocab",
+                                        "merges.txt",    "special_tokens_map",
+                                        "added_tokens",  "generation_config",
+                                        "chat_template", "preprocessor_config",
+                                        "spiece.model",  NULL};
+    if (name[0] == '.' || strstr(name, "/.") || strcmp(name, "config.json") == 0 ||
+        strcmp(name, "vq.json") == 0 || in(weights, name, true))
+        return false;
+    return folder || (!strchr(name, '/') && in(known, name, false));
+}
+
+/* Does the path lie in the folder, or, where that is a snapshot of Hugging Face's cache, among the
+ * blobs beside it? Both without links. */
+static bool belongs(const char *path, const char *folder)
+{
+    const size_t n = strlen(folder);
+    const char *snapshots = strstr(folder, "/snapshots/");
+    const size_t cache = snapshots ? (size_t)(snapshots - folder) : 0;
+    if (strncmp(path, folder, n) == 0 && path[n] == '/') return true;
+    return cache && strncmp(path, folder, cache) == 0 && strncmp(path + cache, "/blobs/", 7) == 0;
+}
+
+static vq_status check_place(const char *path, const char *folder, vq_arena *a, vq_err *e)
+{
+    const char *real = vq_real_path(path, a, e), *root = real ? vq_real_path(folder, a, e) : NULL;
+    if (!root) return e->status;
+    if (belongs(real, root)) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: this link leads out of the model folder; put the file itself there", path);
+}
+
+static vq_status check_name(const char *path, vq_err *e)
+{
+    if (vq_is_utf8(path)) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s: the name of this file is not UTF-8; rename it", path);
+}
+
+/* Length of the first folder of "folder/name"; 0: the file lies in the model's own. */
+static size_t top_of(const char *name)
+{
+    const char *slash = strchr(name, '/');
+    return slash ? (size_t)(slash - name) : 0;
+}
+
+/* A folder with weights is another model, or a part of this one that only its own program knows. */
+static bool holds_weights(const char *const *all, size_t n, const char *name)
+{
+    const size_t top = top_of(name);
+    for (size_t i = 0; i < n; i++)
+        if (top_of(all[i]) == top && strncmp(all[i], name, top) == 0 && in(weights, all[i], true))
+            return true;
+    return false;
+}
+
+/* *copied: does this entry go along? *said: it is left out, which the user may not expect. */
+static vq_status look_at(const vq_checkpoint *c, const listing *all, const char *name, bool *copied,
+                         bool *said, vq_arena *a, vq_err *e)
+{
+    struct stat st;
+    const char *path = vq_join(a, c->dir, name, e);
+    const bool folder = vq_is_dir(c->path), inside = top_of(name) > 0;
+    if (!path) return e->status;
+    *copied = is_sidecar(name, folder) && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    *said = *copied && inside &&
+            (st.st_size > LARGEST_INSIDE || holds_weights(all->names, all->n, name));
+    *copied = *copied && !*said;
+    if (!*copied) return VQ_OK;
+    VQ_TRY(check_name(path, e));
+    return vq_is_link(path) ? check_place(path, c->dir, a, e) : VQ_OK;
+}
+
+vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e)
+{
+    listing all;
+    VQ_TRY(vq_is_dir(c->path) ? vq_list_tree(c->dir, a, &all.names, &all.n, e)
+                              : vq_list_dir(c->dir, a, &all.names, &all.n, e));
+    const char **list = VQ_ALLOC(a, const char *, 2 * all.n, "names of files", e);
+    if (!list) return VQ_E_LIMIT;
+    *out = (vq_sidecars){.names = list, .left = list + all.n};
+    for (size_t i = 0; i < all.n; i++) {
+        bool copied = false, said = false;
+        VQ_TRY(look_at(c, &all, all.names[i], &copied, &said, a, e));
+        if (copied) list[out->n++] = all.names[i];
+        if (said) list[all.n + out->nleft++] = all.names[i];
+    }
+    return VQ_OK;
+}
