@@ -169,7 +169,7 @@ static vq_status add_name(tree *t, const char *name, vq_err *e)
 static vq_status add_folder(tree *t, const char *inside, int depth, vq_err *e)
 {
     const char *const *names, *path = *inside ? vq_join(t->arena, t->root, inside, e) : t->root;
-    size_t n;
+    size_t n = 0;
     if (!path) return e->status;
     if (depth > DEEPEST)
         return vq_fail(e, VQ_E_INPUT, "%s: folders in each other, more than %d", path, DEEPEST);

@@ -68,7 +68,7 @@ vq_status vq_slides_read(vq_config *c, int64_t from, vq_llama_like *t, bool *any
 
 vq_status vq_window_read(vq_config *c, vq_llama_like *t, vq_arena *a, vq_err *e)
 {
-    bool use, any;
+    bool use, any = false;
     int64_t window, from;
     const bool none = vq_config_has(c, "sliding_window") && !vq_config_get(c, "sliding_window");
     VQ_TRY(vq_config_size(c, "sliding_window", none ? 0 : 4096, &window, e));

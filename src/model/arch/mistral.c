@@ -13,7 +13,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
                                  .max_position = 131072,
                                  .eps = 1e-6},
                        .theta = 10000};
-    bool any;
+    bool any = false;
     const bool none = vq_config_has(c, "sliding_window") && !vq_config_get(c, "sliding_window");
     VQ_TRY(vq_config_size(c, "sliding_window", none ? 0 : 4096, &t.window, e));
     VQ_TRY(vq_slides_read(c, 0, &t, &any, a, e));
