@@ -48,8 +48,8 @@ typedef struct vq_sidecars {
     const char *const *left; /* of folders inside that hold weights, or larger than 32 MiB there */
     size_t nleft;
 } vq_sidecars;
-/* vq_checkpoint_sidecars -- files of the folder and of folders inside it ("1_Pooling/config.json"),
- * but weights, indexes, hidden files, config.json and vq.json. Arrays from a. VQ_E_INPUT: a link
+/* vq_checkpoint_sidecars -- files of the folder, and .json .jinja .txt .model .yaml of folders inside
+ * it ("1_Pooling/config.json"), but weights, indexes, hidden files, config.json and vq.json. Arrays from a. VQ_E_INPUT: a link
  * that leads out of the model (into Hugging Face's cache it may), a name that is not UTF-8. */
 vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e);
 

@@ -34,10 +34,12 @@ static bool in(const char *const *list, const char *name, bool at_end)
     return false;
 }
 
-/* In a folder of its own a model owns every file; a lone weights file owns only what is known to
- * belong to models. */
+/* In a folder of its own a model owns every file, and the configurations in folders inside it (what
+ * else is there was left by people); a lone weights file owns only what is known to belong to
+ * models. */
 static bool is_sidecar(const char *name, bool folder)
 {
+    static const char *const configs[] = {".json", ".jinja", ".txt", ".model", ".yaml", NULL};
     static const char *const known[] = {"tokenizer",     "vocab",
                                         "merges.txt",    "special_tokens_map",
                                         "added_tokens",  "generation_config",
@@ -46,7 +48,8 @@ static bool is_sidecar(const char *name, bool folder)
     if (name[0] == '.' || strstr(name, "/.") || strcmp(name, "config.json") == 0 ||
         strcmp(name, "vq.json") == 0 || in(weights, name, true))
         return false;
-    return folder || (!strchr(name, '/') && in(known, name, false));
+    if (strchr(name, '/')) return folder && in(configs, name, true);
+    return folder || in(known, name, false);
 }
 
 /* Does the path lie in the folder, or, where that is a snapshot of Hugging Face's cache, among the
