@@ -218,7 +218,8 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
     if (o->lock < 0) return VQ_OK;
     const char *lock = vq_join(a, o->run, LOCK_NAME, e);
     const vq_status s = lock ? empty_run(o, a, e) : e->status;
-    if (lock && s == VQ_OK && unlink(lock) == 0) (void)rmdir(o->run); /* unless somebody put something in */
+    if (lock && s == VQ_OK && unlink(lock) == 0)
+        (void)rmdir(o->run); /* unless somebody put something in */
     (void)close(o->lock);
     o->lock = -1;
     return s;
