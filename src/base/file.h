@@ -64,6 +64,9 @@ vq_status vq_list_tree(const char *path, vq_arena *a, const char *const **names,
                        vq_err *e);
 /* vq_join -- "dir/name" in the arena. */
 char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e);
+/* vq_ends_with, vq_lists -- of names: how one ends; is one among n? */
+bool vq_ends_with(const char *name, const char *end);
+bool vq_lists(const char *const *names, size_t n, const char *name);
 /* vq_base_name -- last component, borrowed. */
 const char *vq_base_name(const char *path);
 

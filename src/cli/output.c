@@ -9,12 +9,6 @@
 
 #define HASH_STEP ((size_t)64 << 20)
 
-static bool ends_with(const char *name, const char *end)
-{
-    const size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 static vq_status hash_file(const char *path, char sha[VQ_SHA256_TEXT], const vq_reporter *w,
                            vq_err *e)
 {
@@ -35,7 +29,7 @@ static vq_status add_file(vq_envelope *o, const char *path, bool headers_only, c
                           vq_err *e)
 {
     char sha[VQ_SHA256_TEXT] = "";
-    const bool skip = headers_only && ends_with(path, ".safetensors");
+    const bool skip = headers_only && vq_ends_with(path, ".safetensors");
     if (!skip) VQ_TRY(hash_file(path, sha, w, e));
     vq_envelope_input(o, path, skip ? NULL : sha);
     return VQ_OK;
@@ -58,7 +52,7 @@ static vq_status add_folder(vq_envelope *o, const char *path, bool headers_only,
     size_t n;
     VQ_TRY(vq_list_dir(path, a, &names, &n, e));
     for (size_t i = 0; i < n; i++) {
-        if (!ends_with(names[i], ".json") && !ends_with(names[i], ".safetensors")) continue;
+        if (!vq_ends_with(names[i], ".json") && !vq_ends_with(names[i], ".safetensors")) continue;
         const char *file = vq_join(a, path, names[i], e);
         if (!file) return e->status;
         if (!vq_is_dir(file)) VQ_TRY(add_file(o, file, headers_only, w, e));
@@ -72,7 +66,7 @@ vq_status vq_output_input(vq_envelope *o, const char *path, bool headers_only, c
     if (!path || !vq_exists(path)) return VQ_OK;
     if (vq_is_dir(path)) return add_folder(o, path, headers_only, w, a, e);
     VQ_TRY(add_file(o, path, headers_only, w, e));
-    if (!ends_with(path, ".safetensors")) return VQ_OK;
+    if (!vq_ends_with(path, ".safetensors")) return VQ_OK;
     VQ_TRY(add_beside(o, path, "config.json", w, a, e));
     return add_beside(o, path, "tokenizer.json", w, a, e);
 }

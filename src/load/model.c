@@ -42,9 +42,11 @@ static void untie_stored(vq_model *m)
     const vq_tensor_set *set = &m->checkpoint.weights;
     const vq_tensor *own = vq_tensor_set_member(set, head->name, "weight"),
                     *rows = vq_tensor_set_member(set, g->nodes[g->embedding].name, "weight");
-    if (!head->tied || !own || !rows || same_tensor(own, rows)) return;
-    head->tied = false;
-    m->untied = true;
+    if (!head->tied || !own || !rows) return;
+    m->untied = !same_tensor(own, rows);
+    head->tied = !m->untied;
+    vq_mapped_forget(own->data, own->bytes); /* what was only compared does not stay in memory */
+    vq_mapped_forget(rows->data, rows->bytes);
 }
 
 /* How tensors of the graph are stored, told to the checkpoint. */

@@ -23,17 +23,11 @@ typedef struct st_index {
     bool found;
 } st_index;
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), k = strlen(end);
-    return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 static vq_status keep_pair(st_index *x, const char *key, size_t len, const json_t *file, vq_err *e)
 {
     const char *name = json_string_value(file);
     if (!name) return vq_fail(e, VQ_E_INPUT, "weight_map: %s is not mapped to a file name", key);
-    if (strchr(name, '/') || strstr(name, "..") || !ends_with(name, ".safetensors")) {
+    if (strchr(name, '/') || strstr(name, "..") || !vq_ends_with(name, ".safetensors")) {
         return vq_fail(e, VQ_E_INPUT,
                        "weight_map: %s is not the name of a safetensors file in this folder", name);
     }
@@ -240,7 +234,7 @@ static vq_status only_file(const char *dir, const char **path, vq_arena *a, vq_e
     size_t n, hits = 0;
     VQ_TRY(vq_list_dir(dir, a, &names, &n, e));
     for (size_t i = 0; i < n; i++) {
-        if (!ends_with(names[i], ".safetensors")) continue;
+        if (!vq_ends_with(names[i], ".safetensors")) continue;
         hit = names[i];
         hits++;
     }
@@ -280,7 +274,7 @@ static vq_status open_path(vq_tensor_set *s, const char *path, vq_arena *a, vq_e
     s->self = VQ_NEW(a, vq_st_shards, 1, "shards", e);
     if (!s->self) return VQ_E_LIMIT;
     const vq_status status =
-        ends_with(path, ".json") ? open_index(s, path, a, e) : open_files(s, &path, 1, a, e);
+        vq_ends_with(path, ".json") ? open_index(s, path, a, e) : open_files(s, &path, 1, a, e);
     if (status != VQ_OK) close_shards(s->self);
     return status;
 }

@@ -53,10 +53,8 @@ vq_status vq_slides_read(vq_config *c, int64_t from, vq_llama_like *t, bool *any
                          vq_err *e)
 {
     int64_t layers;
-    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
-    if (layers > VQ_MAX_LAYERS) layers = VQ_MAX_LAYERS; /* refused with the other sizes */
-    bool *slides = VQ_ALLOC(a, bool, layers, "layers of a model", e);
-    if (!slides) return e->status;
+    bool *slides;
+    VQ_TRY(vq_layer_flags(c, &slides, &layers, a, e));
     *any = false;
     for (int64_t i = 0; i < layers; i++) {
         VQ_TRY(vq_config_slides(c, i, layers, i >= from, &slides[i], e));

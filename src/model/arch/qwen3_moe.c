@@ -36,11 +36,9 @@ static vq_status read_dense(const vq_config *c, int64_t experts, const bool **ou
                             vq_err *e)
 {
     int64_t layers, step;
-    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, &layers, e));
+    bool *dense;
     VQ_TRY(vq_config_size(c, "decoder_sparse_step", 1, &step, e));
-    if (layers > VQ_MAX_LAYERS) layers = VQ_MAX_LAYERS; /* refused with the other sizes */
-    bool *dense = VQ_ALLOC(a, bool, layers, "layers of a model", e);
-    if (!dense) return e->status;
+    VQ_TRY(vq_layer_flags(c, &dense, &layers, a, e));
     for (int64_t i = 0; i < layers; i++) dense[i] = experts == 0 || (i + 1) % step != 0;
     *out = dense;
     return read_list(c, layers, dense, e);

@@ -49,13 +49,6 @@ static bool begins_with_any(const char *name, const char *const *list)
     return false;
 }
 
-static bool lists(const char *const *names, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
-}
-
 /* A link, or a folder with something that vq did not make, is somebody's. */
 static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
 {
@@ -68,7 +61,7 @@ static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
                        "with -o",
                        run);
     VQ_TRY(vq_list_dir(run, a, &names, &n, e));
-    const bool own = lists(names, n, LOCK_NAME) || lists(names, n, "state.json");
+    const bool own = vq_lists(names, n, LOCK_NAME) || vq_lists(names, n, "state.json");
     for (size_t i = 0; i < n; i++)
         if (!own || !begins_with_any(names[i], run_entries))
             return vq_fail(
@@ -91,7 +84,7 @@ static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
         VQ_TRY(vq_list_tree(out, a, &names, &n, e));
         if (n == 0) return VQ_OK;
         vq_err unread;
-        const bool known = lists(names, n, VQ_MANIFEST_NAME) &&
+        const bool known = vq_lists(names, n, VQ_MANIFEST_NAME) &&
                            vq_manifest_read(out, &m, &intact, a, &unread) == VQ_OK;
         size_t i = 0;
         while (known && i < n &&
@@ -124,24 +117,24 @@ static bool holds(const char *a, const char *b)
     return strncmp(a, b, n) == 0 && (b[n] == '/' || b[n] == '\0');
 }
 
-/* What is read must not be what is written, nor inside it, nor around it. */
-static vq_status check_input(const vq_folders *o, const char *input, vq_arena *a, vq_err *e)
-{
-    if (!input || !vq_exists(input)) return VQ_OK; /* a recipe's name; what is missing is said */
-    const char *in = vq_real_path(input, a, e), *out = in ? vq_real_path(o->out, a, e) : NULL;
-    const char *run = out ? vq_arena_text(a, e, "%s.run", out) : NULL;
-    if (!run) return e->status;
-    if (!holds(out, in) && !holds(in, out) && !holds(run, in)) return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "the output %s and the input %s lie in each other; choose another "
-                   "folder with -o",
-                   o->out, input);
-}
-
+/* What is read must not be what is written, nor inside it, nor around it. A recipe may be a name; what
+ * is missing is said where it is read. */
 static vq_status check_inputs(const vq_folders *o, const char *const *inputs, vq_arena *a,
                               vq_err *e)
 {
-    for (int i = 0; i < VQ_FOLDERS_INPUTS; i++) VQ_TRY(check_input(o, inputs[i], a, e));
+    const char *out = vq_real_path(o->out, a, e),
+               *run = out ? vq_arena_text(a, e, "%s.run", out) : NULL;
+    if (!run) return e->status;
+    for (int i = 0; i < VQ_FOLDERS_INPUTS; i++) {
+        if (!inputs[i] || !vq_exists(inputs[i])) continue;
+        const char *in = vq_real_path(inputs[i], a, e);
+        if (!in) return e->status;
+        if (holds(out, in) || holds(in, out) || holds(run, in))
+            return vq_fail(e, VQ_E_RECIPE,
+                           "the output %s and the input %s lie in each other; choose another "
+                           "folder with -o",
+                           o->out, inputs[i]);
+    }
     return VQ_OK;
 }
 

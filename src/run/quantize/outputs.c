@@ -86,13 +86,6 @@ static const char *left_out(const vq_model *m, const char *module, vq_arena *a, 
     return vq_arena_text(a, e, "re:(.*[.])?%.*s[.].*", (int)n, branch);
 }
 
-static bool is_listed(const char *const *list, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(list[i], name) == 0) return true;
-    return false;
-}
-
 static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_arena *a, vq_err *e)
 {
     for (int i = 0; i < p->nweights; i++) {
@@ -100,7 +93,7 @@ static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_
         if (w->quantized || is_table(p->model, w->module)) continue;
         const char *name = left_out(p->model, w->module, a, e);
         if (!name) return e->status;
-        if (name == w->module || !is_listed(dense, *n, name)) dense[(*n)++] = name;
+        if (name == w->module || !vq_lists(dense, *n, name)) dense[(*n)++] = name;
     }
     return VQ_OK;
 }

@@ -19,6 +19,14 @@ vq_build vq_build_of(vq_config *c, const vq_sizes *s, vq_graph *g, vq_arena *a, 
                       .blocks = "model.layers."};
 }
 
+vq_status vq_layer_flags(const vq_config *c, bool **flags, int64_t *layers, vq_arena *a, vq_err *e)
+{
+    VQ_TRY(vq_config_size(c, "num_hidden_layers", VQ_REQUIRED, layers, e));
+    if (*layers > VQ_MAX_LAYERS) *layers = VQ_MAX_LAYERS;
+    *flags = VQ_NEW(a, bool, *layers, "layers of a model", e);
+    return *flags ? VQ_OK : VQ_E_LIMIT;
+}
+
 vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e)
 {
     if (s->layers > VQ_MAX_LAYERS)

@@ -26,6 +26,10 @@ vq_status vq_sizes_read(const vq_config *c, vq_sizes *s, vq_err *e);
 /* vq_sizes_check -- its last step, for families that read their sizes under other names. */
 vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e);
 
+/* vq_layer_flags -- *flags: [*layers] false, one per layer that config.json counts (at most
+ * VQ_MAX_LAYERS: more is refused with the other sizes). VQ_E_INPUT: it says no number. */
+vq_status vq_layer_flags(const vq_config *c, bool **flags, int64_t *layers, vq_arena *a, vq_err *e);
+
 typedef struct vq_build {
     vq_config *config;
     const vq_sizes *sizes;
