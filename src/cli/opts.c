@@ -91,16 +91,34 @@ static vq_status set_choice(const char **out, const vq_flag *f, const char *what
     return vq_fail(e, VQ_E_RECIPE, "%s is one of %s; got '%s'", what, f->value, text);
 }
 
+static vq_status add_text(vq_text_list *l, const char *what, const char *text, vq_err *e)
+{
+    if (l->n == VQ_MAX_SETS)
+        return vq_fail(e, VQ_E_RECIPE, "%s is given more than %d times", what, VQ_MAX_SETS);
+    l->text[l->n++] = text;
+    return VQ_OK;
+}
+
+static vq_status set_real(double *out, const vq_flag *f, const char *what, const char *text,
+                          vq_err *e)
+{
+    char *end;
+    const double v = strtod(text, &end);
+    const bool number = end != text && strspn(text, "0123456789.") == (size_t)(end - text);
+    if (!number || *end || v < (double)f->min || v > (double)f->max)
+        return vq_fail(e, VQ_E_RECIPE, "%s needs a number from %lld to %lld; got '%s'", what,
+                       (long long)f->min, (long long)f->max, text);
+    *out = v;
+    return VQ_OK;
+}
+
 static vq_status set_list(vq_text_list *l, const char *what, const char *text, vq_err *e)
 {
     const char *eq = strchr(text, '=');
     if (!eq || eq == text)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s needs KEY=VALUE, for instance calib.samples=64; got '%s'", what, text);
-    if (l->n == VQ_MAX_SETS)
-        return vq_fail(e, VQ_E_RECIPE, "%s is given more than %d times", what, VQ_MAX_SETS);
-    l->text[l->n++] = text;
-    return VQ_OK;
+    return add_text(l, what, text, e);
 }
 
 static vq_status set_value(vq_args *a, const vq_flag *f, const char *what, const char *text,
@@ -122,12 +140,22 @@ static vq_status set_value(vq_args *a, const vq_flag *f, const char *what, const
         return set_choice(at, f, what, text, e);
     case VQ_FLAG_LIST:
         return set_list(at, what, text, e);
+    case VQ_FLAG_REAL:
+        return set_real(at, f, what, text, e);
+    case VQ_FLAG_TEXTS:
     case VQ_FLAG_TEXT:
         break;
     }
     if (!*text) return vq_fail(e, VQ_E_RECIPE, "%s needs a value", what);
+    if (f->type == VQ_FLAG_TEXTS) return add_text(at, what, text, e);
     *(const char **)at = text;
     return VQ_OK;
+}
+
+static bool may_repeat(const vq_flag *f)
+{
+    return f->type == VQ_FLAG_LIST || f->type == VQ_FLAG_TEXTS || f->type == VQ_FLAG_COUNT ||
+           f->type == VQ_FLAG_SWITCH;
 }
 
 /* An option on the command line; a second value for the same one would silently lose the first. */
@@ -136,8 +164,7 @@ static vq_status set_flag(vq_args *a, const vq_flag *f, const char *text, vq_err
     char what[40];
     vq_origin *origin = &a->origin[f - vq_flags];
     snprintf(what, sizeof what, "--%s", f->name);
-    if (*origin == VQ_FROM_FLAG && f->type != VQ_FLAG_LIST && f->type != VQ_FLAG_COUNT &&
-        f->type != VQ_FLAG_SWITCH)
+    if (*origin == VQ_FROM_FLAG && !may_repeat(f))
         return vq_fail(e, VQ_E_RECIPE, "%s is given twice", what);
     *origin = VQ_FROM_FLAG;
     return set_value(a, f, what, text, e);
@@ -221,7 +248,13 @@ static vq_status seed_to_set(vq_args *a, vq_err *e)
 
 static void set_builtin(vq_args *a)
 {
-    *a = (vq_args){.isa = "auto", .numeric = "fast", .progress = "auto", .window = 2048};
+    *a = (vq_args){.isa = "auto",
+                   .numeric = "fast",
+                   .progress = "auto",
+                   .window = 2048,
+                   .max_tokens = 128,
+                   .temperature = 1,
+                   .top_p = 1};
     a->threads = omp_get_max_threads();
 }
 
@@ -266,7 +299,9 @@ const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t l
         text = *(const char *const *)at;
     else if (f->type == VQ_FLAG_SIZE && *(const int64_t *)at == 0)
         text = "none";
-    else if (f->type != VQ_FLAG_LIST)
+    else if (f->type == VQ_FLAG_REAL)
+        snprintf(buf, len, "%g", *(const double *)at);
+    else if (f->type != VQ_FLAG_LIST && f->type != VQ_FLAG_TEXTS)
         snprintf(buf, len, "%lld", (long long)*(const int64_t *)at);
     return text ? text : buf;
 }

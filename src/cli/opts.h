@@ -20,9 +20,10 @@ enum {
     VQ_CMD_VERSION = 64,
     VQ_CMD_HELP = 128,
     VQ_CMD_CALIBRATE = 256,
+    VQ_CMD_GENERATE = 512,
     VQ_CMD_LONG = VQ_CMD_PLAN | VQ_CMD_QUANTIZE | VQ_CMD_VERIFY | VQ_CMD_EVAL | VQ_CMD_INSPECT |
-                  VQ_CMD_CALIBRATE,
-    VQ_CMD_ALL = 511
+                  VQ_CMD_CALIBRATE | VQ_CMD_GENERATE,
+    VQ_CMD_ALL = 1023
 };
 
 #define VQ_MAX_SETS 64
@@ -41,11 +42,12 @@ typedef struct vq_args {
     const char *operands[VQ_MAX_OPERANDS];
     int noperands;
     bool merge;
-    int64_t threads, mem_limit, seed, verbose, window, stride, max_windows;
+    int64_t threads, mem_limit, seed, verbose, window, stride, max_windows, max_tokens, top_k;
+    double temperature, top_p;
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref,
-        *completion;
+        *completion, *prompt, *system;
     bool json, quiet, force, resume, bos, weights_only, help, man;
-    vq_text_list sets;
+    vq_text_list sets, chat;
     vq_origin origin[64]; /* by row of vq_flags */
     char seed_set[40];    /* "calib.seed=N" */
 } vq_args;
@@ -57,7 +59,9 @@ typedef enum vq_flag_type {
     VQ_FLAG_SIZE,
     VQ_FLAG_TEXT,
     VQ_FLAG_CHOICE,
-    VQ_FLAG_LIST
+    VQ_FLAG_LIST,  /* KEY=VALUE, may be repeated */
+    VQ_FLAG_TEXTS, /* may be repeated */
+    VQ_FLAG_REAL
 } vq_flag_type;
 
 typedef struct vq_flag {
@@ -67,7 +71,7 @@ typedef struct vq_flag {
     unsigned commands;
     size_t offset;     /* of the value in vq_args */
     const char *value; /* what help calls the value; CHOICE: "a|b|c" */
-    int64_t min, max;  /* INT */
+    int64_t min, max;  /* INT, REAL */
     const char *env;   /* NULL: not in the environment */
     const char *doc;
 } vq_flag;

@@ -203,6 +203,12 @@ static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out
     return s == VQ_OK ? VQ_OK : vq_at(e, "%s", path);
 }
 
+int64_t vq_model_first_token(const vq_model *m)
+{
+    const vq_hf_config *c = &m->checkpoint.config;
+    return c->bos >= 0 ? c->bos : c->eos_count ? c->eos[0] : 0;
+}
+
 vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq_err *e)
 {
     for (size_t i = 0; i < n; i++)

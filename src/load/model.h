@@ -36,6 +36,9 @@ vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool qu
 
 /* vq_model_tokenizer -- tokenizer.json beside the model; free it. */
 vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, vq_err *e);
+/* vq_model_first_token -- what its own text begins with: BOS, else the first token that ends one,
+ * else 0. */
+int64_t vq_model_first_token(const vq_model *m);
 /* vq_model_check_ids -- VQ_E_INPUT names the first id outside the vocabulary. */
 vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq_err *e);
 

@@ -93,8 +93,7 @@ static vq_status samples_from_file(vq_sample_set *set, const vq_plan *p, const c
 static vq_status samples_from_model(vq_sample_set *set, const vq_plan *p, const vq_exec *x,
                                     const vq_job *job, vq_arena *a, vq_err *e)
 {
-    const vq_hf_config *config = &p->model->checkpoint.config;
-    const int64_t start = config->bos >= 0 ? config->bos : config->eos_count ? config->eos[0] : 0;
+    const int64_t start = vq_model_first_token(p->model);
     vq_samples *s = &set->samples;
     set->kind = "self";
     vq_say(&job->reporter, 0,

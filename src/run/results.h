@@ -112,6 +112,16 @@ typedef struct vq_eval_result {
     double seconds;
 } vq_eval_result;
 
+/* ---- generate ---- */
+
+typedef struct vq_generate_result {
+    const char *text;   /* UTF-8, without special tokens; NULL: the model has no tokenizer */
+    const int32_t *ids; /* [count] that were made, without the one that ended the text */
+    int64_t count, prompt_tokens;
+    const char *stopped;            /* "eos", "length", "context" */
+    double prompt_seconds, seconds; /* until the first choice; after it */
+} vq_generate_result;
+
 /* ---- inspect ---- */
 
 typedef struct vq_stored_tensor {

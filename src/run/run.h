@@ -8,6 +8,8 @@
 
 #include "load/job.h"
 #include "recipe/recipe.h"
+#include "run/generate/prompt.h"
+#include "run/generate/sampling.h"
 #include "run/results.h"
 
 typedef struct vq_quantize_options {
@@ -58,6 +60,24 @@ typedef struct vq_eval_options {
  * the same tokens. VQ_E_INPUT: too little text. VQ_E_NUMERIC: a loss is not finite. */
 vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result *r, vq_arena *a,
                           vq_err *e);
+
+typedef struct vq_generate_options {
+    const char *model;
+    vq_prompt prompt;   /* all NULL: the model begins by itself */
+    const char *tokens; /* file of int32 ids instead; NULL */
+    int64_t max_tokens; /* at most so many are made */
+    vq_sampling sampling;
+    bool weights_only;
+    bool (*piece)(void *ctx, const char *text, size_t len); /* UTF-8, as it comes; false: stop. May
+                                                             * be NULL */
+    void *ctx;
+} vq_generate_options;
+/* vq_run_generate -- goes on with a prompt until a token that ends the text (generation_config.json,
+ * config.json), max_tokens or the end of the context. An artifact runs as `vq eval` runs it.
+ * VQ_E_INPUT: a prompt as long as the context. VQ_E_NUMERIC: logits that are not finite.
+ * VQ_E_STOPPED. test tests/cli/generate.sh (greedy choices of transformers) */
+vq_status vq_run_generate(vq_job *job, const vq_generate_options *o, vq_generate_result *r,
+                          vq_arena *a, vq_err *e);
 
 /* vq_run_inspect -- what a path is: a model, an artifact, statistics. */
 vq_status vq_run_inspect(vq_job *job, const char *path, vq_inspect_result *r, vq_arena *a,

@@ -15,6 +15,7 @@ struct vq_chat_template {
     const char *path; /* for messages */
     vq_jnode *body;
     vq_jbinding *names; /* special tokens */
+    bool ask;           /* add_generation_prompt */
 };
 
 static vq_status bind_name(vq_chat_template *t, const char *name, const char *text, vq_arena *a,
@@ -123,7 +124,7 @@ vq_status vq_chat_template_open(vq_chat_template **t, const char *dir, vq_arena 
 static vq_status bind_inputs(vq_jrun *x, const vq_chat_template *t, const json_t *messages,
                              const json_t *tools)
 {
-    const vq_jvalue no = vq_jbool(false), none = {.kind = VQ_J_NONE};
+    const vq_jvalue ask = vq_jbool(t->ask), none = {.kind = VQ_J_NONE};
     vq_jvalue value;
     for (const vq_jbinding *b = t->names; b; b = b->next)
         VQ_TRY(vq_jbind(x, x->frame, b->name, &b->value));
@@ -132,7 +133,12 @@ static vq_status bind_inputs(vq_jrun *x, const vq_chat_template *t, const json_t
     VQ_TRY(vq_jfrom_json(x, tools, &value));
     VQ_TRY(vq_jbind(x, x->frame, "tools", &value));
     VQ_TRY(vq_jbind(x, x->frame, "documents", &none));
-    return vq_jbind(x, x->frame, "add_generation_prompt", &no);
+    return vq_jbind(x, x->frame, "add_generation_prompt", &ask);
+}
+
+void vq_chat_template_ask(vq_chat_template *t)
+{
+    t->ask = true;
 }
 
 vq_status vq_chat_template_render(const vq_chat_template *t, const json_t *messages,

@@ -7,7 +7,7 @@
  * in, a if b else c white space  {%- -%} and what trim_blocks and lstrip_blocks do An
  *     interpreter of its own with no access to anything: a
  * template sees messages, tools, the special tokens of tokenizer_config.json and
- * add_generation_prompt, false. Anything else is refused by name and line; there is no clock
+ * add_generation_prompt (false, until vq_chat_template_ask). Anything else is refused by name and line; there is no clock
  * (strftime_now is undefined, so that a template takes the date it falls back to; called all the
  * same, it gives 26 July 2024). Steps, memory
  * and nesting are bounded. Letters are changed to upper and lower case one by one. Source: Jinja
@@ -37,6 +37,8 @@ vq_status vq_chat_template_open(vq_chat_template **t, const char *dir, vq_arena 
 /* vq_chat_template_parse -- the same from memory; the source is copied. */
 vq_status vq_chat_template_parse(vq_chat_template **t, const vq_chat_source *s, vq_arena *a,
                                  vq_err *e);
+/* vq_chat_template_ask -- what is rendered from here on ends where the model answers. */
+void vq_chat_template_ask(vq_chat_template *t);
 /* vq_chat_template_render -- one conversation: messages a list of objects, tools a list or NULL.
  * Text of *len bytes from a. VQ_E_INPUT: what the template refuses (raise_exception), something
  * undefined is used, too many steps; with the template's line. */

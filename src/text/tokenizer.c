@@ -278,6 +278,11 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
     return s;
 }
 
+bool vq_tokenizer_knows(const vq_tokenizer *t, int32_t id)
+{
+    return id >= 0 && id < t->model.vocab.size && t->spoken[id].text;
+}
+
 static vq_status list_tokens(const vq_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                              vq_decode_work *w, vq_err *e)
 {
@@ -285,7 +290,7 @@ static vq_status list_tokens(const vq_tokenizer *t, const int32_t *ids, size_t n
     w->list = VQ_ALLOC(w->arena, vq_token, n, "tokens", e);
     if (!w->list) return VQ_E_LIMIT;
     for (size_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || ids[i] >= t->model.vocab.size || !t->spoken[ids[i]].text)
+        if (!vq_tokenizer_knows(t, ids[i]))
             return vq_fail(e, VQ_E_INPUT, "id %d at place %zu names no token", ids[i], i);
         if (skip_special && t->special[ids[i]]) continue;
         w->list[w->n++] = t->spoken[ids[i]];

@@ -65,6 +65,14 @@ static const vq_eval_result alone = {.windows = 1,
                                      .model = {.perplexity = 2.5, .nll = {1.5, NAN}},
                                      .data = "55",
                                      .seconds = 4};
+static const int32_t made[] = {7, 9};
+static const vq_generate_result generated = {.text = "a\n",
+                                             .ids = made,
+                                             .count = 2,
+                                             .prompt_tokens = 3,
+                                             .stopped = "eos",
+                                             .prompt_seconds = 0.5,
+                                             .seconds = 2};
 static const vq_eval_result paired = {.windows = 2,
                                       .tokens = 8,
                                       .model = {.perplexity = INFINITY, .nll = {1000, 1}},
@@ -125,6 +133,7 @@ REPORT(report_verified, vq_report_verify, verified)
 REPORT(report_refused, vq_report_verify, refused)
 REPORT(report_alone, vq_report_eval, alone)
 REPORT(report_paired, vq_report_eval, paired)
+REPORT(report_generate, vq_report_generate, generated)
 REPORT(report_artifact, vq_report_inspect, artifact)
 REPORT(report_statistics, vq_report_inspect, statistics)
 static vq_status report_version(json_t **out, vq_err *e)
@@ -170,6 +179,8 @@ static const sample samples[] = {
      "\"error\":0.5,\"bound\":0.0}}"},
     {report_alone, "{\"perplexity\":2.5,\"nll\":1.5,\"nll_stderr\":null,\"tokens\":8,\"windows\":1,"
                    "\"seconds\":4.0,\"tokens_per_second\":2.0,\"data_sha256\":\"55\"}"},
+    {report_generate, "{\"text\":\"a\\n\",\"ids\":[7,9],\"stopped\":\"eos\",\"prompt_tokens\":3,"
+                      "\"prompt_seconds\":0.5,\"seconds\":2.0}"},
     {report_paired,
      "{\"perplexity\":null,\"nll\":1000.0,\"nll_stderr\":1.0,\"tokens\":8,\"windows\":2,"
      "\"seconds\":4.0,\"tokens_per_second\":2.0,\"data_sha256\":\"55\",\"ref\":{\"perplexity\":2.0,"
