@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Inputs that went wrong once, each with what is right: $VQ_SHARED/cases/*/run.sh ends with 0, cases/faults/*/run.sh says FIXED.
 . "$2/tests/cli/check.bash"
-[ -d "${VQ_SHARED:-}/cases" ] || { echo "SKIP: no VQ_SHARED with cases"; exit 77; }
+[ -n "${VQ_SHARED:-}" ] || { echo "SKIP: no cases (set VQ_SHARED)"; exit 77; }
+ls "$VQ_SHARED"/cases/[0-9]*/run.sh >/dev/null || { echo "FAIL: $VQ_SHARED/cases is missing or empty, and its root is named"; exit 1; }
 command -v python3 >/dev/null || { echo "SKIP: no python3"; exit 77; }
 export VQ=$vq VQ_ASAN=$vq REPO=$source_dir
 for case in "$VQ_SHARED"/cases/[0-9]*/ "$VQ_SHARED"/cases/faults/[0-9]*/; do

@@ -1,6 +1,6 @@
-/* replay.h -- one source, two programs: a libFuzzer target (VQ_FUZZ), or a test that feeds every
- * file of tests/fuzz/corpus/NAME and seeded mutations of it to the target. REPLAY("name", rounds,
- * dictionary...) stands at the end of the target's file. */
+/* replay.h -- one source, two programs: a libFuzzer target (VQ_FUZZ, scripts/fuzz.sh), or a test
+ * that feeds every file of tests/fuzz/corpus/NAME and seeded mutations of it to the target.
+ * REPLAY("name", rounds, dictionary...) stands at the end of the target's file. */
 #ifndef VQ_TESTS_REPLAY_H
 #define VQ_TESTS_REPLAY_H
 
@@ -24,6 +24,45 @@ static inline int replay_file(const uint8_t *data, size_t n, char path[32])
     if (fd < 0 || (n && write(fd, data, n) != (ssize_t)n)) abort();
     snprintf(path, 32, "/proc/self/fd/%d", fd);
     return fd;
+}
+
+/* replay_dir -- a folder of this process for targets that read folders; it goes at exit. */
+static char replay_folder[64];
+static inline void replay_remove_dir(void)
+{
+    (void)vq_remove(replay_folder, NULL);
+}
+static inline const char *replay_dir(void)
+{
+    if (replay_folder[0]) return replay_folder;
+    snprintf(replay_folder, sizeof replay_folder, "%s/vq-fuzz-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of small files */
+    if (!mkdtemp(replay_folder)) abort();
+    atexit(replay_remove_dir);
+    return replay_folder;
+}
+
+static inline void replay_put(const char *name, const void *data, size_t n)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", replay_dir(), name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, n, f) != n || fclose(f) != 0) abort();
+}
+
+/* replay_split -- where the first zero byte is, n where there is none: an input of two texts. */
+static inline size_t replay_split(const uint8_t *data, size_t n)
+{
+    const uint8_t *zero = n ? memchr(data, 0, n) : NULL;
+    return zero ? (size_t)(zero - data) : n;
+}
+
+/* replay_refused -- what every parser owes for bad input: its class, and one line that says why. */
+static inline void replay_refused(vq_status s, const vq_err *e)
+{
+    if (s == VQ_OK) return;
+    if (s != VQ_E_INPUT && s != VQ_E_LIMIT && s != VQ_E_RECIPE) abort();
+    if (!e->text[0] || strchr(e->text, '\n')) abort();
 }
 
 #ifdef VQ_FUZZ

@@ -1,5 +1,6 @@
-/* test_fuzz_chat_template.c -- whatever a template says: one line of refusal, or valid UTF-8 with a
- * NUL behind it; within its bounds. */
+/* test_fuzz_chat_template.c -- whatever a template and a conversation say: one line of refusal, or
+ * valid UTF-8 with a NUL behind it; within its bounds. Input: the template and, behind a zero byte,
+ * the list of messages (without it one of ours). */
 #include "replay.h"
 #include "text/chat_template.h"
 #include "text/utf8.h"
@@ -11,9 +12,15 @@ static const char messages[] =
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    json_t *list = json_loads(messages, 0, NULL);
+    const size_t split = replay_split(data, n);
+    json_t *list =
+        split < n ? json_loadb((const char *)data + split + 1, n - split - 1, 0, NULL) : NULL;
+    if (!json_is_array(list)) {
+        json_decref(list);
+        list = json_loads(messages, 0, NULL);
+    }
     json_t *names = json_pack("{s:s, s:s}", "bos_token", "<s>", "eos_token", "</s>");
-    const vq_chat_source source = {.text = (const char *)data, .len = n, .names = names};
+    const vq_chat_source source = {.text = (const char *)data, .len = split, .names = names};
     vq_chat_template *t;
     vq_err e = {0};
     vq_budget budget = {.limit = (size_t)1 << 30};

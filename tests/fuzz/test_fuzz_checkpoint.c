@@ -3,29 +3,6 @@
 #include "formats/folder/checkpoint.h"
 #include "replay.h"
 
-static char dir[64];
-
-static void remove_dir(void)
-{
-    (void)vq_remove(dir, NULL);
-}
-
-static void put(const char *name, const uint8_t *data, size_t n)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(data, 1, n, f) != n || fclose(f) != 0) abort();
-}
-
-static void make_dir(void)
-{
-    snprintf(dir, sizeof dir, "%s/vq-fuzz-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of small files */
-    if (!mkdtemp(dir)) abort();
-    atexit(remove_dir);
-}
-
 static void read_module(vq_checkpoint *c, const char *name, bool quantized, vq_arena *a)
 {
     vq_linear l;
@@ -55,13 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     vq_arena a;
     vq_checkpoint c;
     vq_err err;
-    size_t split = 0;
-    if (!dir[0]) make_dir();
-    while (split < n && data[split]) split++;
-    put("config.json", data, split);
-    put("model.safetensors", data + split + (split < n), n - split - (split < n));
+    const size_t split = replay_split(data, n);
+    replay_put("config.json", data, split);
+    replay_put("model.safetensors", data + split + (split < n), n - split - (split < n));
     vq_arena_init(&a, &budget);
-    if (vq_checkpoint_open(&c, dir, &a, &err) == VQ_OK) {
+    if (vq_checkpoint_open(&c, replay_dir(), &a, &err) == VQ_OK) {
         read_all(&c, &a);
         vq_checkpoint_close(&c);
     } else if (err.status != VQ_E_INPUT && err.status != VQ_E_LIMIT) {

@@ -64,6 +64,13 @@ static float arc_scaled(float x, float s)
 
 static float trt_scaled(float x, float s)
 {
+    return vq_round_to(VQ_BF16, x * (1.0F / s));
+}
+
+/* The same with the reciprocal in bf16, as torch multiplies a bf16 matrix by a number on a CPU: some
+ * files were made there. */
+static float trt_scaled_by_bf16(float x, float s)
+{
     return vq_round_to(VQ_BF16, x * vq_round_to(VQ_BF16, 1.0F / s));
 }
 
@@ -73,7 +80,8 @@ static const struct variant {
     vq_dtype residual;
 } variants[] = {{"exact_fp32", exact_scaled, VQ_F32},
                 {"arc_kernel", arc_scaled, VQ_BF16},
-                {"trtllm", trt_scaled, VQ_BF16}};
+                {"trtllm", trt_scaled, VQ_BF16},
+                {"trtllm", trt_scaled_by_bf16, VQ_BF16}};
 
 /* An operand in canonical order. */
 typedef struct operand {
@@ -222,11 +230,29 @@ static void compare(const struct variant *v, int64_t s)
     assert_product(&a, &b, ts, floats(find("%s.Y", prefix)));
 }
 
+/* Are the scales of W without residual channels those that v gives? */
+static bool fits(const struct variant *v)
+{
+    const vq_tensor *tw = find("W"), *to = find("layers.0.self_attn.q_proj.input.reorder_index"),
+                    *scale = find("q_proj.KE0.%s.B_scale_e4m3", v->name);
+    const int64_t n = tw->shape[0], k = tw->shape[1];
+    const float *ts = floats(find("q_proj.KE0.%s.tensor_scales", v->name));
+    const operand b = quantize(scaled_by(v, floats(tw), n * k, ts[1]), n, k, to->data, NULL);
+    for (int64_t i = 0; i < n * k / W16; i++)
+        if (((const uint8_t *)scale->data)[i] !=
+            vq_encode(vq_scale_grid(VQ_SCALE_E4M3), b.scale[i]))
+            return false;
+    return true;
+}
+
+/* A variant that comes twice is the one of the two that made the file. */
 static void test_operands(void **state)
 {
     (void)state;
     const int64_t counts[] = {0, 16, 64};
     for (size_t v = 0; v < sizeof variants / sizeof variants[0]; v++) {
+        if (variants[v].scaled == trt_scaled && !fits(&variants[v])) continue;
+        if (variants[v].scaled == trt_scaled_by_bf16 && fits(&variants[v - 1])) continue;
         for (int i = 0; i < 3; i++) {
             const vq_arena_mark mark = vq_arena_here(&arena);
             compare(&variants[v], counts[i]);

@@ -2,7 +2,8 @@
 # The small reference models through every kind of storage: quantize, verify, run; the same bytes for one and two threads.
 root=${VQ_GOLDEN:-${VQ_SHARED:+$VQ_SHARED/golden}}
 folders=${root:-none}/file-formats
-[ -d "$folders/llama/base" ] || { echo "SKIP: reference models file-formats/*/base not found (set VQ_SHARED or VQ_GOLDEN)"; exit 77; }
+[ -n "$root" ] || { echo "SKIP: no reference models file-formats/*/base (set VQ_SHARED or VQ_GOLDEN)"; exit 77; }
+[ -s "$folders/llama/base/model.safetensors" ] || { echo "FAIL: $folders/llama/base is missing or empty, and its root is named"; exit 1; }
 . "$2/tests/cli/check.bash"
 
 # built FAMILY NAME ARGS... -- quantize twice, compare, verify, run it with its activations quantized.
