@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/show.h"
+#include "cli/show_explained.h"
 #include "plan/pass_table.h"
 
 static const vq_shipped *find_shipped(const char *name)
@@ -53,12 +54,32 @@ static vq_status check_recipe(vq_session *s, const char *path, json_t **result, 
     return vq_output_input(&s->output, r.path, false, &s->job.reporter, &s->arena, e);
 }
 
+static vq_status explain_recipe(vq_session *s, json_t **result, vq_err *e)
+{
+    const vq_args *a = s->args;
+    const vq_explain_options o = {.recipe = a->operands[1],
+                                  .model = a->noperands > 2 ? a->operands[2] : NULL,
+                                  .sets = a->sets.text,
+                                  .nsets = a->sets.n};
+    vq_explain_result r;
+    VQ_TRY(vq_run_explain(&s->job, &o, &r, &s->arena, e));
+    VQ_TRY(vq_report_explain(&r, result, e));
+    if (!a->json) return VQ_OK;
+    if (o.model) VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.reporter, &s->arena, e));
+    return vq_output_input(&s->output, r.path, false, &s->job.reporter, &s->arena, e);
+}
+
 static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     const vq_args *a = s->args;
     (void)answer;
-    if (strcmp(a->operands[0], "check") != 0 && a->sets.n)
-        return vq_fail(e, VQ_E_RECIPE, "--set works with `vq recipe check` alone");
+    const bool explain = strcmp(a->operands[0], "explain") == 0;
+    if (strcmp(a->operands[0], "check") != 0 && !explain && a->sets.n)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "--set works with `vq recipe check` and `vq recipe explain` alone");
+    if (a->noperands > 2 && !explain)
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq recipe %s NAME",
+                       a->operands[2], a->operands[0]);
     if (strcmp(a->operands[0], "list") == 0) {
         if (a->noperands > 1)
             return vq_fail(e, VQ_E_RECIPE,
@@ -69,6 +90,7 @@ static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err
     if (a->noperands < 2)
         return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: vq recipe %s NAME",
                        a->operands[0], a->operands[0]);
+    if (explain) return explain_recipe(s, result, e);
     if (strcmp(a->operands[0], "check") == 0) return check_recipe(s, a->operands[1], result, e);
     return show_name(a->operands[1], result, e);
 }
@@ -118,7 +140,9 @@ static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
     static const vq_column passes[] = {{"name", "pass", VQ_CELL_TEXT, 0},
                                        {"kind", "kind", VQ_CELL_TEXT, 0},
                                        {"doc", "does", VQ_CELL_TEXT, 0}};
-    if (json_object_get(r, "recipes"))
+    if (json_object_get(r, "rules") && json_is_array(json_object_get(r, "rules")))
+        vq_show_explained(out, r, s->args->verbose > 0);
+    else if (json_object_get(r, "recipes"))
         vq_show_table(out, json_object_get(r, "recipes"), recipes, 2);
     else if (json_object_get(r, "schemes"))
         show_schemes(out, r);
@@ -135,16 +159,18 @@ static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
 const vq_command vq_command_recipe = {
     .name = "recipe",
     .bit = VQ_CMD_RECIPE,
-    .words = "list|show|check",
+    .words = "list|show|check|explain",
     .operands_min = 1,
-    .operands_max = 2,
-    .usage = "list | show NAME | check RECIPE [--set KEY=VALUE]",
+    .operands_max = 3,
+    .usage = "list | show NAME | check RECIPE | explain RECIPE [MODEL]",
     .about = "the shipped recipes, schemes and passes; check a recipe",
     .operands =
         "  list                        the shipped recipes\n"
         "  show NAME                   a shipped recipe, the options of a pass, `schemes` or "
         "`passes`\n"
-        "  check RECIPE                say what is wrong with a recipe; -v prints it in full\n",
+        "  check RECIPE                say what is wrong with a recipe; -v prints it in full\n"
+        "  explain RECIPE [MODEL]      what its rules and passes do, and what they take of a "
+        "model\n",
     .example = "vq recipe show nvfp4-arc > my.yaml && vq recipe check my.yaml",
     .run = run_recipe,
     .show = show_recipe,

@@ -13,6 +13,8 @@ const vq_command *const vq_commands[] = {
     &vq_command_eval,
     &vq_command_inspect,
     &vq_command_generate,
+    &vq_command_tokenize,
+    &vq_command_diff,
     &vq_command_recipe,
     &vq_command_help,
     &vq_command_version,

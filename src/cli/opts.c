@@ -253,6 +253,7 @@ static void set_builtin(vq_args *a)
                    .progress = "auto",
                    .window = 2048,
                    .max_tokens = 128,
+                   .top = 10,
                    .temperature = 1,
                    .top_p = 1};
     a->threads = omp_get_max_threads();

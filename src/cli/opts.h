@@ -21,9 +21,12 @@ enum {
     VQ_CMD_HELP = 128,
     VQ_CMD_CALIBRATE = 256,
     VQ_CMD_GENERATE = 512,
+    VQ_CMD_TOKENIZE = 1024,
+    VQ_CMD_DIFF = 2048,
+    VQ_CMD_DOCTOR = 4096,
     VQ_CMD_LONG = VQ_CMD_PLAN | VQ_CMD_QUANTIZE | VQ_CMD_VERIFY | VQ_CMD_EVAL | VQ_CMD_INSPECT |
-                  VQ_CMD_CALIBRATE | VQ_CMD_GENERATE,
-    VQ_CMD_ALL = 1023
+                  VQ_CMD_CALIBRATE | VQ_CMD_GENERATE | VQ_CMD_DIFF | VQ_CMD_DOCTOR,
+    VQ_CMD_ALL = 8191
 };
 
 #define VQ_MAX_SETS 64
@@ -42,11 +45,11 @@ typedef struct vq_args {
     const char *operands[VQ_MAX_OPERANDS];
     int noperands;
     bool merge;
-    int64_t threads, mem_limit, seed, verbose, window, stride, max_windows, max_tokens, top_k;
+    int64_t threads, mem_limit, seed, verbose, window, stride, max_windows, max_tokens, top_k, top;
     double temperature, top_p;
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref,
         *completion, *prompt, *system;
-    bool json, quiet, force, resume, bos, weights_only, help, man;
+    bool json, quiet, force, resume, bos, weights_only, help, man, ids, decode, no_special;
     vq_text_list sets, chat;
     vq_origin origin[64]; /* by row of vq_flags */
     char seed_set[40];    /* "calib.seed=N" */

@@ -25,6 +25,9 @@ vq_status vq_report_merge(const vq_merge_result *r, json_t **out, vq_err *e);
 vq_status vq_report_verify(const vq_verify_result *r, json_t **out, vq_err *e);
 vq_status vq_report_eval(const vq_eval_result *r, json_t **out, vq_err *e);
 vq_status vq_report_generate(const vq_generate_result *r, json_t **out, vq_err *e);
+vq_status vq_report_tokenize(const vq_tokenize_result *r, json_t **out, vq_err *e);
+vq_status vq_report_diff(const vq_diff_result *r, json_t **out, vq_err *e);
+vq_status vq_report_explain(const vq_explain_result *r, json_t **out, vq_err *e);
 vq_status vq_report_inspect(const vq_inspect_result *r, json_t **out, vq_err *e);
 /* vq_report_version -- of vq, and the level of the kernels that run here. */
 vq_status vq_report_version(const char *isa, json_t **out, vq_err *e);

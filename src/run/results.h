@@ -122,6 +122,71 @@ typedef struct vq_generate_result {
     double prompt_seconds, seconds; /* until the first choice; after it */
 } vq_generate_result;
 
+/* ---- tokenize ---- */
+
+typedef struct vq_tokenize_result {
+    const int32_t *ids;        /* [count] */
+    size_t count, bytes;       /* tokens; bytes of the text */
+    const char *text;          /* of decoding, `bytes` long; else NULL */
+    const char *const *tokens; /* [count] names in the vocabulary; NULL: not asked for */
+    const char *out;           /* where the ids went; NULL */
+} vq_tokenize_result;
+
+/* ---- diff ---- */
+
+typedef struct vq_diff_tensor {
+    const char *name;  /* as the model has it: MODULE.weight of a quantized linear */
+    const char *shape; /* in A, or in B where A has none */
+    const char *a, *b; /* how it is stored; NULL: not there */
+    double
+        error; /* |A - B| / |A| (Frobenius) of the decoded values; NaN: they cannot be compared */
+} vq_diff_tensor;
+
+typedef struct vq_diff_row {
+    const char *name, *a, *b; /* NULL: not there */
+} vq_diff_row;
+
+typedef struct vq_diff_result {
+    const vq_diff_tensor
+        *tensors; /* that differ: those that cannot be compared, then worst first */
+    size_t ntensors;
+    size_t same;               /* tensors that are stored alike and equal */
+    const vq_diff_row *config; /* values of config.json, "rope_scaling.factor" */
+    size_t nconfig;
+    const vq_diff_row *files; /* beside the weights: size of those that differ */
+    size_t nfiles;
+    uint64_t bytes_a, bytes_b; /* weight files */
+} vq_diff_result;
+
+/* ---- recipe explain ---- */
+
+#define VQ_EXPLAIN_NAMES 3
+typedef struct vq_explained_rule {
+    const char *rule, *takes, *scheme, *means; /* "rule 2 (line 14)"; what it matches; "keep" or an
+                                                * id; that in words */
+    bool optional;
+    /* with a model: weights that it decides (2-D), first names, their bytes now and as stored */
+    size_t count;
+    const char *names[VQ_EXPLAIN_NAMES];
+    uint64_t bytes_before, bytes;
+} vq_explained_rule;
+
+typedef struct vq_explained_pass {
+    const char *name, *doc, *options; /* "alpha=0.5 ..." */
+} vq_explained_pass;
+
+typedef struct vq_explain_result {
+    const char *name, *about, *path, *format;
+    const char *data; /* calibration data, in words */
+    const vq_explained_rule *rules;
+    size_t nrules;
+    const vq_explained_pass *passes;
+    size_t npasses;
+    bool with_model;
+    const char *statistics; /* with a model: what is gathered ("range,hessian") */
+    size_t unruled;         /* with a model: weights kept without a rule (routers, layers beyond) */
+} vq_explain_result;
+
 /* ---- inspect ---- */
 
 typedef struct vq_stored_tensor {

@@ -79,6 +79,34 @@ typedef struct vq_generate_options {
 vq_status vq_run_generate(vq_job *job, const vq_generate_options *o, vq_generate_result *r,
                           vq_arena *a, vq_err *e);
 
+typedef struct vq_tokenize_options {
+    const char *model;  /* folder, or a file in it, or a tokenizer.json */
+    vq_prompt prompt;   /* text NULL and no chat: the file */
+    const char *data;   /* file of text; NULL */
+    const char *tokens; /* decode: file of int32 ids; NULL: ids are in prompt.text */
+    const char *out;    /* write the ids as int32; NULL */
+    bool force, decode, names /* also what the vocabulary calls the tokens */;
+} vq_tokenize_options;
+/* vq_run_tokenize -- text to ids, or ids to text. VQ_E_INPUT: no tokenizer, text that is not UTF-8,
+ * an id without a token. VQ_E_RECIPE: out exists. test tests/cli/tokenize.sh */
+vq_status vq_run_tokenize(const vq_tokenize_options *o, vq_tokenize_result *r, vq_arena *a,
+                          vq_err *e);
+
+/* vq_run_diff -- two models, artifacts, or one of each: tensors, config.json, files. Weights are
+ * decoded as `vq verify` decodes them, a tensor at a time. test tests/cli/diff.sh */
+vq_status vq_run_diff(vq_job *job, const char *path_a, const char *path_b, vq_diff_result *r,
+                      vq_arena *a, vq_err *e);
+
+typedef struct vq_explain_options {
+    const char *recipe, *model; /* model may be NULL */
+    const char *const *sets;
+    int nsets;
+} vq_explain_options;
+/* vq_run_explain -- what rules and passes of a recipe mean, and what the rules take of a model
+ * (headers only). test tests/cli/explain.sh */
+vq_status vq_run_explain(vq_job *job, const vq_explain_options *o, vq_explain_result *r,
+                         vq_arena *a, vq_err *e);
+
 /* vq_run_inspect -- what a path is: a model, an artifact, statistics. */
 vq_status vq_run_inspect(vq_job *job, const char *path, vq_inspect_result *r, vq_arena *a,
                          vq_err *e);

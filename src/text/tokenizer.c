@@ -283,6 +283,12 @@ bool vq_tokenizer_knows(const vq_tokenizer *t, int32_t id)
     return id >= 0 && id < t->model.vocab.size && t->spoken[id].text;
 }
 
+const char *vq_tokenizer_token(const vq_tokenizer *t, int32_t id, size_t *len)
+{
+    *len = t->spoken[id].len;
+    return t->spoken[id].text;
+}
+
 static vq_status list_tokens(const vq_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                              vq_decode_work *w, vq_err *e)
 {

@@ -39,6 +39,9 @@ int64_t vq_tokenizer_adds_bos(const vq_tokenizer *t);
  */
 vq_status vq_tokenizer_decode(const vq_tokenizer *t, const int32_t *ids, size_t n,
                               bool skip_special, vq_arena *a, char **text, size_t *len, vq_err *e);
+/* vq_tokenizer_token -- what the vocabulary calls a token that it knows, for people; borrowed, len
+ * bytes. */
+const char *vq_tokenizer_token(const vq_tokenizer *t, int32_t id, size_t *len);
 /* vq_tokenizer_knows -- is there a token of this id? Vocabularies of models are often larger. */
 bool vq_tokenizer_knows(const vq_tokenizer *t, int32_t id);
 int64_t vq_tokenizer_size(const vq_tokenizer *t);

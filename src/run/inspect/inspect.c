@@ -6,6 +6,7 @@
 #include "load/model.h"
 #include "run/inspect/inspect_stats.h"
 #include "run/run.h"
+#include "run/verify/model_row.h"
 
 /* Counts by name, in order of appearance. */
 typedef struct tally {
@@ -65,17 +66,6 @@ static vq_status describe_files(vq_model_description *d, const vq_tensor_set *s,
     return VQ_OK;
 }
 
-static void scheme_text(const vq_linear *l, char *text, size_t len)
-{
-    char weight[160], act[160], rotated[40] = "";
-    (void)vq_num_text(&l->scheme.weight, weight, sizeof weight);
-    if (l->scheme.has_act) (void)vq_num_text(&l->scheme.act, act, sizeof act);
-    if (l->hadamard)
-        (void)snprintf(rotated, sizeof rotated, "; input rotated by %lld", (long long)l->hadamard);
-    (void)snprintf(text, len, "weight %s%s%s%s%s", weight, l->scheme.has_act ? "; input " : "",
-                   l->scheme.has_act ? act : "", rotated, l->arc_s ? "; ARC" : "");
-}
-
 static vq_status describe_schemes(vq_model_description *d, const vq_checkpoint *c, vq_arena *a,
                                   vq_arena *scratch, vq_err *e)
 {
@@ -90,7 +80,7 @@ static vq_status describe_schemes(vq_model_description *d, const vq_checkpoint *
         char text[380];
         if (!quantized[i]) continue;
         VQ_TRY(c->source.linear(c->source.self, names[i], 0, 0, &l, e));
-        scheme_text(&l, text, sizeof text);
+        vq_linear_text(&l, text, sizeof text);
         vq_count *of_scheme = place(&schemes, text, a, e);
         if (!of_scheme) return e->status;
         of_scheme->count++;

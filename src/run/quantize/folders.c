@@ -28,18 +28,48 @@ static const char *named_path(const char *model, vq_arena *a, vq_err *e)
     return copy;
 }
 
-/* "dir/model.safetensors" -> "dir/model.RECIPE", "dir/model/" -> "dir/model.RECIPE". */
-static char *default_name(const char *given, const char *recipe, vq_arena *a, vq_err *e)
+/* Does a component of the path begin so? Where its name goes on, NULL: none does. */
+static const char *find_component(const char *path, const char *start)
+{
+    const size_t n = strlen(start);
+    for (const char *p = path; (p = strstr(p, start)); p += n)
+        if (p == path || p[-1] == '/') return p + n;
+    return NULL;
+}
+
+/* In a cache of downloads ("models--ORG--NAME/snapshots/HASH", or anything under .cache) nobody
+ * looks for an output, and cleaning it would take that along. len: of the name to build on in the
+ * current folder, 0: the model lies elsewhere. */
+static const char *cached_name(const char *model, size_t *len)
+{
+    const char *hub = find_component(model, "models--"), *name = hub;
+    const bool cached = hub || find_component(model, ".cache/");
+    if (!hub) name = vq_base_name(model);
+    *len = cached ? strcspn(name, "/") : 0;
+    for (const char *p = hub; p && p + 2 < hub + strcspn(hub, "/"); p++)
+        if (p[0] == '-' && p[1] == '-') name = p + 2;
+    if (hub) *len = strcspn(name, "/");
+    return name;
+}
+
+/* "dir/model.safetensors" -> "dir/model.RECIPE", "dir/model/" -> "dir/model.RECIPE"; of a model in a
+ * cache "./model.RECIPE". */
+static char *default_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
     static const char suffix[] = ".safetensors";
-    const char *model = named_path(given, a, e);
+    const char *model = named_path(q->inputs[0], a, e);
     if (!model) return NULL;
-    size_t n = strlen(model);
+    size_t n = strlen(model), len;
     while (n > 1 && model[n - 1] == '/') n--;
     if (n > sizeof suffix - 1 &&
         strncmp(model + n - (sizeof suffix - 1), suffix, sizeof suffix - 1) == 0)
         n -= sizeof suffix - 1;
-    return vq_arena_text(a, e, "%.*s.%s", (int)n, model, recipe);
+    const char *beside = vq_arena_text(a, e, "%.*s", (int)n, model);
+    if (!beside) return NULL;
+    const char *name = cached_name(beside, &len);
+    o->cached = len > 0;
+    return o->cached ? vq_arena_text(a, e, "./%.*s.%s", (int)len, name, q->recipe)
+                     : vq_arena_text(a, e, "%s.%s", beside, q->recipe);
 }
 
 static bool begins_with_any(const char *name, const char *const *list)
@@ -173,14 +203,21 @@ static vq_status open_work(vq_folders *o, bool resume, bool there, vq_arena *a, 
 
 static vq_status name_all(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
-    char *name =
-        q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(q->inputs[0], q->recipe, a, e);
+    *o = (vq_folders){.force = q->force, .lock = -1};
+    char *name = q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(o, q, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
-    *o = (vq_folders){
-        .out = name, .run = vq_arena_text(a, e, "%s.run", name), .force = q->force, .lock = -1};
+    o->out = name;
+    o->run = vq_arena_text(a, e, "%s.run", name);
     o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
     return o->work ? VQ_OK : e->status;
+}
+
+static vq_status make_run(const vq_folders *o, const vq_folders_request *q, vq_err *e)
+{
+    vq_err why;
+    if (vq_make_dir(o->run, &why) == VQ_OK) return VQ_OK;
+    return vq_fail(e, why.status, "%s%s", why.text, q->out ? "" : "; name another output with -o");
 }
 
 vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
@@ -190,7 +227,7 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
     VQ_TRY(check_free(o->out, o->force, a, e));
     VQ_TRY(check_run(o->run, a, e));
     const bool there = vq_exists(o->run);
-    VQ_TRY(vq_make_dir(o->run, e));
+    VQ_TRY(make_run(o, q, e));
     const char *lock = vq_join(a, o->run, LOCK_NAME, e);
     if (!lock) return e->status;
     VQ_TRY(vq_lock_open(lock, &o->lock, e));

@@ -12,12 +12,14 @@ typedef struct vq_folders_request {
     const char
         *inputs[VQ_FOLDERS_INPUTS]; /* the model first, then whatever is read; NULL: not given */
     const char *recipe;             /* its name */
-    const char *out;                /* NULL: MODEL.RECIPE beside the model */
+    const char *out;                /* NULL: MODEL.RECIPE beside the model, of a model in a cache of
+                                    * downloads NAME.RECIPE in the current folder */
     bool force, resume;
 } vq_folders_request;
 
 typedef struct vq_folders {
     const char *out;  /* final folder */
+    bool cached;      /* the model lies in a cache: out is in the current folder instead */
     const char *run;  /* OUT.run while working: state and finished parts, which can be resumed */
     const char *work; /* OUT.run/artifact: becomes OUT */
     bool force;

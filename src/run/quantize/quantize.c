@@ -217,6 +217,9 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
                                         .force = o->force,
                                         .resume = o->resume};
     VQ_TRY(vq_folders_open(&q->folders, &folders, &q->arena, e));
+    if (q->folders.cached)
+        vq_say(&q->job->reporter, 0, "the model lies in a cache of downloads: the output is %s",
+               q->folders.out);
     vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads,
                                       &q->arena, e);
     if (s == VQ_OK) s = make_artifact(q, e);

@@ -5,21 +5,10 @@
 
 #include "load/weights.h"
 #include "plan/fused.h"
+#include "run/verify/model_row.h"
 #include "run/verify/module_check.h"
 
 #define DB_TOLERANCE 0.01
-
-/* A stored row as the model has it: ARC's order undone, then the rotation, which is its own
- * inverse. */
-static void to_model(const vq_kernels *kr, const vq_linear *l, const float *stored, float *row)
-{
-    for (int64_t i = 0; i < l->k; i++) {
-        const int64_t at =
-            l->arc_s ? vq_arc_column(i, l->k, l->arc_s, vq_arc_block(&l->scheme)) : i;
-        row[l->arc_order ? l->arc_order[i] : i] = stored[at];
-    }
-    if (l->hadamard) kr->hadamard_row(row, (size_t)l->k, (size_t)l->hadamard);
-}
 
 static vq_status sums_of(const vq_module_checker *c, const vq_linear *l, const vq_tensor *original,
                          double *signal, double *noise, vq_err *e)
@@ -35,7 +24,7 @@ static vq_status sums_of(const vq_module_checker *c, const vq_linear *l, const v
     vq_decode_rows(&c->job->kernels, &q, x, q.cols);
     for (int64_t r = 0; r < l->n; r++) {
         double ss, dd;
-        to_model(&c->job->kernels, l, x + r * q.cols, row);
+        vq_model_row(&c->job->kernels, l, x + r * q.cols, row);
         c->job->kernels.error_sums(w + r * l->k, row, (size_t)l->k, &ss, &dd);
         *signal += ss;
         *noise += dd;
