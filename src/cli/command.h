@@ -39,7 +39,8 @@ typedef struct vq_command {
 
 extern const vq_command vq_command_plan, vq_command_calibrate, vq_command_quantize,
     vq_command_verify, vq_command_eval, vq_command_inspect, vq_command_generate,
-    vq_command_tokenize, vq_command_diff, vq_command_recipe, vq_command_version, vq_command_help;
+    vq_command_tokenize, vq_command_diff, vq_command_doctor, vq_command_recipe, vq_command_version,
+    vq_command_help;
 extern const vq_command *const vq_commands[]; /* ends with NULL */
 
 /* vq_command_find -- by name; NULL with VQ_E_RECIPE in e (naming the nearest) when there is none.

@@ -6,19 +6,13 @@
 #include "cli/show.h"
 
 const vq_command *const vq_commands[] = {
-    &vq_command_plan,
-    &vq_command_calibrate,
-    &vq_command_quantize,
-    &vq_command_verify,
-    &vq_command_eval,
-    &vq_command_inspect,
-    &vq_command_generate,
-    &vq_command_tokenize,
-    &vq_command_diff,
-    &vq_command_recipe,
-    &vq_command_help,
-    &vq_command_version,
-    NULL,
+    &vq_command_plan,     &vq_command_calibrate,
+    &vq_command_quantize, &vq_command_verify,
+    &vq_command_eval,     &vq_command_inspect,
+    &vq_command_generate, &vq_command_tokenize,
+    &vq_command_diff,     &vq_command_recipe,
+    &vq_command_doctor,   &vq_command_help,
+    &vq_command_version,  NULL,
 };
 
 const vq_command *vq_command_find(const char *name, vq_err *e)

@@ -28,6 +28,7 @@ vq_status vq_report_generate(const vq_generate_result *r, json_t **out, vq_err *
 vq_status vq_report_tokenize(const vq_tokenize_result *r, json_t **out, vq_err *e);
 vq_status vq_report_diff(const vq_diff_result *r, json_t **out, vq_err *e);
 vq_status vq_report_explain(const vq_explain_result *r, json_t **out, vq_err *e);
+vq_status vq_report_doctor(const vq_doctor_result *r, json_t **out, vq_err *e);
 vq_status vq_report_inspect(const vq_inspect_result *r, json_t **out, vq_err *e);
 /* vq_report_version -- of vq, and the level of the kernels that run here. */
 vq_status vq_report_version(const char *isa, json_t **out, vq_err *e);

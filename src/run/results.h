@@ -187,6 +187,23 @@ typedef struct vq_explain_result {
     size_t unruled;         /* with a model: weights kept without a rule (routers, layers beyond) */
 } vq_explain_result;
 
+/* ---- doctor ---- */
+
+typedef struct vq_doctor_check {
+    const char *name;
+    bool ok;
+    const char *why; /* what is wrong; NULL: nothing */
+} vq_doctor_check;
+
+typedef struct vq_doctor_result {
+    const char *version, *cpu, *features, *isa, *blas, *libraries; /* "": not known */
+    int threads, processors;                       /* that vq uses; that the machine has */
+    uint64_t memory, memory_free, page, disk_free; /* bytes; disk: of the current folder */
+    const vq_doctor_check *checks;
+    size_t nchecks, failed;
+    double seconds;
+} vq_doctor_result;
+
 /* ---- inspect ---- */
 
 typedef struct vq_stored_tensor {

@@ -107,6 +107,11 @@ typedef struct vq_explain_options {
 vq_status vq_run_explain(vq_job *job, const vq_explain_options *o, vq_explain_result *r,
                          vq_arena *a, vq_err *e);
 
+/* vq_run_doctor -- what this machine has, and a self-test: known answers, and all levels of kernels
+ * against the scalar definitions. A check that fails is an answer, not an error. test
+ * tests/cli/doctor.sh */
+vq_status vq_run_doctor(vq_job *job, vq_doctor_result *r, vq_arena *a, vq_err *e);
+
 /* vq_run_inspect -- what a path is: a model, an artifact, statistics. */
 vq_status vq_run_inspect(vq_job *job, const char *path, vq_inspect_result *r, vq_arena *a,
                          vq_err *e);
