@@ -4,13 +4,16 @@
 #include <assert.h>
 #include <malloc.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGN ((size_t)64)
 #define CHUNK ((size_t)64 << 10)
+#define HUGE_PAGE ((size_t)2 << 20) /* larger blocks are made of such, where the system has them */
 
 struct vq_arena_chunk {
     vq_arena_chunk *older;
@@ -24,13 +27,83 @@ void vq_arena_init(vq_arena *a, vq_budget *budget)
     a->chunk = NULL;
 }
 
+static void give_back(vq_arena_chunk *c)
+{
+    free(c->payload);
+    free(c);
+}
+
+static vq_arena_chunk *take_spare(vq_budget *b, unsigned i)
+{
+    vq_arena_chunk *c = b->spare[i];
+    b->spare[i] = NULL;
+    b->spared -= c->size;
+    return c;
+}
+
+/* Slot of the smallest spare: what is small costs the system the least to give again. Slots without
+ * one are smaller still, when they count. */
+static unsigned smallest_spare(const vq_budget *b, bool empty_counts)
+{
+    unsigned best = VQ_SPARES;
+    for (unsigned i = 0; i < VQ_SPARES; i++) {
+        if (!b->spare[i] && empty_counts) return i;
+        if (b->spare[i] && (best == VQ_SPARES || b->spare[i]->size < b->spare[best]->size))
+            best = i;
+    }
+    return best;
+}
+
+/* b->spared > 0 */
+static void drop_spare(vq_budget *b)
+{
+    give_back(take_spare(b, smallest_spare(b, false)));
+}
+
+/* A checker of memory sees no use of what was given back when it is used again. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SPARES = 0 };
+#else
+enum { SPARES = 1 };
+#endif
+
+static void spare_or_free(vq_budget *b, vq_arena_chunk *c)
+{
+    if (!SPARES || c->size <= CHUNK || b->used + b->spared + c->size > b->peak) {
+        give_back(c);
+        return;
+    }
+    const unsigned i = smallest_spare(b, true);
+    if (b->spare[i]) give_back(take_spare(b, i));
+    b->spare[i] = c;
+    b->spared += c->size;
+}
+
 static void chunk_free(vq_arena *a)
 {
     vq_arena_chunk *c = a->chunk;
+    vq_budget *b = a->budget;
     a->chunk = c->older;
-    if (a->budget) a->budget->used -= c->size;
-    free(c->payload);
-    free(c);
+    if (!b) {
+        give_back(c);
+        return;
+    }
+    b->used -= c->size;
+    spare_or_free(b, c);
+    while (!b->used && b->spared) drop_spare(b);
+}
+
+/* The smallest spare that holds size bytes and is at most a quarter larger; NULL: there is none. */
+static vq_arena_chunk *find_spare(vq_budget *b, size_t size)
+{
+    unsigned best = VQ_SPARES;
+    for (unsigned i = 0; i < VQ_SPARES; i++) {
+        const vq_arena_chunk *c = b->spare[i];
+        if (c && c->size >= size && c->size - size <= size / 4 &&
+            (best == VQ_SPARES || c->size < b->spare[best]->size))
+            best = i;
+    }
+    return best < VQ_SPARES ? take_spare(b, best) : NULL;
 }
 
 void vq_arena_done(vq_arena *a)
@@ -38,10 +111,11 @@ void vq_arena_done(vq_arena *a)
     while (a->chunk) chunk_free(a);
 }
 
-void vq_arena_trim(void)
+void vq_arena_begin(void)
 {
 #ifdef __GLIBC__
-    (void)malloc_trim(0);
+    (void)mallopt(M_MMAP_THRESHOLD, (int)CHUNK * 2);
+    (void)mallopt(M_ARENA_MAX, 1); /* threads ask for little, and never in a loop */
 #endif
 }
 
@@ -60,22 +134,40 @@ static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, v
                    bytes, b->limit - b->used, b->limit);
 }
 
+static vq_arena_chunk *chunk_make(size_t size)
+{
+    vq_arena_chunk *c = malloc(sizeof *c);
+    void *payload = c ? aligned_alloc(size < HUGE_PAGE ? ALIGN : HUGE_PAGE, size) : NULL;
+    if (!payload) {
+        free(c);
+        return NULL;
+    }
+    if (size >= HUGE_PAGE) (void)madvise(payload, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    *c = (vq_arena_chunk){.size = size, .payload = payload};
+    return c;
+}
+
+static vq_arena_chunk *chunk_within(vq_budget *b, size_t size)
+{
+    vq_arena_chunk *c = find_spare(b, size);
+    while (!c && b->spared && b->used + size + b->spared > b->peak) drop_spare(b);
+    if (!c) c = chunk_make(size);
+    for (; !c && b->spared; c = chunk_make(size)) drop_spare(b);
+    if (!c) return NULL;
+    b->used += c->size;
+    if (b->used > b->peak) b->peak = b->used;
+    return c;
+}
+
 static vq_status chunk_new(vq_arena *a, size_t bytes, const char *what, vq_err *e)
 {
     const size_t size = bytes > CHUNK ? bytes : CHUNK;
     if (a->budget && budget_refuses(a->budget, size)) return over_limit(a, size, what, e);
-    vq_arena_chunk *c = malloc(sizeof *c);
-    void *payload = c ? aligned_alloc(ALIGN, size) : NULL;
-    if (!payload) {
-        free(c);
-        return over_limit(a, size, what, e);
-    }
-    *c = (vq_arena_chunk){.older = a->chunk, .size = size, .payload = payload};
+    vq_arena_chunk *c = a->budget ? chunk_within(a->budget, size) : chunk_make(size);
+    if (!c) return over_limit(a, size, what, e);
+    c->used = 0;
+    c->older = a->chunk;
     a->chunk = c;
-    if (a->budget) {
-        a->budget->used += size;
-        if (a->budget->used > a->budget->peak) a->budget->peak = a->budget->used;
-    }
     return VQ_OK;
 }
 

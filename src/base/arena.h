@@ -10,14 +10,21 @@
 
 #include "base/status.h"
 
+typedef struct vq_arena_chunk vq_arena_chunk;
+
+enum { VQ_SPARES = 16 };
+
+/* Large blocks that arenas gave back wait here for the next request of their size, as long as they
+ * and what is in use are no more than was in use before: the system is asked less often, and holds
+ * no more than `peak`. When nothing is in use, none waits. */
 typedef struct vq_budget {
     size_t limit;   /* bytes, 0 = no limit */
     size_t used;    /* bytes held by the arenas now */
     size_t peak;    /* largest `used` so far */
     size_t fail_in; /* test hook: the n-th request from now fails as if over the limit; 0 = off */
+    size_t spared;  /* bytes in spare */
+    vq_arena_chunk *spare[VQ_SPARES];
 } vq_budget;
-
-typedef struct vq_arena_chunk vq_arena_chunk;
 
 typedef struct vq_arena {
     vq_budget *budget;     /* borrowed, may be NULL */
@@ -31,9 +38,9 @@ typedef struct vq_arena_mark {
 
 void vq_arena_init(vq_arena *a, vq_budget *budget);
 void vq_arena_done(vq_arena *a);
-/* vq_arena_trim -- memory that arenas gave back goes on to the system: heaps keep what lies between
- * blocks in use. */
-void vq_arena_trim(void);
+/* vq_arena_begin -- once, before the first arena of a program: large blocks of arenas and libraries
+ * are the system's and go back to it one by one; a heap would keep what lies between them. */
+void vq_arena_begin(void);
 
 /* vq_arena_alloc -- count*size bytes, aligned to 64, contents undefined. `what` names the thing in
  * the error.

@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 {
     open_standard_streams();
     start_with_own_threads(argv);
+    vq_arena_begin();
     static char *version[] = {"version"}, *help[] = {"help"};
     vq_err e = {VQ_OK, ""};
     catch_signals();

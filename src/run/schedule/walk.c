@@ -61,14 +61,16 @@ vq_status vq_walk_open(vq_walk *w, const vq_run_request *q, vq_schedule *s, vq_r
     return s->by_blocks ? open_models(w, e) : VQ_OK;
 }
 
-/* Called before every step; does something before the first of a block. The weights that were read
- * so far may leave memory: they are not needed again. The block begins, or, when a stopped run
+/* Called before every step; does something before the first of a block. What was read and written
+ * of blocks so far may leave memory: it is not needed again. The block begins, or, when a stopped run
  * finished its steps, is only emptied. */
 static vq_status enter(vq_walk *w, const vq_scheduled_step *step, vq_err *e)
 {
     if (w->block.layer == step->layer) return VQ_OK;
-    if (w->block.layer != VQ_WHOLE_RUN)
+    if (w->block.layer != VQ_WHOLE_RUN) {
         vq_tensor_set_forget(&w->run.plan->model->checkpoint.weights);
+        vq_written_forget(&w->run.written);
+    }
     if (!step->finished) return vq_block_begin(&w->run, &w->block, step->layer, e);
     w->block.layer = step->layer;
     return vq_block_empty(&w->run, &w->block, e);

@@ -6,7 +6,6 @@
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     (void)b;
-    vq_arena_trim();
     return vq_written_assemble(&r->written, r->plan, r->job, r->tuned, r->request->dir, r->arena,
                                e);
 }

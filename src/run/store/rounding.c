@@ -111,6 +111,12 @@ static vq_status group_global_scale(const vq_rounding *s, const vq_plan_group *g
     return VQ_OK;
 }
 
+/* What was read of the model need not stay in memory. */
+static void forget_read(const vq_rounding *s)
+{
+    vq_tensor_set_forget(&s->plan->model->checkpoint.weights);
+}
+
 vq_status vq_rounding_add(const vq_rounding *s, int group, vq_err *e)
 {
     const vq_plan_group *g = &s->plan->groups[group];
@@ -128,6 +134,7 @@ vq_status vq_rounding_add(const vq_rounding *s, int group, vq_err *e)
         r->modules[i].hadamard = s->inputs[group].map.hadamard;
         r->nmodules++;
     }
+    forget_read(s);
     return VQ_OK;
 }
 
@@ -300,6 +307,7 @@ vq_status vq_rounding_module(const vq_rounding *s, size_t i, vq_tensor_writer *w
     const vq_arena_mark mark = vq_arena_here(s->scratch);
     const vq_status status = round_and_store(s, i, w, e);
     vq_arena_rewind(s->scratch, mark);
+    forget_read(s);
     return status == VQ_OK ? VQ_OK : vq_at(e, "%s", s->out->weights[i]->module);
 }
 
@@ -307,8 +315,10 @@ static vq_status digest_all(vq_rounded *r, const vq_target *t, const vq_tensor_s
 {
     int64_t bad = -1;
 #pragma omp parallel for schedule(dynamic) reduction(max : bad)
-    for (size_t i = 0; i < r->nmodules; i++)
+    for (size_t i = 0; i < r->nmodules; i++) {
         if (vq_module_sha(t, r->modules[i].name, set, r->sha[i], NULL) != VQ_OK) bad = (int64_t)i;
+        vq_tensor_set_forget(set);
+    }
     return bad < 0 ? VQ_OK
                    : vq_fail(e, VQ_E_LIMIT, "%s: no memory for a digest", r->modules[bad].name);
 }

@@ -25,7 +25,7 @@ vq_status vq_unquantized_declare(const vq_plan *p, const vq_tensor_set *const *s
     return VQ_OK;
 }
 
-#define COPY_STEP ((size_t)16 << 20)
+#define COPY_STEP ((size_t)8 << 20)
 
 vq_status vq_copy_tensor(const vq_tensor *t, vq_tensor_writer *w, int64_t id, vq_err *e)
 {
@@ -52,13 +52,31 @@ vq_status vq_store_floats(vq_tensor_writer *w, int64_t id, vq_dtype t, const flo
     return s;
 }
 
+/* Some rows at a time, so that an embedding is not in memory as a whole; of the model, whose pages
+ * are forgotten. */
+static vq_status check_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *e)
+{
+    const bool rows = t->ndim == 2 && !t->transposed && t->bytes > COPY_STEP;
+    const int64_t width = rows ? (int64_t)t->bytes / t->shape[0] : 0,
+                  step = rows ? (int64_t)COPY_STEP / width + 1 : 0;
+    if (!rows) return vq_weights_finite(kr, t, e);
+    for (int64_t r = 0; r < t->shape[0]; r += step) {
+        vq_tensor part = *t;
+        part.data = (const char *)t->data + r * width;
+        part.shape[0] = t->shape[0] - r < step ? t->shape[0] - r : step;
+        if (vq_weights_finite(kr, &part, e) != VQ_OK) return vq_weights_finite(kr, t, e);
+        vq_mapped_forget(part.data, (size_t)(part.shape[0] * width));
+    }
+    return VQ_OK;
+}
+
 vq_status vq_unquantized_copy(const vq_plan *p, const vq_kernels *kr, vq_tensor_writer *w,
                               const int64_t *ids, vq_err *e)
 {
     const vq_tensor_set *set = &p->model->checkpoint.weights;
     for (size_t i = 0; i < set->count; i++) {
         if (ids[i] < 0) continue;
-        VQ_TRY(vq_weights_finite(kr, set->sorted[i], e));
+        VQ_TRY(check_finite(kr, set->sorted[i], e));
         VQ_TRY(vq_copy_tensor(set->sorted[i], w, ids[i], e));
     }
     return VQ_OK;

@@ -100,6 +100,12 @@ void vq_written_close(vq_written *p)
     p->count = 0;
 }
 
+void vq_written_forget(const vq_written *p)
+{
+    for (int i = 0; i < p->count; i++)
+        if (p->files[i].open) vq_tensor_set_forget(&p->files[i].set);
+}
+
 const char *vq_written_folder(const vq_written *p, int section, vq_err *e)
 {
     return vq_arena_text(p->arena, e, "%s/part-%04d", p->dir, section);

@@ -32,6 +32,7 @@ vq_status vq_written_init(vq_written *p, const char *dir, const vq_source *below
                           const vq_target *target, int count, size_t max_modules, vq_arena *a,
                           vq_err *e);
 void vq_written_close(vq_written *p);
+void vq_written_forget(const vq_written *p); /* vq_tensor_set_forget of all sections */
 /* vq_written_folder -- DIR/part-0007, from the arena. */
 const char *vq_written_folder(const vq_written *p, int section, vq_err *e);
 /* vq_written_add -- open a finished section; n modules (names, sizes, scheme, arc_s) that it holds

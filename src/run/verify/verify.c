@@ -83,6 +83,8 @@ static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model
     for (size_t i = 0; i < n; i++) {
         if (quantized[i]) VQ_TRY(vq_module_check(&c, f, names[i], e));
         if (quantized[i]) VQ_TRY(vq_against_check(&c, f, names[i], e));
+        vq_tensor_set_forget(&m->checkpoint.weights);
+        if (against) vq_tensor_set_forget(&against->checkpoint.weights);
         VQ_TRY(vq_step(&job->reporter, "verifying", (int64_t)i + 1, (int64_t)n, e));
     }
     vq_fused_check(&c, f, names, quantized, n);

@@ -93,6 +93,33 @@ static void test_reserved_room_stays(void **state)
     assert_int_equal(b.used, 0);
 }
 
+/* Blocks of the same size come and go in every step of a run. With what waits for the next one, no
+ * more is held than was in use before. */
+static void test_spares_stay_below_the_peak(void **state)
+{
+    (void)state;
+    vq_budget b = {.limit = 2000000};
+    vq_err e;
+    vq_arena a;
+    vq_arena_init(&a, &b);
+    (void)VQ_ALLOC(&a, char, 100, "x", &e);
+    const vq_arena_mark m = vq_arena_here(&a);
+    for (size_t n = 200000; n <= 1600000; n += 100000) {
+        assert_non_null(VQ_ALLOC(&a, char, n / 2, "x", &e));
+        assert_non_null(VQ_ALLOC(&a, char, n / 4, "x", &e));
+        vq_arena_rewind(&a, m);
+        assert_le(b.used + b.spared, b.peak);
+        assert_non_null(VQ_ALLOC(&a, char, n, "x", &e));
+        assert_le(b.used + b.spared, b.peak);
+        vq_arena_rewind(&a, m);
+    }
+    assert_le(b.peak, 1700000);
+    assert_non_null(VQ_ALLOC(&a, char, 1900000, "x", &e)); /* spares are no reason to refuse */
+    assert_int_equal(b.spared, 0);
+    vq_arena_done(&a);
+    assert_int_equal(b.used + b.spared, 0);
+}
+
 static void test_nth_failure(void **state)
 {
     (void)state;
@@ -146,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_rewind),
         cmocka_unit_test(test_reserved_room_stays),
+        cmocka_unit_test(test_spares_stay_below_the_peak),
         cmocka_unit_test(test_nth_failure),
         cmocka_unit_test(test_list_doubles),
         cmocka_unit_test(test_text),
