@@ -1,13 +1,48 @@
 #!/usr/bin/env bash
-# Peak anonymous memory of a command: bench/memory.sh vq quantize ... (mapped input does not count). Samples RssAnon every 2 ms.
+# What a run holds in memory, beside what `vq plan` said: one line per recipe, CSV, in MiB: forecast, RssAnon at most (sampled every 2 ms), and
+# VmHWM, which also has mapped pages. VQ; MODEL and TOKENS, or nothing: a random Llama of LAYERS blocks of hidden size HIDDEN is made (PYTHON,
+# 3.9 or later, no packages). RECIPES ("nvfp4a16 nvfp4 ..."; default: all that ship), SAMPLES, SEQLEN, THREADS, LIMIT for other settings.
 set -euo pipefail
-"$@" >/dev/null 2>&1 &
-pid=$!
-peak=0
-while kill -0 "$pid" 2>/dev/null; do
-    now=$(awk '/RssAnon/ {print $2}' "/proc/$pid/status" 2>/dev/null || true)
-    [ -n "$now" ] && [ "$now" -gt "$peak" ] && peak=$now
-    sleep 0.002
+: "${VQ:?path of vq}"
+here=$(cd "$(dirname "$0")" && pwd)
+samples=${SAMPLES:-4} seqlen=${SEQLEN:-128} threads=${THREADS:-2}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+model=${MODEL:-$tmp/model} tokens=${TOKENS:-$tmp/model/ids.i32}
+[ -n "${MODEL:-}" ] ||
+    "${PYTHON:-python3}" "$here/one_block.py" "$model" "${HIDDEN:-2048}" 5632 32 8 "$samples" "$seqlen" "${LAYERS:-4}"
+exec {nap}<> <(:)
+
+# peak COMMAND...: sets anon and hwm (KiB)
+peak() {
+    "$@" >"$tmp/log" 2>&1 &
+    local pid=$! key value rest
+    anon=0 hwm=0
+    while kill -0 "$pid" 2>/dev/null; do
+        while read -r key value rest; do
+            case $key in
+            RssAnon:) [ "$value" -gt "$anon" ] && anon=$value ;;
+            VmHWM:) hwm=$value ;;
+            esac
+        done <"/proc/$pid/status" 2>/dev/null || true
+        read -r -t 0.002 -u "$nap" || true
+    done
+    wait "$pid"
+}
+
+mib() { awk -v n="$1" -v unit="$2" 'BEGIN {printf "%.1f", n / unit}'; }
+
+recipes=${RECIPES:-$(cd "$here/../recipes" && ls | sed 's/\.yaml$//')}
+echo "recipe,forecast,rss_anon,vm_hwm,rss_anon/forecast"
+for recipe in $recipes; do
+    options=(--recipe "$recipe" --tokens "$tokens" --threads "$threads")
+    options+=(--set "calib.samples=$samples" --set "calib.seqlen=$seqlen")
+    [ -z "${LIMIT:-}" ] || options+=(--mem-limit "$LIMIT")
+    told=$("$VQ" plan "$model" "${options[@]}" --json 2>/dev/null | sed -n 's/.*"peak_ram": *\([0-9]*\).*/\1/p' | head -1)
+    rm -rf "$tmp/out" "$tmp/out.run"
+    if peak "$VQ" quantize "$model" "${options[@]}" -q -o "$tmp/out"; then
+        echo "$recipe,$(mib "$told" 1048576),$(mib "$anon" 1024),$(mib "$hwm" 1024),$(mib "$((anon * 1024))" "$told")"
+    else
+        echo "$recipe,$(mib "$told" 1048576),$(tail -n 1 "$tmp/log" | tr ',' ';')"
+    fi
 done
-wait "$pid"
-awk -v k="$peak" 'BEGIN {printf "peak_rss_anon_mb,%.1f\n", k / 1024}'
