@@ -2,13 +2,13 @@
 """mutate.py VQ COUNT [SEED] -- small sound inputs, changed in their structure, through the command line of vq.
 
 VQ should be built with the address sanitizer (cmake --preset asan). Each round changes one file of a model, an artifact, a recipe, data or
-statistics and runs a command on it. Wrong are: an exit code that docs/cli.md does not name, a line of a sanitizer, more than 5 seconds, files
-left beside an output that was not made, and an artifact that quantize made and verify refuses. Rounds are seeded: a finding is printed with
-its number and kept in the folder that is named in the end. Standard library only.
+statistics and runs a command on it. Wrong are: an exit code that docs/cli.md does not name, a line of a sanitizer, more than 5 seconds of the processor (or a minute of the clock), files left
+beside an output that was not made, and an artifact that quantize made and verify refuses. Rounds are seeded; a finding is printed, its inputs
+kept in a folder. Ctrl-C or TERM ends it and says the figures. Standard library only.
 """
-import copy, json, os, random, re, shutil, struct, subprocess, sys, tempfile, time
+import copy, json, os, random, re, resource, shutil, signal, struct, subprocess, sys, tempfile, time
 
-HIDDEN, FFN, VOCAB, SECONDS = 32, 64, 272, float(os.environ.get("MUTATE_SECONDS", 5))
+HIDDEN, FFN, VOCAB, SECONDS, PATIENCE = 32, 64, 272, 5, 60
 
 
 def gpt2_bytes():
@@ -241,6 +241,12 @@ def change_recipe(raw, rng):
 HOW = {".json": change_json, ".safetensors": change_safetensors, ".vqs": change_safetensors, ".yaml": change_recipe}
 
 
+def processor_time():
+    """Seconds of the commands that have ended: what another program does at the same time does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Runner:
     def __init__(self, vq):
         self.vq, self.root = os.path.abspath(vq), tempfile.mkdtemp(prefix="vq-mutate-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
@@ -249,15 +255,15 @@ class Runner:
                         VQ_THREADS="2", VQ_PROGRESS="none")
 
     def run(self, *args):
-        """(exit code, what it said, seconds) of one command in the root."""
-        begin = time.monotonic()
+        """(exit code, what it said, seconds of the processor) of one command in the root; -9: it did not end."""
+        begin = processor_time()
         p = subprocess.Popen([self.vq, *args], cwd=self.root, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            err = p.communicate(timeout=max(60, 12 * SECONDS))[1]
+            err = p.communicate(timeout=PATIENCE)[1]
         except subprocess.TimeoutExpired:
             p.kill()
             err = p.communicate()[1]
-        return p.returncode, err.decode(errors="replace"), time.monotonic() - begin
+        return p.returncode, err.decode(errors="replace"), processor_time() - begin
 
     def put(self, folder, files):
         shutil.rmtree(os.path.join(self.root, folder), ignore_errors=True)
@@ -297,14 +303,15 @@ def command(world, name, rng):
     evaluate = ["eval", "ppl", world, *data, "--window", "16", "--max-windows", "1"]
     quantize = ["quantize", world, "-r", "loose/plain.yaml", "-o", "out"]
     calibrated = ["quantize", world, "-r", "loose/data.yaml", *data, "-o", "out"]
+    talk = ["generate", world, "--chat", "the fox", "-n", "3"]
     if world in ("model", "shards"):
         if name.startswith("tokenizer"):
-            return rng.choice([evaluate, evaluate, calibrated, ["quantize", world, "-r", "loose/data.yaml", "--data", "loose/data.jsonl", "-o", "out"]])
+            return rng.choice([evaluate, talk, calibrated, ["quantize", world, "-r", "loose/data.yaml", "--data", "loose/data.jsonl", "-o", "out"]])
         return rng.choice([["plan", world, "-r", "loose/plain.yaml"], ["plan", world, "-r", "loose/data.yaml"], ["inspect", world], quantize, quantize,
                            ["quantize", world, "-r", "loose/own.yaml", "-o", "out"], calibrated, evaluate,
                            ["calibrate", world, "-r", "loose/data.yaml", *data, "-o", "out.vqs"]])
     if world in ("plain", "own", "data"):
-        return rng.choice([["verify", world], ["verify", world, "--against", "model"], ["inspect", world], evaluate, [*evaluate, "--ref", "model"], quantize])
+        return rng.choice([["verify", world], ["verify", world, "--against", "model"], ["inspect", world], evaluate, [*evaluate, "--ref", "model"], talk, quantize])
     if world == "stats":
         return rng.choice([["inspect", "stats/s.vqs"], ["quantize", "model", "-r", "loose/data.yaml", "--stats", "stats/s.vqs", "-o", "out"],
                            ["calibrate", "--merge", "stats/s.vqs", "stats/s.vqs", "-o", "out.vqs"]])
@@ -337,44 +344,54 @@ def wrong(r, args, sound):
         code, err, _ = r.run("verify", "out")
         if code:
             return f"quantize is content, verify is not ({code}): {err[-500:]}"
-    for name in left:
-        path = os.path.join(r.root, name)
-        shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
     return None
+
+
+def sweep(root, sound):
+    """Takes away what a command left beside the sound inputs."""
+    for name in set(os.listdir(root)) - sound:
+        path = os.path.join(root, name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+
+def one_round(r, i, rng, worlds, sound):
+    """True: something was wrong."""
+    world = rng.choice(["model"] * 6 + ["shards", "loose", "loose", "loose", "plain", "own", "data", "stats"])
+    name = rng.choice(sorted(worlds[world]))
+    path, before = os.path.join(r.root, world, name), worlds[world][name]
+    args = command(world, name, rng)
+    with open(path, "wb") as f:
+        f.write(HOW.get(os.path.splitext(name)[1], change_bytes)(before, rng))
+    what = wrong(r, args, sound)
+    if what:
+        kept = tempfile.mkdtemp(prefix="vq-finding-")
+        shutil.copytree(r.root, kept, symlinks=True, dirs_exist_ok=True)
+        print(f"round {i}: {world}/{name}: vq {' '.join(args)}\n  {what.strip()}\n  kept in {kept}", flush=True)
+    sweep(r.root, sound)
+    with open(path, "wb") as f:
+        f.write(before)
+    return bool(what)
 
 
 def main():
     r, count = Runner(sys.argv[1]), int(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    findings, begin = 0, time.monotonic()
-    worlds = prepare(r)
-    sound = set(os.listdir(r.root))
-    for i in range(count):
-        rng = random.Random(seed * 1000003 + i)
-        world = rng.choice(["model"] * 6 + ["shards", "loose", "loose", "loose", "plain", "own", "data", "stats"])
-        name = rng.choice(sorted(worlds[world]))
-        before = worlds[world][name]
-        after = HOW.get(os.path.splitext(name)[1], change_bytes)(before, rng)
-        path = os.path.join(r.root, world, name)
-        with open(path, "wb") as f:
-            f.write(after)
-        args = command(world, name, rng)
-        what = wrong(r, args, sound)
-        if what:
-            findings += 1
-            kept = os.path.join(tempfile.gettempdir(), f"vq-finding-{seed}-{i}")
-            shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(r.root, kept, symlinks=True)
-            print(f"round {i}: {world}/{name}: vq {' '.join(args)}\n  {what.strip()}\n  kept in {kept}", flush=True)
-            for left in set(os.listdir(r.root)) - sound:
-                path_left = os.path.join(r.root, left)
-                shutil.rmtree(path_left) if os.path.isdir(path_left) else os.remove(path_left)
-        with open(path, "wb") as f:
-            f.write(before)
-        if (i + 1) % 1000 == 0:
-            print(f"{i + 1} rounds, {findings} findings, {time.monotonic() - begin:.0f} s, exits {dict(sorted(r.codes.items()))}", flush=True)
+    done, findings, begin = 0, 0, time.monotonic()
+    said = lambda: (f"{done} mutations, {findings} findings, exits {dict(sorted(r.codes.items()))}, worst {r.worst:.2f} s of the processor, "
+                    f"{time.monotonic() - begin:.0f} s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        worlds = prepare(r)
+        sound = set(os.listdir(r.root))
+        while done < count:
+            findings += one_round(r, done, random.Random(seed * 1000003 + done), worlds, sound)
+            done += 1
+            if done % 1000 == 0:
+                print(said(), flush=True)
+    except KeyboardInterrupt:
+        pass
     shutil.rmtree(r.root)
-    print(f"{count} mutations, {findings} findings, exits {dict(sorted(r.codes.items()))}, worst {r.worst:.2f} s")
+    print(said())
     sys.exit(1 if findings else 0)
 
 

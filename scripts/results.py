@@ -8,7 +8,7 @@ of SmolLM2-135M-Instruct) and DATA ($VQ_SHARED/data). Standard library only.
 
 A row is one figure: recipe, model, data, windows, figure, value, error (standard error over windows; empty where there is none), command, and sources:
 a digest over the recipe, its comments left out, and what decides its figures: the .c, .h and .inc files of the rooms in DECIDES, comments and white
-space left out; those in CALIBRATED count only for recipes with calibration data. "before" stands for a figure from before there were digests. A row whose
+space left out (of model/arch only llama.c, which both models are); those in CALIBRATED count only for recipes with calibration data. "before" stands for a figure from before there were digests. A row whose
 digest is not that of the sources is marked in the tables. A commit that touches only code does not fail --check for that: marks are left out there.
 """
 import csv, hashlib, json, os, pathlib, re, subprocess, sys, tempfile
@@ -16,7 +16,7 @@ import csv, hashlib, json, os, pathlib, re, subprocess, sys, tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs/results.csv"
 COLUMNS = ["recipe", "model", "data", "windows", "figure", "value", "error", "command", "sources"]
-DECIDES, CALIBRATED = ["base/num", "kernels", "quant", "model"], ["calib", "train", "edit"]
+DECIDES, CALIBRATED = ["base/num", "kernels", "quant", "model", "run/eval"], ["calib", "train", "edit"]
 FIGURES = {"perplexity", "delta_nll", "kl", "top1_agreement", "bits_per_weight", "file_bits", "folder_mib", "seconds"}
 SMOL, TINY, OLD = "SmolLM2-135M-Instruct", "tiny-llama", " †"
 
@@ -26,6 +26,8 @@ def digest(recipe):
     rooms = DECIDES + (CALIBRATED if "data: self" in text else [])
     h = hashlib.sha256(text.encode())
     for path in sorted(p for room in rooms for p in (ROOT / "src" / room).rglob("*.*") if p.suffix in (".c", ".h", ".inc")):
+        if path.parent.name == "arch" and path.stem != "llama":
+            continue
         code = re.sub(r"/\*.*?\*/|//[^\n]*|\s+", "", path.read_text(), flags=re.S)
         h.update(f"{path.relative_to(ROOT)}\n{code}\n".encode())
     return h.hexdigest()[:16]
@@ -209,7 +211,8 @@ def figures(results, model):
     out = {f: (e[f], e.get(f + "_stderr")) for f in ("perplexity", "delta_nll", "kl", "top1_agreement") if e.get(f) is not None}
     if q:
         stored = sum(f["bytes"] for f in q["files"] if f["name"].endswith(".safetensors"))
-        out.update(bits_per_weight=(q["bits_per_weight"], None), folder_mib=(q["bytes_out"] / 2**20, None), file_bits=(8 * stored / weights_of(model), None))
+        folder = sum(f["bytes"] for f in q["files"] if not f["name"].endswith(".i32"))  # token ids that someone laid beside the model
+        out.update(bits_per_weight=(q["bits_per_weight"], None), folder_mib=(folder / 2**20, None), file_bits=(8 * stored / weights_of(model), None))
     return out
 
 
