@@ -6,7 +6,9 @@
 
 #include "formats/layouts/module_map.h"
 #include "load/key_orders.h"
+#include "load/sides.h"
 #include "load/stacked.h"
+#include "model/op/op.h"
 
 static bool holds(const vq_model *m, int node)
 {
@@ -69,23 +71,68 @@ static int64_t in_vocabulary(const vq_model *m, int64_t token)
     return token < m->graph.vocab ? token : -1;
 }
 
-/* What a builder refuses because it does not know it leaves a model without a graph, of which
- * recipes without data work all the same; what is wrong with the config is an error. */
-static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
+/* The language part of a model of images and text, if its family has a builder. PaliGemma's, a Gemma,
+ * looks both ways. */
+static const vq_arch *arch_inside(const vq_hf_config *c)
+{
+    const json_t *text = json_object_get(c->root, "text_config");
+    const char *type = json_string_value(json_object_get(text, "model_type"));
+    const vq_arch *own = vq_arch_find(c->model_type);
+    if (!type || (own && strcmp(own->model_type, c->model_type) == 0)) return NULL;
+    return strcmp(c->model_type, "paligemma") == 0 ? NULL : vq_arch_find(type);
+}
+
+/* How many heads there are is read off nothing but config.json, and rounding does not ask. */
+static vq_status check_heads(const vq_model *m, vq_config *c, vq_err *e)
+{
+    const vq_source *s = &m->checkpoint.source;
+    for (int id = 0; id < m->graph.count; id++) {
+        const vq_node *n = &m->graph.nodes[id];
+        const bool out = n->role == VQ_ROLE_O;
+        vq_linear l;
+        if (!n->op->linear || n->transposed || n->role < VQ_ROLE_Q || n->role > VQ_ROLE_O ||
+            s->linear(s->self, n->name, 0, 0, &l, NULL) != VQ_OK)
+            continue;
+        if (out ? l.k != n->in_width && l.n == n->width : l.n != n->width && l.k == n->in_width)
+            return vq_config_unsupported(
+                c, e, "%s is [%lld, %lld]; the heads in config.json ask for [%lld, %lld]", n->name,
+                (long long)l.n, (long long)l.k, (long long)n->width, (long long)n->in_width);
+    }
+    return VQ_OK;
+}
+
+static vq_status build(vq_model *m, vq_arena *a, vq_err *e)
 {
     vq_hf_config *of = &m->checkpoint.config;
+    const json_t *text = json_object_get(of->root, "text_config");
     vq_config c = {.root = of->root, .model_type = of->model_type, .source = &m->checkpoint.source};
+    if (arch_inside(of)) {
+        c.root = text;
+        c.around = of->root;
+    }
+    vq_status s = m->arch->build(&c, &m->graph, a, e);
+    if (s != VQ_OK && !c.unsupported) return vq_at(e, "config.json");
+    if (s == VQ_OK) s = check_ends(m, &c, e);
+    if (s == VQ_OK) s = check_heads(m, &c, e);
+    VQ_TRY(s);
     const char *path = vq_join(a, m->checkpoint.dir, "config.json", e);
     if (!path) return e->status;
-    vq_status s = m->arch->build(&c, &m->graph, a, e);
-    if (s == VQ_OK) s = check_ends(m, &c, e);
-    if (s != VQ_OK && !c.unsupported) return vq_at(e, "%s", path);
-    VQ_TRY(vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
-                               in_vocabulary(m, m->arch->eos), e));
-    if (s == VQ_OK) VQ_TRY(vq_stacked_split(&m->checkpoint, &m->graph, a, e));
-    if (s == VQ_OK) untie_stored(m);
-    if (s == VQ_OK) VQ_TRY(tell_storage(m, a, e));
-    if (s == VQ_OK) return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    return vq_hf_config_tokens(of, path, in_vocabulary(m, m->arch->bos),
+                               in_vocabulary(m, m->arch->eos), e);
+}
+
+/* What config.json says of the forward pass and this build does not know, or does not understand,
+ * leaves a model without a graph: recipes without data work all the same. */
+static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
+{
+    const vq_status s = build(m, a, e);
+    if (s == VQ_OK) {
+        VQ_TRY(vq_stacked_split(&m->checkpoint, &m->graph, a, e));
+        untie_stored(m);
+        VQ_TRY(tell_storage(m, a, e));
+        return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
+    }
+    if (s != VQ_E_INPUT) return s;
     m->arch = NULL;
     m->without_graph = vq_arena_text(a, e, "%s", e->text);
     if (!m->without_graph) return e->status;
@@ -109,8 +156,10 @@ vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e)
     *m = (vq_model){0};
     VQ_TRY(vq_checkpoint_open(&m->checkpoint, path, a, e));
     m->dtype = model_dtype(&m->checkpoint);
-    m->arch = vq_arch_find(m->checkpoint.config.model_type);
-    const vq_status s = m->arch ? build_graph(m, a, e) : VQ_OK;
+    m->arch = arch_inside(&m->checkpoint.config);
+    if (!m->arch) m->arch = vq_arch_find(m->checkpoint.config.model_type);
+    vq_status s = m->arch ? build_graph(m, a, e) : VQ_OK;
+    if (s == VQ_OK && !m->arch) s = vq_sides_tell(&m->checkpoint, a, e);
     if (s != VQ_OK) vq_model_close(m);
     return s;
 }
@@ -118,14 +167,6 @@ vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e)
 void vq_model_close(vq_model *m)
 {
     vq_checkpoint_close(&m->checkpoint);
-}
-
-void vq_model_warn(const vq_model *m, const vq_reporter *w)
-{
-    if (m->untied)
-        vq_warn(w, "head-not-tied", m->graph.nodes[m->graph.lm_head].name,
-                "config.json ties it to the embedding, but what is stored differs: the stored one "
-                "is used, as transformers does");
 }
 
 static void list_architectures(char *buf, size_t len)
@@ -138,24 +179,51 @@ static void list_architectures(char *buf, size_t len)
     }
 }
 
-vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
+/* Why there is no graph, in a clause. */
+static const char *no_graph(const vq_model *m, char *buf, size_t len)
 {
-    if (m->arch) return VQ_OK;
     const char *type = m->checkpoint.config.model_type;
     char known[256];
-    if (!*type)
-        return vq_fail(e, VQ_E_INPUT,
-                       "%s: %s needs a config.json beside the weights; there is none",
-                       m->checkpoint.path, what);
-    if (m->without_graph)
-        return vq_fail(e, VQ_E_INPUT,
-                       "%s: %s cannot run this model: %s (recipes that need no data work on any)",
-                       m->checkpoint.path, what, m->without_graph);
     list_architectures(known, sizeof known);
-    return vq_fail(
-        e, VQ_E_INPUT,
-        "%s: %s cannot run architecture \"%s\"; known: %s (recipes that need no data work on any)",
-        m->checkpoint.path, what, type, known);
+    if (m->without_graph)
+        (void)snprintf(buf, len, "%s", m->without_graph);
+    else if (!m->checkpoint.config.root)
+        (void)snprintf(buf, len, "there is no config.json beside the weights");
+    else
+        (void)snprintf(buf, len, "architecture \"%s\" is none of %s", type, known);
+    return buf;
+}
+
+static void warn_of_no_graph(const vq_model *m, const vq_reporter *w)
+{
+    char why[512];
+    if (!m->checkpoint.config.root)
+        vq_warn(w, "no-config", m->checkpoint.path,
+                "there is no config.json beside the weights: what is a linear is told by names and "
+                "shapes, calibration and eval cannot run, and no runtime will load the result "
+                "without the model's config.json");
+    else
+        vq_warn(w, "no-forward-pass", m->checkpoint.path,
+                "%s: recipes without data work, calibration and eval cannot run this model",
+                no_graph(m, why, sizeof why));
+}
+
+void vq_model_warn(const vq_model *m, const vq_reporter *w)
+{
+    if (!m->arch) warn_of_no_graph(m, w);
+    if (m->untied)
+        vq_warn(w, "head-not-tied", m->graph.nodes[m->graph.lm_head].name,
+                "config.json ties it to the embedding, but what is stored differs: the stored one "
+                "is used, as transformers does");
+}
+
+vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
+{
+    char why[512];
+    if (m->arch) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: %s cannot run this model: %s (recipes that need no data work on any)",
+                   m->checkpoint.path, what, no_graph(m, why, sizeof why));
 }
 
 vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs)

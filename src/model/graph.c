@@ -96,6 +96,27 @@ int vq_graph_find(const vq_graph *g, const char *name)
     return -1;
 }
 
+/* Length of "model.layers." in names of block 0. */
+static size_t blocks_prefix(const vq_graph *g, const char **name)
+{
+    for (int id = g->parts[1].first; id < g->parts[1].end; id++) {
+        *name = g->nodes[id].name;
+        const char *number = strstr(*name, ".0.");
+        if (number) return (size_t)(number + 1 - *name);
+    }
+    return 0;
+}
+
+int vq_graph_block_of(const vq_graph *g, const char *name)
+{
+    const char *blocks;
+    const size_t n = blocks_prefix(g, &blocks);
+    if (!n || strncmp(name, blocks, n) != 0) return -1;
+    const size_t digits = strspn(name + n, "0123456789");
+    if (digits == 0 || digits > 9 || name[n + digits] != '.') return -1;
+    return (int)strtol(name + n, NULL, 10);
+}
+
 int vq_graph_end(const vq_graph *g, int part)
 {
     return g->parts[part].end;

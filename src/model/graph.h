@@ -100,6 +100,9 @@ vq_status vq_graph_finish(vq_graph *g, vq_arena *a, vq_err *e);
 /* vq_graph_find -- the node of this name, -1: none. vq_graph_end -- one past the last node of a
  * part. */
 int vq_graph_find(const vq_graph *g, const char *name);
+/* vq_graph_block_of -- the number of the block that a tensor's name says, be there such a block or not:
+ * 12 of "model.layers.12.x" where blocks are called so; -1: it says none. */
+int vq_graph_block_of(const vq_graph *g, const char *name);
 int vq_graph_end(const vq_graph *g, int part);
 
 /* vq_value_floats -- floats that a value takes for `sequences` sequences of `length` tokens. */

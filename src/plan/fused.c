@@ -8,6 +8,9 @@ static const char *const rows[][1 + VQ_FUSED_FOLLOWERS] = {
     {"q_proj", "k_proj", "v_proj"},
     {"gate_proj", "up_proj", NULL},
     {"w1", "w3", NULL},
+    {"c_fc_0", "c_fc_1", NULL},
+    {"query", "key", "value"},
+    {"wq", "wk", "wv"},
     {"q_a_proj", "kv_a_proj_with_mqa", NULL}};
 #define ROWS (sizeof rows / sizeof *rows)
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "load/orphans.h"
+
 /* Weights are sorted by the names of their tensors. */
 static int weight_of(const vq_plan *p, const char *name)
 {
@@ -84,6 +86,7 @@ void vq_plan_warn(const vq_plan *p, const vq_reporter *w)
     const vq_plan_weight *first = NULL;
     int n = 0;
     vq_model_warn(p->model, w);
+    vq_orphans_warn(p->model, w);
     warn_of_stacks(p, w);
     for (int i = 0; i < p->nweights; i++) {
         if (p->weights[i].rule != VQ_RULE_BEYOND) continue;

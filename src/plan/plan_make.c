@@ -1,14 +1,13 @@
 /* plan_make.c -- decides scheme and group of every 2-D weight. */
 #include "plan/plan_make.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "calib/observer.h"
 #include "model/op/op.h"
 #include "model/walk/groups.h"
 #include "plan/fused.h"
+#include "plan/names.h"
 #include "plan/op_check.h"
 #include "plan/pass_order.h"
 #include "plan/rule_hint.h"
@@ -26,14 +25,12 @@ static const vq_node *node_of(const vq_model *m, const char *module)
     return id >= 0 ? &m->graph.nodes[id] : NULL;
 }
 
-/* "model.layers.12.mlp.up_proj" -> 12: layer ranges of rules work without a builder too. */
-static int layer_of_name(const char *module)
+/* What config.json says, which may be that of a model of images and text. */
+static int64_t vocab_of(const vq_model *m)
 {
-    const char *at = strstr(module, "layers.");
-    if (!at) return -1;
-    char *end;
-    const long layer = strtol(at + 7, &end, 10);
-    return end != at + 7 && layer >= 0 && layer <= INT_MAX ? (int)layer : -1;
+    const json_t *root = m->checkpoint.config.root, *own = json_object_get(root, "vocab_size"),
+                 *text = json_object_get(json_object_get(root, "text_config"), "vocab_size");
+    return json_integer_value(own ? own : text);
 }
 
 static vq_status add_weight(vq_plan *p, const vq_tensor *t, vq_arena *a, vq_err *e)
@@ -44,7 +41,8 @@ static vq_status add_weight(vq_plan *p, const vq_tensor *t, vq_arena *a, vq_err 
     const vq_node *node = node_of(p->model, module);
     *w = (vq_plan_weight){
         .module = module, .tensor = t, .role = node ? node->role : VQ_ROLE_OTHER, .group = -1};
-    w->layer = node ? node->layer : layer_of_name(module);
+    w->layer = node ? node->layer : vq_name_layer(module);
+    if (!p->model->arch) w->role = vq_name_role(module, t, vocab_of(p->model));
     return VQ_OK;
 }
 
@@ -68,24 +66,6 @@ static vq_status check_float(const vq_plan_weight *w, vq_err *e)
         e, VQ_E_INPUT,
         "%s: type %s; only F32, F16 and BF16 weights can be quantized (keep it with a rule)",
         w->tensor->name, vq_dtype_name(t));
-}
-
-/* Is the weight stored [out][in]? An architecture's builder knows; without one the only sign is a
- * bias as long as a row of the tensor, which means [in][out]. */
-static vq_status check_sides(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
-{
-    const int64_t *shape = w->tensor->shape;
-    char name[1024];
-    if (p->model->arch || snprintf(name, sizeof name, "%s.bias", w->module) >= (int)sizeof name)
-        return VQ_OK;
-    const vq_tensor *bias = vq_tensor_set_find(&p->model->checkpoint.weights, name);
-    if (!bias || bias->ndim != 1 || bias->shape[0] != shape[1] || shape[0] == shape[1])
-        return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT,
-                   "%s: its bias says that it is stored [in][out], so rows and columns of this "
-                   "model's weights cannot be told apart without knowing the architecture; keep "
-                   "them with a rule",
-                   w->module);
 }
 
 /* What the format cannot hold of this weight and its scheme. */
@@ -122,7 +102,7 @@ static vq_status check_groups(const vq_plan_weight *w, vq_err *e)
 static vq_status check_table(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
 {
     const vq_node *n = node_of(p->model, w->module);
-    if (!n || n->op->linear) return VQ_OK;
+    if (n ? n->op->linear : p->model->arch || w->role != VQ_ROLE_EMBED) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "%s: %s is a table of rows, which nothing reads quantized; keep it: {match: "
                    "{name: [\"%s\"]}, use: keep}",
@@ -136,9 +116,18 @@ static bool is_outside(const vq_plan *p, const vq_plan_weight *w)
     return p->model->arch && !node_of(p->model, w->module);
 }
 
-/* Runtimes want routers dense, and a router that errs sends tokens elsewhere: only a rule that
- * spells out its role or its name quantizes it. *kept: no rule does. */
-static vq_status rule_of_router(const vq_recipe *r, vq_plan_weight *w, bool *kept, vq_err *e)
+/* Why a weight is kept unless a rule spells out its role or its name; 0: it is not. Runtimes want
+ * routers dense, and a router that errs sends tokens elsewhere. */
+static int kept_because(const vq_plan *p, const vq_plan_weight *w)
+{
+    static const int why[] = {
+        [VQ_PLACE_TOWER] = VQ_RULE_TOWER, [VQ_PLACE_NO_LINEAR] = VQ_RULE_NO_LINEAR};
+    if (w->role == VQ_ROLE_ROUTER) return VQ_RULE_ROUTER;
+    return p->model->arch ? 0 : why[vq_name_place(w->module, p->model->checkpoint.config.root)];
+}
+
+/* *kept: no rule names it. */
+static vq_status rule_of_special(const vq_recipe *r, vq_plan_weight *w, bool *kept, vq_err *e)
 {
     const char *role = vq_role_name(w->role);
     int any;
@@ -154,19 +143,21 @@ static vq_status rule_of_router(const vq_recipe *r, vq_plan_weight *w, bool *kep
  * is known of them. */
 static bool is_beyond(const vq_plan *p, const vq_plan_weight *w)
 {
-    return p->model->arch && w->layer >= p->model->graph.layers;
+    const vq_graph *g = &p->model->graph;
+    return p->model->arch && vq_graph_block_of(g, w->module) >= g->layers;
 }
 
 static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
+    const int because = kept_because(p, w);
     bool kept = false;
-    if (w->role == VQ_ROLE_ROUTER)
-        VQ_TRY(rule_of_router(r, w, &kept, e));
+    if (because)
+        VQ_TRY(rule_of_special(r, w, &kept, e));
     else
         VQ_TRY(vq_recipe_decide(r, vq_role_name(w->role), w->module, w->layer, &w->rule, e));
     if (kept && w->rule < 0) {
-        w->rule = VQ_RULE_ROUTER;
+        w->rule = because;
         return VQ_OK;
     }
     if (is_beyond(p, w)) {
@@ -182,7 +173,6 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     w->quantized = !rule->keep && rule->scheme->has_weight && !is_outside(p, w);
     if (!w->quantized) return VQ_OK;
     VQ_TRY(check_float(w, e));
-    VQ_TRY(check_sides(p, w, e));
     w->scheme = *rule->scheme;
     vq_target_adapt(p->target, p->model->dtype, &w->scheme);
     VQ_TRY(check_groups(w, e));
@@ -274,6 +264,13 @@ static void groups_from_names(vq_plan *p)
         }
 }
 
+static bool same_scheme(const vq_plan_weight *a, const vq_plan_weight *b)
+{
+    return vq_num_equal(&a->scheme.weight, &b->scheme.weight) &&
+           a->scheme.has_act == b->scheme.has_act &&
+           (!a->scheme.has_act || vq_num_equal(&a->scheme.act, &b->scheme.act));
+}
+
 /* Runtimes make one matrix of fused members: none of them can stay dense beside the others. */
 static vq_status check_kept(const vq_plan *p, const vq_plan_weight *leader, vq_err *e)
 {
@@ -291,19 +288,36 @@ static vq_status check_kept(const vq_plan *p, const vq_plan_weight *leader, vq_e
     return VQ_OK;
 }
 
+/* One kernel runs all experts of a block. Weights are sorted by name, so they lie side by side. */
+static vq_status check_experts(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
+{
+    const vq_plan_weight *before = w - 1;
+    const char *rest, *other;
+    const size_t n = vq_name_expert(w->module, &rest);
+    if (w == p->weights || !n || vq_name_expert(before->module, &other) != n ||
+        strncmp(w->module, before->module, n) != 0)
+        return VQ_OK;
+    if (w->quantized == before->quantized && (!w->quantized || same_scheme(w, before)))
+        return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s and %s are experts of one block, which runtimes run as one with one scheme, "
+                   "but the rules say %s and %s",
+                   before->module, w->module, before->quantized ? before->scheme.id : "keep",
+                   w->quantized ? w->scheme.id : "keep");
+}
+
 static vq_status check_fused(const vq_plan *p, vq_err *e)
 {
-    for (int i = 0; i < p->nweights && p->target->runtimes[0]; i++)
+    for (int i = 0; i < p->nweights && p->target->runtimes[0]; i++) {
         VQ_TRY(check_kept(p, &p->weights[i], e));
+        VQ_TRY(check_experts(p, &p->weights[i], e));
+    }
     for (int i = 0; i < p->ngroups; i++) {
         const vq_plan_group *g = &p->groups[i];
         const vq_plan_weight *first = &p->weights[g->weights[0]];
         for (int j = 1; g->fused && j < g->count; j++) {
             const vq_plan_weight *w = &p->weights[g->weights[j]];
-            if (vq_num_equal(&w->scheme.weight, &first->scheme.weight) &&
-                w->scheme.has_act == first->scheme.has_act &&
-                (!w->scheme.has_act || vq_num_equal(&w->scheme.act, &first->scheme.act)))
-                continue;
+            if (same_scheme(w, first)) continue;
             return vq_fail(
                 e, VQ_E_RECIPE,
                 "%s and %s are fused by runtimes and need one scheme, but the rules say %s and %s",

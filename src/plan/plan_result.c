@@ -5,8 +5,11 @@
 
 static const char *rule_text(const vq_plan *p, const vq_plan_weight *w)
 {
-    if (w->rule == VQ_RULE_ROUTER) return "routers are kept";
-    return w->rule == VQ_RULE_BEYOND ? "behind the last block" : p->recipe->rules[w->rule].text;
+    static const char *const why[] = {[-VQ_RULE_ROUTER] = "routers are kept",
+                                      [-VQ_RULE_BEYOND] = "behind the last block",
+                                      [-VQ_RULE_TOWER] = "beside the language model",
+                                      [-VQ_RULE_NO_LINEAR] = "no linear"};
+    return w->rule < 0 ? why[-w->rule] : p->recipe->rules[w->rule].text;
 }
 
 static vq_status tell_weight(const vq_plan *p, const vq_plan_weight *w, vq_planned_tensor *out,

@@ -471,7 +471,8 @@ static void test_stacks(void **state)
     close_model(&m);
 }
 
-/* The error with these keys of "config" or "tensors" changed; NULL: none. */
+/* The error with these keys of "config" or "tensors" changed, or why there is no graph then; NULL:
+ * neither. */
 static const char *error_with(scratch *s, const char *name, const char *part, const char *keys,
                               vq_err *e)
 {
@@ -486,7 +487,8 @@ static const char *error_with(scratch *s, const char *name, const char *part, co
     *e = (vq_err){0};
     vq_status status = vq_model_open(&m, s->dir, &a, e);
     if (status == VQ_OK) {
-        status = vq_model_check(&m, e);
+        status =
+            m.without_graph ? vq_fail(e, VQ_E_INPUT, "%s", m.without_graph) : vq_model_check(&m, e);
         vq_model_close(&m);
     }
     vq_arena_done(&a);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "formats/folder/not_a_model.h"
 #include "formats/layouts/module_map.h"
 
 static vq_status get_tensor(void *self, const char *name, vq_tensor *out, vq_err *e)
@@ -138,6 +139,7 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
     c->path = vq_arena_text(a, e, "%s", path);
     c->dir = c->path ? folder_of(path, a, e) : NULL;
     if (!c->dir) return VQ_E_LIMIT;
+    if (vq_container_of(path)->fallback) VQ_TRY(vq_not_a_model(path, a, e));
     VQ_TRY(vq_tensor_set_open(&c->weights, vq_container_of(path), path, a, e));
     const vq_status status = read_config(c, e);
     if (status == VQ_OK) return VQ_OK;

@@ -52,14 +52,11 @@ static vq_status read_tokens(vq_hf_config *c, const json_t *o, vq_err *e)
                                                                 ? json_array_size(eos)
                                                             : json_is_null(eos) ? 0
                                                                                 : 1;
-    if (n > room)
-        return vq_fail(e, VQ_E_INPUT, "eos_token_id lists %zu tokens; at most %zu are supported", n,
-                       room);
     for (size_t i = 0; i < room; i++) c->eos[i] = -1;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < room; i++)
         VQ_TRY(read_token(json_is_array(eos) ? json_array_get(eos, i) : eos, "eos_token_id",
                           &c->eos[i], e));
-    c->eos_count = (int)n;
+    c->eos_count = (int)(n < room ? n : room);
     return VQ_OK;
 }
 

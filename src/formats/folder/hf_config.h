@@ -23,9 +23,8 @@ typedef struct vq_hf_config {
 /* vq_hf_config_read -- PATH of config.json. VQ_E_INPUT: missing, not JSON, a name that is no
  * string.
  * vq_hf_config_tokens -- bos and eos: as given where nothing is said, then config.json, then
- * generation_config.json beside it, which has the last word. VQ_E_INPUT: not a token id, more than
- * 8
- * of them. */
+ * generation_config.json beside it, which has the last word; the first 8 of a list. VQ_E_INPUT: not a
+ * token id. */
 vq_status vq_hf_config_read(vq_hf_config *c, const char *path, vq_err *e);
 vq_status vq_hf_config_tokens(vq_hf_config *c, const char *path, int64_t bos, int64_t eos,
                               vq_err *e);

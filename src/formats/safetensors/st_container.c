@@ -212,17 +212,22 @@ static vq_status open_files(vq_tensor_set *s, const char *const *paths, size_t n
 static vq_status open_index(vq_tensor_set *s, const char *path, vq_arena *a, vq_err *e)
 {
     st_index x = {0};
-    const char **names = NULL;
-    size_t n = 0;
+    const char **names = NULL, *first = NULL;
+    size_t n = 0, missing = 0;
     VQ_TRY(read_index(&x, path, a, e));
     VQ_TRY(shard_names(&x, &names, &n, a, e));
     const int dir = (int)(vq_base_name(path) - path); /* with its slash; 0 in the current folder */
     for (size_t i = 0; i < n; i++) {
         const char *shard = names[i];
         if (!(names[i] = vq_arena_text(a, e, "%.*s%s", dir, path, shard))) return VQ_E_LIMIT;
-        if (!vq_exists(names[i]))
-            return vq_fail(e, VQ_E_INPUT, "%s: shard %s is missing", vq_base_name(path), shard);
+        if (!vq_exists(names[i]) && missing++ == 0) first = shard;
     }
+    if (missing)
+        return vq_fail(
+            e, VQ_E_INPUT,
+            "%s: shard %s is missing (%zu of %zu are): an incomplete download? fetch the "
+            "model again",
+            vq_base_name(path), first, missing, n);
     VQ_TRY(open_files(s, names, n, a, e));
     return check_map(s, &x, e);
 }

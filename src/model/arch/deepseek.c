@@ -179,6 +179,6 @@ vq_status vq_deepseek_build(vq_config *c, const vq_deepseek *d, vq_graph *g, vq_
         x = add_block(&b, &m, x);
     }
     vq_build_head(&b);
-    (void)vq_build_lm_head(&b, "lm_head", vq_build_rms_norm(&b, "norm.weight", x, NULL), false);
+    (void)vq_build_lm_head(&b, vq_build_rms_norm(&b, "norm.weight", x, NULL), false);
     return vq_build_end(&b);
 }

@@ -21,8 +21,6 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
                                  .max_position = 8192,
                                  .eps = 1e-6,
                                  .tied = true},
-                       .prefix = "model.",
-                       .lm_head = "lm_head",
                        .rope = {.theta = 10000}};
     VQ_TRY(read_activation(c, &t.activation, e));
     return vq_gemma_like_build(c, &t, g, a, e);

@@ -14,8 +14,6 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
                                  .max_position = 8192,
                                  .eps = 1e-6,
                                  .tied = true},
-                       .prefix = "model.",
-                       .lm_head = "lm_head",
                        .post_norms = true,
                        .pattern = 2,
                        .scale_from = 256,

@@ -10,7 +10,8 @@ static const vq_gemma_like gemma3 = {.sizes = {.hidden = 2304,
                                                .head_dim = 256,
                                                .vocab = 262208,
                                                .max_position = 131072,
-                                               .eps = 1e-6},
+                                               .eps = 1e-6,
+                                               .tied = true},
                                      .post_norms = true,
                                      .head_norms = true,
                                      .scale_from = 256,
@@ -20,13 +21,9 @@ static const vq_gemma_like gemma3 = {.sizes = {.hidden = 2304,
                                                     .theta_key = "rope_local_base_freq",
                                                     .unscaled = true}};
 
-vq_status vq_gemma3_build(vq_config *c, const char *prefix, const char *lm_head, bool tied,
-                          bool capped, vq_graph *g, vq_arena *a, vq_err *e)
+vq_status vq_gemma3_build(vq_config *c, bool capped, vq_graph *g, vq_arena *a, vq_err *e)
 {
     vq_gemma_like t = gemma3;
-    t.prefix = prefix;
-    t.lm_head = lm_head;
-    t.sizes.tied = tied;
     VQ_TRY(vq_build_activation(c, "hidden_activation", "gelu_pytorch_tanh", &t.activation, e));
     if (capped) VQ_TRY(vq_gemma_cap_read(c, "final_logit_softcapping", 0, &t.logit_cap, e));
     VQ_TRY(vq_config_size(c, "sliding_window_pattern", 6, &t.pattern, e));
@@ -35,7 +32,7 @@ vq_status vq_gemma3_build(vq_config *c, const char *prefix, const char *lm_head,
 
 static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    return vq_gemma3_build(c, "model.", "lm_head", true, true, g, a, e);
+    return vq_gemma3_build(c, true, g, a, e);
 }
 
 const vq_arch vq_arch_gemma3_text = {"gemma3_text", "Gemma 3 1B and 270M", 2, 1, build};

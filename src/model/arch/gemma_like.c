@@ -106,14 +106,11 @@ vq_status vq_gemma_like_build(vq_config *c, const vq_gemma_like *t, vq_graph *g,
     VQ_TRY(read_rest(c, t, &s, &r, e));
     VQ_TRY(read_ropes(c, t, &s, &r, a, e));
     vq_build b = vq_build_of(c, &s, g, a, e);
-    b.model = t->prefix;
-    b.blocks = vq_arena_text(a, e, "%slayers.", t->prefix);
-    if (!b.blocks) return e->status;
     vq_build_begin(&b, c->model_type);
     int x = vq_build_embedding(&b, "embed_tokens", (float)sqrt((double)s.hidden));
     VQ_TRY(add_blocks(&b, t, &r, &x));
     vq_build_head(&b);
-    x = vq_build_lm_head(&b, t->lm_head, norm(&b, "norm.weight", x), false);
+    x = vq_build_lm_head(&b, norm(&b, "norm.weight", x), false);
     (void)vq_build_cap(&b, x, t->logit_cap);
     return vq_build_end(&b);
 }

@@ -9,8 +9,6 @@
 /* Where a generation differs. */
 typedef struct vq_gemma_like {
     vq_sizes sizes;     /* defaults of its config */
-    const char *prefix; /* of all names but lm_head's */
-    const char *lm_head;
     const vq_activation *activation;
     bool post_norms;   /* what attention and MLP add is normed */
     bool head_norms;   /* heads of q and k are normed before rope */
@@ -29,9 +27,8 @@ vq_status vq_gemma_like_build(vq_config *c, const vq_gemma_like *t, vq_graph *g,
 vq_status vq_gemma_cap_read(const vq_config *c, const char *key, double fallback, float *out,
                             vq_err *e);
 
-/* vq_gemma3_build -- the text model of Gemma 3 with these names, in a config of its own or inside
- * another. capped: the config's bound of the logits holds. */
-vq_status vq_gemma3_build(vq_config *c, const char *prefix, const char *lm_head, bool tied,
-                          bool capped, vq_graph *g, vq_arena *a, vq_err *e);
+/* vq_gemma3_build -- the text model of Gemma 3, in a config of its own or inside another. capped: the
+ * config's bound of the logits holds. */
+vq_status vq_gemma3_build(vq_config *c, bool capped, vq_graph *g, vq_arena *a, vq_err *e);
 
 #endif

@@ -74,9 +74,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
     VQ_TRY(read_scale(c, &s, &scale, &by_layer, e));
     VQ_TRY(vq_build_activation(c, "activation_function", "gelu_new", &act, e));
     vq_build b = vq_build_of(c, &s, g, a, e);
-    b.model = vq_config_prefix(c, prefixes, "ln_f.weight");
-    b.blocks = vq_arena_text(a, e, "%sh.", b.model);
-    if (!b.blocks) return e->status;
+    b = vq_build_under(&b, vq_config_prefix(c, prefixes, "ln_f.weight"), "h.");
     vq_build_begin(&b, c->model_type);
     int x = vq_build_embedding(&b, "wte", 1);
     x = vq_build_position(&b, "wpe", x, s.max_position, 0);
@@ -86,7 +84,7 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
     }
     vq_build_head(&b);
     x = vq_build_layer_norm(&b, "ln_f", x, (float)s.eps);
-    (void)vq_build_lm_head(&b, "lm_head", x, false);
+    (void)vq_build_lm_head(&b, x, false);
     return vq_build_end(&b);
 }
 

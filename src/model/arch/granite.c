@@ -64,7 +64,7 @@ static vq_status string_together(vq_build *b, const reading *r)
     }
     vq_build_head(b);
     x = scaled(b, vq_build_rms_norm(b, "norm.weight", x, NULL), 1 / r->logits);
-    (void)vq_build_lm_head(b, "lm_head", x, false);
+    (void)vq_build_lm_head(b, x, false);
     return vq_build_end(b);
 }
 

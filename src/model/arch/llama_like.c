@@ -45,7 +45,7 @@ vq_status vq_llama_like_build(vq_config *c, const vq_llama_like *t, vq_graph *g,
         x = (t->block ? t->block : add_block)(&b, t, &m, act, x);
     }
     vq_build_head(&b);
-    (void)vq_build_lm_head(&b, "lm_head", vq_build_rms_norm(&b, "norm.weight", x, NULL), false);
+    (void)vq_build_lm_head(&b, vq_build_rms_norm(&b, "norm.weight", x, NULL), false);
     return vq_build_end(&b);
 }
 

@@ -88,7 +88,7 @@ static void add_last(vq_build *b, const reading *r, int x)
     if (r->last_norm) x = vq_build_layer_norm(b, "final_layer_norm", x, EPS);
     if (r->narrow != r->sizes.hidden)
         x = vq_build_linear(b, VQ_ROLE_LM_HEAD, "project_out", x, r->narrow, false);
-    (void)vq_build_lm_head(b, "lm_head", x, false);
+    (void)vq_build_lm_head(b, x, false);
 }
 
 static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
@@ -96,9 +96,8 @@ static vq_status build(vq_config *c, vq_graph *g, vq_arena *a, vq_err *e)
     reading r;
     VQ_TRY(read_config(c, &r, e));
     vq_build b = vq_build_of(c, &r.sizes, g, a, e);
-    b.model = vq_config_prefix(c, prefixes, "layers.0.final_layer_norm.weight");
-    b.blocks = vq_arena_text(a, e, "%slayers.", b.model);
-    if (!b.blocks) return e->status;
+    b = vq_build_under(&b, vq_config_prefix(c, prefixes, "layers.0.final_layer_norm.weight"),
+                       "layers.");
     vq_build_begin(&b, c->model_type);
     int x = add_first(&b, &r);
     for (int layer = 0; layer < r.sizes.layers; layer++) {

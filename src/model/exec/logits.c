@@ -11,7 +11,11 @@
 vq_status vq_lm_head_find(const vq_exec *x, vq_linear *l, vq_err *e)
 {
     const vq_node *n = &x->graph->nodes[x->graph->lm_head];
-    if (!n->tied) return x->source->linear(x->source->self, n->name, n->width, n->in_width, l, e);
+    if (!n->tied) {
+        VQ_TRY(x->source->linear(x->source->self, n->name, n->width, n->in_width, l, e));
+        if (!n->bias) l->bias = (vq_tensor){0};
+        return VQ_OK;
+    }
     *l = (vq_linear){.name = n->name, .n = n->width, .k = n->in_width, .k_stored = n->in_width};
     return vq_embedding_table(x, &x->graph->nodes[x->graph->embedding], &l->dense, e);
 }

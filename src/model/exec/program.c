@@ -96,6 +96,7 @@ static vq_status add_linear(making *m, vq_node *n, int id, vq_err *e)
     if (found == VQ_OK && n->bias && !l.bias.data)
         found = vq_fail(e, VQ_E_INPUT, "%s.bias is missing; this architecture has one", n->name);
     if (found != VQ_OK) return vq_at(e, "%s", vq_node_label(n));
+    if (!n->bias) l.bias = (vq_tensor){0}; /* stored, but no part of the model: as transformers */
     VQ_TRY(prepare(m, &l, n->role, raw, &n->in[0], e));
     const int at = add(p, n, id);
     p->linears[at] = l;

@@ -92,9 +92,9 @@ static vq_status open_side(evaluation *v, side *s, const char *path, bool quanti
     VQ_TRY(vq_model_open(&s->model, path, &v->arena, e));
     if (s->model.checkpoint.note)
         vq_warn(&v->job->reporter, "config-unused", path, "%s", s->model.checkpoint.note);
-    vq_model_warn(&s->model, &v->job->reporter);
     s->exec = vq_model_exec(&s->model, v->job, &v->scratch, quantize_inputs);
     vq_status status = vq_model_need_graph(&s->model, "vq eval ppl", e);
+    if (status == VQ_OK) vq_model_warn(&s->model, &v->job->reporter);
     if (status == VQ_OK) status = check_context(v, s, e);
     if (status != VQ_OK) vq_model_close(&s->model);
     return status;

@@ -8,15 +8,33 @@ const vq_attention_names vq_usual_attention = {
     "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", false, false};
 const vq_mlp_names vq_usual_mlp = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", false};
 
+static const char *checked(vq_build *b, const char *text)
+{
+    if (!text) b->status = b->err->status;
+    return text ? text : "";
+}
+
+/* As saved with a head; inside a model of images and text, on the hub and by transformers 4.52 and
+ * later; without a head. */
+static const char inside[] = "language_model.model.";
+static const char *const prefixes[] = {
+    "model.", inside, "model.language_model.", "model.text_model.", "", NULL};
+
 vq_build vq_build_of(vq_config *c, const vq_sizes *s, vq_graph *g, vq_arena *a, vq_err *e)
 {
-    return (vq_build){.config = c,
-                      .sizes = s,
-                      .graph = g,
-                      .arena = a,
-                      .err = e,
-                      .model = "model.",
-                      .blocks = "model.layers."};
+    vq_build b = {.config = c, .sizes = s, .graph = g, .arena = a, .err = e};
+    b.model = vq_config_prefix(c, prefixes, "norm.weight");
+    b.lm_head = b.model == inside ? "language_model.lm_head" : "lm_head";
+    b.blocks = checked(&b, vq_arena_text(a, e, "%slayers.", b.model));
+    return b;
+}
+
+vq_build vq_build_under(const vq_build *of, const char *model, const char *blocks)
+{
+    vq_build b = *of;
+    b.model = model;
+    b.blocks = checked(&b, vq_arena_text(b.arena, b.err, "%s%s", model, blocks));
+    return b;
 }
 
 vq_status vq_layer_flags(const vq_config *c, bool **flags, int64_t *layers, vq_arena *a, vq_err *e)
@@ -53,6 +71,7 @@ vq_status vq_sizes_check(const vq_config *c, vq_sizes *s, vq_err *e)
 
 vq_status vq_sizes_read(const vq_config *c, vq_sizes *s, vq_err *e)
 {
+    const vq_config around = {.root = c->around};
     VQ_TRY(vq_config_size(c, "hidden_size", s->hidden, &s->hidden, e));
     VQ_TRY(vq_config_size(c, "intermediate_size", s->ffn, &s->ffn, e));
     VQ_TRY(vq_config_size(c, "num_hidden_layers", s->layers, &s->layers, e));
@@ -62,6 +81,7 @@ vq_status vq_sizes_read(const vq_config *c, vq_sizes *s, vq_err *e)
     VQ_TRY(vq_config_size(c, "head_dim", s->head_dim, &s->head_dim, e));
     VQ_TRY(vq_config_size(c, "max_position_embeddings", s->max_position, &s->max_position, e));
     VQ_TRY(vq_config_number(c, "rms_norm_eps", s->eps, &s->eps, e));
+    VQ_TRY(vq_config_flag(&around, "tie_word_embeddings", s->tied, &s->tied, e));
     VQ_TRY(vq_config_flag(c, "tie_word_embeddings", s->tied, &s->tied, e));
     return vq_sizes_check(c, s, e);
 }
@@ -69,6 +89,7 @@ vq_status vq_sizes_read(const vq_config *c, vq_sizes *s, vq_err *e)
 void vq_build_begin(vq_build *b, const char *arch)
 {
     b->layer = -1;
+    if (b->status != VQ_OK) return;
     b->status = vq_graph_start(b->graph, arch, (int)b->sizes->layers, b->arena, b->err);
     if (b->status != VQ_OK) return;
     b->graph->vocab = b->sizes->vocab;
@@ -91,12 +112,6 @@ void vq_build_head(vq_build *b)
 vq_status vq_build_end(vq_build *b)
 {
     return b->status == VQ_OK ? vq_graph_finish(b->graph, b->arena, b->err) : b->status;
-}
-
-static const char *checked(vq_build *b, const char *text)
-{
-    if (!text) b->status = b->err->status;
-    return text ? text : "";
 }
 
 const char *vq_build_name(vq_build *b, const char *part)
@@ -240,11 +255,11 @@ int vq_build_cap(vq_build *b, int x, float cap)
     return vq_build_node(b, n, x, -1, -1);
 }
 
-int vq_build_lm_head(vq_build *b, const char *name, int x, bool bias)
+int vq_build_lm_head(vq_build *b, int x, bool bias)
 {
     const vq_node n = {.op = &vq_op_linear,
                        .role = VQ_ROLE_LM_HEAD,
-                       .name = name,
+                       .name = b->lm_head,
                        .width = b->sizes->vocab,
                        .in_width = width_of(b, x),
                        .bias = bias,

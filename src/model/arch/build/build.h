@@ -37,13 +37,17 @@ typedef struct vq_build {
     vq_arena *arena;
     vq_err *err;
     vq_status status;
-    const char *model;  /* in front of all names outside blocks: "model." */
-    const char *blocks; /* in front of a block's number: "model.layers." */
-    int layer;          /* -1 outside blocks */
+    const char *model;   /* in front of all names outside blocks: "model." */
+    const char *blocks;  /* in front of a block's number: "model.layers." */
+    const char *lm_head; /* its whole name */
+    int layer;           /* -1 outside blocks */
 } vq_build;
 
-/* vq_build_of -- a builder that borrows all it is given, under "model." and "model.layers.". */
+/* vq_build_of -- a builder that borrows all it is given, under "model." and "model.layers.", or under
+ * the other prefix that the tensors have. vq_build_under -- under names of the family's own: "h." is
+ * behind `model`. */
 vq_build vq_build_of(vq_config *c, const vq_sizes *s, vq_graph *g, vq_arena *a, vq_err *e);
+vq_build vq_build_under(const vq_build *of, const char *model, const char *blocks);
 /* vq_build_begin -- starts graph and part 0. vq_build_block -- block `layer` from here on;
  * vq_build_head -- the head. vq_build_end -- finishes the graph; the status of all. */
 void vq_build_begin(vq_build *b, const char *arch);
@@ -71,8 +75,7 @@ int vq_build_slice(vq_build *b, int x, int64_t first, int64_t width);
 int vq_build_apply(vq_build *b, const vq_activation *act, int x);
 /* vq_build_cap -- cap * tanh(x / cap); 0: x itself. */
 int vq_build_cap(vq_build *b, int x, float cap);
-/* vq_build_lm_head -- named as given whatever the prefix. */
-int vq_build_lm_head(vq_build *b, const char *name, int x, bool bias);
+int vq_build_lm_head(vq_build *b, int x, bool bias);
 
 /* What turns queries and keys into what attention multiplies, and attention itself. */
 typedef struct vq_mixing {

@@ -108,7 +108,8 @@ vq_status vq_config_inside(const vq_config *c, const char *key, vq_config *out, 
 {
     const json_t *v = vq_config_get(c, key);
     if (v && !json_is_object(v)) return vq_fail(e, VQ_E_INPUT, "%s is not an object", key);
-    *out = (vq_config){.root = v, .model_type = c->model_type, .source = c->source};
+    *out =
+        (vq_config){.root = v, .model_type = c->model_type, .source = c->source, .around = c->root};
     return VQ_OK;
 }
 

@@ -13,6 +13,7 @@ typedef struct vq_config {
     const json_t *root; /* borrowed; NULL: an empty object */
     const char *model_type;
     const vq_source *source; /* the tensors beside it: only their names are asked for; NULL: none */
+    const json_t *around;    /* root is text_config of this one; NULL: it is the whole file */
     bool unsupported; /* out: the builder refused something that it does not know, not a mistake */
 } vq_config;
 

@@ -142,7 +142,8 @@ static const struct rope_type {
     const char *name;
     vq_status (*make)(reading *r, vq_err *e);
 } types[] = {{"default", make_default}, {"linear", make_linear}, {"dynamic", make_dynamic},
-             {"llama3", make_llama3},   {"yarn", make_yarn},     {"longrope", make_longrope}};
+             {"llama3", make_llama3},   {"yarn", make_yarn},     {"longrope", make_longrope},
+             {"mrope", make_default}}; /* of text alone */
 
 static vq_status make_table(reading *r, vq_err *e)
 {
