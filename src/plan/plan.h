@@ -11,7 +11,7 @@
 #include "recipe/recipe.h"
 
 enum {
-    VQ_RULE_ROUTER = -1, /* of routers only rules that name them decide */
+    VQ_RULE_ROUTER = -1,   /* of routers only rules that name them decide */
     VQ_RULE_BEYOND = -2,   /* it lies behind the last block */
     VQ_RULE_TOWER = -3,    /* of images or sounds, beside a language model without a graph */
     VQ_RULE_NO_LINEAR = -4 /* a kernel of a convolution, a factor of an adapter */

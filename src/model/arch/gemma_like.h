@@ -8,7 +8,7 @@
 
 /* Where a generation differs. */
 typedef struct vq_gemma_like {
-    vq_sizes sizes;     /* defaults of its config */
+    vq_sizes sizes; /* defaults of its config */
     const vq_activation *activation;
     bool post_norms;   /* what attention and MLP add is normed */
     bool head_norms;   /* heads of q and k are normed before rope */
