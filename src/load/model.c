@@ -101,7 +101,18 @@ static vq_status check_heads(const vq_model *m, vq_config *c, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status build(vq_model *m, vq_arena *a, vq_err *e)
+/* A config without the sizes that every model has, or with impossible ones, is that of no model. Inside
+ * another one may leave out what its family has by default. */
+static bool is_of_a_size(const char *text)
+{
+    static const char *const keys[] = {"hidden_size is ", "num_hidden_layers is ",
+                                       "num_attention_heads is ", "vocab_size is "};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strncmp(text, keys[i], strlen(keys[i])) == 0) return true;
+    return false;
+}
+
+static vq_status build(vq_model *m, bool *broken, vq_arena *a, vq_err *e)
 {
     vq_hf_config *of = &m->checkpoint.config;
     const json_t *text = json_object_get(of->root, "text_config");
@@ -111,6 +122,7 @@ static vq_status build(vq_model *m, vq_arena *a, vq_err *e)
         c.around = of->root;
     }
     vq_status s = m->arch->build(&c, &m->graph, a, e);
+    *broken = s != VQ_OK && !c.around && is_of_a_size(e->text);
     if (s != VQ_OK && !c.unsupported) return vq_at(e, "config.json");
     if (s == VQ_OK) s = check_ends(m, &c, e);
     if (s == VQ_OK) s = check_heads(m, &c, e);
@@ -125,13 +137,15 @@ static vq_status build(vq_model *m, vq_arena *a, vq_err *e)
  * leaves a model without a graph: recipes without data work all the same. */
 static vq_status build_graph(vq_model *m, vq_arena *a, vq_err *e)
 {
-    const vq_status s = build(m, a, e);
+    bool broken = false;
+    const vq_status s = build(m, &broken, a, e);
     if (s == VQ_OK) {
         VQ_TRY(vq_stacked_split(&m->checkpoint, &m->graph, a, e));
         untie_stored(m);
         VQ_TRY(tell_storage(m, a, e));
         return vq_key_orders_load(&m->graph, &m->checkpoint.source, a, e);
     }
+    if (broken) return vq_at(e, "%s", m->checkpoint.path);
     if (s != VQ_E_INPUT) return s;
     m->arch = NULL;
     m->without_graph = vq_arena_text(a, e, "%s", e->text);
