@@ -29,6 +29,7 @@ typedef struct vq_round_job {
     const char
         *fallback; /* out: NULL, or what the rounder had to do instead of what was asked ("damping
                    * x10", ...); static or in scratch's owner */
+    bool drops;    /* out: it was asked to make the weights of dead channels zero */
 } vq_round_job;
 
 /* Multiply-adds of a rounder that do not grow with the matrix alone: of f32 products, and of

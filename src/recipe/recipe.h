@@ -64,6 +64,7 @@ typedef struct vq_recipe {
     double min_sqnr_db;  /* check, -inf when absent */
     double max_singular; /* check: part of the linears whose rounder may fall back; 1 when absent */
     vq_severity function; /* check: transforms keep what the model computes */
+    vq_severity zeros;    /* check: no group of weights becomes all zeros */
     const char *path;     /* file it came from */
     const char
         *resolved; /* canonical YAML of everything, defaults filled, overrides applied: goes into

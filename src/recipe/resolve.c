@@ -199,6 +199,7 @@ static void put_output(writer *w, const vq_recipe *r)
     put(w, "checks: {");
     if (isfinite(r->min_sqnr_db)) putf(w, "min_sqnr_db: %.17g, ", r->min_sqnr_db);
     if (r->max_singular < 1) putf(w, "max_singular_frac: %.17g, ", r->max_singular);
+    if (r->zeros == VQ_SEVERITY_WARN) putf(w, "zeros: warn, ");
     putf(w, "finite: error, fused: error, function: %s}\n",
          r->function == VQ_SEVERITY_WARN ? "warn" : "error");
 }

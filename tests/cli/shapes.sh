@@ -81,4 +81,11 @@ run 0 quantize biased -r nvfp4a16 -o biased-out
 err_has 'model.layers.0.self_attn.q_proj.bias: 1 tensor of the model is read by nothing.*orphans'
 run 0 plan "$tiny" -r nvfp4a16
 err_empty
+
+# Heads that read the embedding and are not stored are linears all the same: no loader may look for their scales.
+mkdir bert
+st_make bert/model.safetensors '{"bert.encoder.layer.0.output.dense.weight":{"dtype":"F32","shape":[32,64],"data_offsets":[0,8192]},"cls.predictions.bias":{"dtype":"F32","shape":[40],"data_offsets":[8192,8352]},"vocab_projector.bias":{"dtype":"F32","shape":[40],"data_offsets":[8352,8512]}}' 8512
+printf '{"model_type": "bert", "vocab_size": 40}' >bert/config.json
+run 0 quantize bert -r int8 -o bert-out
+for head in cls.predictions.decoder vocab_projector; do grep -q "\"$head\"" bert-out/config.json || fail "config.json does not ignore $head"; done
 end_checks

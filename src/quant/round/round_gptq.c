@@ -275,6 +275,7 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
         VQ_TRY(walk(&r, strcmp(r.c.order, "activation") == 0, q, &result, e));
     job->noise = result.noise;
     job->fallback = fallback_of(&r);
+    job->drops = r.c.zero_dead;
     return VQ_OK;
 }
 

@@ -56,6 +56,7 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
     start.options = &inner;
     VQ_TRY(init->run(&start, w, q, e));
     job->signal = start.signal, job->noise = start.noise, job->fallback = start.fallback;
+    job->drops = start.drops;
     return VQ_OK;
 }
 

@@ -86,6 +86,27 @@ static const char *left_out(const vq_model *m, const char *module, vq_arena *a, 
     return vq_arena_text(a, e, "re:(.*[.])?%.*s[.].*", (int)n, branch);
 }
 
+/* Linears whose weight is the embedding's and not stored: of them a bias is, or their family has one.
+ * Runtimes would look for their scales. */
+static vq_status list_tied(const vq_plan *p, const char **dense, size_t *n, vq_arena *a, vq_err *e)
+{
+    static const char of_bert[] = "cls.predictions.";
+    const vq_tensor_set *s = &p->model->checkpoint.weights;
+    for (size_t i = 0; !p->model->arch && i < s->count; i++) {
+        const char *name = s->sorted[i]->name;
+        const size_t len = strlen(name), end = sizeof ".bias" - 1;
+        const char *module = strncmp(name, of_bert, sizeof of_bert - 1) == 0
+                                 ? vq_arena_text(a, e, "%sdecoder", of_bert)
+                             : vq_ends_with(name, ".bias")
+                                 ? vq_arena_text(a, e, "%.*s", (int)(len - end), name)
+                                 : "";
+        if (!module) return e->status;
+        if (module[0] && !vq_tensor_set_member(s, module, "weight") && !vq_lists(dense, *n, module))
+            dense[(*n)++] = module;
+    }
+    return VQ_OK;
+}
+
 static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_arena *a, vq_err *e)
 {
     for (int i = 0; i < p->nweights; i++) {
@@ -101,11 +122,12 @@ static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_
 static vq_status write_config(const char *dir, const vq_plan *p, const vq_module *modules,
                               size_t nmodules, bool untied, vq_arena *a, vq_err *e)
 {
-    const char **dense = VQ_ALLOC(a, const char *, p->nweights, "config", e);
+    const char **dense = VQ_ALLOC(a, const char *, p->model->checkpoint.weights.count, "config", e);
     const char *path = vq_join(a, dir, "config.json", e);
     if (!dense || !path) return e->status;
     size_t ndense = 0;
     VQ_TRY(list_dense(p, dense, &ndense, a, e));
+    VQ_TRY(list_tied(p, dense, &ndense, a, e));
     json_t *quantization = NULL, *root;
     VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
     VQ_TRY(config_json(p, quantization, untied, &root, e));

@@ -1,0 +1,81 @@
+/* lost.c -- is there a group of zeros where the weight has none? Nearly every group ends the search
+ * at its first code. */
+#include "run/store/lost.h"
+
+#include <math.h>
+
+/* Rows and columns of a group. */
+typedef struct area {
+    int64_t row, rows, col, cols;
+} area;
+
+static area area_of(const vq_qtensor *q, int64_t group)
+{
+    const int64_t cols = q->cols / q->per_row, bands = q->groups / q->per_row,
+                  rows = q->rows / bands;
+    return (area){group / q->per_row * rows, rows, group % q->per_row * cols, cols};
+}
+
+static bool all_zero(const vq_qtensor *q, int64_t group, const area *a)
+{
+    const int zero = q->zero ? q->zero[group] : 0;
+    for (int64_t r = a->row; r < a->row + a->rows; r++)
+        for (int64_t k = r * q->cols + a->col; k < r * q->cols + a->col + a->cols; k++)
+            if (vq_decode_at(&q->num, q->codes16 ? q->codes16[k] : q->codes[k], 1, zero) != 0)
+                return false;
+    return true;
+}
+
+static float largest(const vq_qtensor *q, const float *w, const area *a)
+{
+    float max = 0;
+    for (int64_t r = a->row; r < a->row + a->rows; r++)
+        for (int64_t k = a->col; k < a->col + a->cols; k++)
+            max = fmaxf(max, fabsf(w[r * q->cols + k]));
+    return max;
+}
+
+static bool is_lost(const vq_qtensor *q, const float *w, int64_t group)
+{
+    const area a = area_of(q, group);
+    return all_zero(q, group, &a) && largest(q, w, &a) > 0;
+}
+
+/* How many are, and the first of them. */
+static int64_t count_lost(const vq_qtensor *q, const float *w, int64_t *first)
+{
+    int64_t n = 0, at = q->groups;
+#pragma omp parallel for schedule(static) reduction(+ : n) reduction(min : at)
+    for (int64_t g = 0; g < q->groups; g++) {
+        if (!is_lost(q, w, g)) continue;
+        n++;
+        if (g < at) at = g;
+    }
+    *first = at;
+    return n;
+}
+
+vq_status vq_lost_check(const vq_rounding *s, size_t i, const float *w, const vq_qtensor *q,
+                        vq_err *e)
+{
+    int64_t first;
+    const int64_t n = count_lost(q, w, &first);
+    const char *module = s->out->modules[i].name;
+    if (n == 0) return VQ_OK;
+    const area a = area_of(q, first);
+    const float max = largest(q, w, &a);
+    if (s->plan->recipe->zeros == VQ_SEVERITY_WARN) {
+        vq_warn(&s->job->reporter, "zeros", module,
+                "%lld of %lld groups of weights become all zeros, the first in row %lld, columns "
+                "%lld to %lld, whose largest weight is %g",
+                (long long)n, (long long)q->groups, (long long)a.row, (long long)a.col,
+                (long long)(a.col + a.cols - 1), (double)max);
+        return VQ_OK;
+    }
+    return vq_fail(e, VQ_E_NUMERIC,
+                   "row %lld, columns %lld to %lld would become all zeros, although the largest "
+                   "weight there is %g (%lld of %lld groups): keep %s with a rule, give it a "
+                   "scheme with f32 or bf16 scales, or let them go with --set checks.zeros=warn",
+                   (long long)a.row, (long long)a.col, (long long)(a.col + a.cols - 1), (double)max,
+                   (long long)n, (long long)q->groups, module);
+}
