@@ -8,7 +8,8 @@ of SmolLM2-135M-Instruct) and DATA ($VQ_SHARED/data). Standard library only.
 
 A row is one figure: recipe, model, data, windows, figure, value, error (standard error over windows; empty where there is none), command, and sources:
 a digest over the recipe, its comments left out, and what decides its figures: the .c, .h and .inc files of the rooms in DECIDES, comments and white
-space left out (of model/arch only llama.c, which both models are); those in CALIBRATED count only for recipes with calibration data. "before" stands for a figure from before there were digests. A row whose
+space left out (of model/arch only llama.c, which both models are); those in CALIBRATED count only for recipes with calibration data. "before" stands for a figure from before there were digests; with an
+empty value it is one that nobody has measured yet. A row whose
 digest is not that of the sources is marked in the tables. A commit that touches only code does not fail --check for that: marks are left out there.
 """
 import csv, hashlib, json, os, pathlib, re, subprocess, sys, tempfile
@@ -49,7 +50,8 @@ class Results:
             wrong = ("a column is missing" if None in row.values() or None in row else "no such recipe" if row["recipe"] not in (*self.current, "bf16")
                      else "no such figure" if row["figure"] not in FIGURES else "twice" if key in seen
                      else "windows is no number" if not re.fullmatch(r"\d*", row["windows"])
-                     else "value or error is no number" if not re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", row["value"]) or
+                     else "no value, and sources is not before" if not row["value"] and row["sources"] != "before"
+                     else "value or error is no number" if not re.fullmatch(r"(-?\d+(\.\d+)?(e-?\d+)?)?", row["value"]) or
                      not re.fullmatch(r"(\d+(\.\d+)?(e-?\d+)?)?", row["error"])
                      else "sources is neither a digest nor before" if not re.fullmatch(r"[0-9a-f]{16}|before", row["sources"])
                      else "no command" if not row["command"] else None)
@@ -70,7 +72,7 @@ class Results:
     def text(self, digits, *which, sign="", **where):
         """A figure as text, with its error; empty when there is none."""
         row = self.row(*which, **where)
-        if not row:
+        if not row or not row["value"]:
             return ""
         error = f" ± {float(row['error']):.{digits}f}" if row["error"] else ""
         return f"{float(row['value']):{sign}.{digits}f}{error}"
@@ -113,14 +115,14 @@ def table_quality(t):
     for r in t.recipes(SMOL, data="wikitext2-test", windows="8"):
         top = t.row(r, "top1_agreement")
         rows.append([t.name(r), t.text(2, r, "bits_per_weight"), t.text(4, r, "perplexity"), t.text(4, r, "delta_nll", sign="+"), t.text(4, r, "kl"),
-                     f"{100 * float(top['value']):.2f} %" if top else ""])
+                     f"{100 * float(top['value']):.2f} %" if top and top["value"] else ""])
     return markdown(["recipe", "bits, linears", "perplexity", "loss over bf16", "KL to bf16", "same top token"], rows)
 
 
 def table_kinds(t):
     kinds = [{"data": kind + "-test", "windows": "4"} for kind in ("code", "manual", "german")]
     rows = [[t.name(r), t.text(4, r, "kl"), *(t.text(4, r, "kl", **kind) for kind in kinds)]
-            for r in t.recipes(SMOL, data="wikitext2-test", windows="8") if any(t.row(r, "kl", **kind) for kind in kinds)]
+            for r in t.recipes(SMOL, data="wikitext2-test", windows="8") if any(t.text(4, r, "kl", **kind) for kind in kinds)]
     return markdown(["recipe", "wikitext-2", "code", "manual", "German"], rows)
 
 
