@@ -4,6 +4,7 @@
 #define VQ_JINJA_JINJA_H
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -85,7 +86,8 @@ typedef enum vq_jflow { VQ_J_ON, VQ_J_BREAK, VQ_J_CONTINUE } vq_jflow;
 typedef struct vq_jrun {
     vq_arena *a;
     vq_err *e;
-    int64_t work; /* what is left of steps and bytes */
+    const volatile sig_atomic_t *stop; /* may be NULL; nonzero: leave */
+    int64_t work;                      /* what is left of steps and bytes */
     int depth, line;
     vq_jframe *frame;
     vq_jbuffer *out;
@@ -95,6 +97,7 @@ typedef struct vq_jrun {
 enum {
     VQ_J_WORK = 1 << 27, /* a step is VQ_J_STEP of it, an allocated byte one */
     VQ_J_STEP = 16,
+    VQ_J_LOOK = 4,      /* of it for a character or a name that is looked at */
     VQ_J_NESTING = 64,  /* of lists and maps */
     VQ_J_DEPTH = 300,   /* of calls, blocks and expressions in each other */
     VQ_J_PARAMETERS = 4 /* of a filter, test or method at most */
@@ -103,6 +106,9 @@ enum {
 /* jinja_value.c -- all fail with VQ_E_INPUT "line N: ...", in the line that the run is in. */
 vq_status vq_jfail(vq_jrun *x, const char *fmt, ...) VQ_PRINTF(2, 3);
 vq_status vq_jspend(vq_jrun *x, size_t work);
+/* vq_jspend_late -- work that is counted where nothing can fail: the next vq_jspend does, even of 0,
+ * when it was too much. */
+void vq_jspend_late(vq_jrun *x, size_t work);
 void *vq_jalloc(vq_jrun *x, size_t count, size_t size);
 vq_jvalue vq_jtext(const char *s, size_t n);
 vq_status vq_jput(vq_jrun *x, vq_jbuffer *b, const char *s, size_t n);
@@ -119,7 +125,7 @@ vq_status vq_jequal(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, bool *eq
 vq_status vq_jless(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, int *order);
 vq_status vq_jcontains(vq_jrun *x, const vq_jvalue *in, const vq_jvalue *what, bool *yes);
 /* the value of a map's key, NULL when it has none */
-const vq_jvalue *vq_jmember(const vq_jvalue *map, const char *s, size_t n);
+const vq_jvalue *vq_jmember(vq_jrun *x, const vq_jvalue *map, const char *s, size_t n);
 vq_status vq_jfrom_json(vq_jrun *x, const json_t *j, vq_jvalue *out);
 
 /* jinja_print.c -- values as text */
@@ -134,10 +140,17 @@ bool vq_jspace(int32_t c); /* as Python's str.isspace */
 size_t vq_jchar(const char *s, size_t n, int32_t *c);
 /* the first place of what in text at or behind `at`, SIZE_MAX when there is none */
 size_t vq_jfind(const vq_jvalue *text, const vq_jvalue *what, size_t at);
+/* vq_jsearch -- the same into *found, and spends what it takes: memmem may look at as many bytes
+ * again as `what` has at each place, of short ones. */
+vq_status vq_jsearch(vq_jrun *x, const vq_jvalue *text, const vq_jvalue *what, size_t at,
+                     size_t *found);
 
 /* jinja_text.c */
-vq_jvalue vq_jstrip(vq_jvalue text, const vq_jvalue *set /* NULL: white space */, bool left,
-                    bool right);
+vq_jvalue vq_jstrip(vq_jvalue text, bool left, bool right); /* white space */
+vq_status vq_jstrip_by(vq_jrun *x, vq_jvalue text, const vq_jvalue *set /* NULL: white space */,
+                       bool left, bool right, vq_jvalue *out);
+/* characters [from, to) of a text */
+vq_jvalue vq_jpart(vq_jvalue text, int64_t from, int64_t to);
 vq_status vq_jcase(vq_jrun *x, vq_jvalue text, bool upper, vq_jvalue *out);
 vq_status vq_jsplit(vq_jrun *x, vq_jvalue text, const vq_jvalue *by, int64_t most, vq_jvalue *out);
 vq_status vq_jreplace(vq_jrun *x, vq_jvalue text, vq_jvalue from, vq_jvalue to, vq_jvalue *out);
@@ -166,6 +179,9 @@ typedef struct vq_jarguments {
 /* vq_jcall -- bind the arguments to the parameters, then call. what: "filter". */
 vq_status vq_jcall(vq_jrun *x, const vq_jbuiltin *f, const char *what, const vq_jvalue *v,
                    const vq_jarguments *args, vq_jvalue *out);
+
+/* jinja_globals.c -- call the function of this name */
+vq_status vq_jglobal(vq_jrun *x, const char *name, const vq_jarguments *args, vq_jvalue *out);
 
 /* jinja_arithmetic.c -- none of the operands is undefined */
 vq_status vq_jarithmetic(vq_jrun *x, vq_jop op, const vq_jvalue *a, const vq_jvalue *b,

@@ -24,6 +24,21 @@ size_t vq_jfind(const vq_jvalue *text, const vq_jvalue *what, size_t at)
 {
     if (what->text.n == 0) return at <= text->text.n ? at : SIZE_MAX;
     if (at >= text->text.n) return SIZE_MAX;
-    const char *found = memmem(text->text.s + at, text->text.n - at, what->text.s, what->text.n);
-    return found ? (size_t)(found - text->text.s) : SIZE_MAX;
+    for (;;) { /* by windows: what is found soon costs little, whatever lies behind it */
+        const size_t left = text->text.n - at, most = 4096 + 2 * what->text.n,
+                     window = left < most ? left : most;
+        const char *found = memmem(text->text.s + at, window, what->text.s, what->text.n);
+        if (found) return (size_t)(found - text->text.s);
+        if (window == left) return SIZE_MAX;
+        at += window - what->text.n + 1;
+    }
+}
+
+vq_status vq_jsearch(vq_jrun *x, const vq_jvalue *text, const vq_jvalue *what, size_t at,
+                     size_t *found)
+{
+    const size_t part = what->text.n < 256 ? what->text.n : 256;
+    *found = vq_jfind(text, what, at);
+    const size_t end = *found == SIZE_MAX ? text->text.n : *found;
+    return vq_jspend(x, VQ_J_STEP + what->text.n + (end > at ? end - at : 0) * (2 + part / 8));
 }

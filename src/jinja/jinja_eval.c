@@ -1,7 +1,5 @@
 /* jinja_eval.c -- the value of an expression of a chat template. */
-#include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "jinja/jinja.h"
 
@@ -67,7 +65,7 @@ static vq_status eval_map(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
         VQ_TRY(vq_jeval(x, i->right, &value));
         if (key.kind != VQ_J_STRING) return vq_jfail(x, "%s as the key of a map", vq_jname(&key));
         out->list.n = k;
-        const vq_jvalue *known = vq_jmember(out, key.text.s, key.text.n);
+        const vq_jvalue *known = vq_jmember(x, out, key.text.s, key.text.n);
         const size_t place = known ? (size_t)(known - at) / 2 : k++;
         at[2 * place] = key;
         at[2 * place + 1] = value;
@@ -109,7 +107,7 @@ static vq_status attribute(vq_jrun *x, const vq_jvalue *v, const char *name, vq_
     if (v->kind == VQ_J_LOOP && !loop_member(v->loop, name, out))
         return vq_jfail(x, "loop.%s is not supported", name);
     const vq_jvalue *member = NULL;
-    if (v->kind == VQ_J_MAP) member = vq_jmember(v, name, strlen(name));
+    if (v->kind == VQ_J_MAP) member = vq_jmember(x, v, name, strlen(name));
     if (v->kind == VQ_J_SPACE) member = vq_jlookup(x, v->space, name, false);
     if (member) *out = *member;
     return vq_jspend(x, v->kind == VQ_J_MAP ? v->list.n : 0);
@@ -133,18 +131,18 @@ static vq_status eval_item(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     if (v.kind == VQ_J_UNDEFINED) return refuse_undefined(x, &v);
     if (key.kind == VQ_J_STRING) {
         const vq_jvalue *member =
-            v.kind == VQ_J_MAP ? vq_jmember(&v, key.text.s, key.text.n) : NULL;
+            v.kind == VQ_J_MAP ? vq_jmember(x, &v, key.text.s, key.text.n) : NULL;
         *out = member ? *member : (vq_jvalue){.kind = VQ_J_UNDEFINED, .text = key.text};
         return vq_jspend(x, v.kind == VQ_J_MAP ? v.list.n : 0);
     }
     if ((v.kind != VQ_J_LIST && v.kind != VQ_J_STRING) ||
         (key.kind != VQ_J_INT && key.kind != VQ_J_BOOL))
         return VQ_OK;
-    const vq_jvalue *at;
-    size_t count;
-    VQ_TRY(vq_jiterate(x, &v, &at, &count));
-    const int64_t place = key.i < 0 ? key.i + (int64_t)count : key.i;
-    if (place >= 0 && place < (int64_t)count) *out = at[place];
+    int64_t count;
+    VQ_TRY(vq_jlength(x, &v, &count));
+    const int64_t place = key.i < 0 ? key.i + count : key.i;
+    if (place < 0 || place >= count) return VQ_OK;
+    *out = v.kind == VQ_J_LIST ? v.list.at[place] : vq_jpart(v, place, place + 1);
     return VQ_OK;
 }
 
@@ -162,36 +160,44 @@ static vq_status slice_end(vq_jrun *x, const vq_jnode *n, int64_t count, int64_t
     return VQ_OK;
 }
 
+static vq_status slice_items(vq_jrun *x, const vq_jvalue *v, int64_t from, int64_t to, int64_t step,
+                             vq_jvalue *out)
+{
+    const vq_jvalue *at;
+    size_t count, k = 0;
+    vq_jbuffer text = {0};
+    VQ_TRY(vq_jiterate(x, v, &at, &count));
+    vq_jvalue *items = vq_jalloc(x, count, sizeof *items);
+    if (!items) return x->e->status;
+    for (int64_t i = from; step < 0 ? i > to : i < to; i += step) items[k++] = at[i];
+    if (v->kind == VQ_J_LIST) {
+        VQ_TRY(vq_jlist(x, items, k, VQ_J_LIST, out));
+        out->tuple = v->tuple;
+        return VQ_OK;
+    }
+    for (size_t i = 0; i < k; i++) VQ_TRY(vq_jput(x, &text, items[i].text.s, items[i].text.n));
+    *out = vq_jtext(text.s, text.n);
+    return VQ_OK;
+}
+
 static vq_status eval_slice(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 {
     vq_jvalue v;
-    const vq_jvalue *at;
-    size_t count, k = 0;
-    int64_t from, to, step;
+    int64_t len, from, to, step;
     VQ_TRY(vq_jeval(x, n->left, &v));
     x->line = n->line;
     if (v.kind == VQ_J_UNDEFINED) return refuse_undefined(x, &v);
     *out = undefined("the slice");
     if (v.kind != VQ_J_LIST && v.kind != VQ_J_STRING) return VQ_OK;
-    VQ_TRY(vq_jiterate(x, &v, &at, &count));
-    const int64_t len = (int64_t)count;
+    VQ_TRY(vq_jlength(x, &v, &len));
     VQ_TRY(slice_end(x, n->list->next->next, 0, INT32_MIN, INT32_MAX, 1, &step));
     if (step == 0) return vq_jfail(x, "a slice with step 0");
     VQ_TRY(slice_end(x, n->list, len, step < 0 ? -1 : 0, step < 0 ? len - 1 : len,
                      step < 0 ? len - 1 : 0, &from));
     VQ_TRY(slice_end(x, n->list->next, len, step < 0 ? -1 : 0, step < 0 ? len - 1 : len,
                      step < 0 ? -1 : len, &to));
-    vq_jvalue *items = vq_jalloc(x, count, sizeof *items);
-    if (!items) return x->e->status;
-    vq_jbuffer text = {0};
-    for (int64_t i = from; step < 0 ? i > to : i < to; i += step) items[k++] = at[i];
-    if (v.kind == VQ_J_LIST) {
-        VQ_TRY(vq_jlist(x, items, k, VQ_J_LIST, out));
-        out->tuple = v.tuple;
-        return VQ_OK;
-    }
-    for (size_t i = 0; i < k; i++) VQ_TRY(vq_jput(x, &text, items[i].text.s, items[i].text.n));
-    *out = vq_jtext(text.s, text.n);
+    if (v.kind == VQ_J_LIST || step != 1) return slice_items(x, &v, from, to, step, out);
+    *out = vq_jpart(v, from, to);
     return VQ_OK;
 }
 
@@ -239,99 +245,6 @@ static vq_status call_method(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     return vq_jcall(x, m, "method", &v, &args, out);
 }
 
-/* namespace(a=1), dict(a=1) */
-static vq_status call_namespace(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out)
-{
-    vq_jframe *space = vq_jalloc(x, 1, sizeof *space);
-    if (!space) return x->e->status;
-    *space = (vq_jframe){0};
-    for (size_t i = 0; i < args->n; i++) {
-        if (!args->names[i]) return vq_jfail(x, "namespace() takes name=value only");
-        VQ_TRY(vq_jbind(x, space, args->names[i], &args->at[i]));
-    }
-    *out = (vq_jvalue){.kind = VQ_J_SPACE, .space = space};
-    return VQ_OK;
-}
-
-static vq_status call_dict(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out)
-{
-    vq_jvalue *at = vq_jalloc(x, args->n, 2 * sizeof *at);
-    if (!at) return x->e->status;
-    for (size_t i = 0; i < args->n; i++) {
-        if (!args->names[i]) return vq_jfail(x, "dict() takes name=value only");
-        at[2 * i] = vq_jtext(args->names[i], strlen(args->names[i]));
-        at[2 * i + 1] = args->at[i];
-    }
-    return vq_jlist(x, at, args->n, VQ_J_MAP, out);
-}
-
-static vq_status call_raise(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out)
-{
-    vq_jvalue text;
-    (void)out;
-    if (args->n != 1) return vq_jfail(x, "raise_exception() takes one text");
-    VQ_TRY(vq_jstring(x, &args->at[0], &text));
-    return vq_jfail(x, "the template refuses: %.*s", (int)(text.text.n < 300 ? text.text.n : 300),
-                    text.text.s);
-}
-
-static vq_status call_range(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out)
-{
-    int64_t part[3] = {0, 0, 1};
-    if (args->n < 1 || args->n > 3) return vq_jfail(x, "range() takes one to three numbers");
-    for (size_t i = 0; i < args->n; i++) {
-        if (args->names[i] || args->at[i].kind != VQ_J_INT || args->at[i].i > INT32_MAX ||
-            args->at[i].i < INT32_MIN)
-            return vq_jfail(x, "range() takes one to three numbers below 2^31");
-        part[args->n == 1 ? 1 : i] = args->at[i].i;
-    }
-    if (part[2] == 0) return vq_jfail(x, "range() with step 0");
-    const int64_t span = part[2] > 0 ? part[1] - part[0] : part[0] - part[1],
-                  step = part[2] > 0 ? part[2] : -part[2];
-    const size_t n = span > 0 ? (size_t)((span + step - 1) / step) : 0;
-    vq_jvalue *at = vq_jalloc(x, n, sizeof *at);
-    if (!at) return x->e->status;
-    for (size_t i = 0; i < n; i++) at[i] = vq_jint(part[0] + (int64_t)i * part[2]);
-    return vq_jlist(x, at, n, VQ_J_LIST, out);
-}
-
-/* The day that templates see is always this one, that of the default in Llama 3.1's: the clock would
- * give other tokens tomorrow. */
-static vq_status call_strftime_now(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out)
-{
-    const struct tm day = {
-        .tm_year = 124, .tm_mon = 6, .tm_mday = 26, .tm_wday = 5, .tm_yday = 207};
-    char format[128], text[256];
-    if (args->n != 1 || args->at[0].kind != VQ_J_STRING || args->at[0].text.n >= sizeof format)
-        return vq_jfail(x, "strftime_now() takes one text of at most %zu bytes", sizeof format - 1);
-    memcpy(format, args->at[0].text.s, args->at[0].text.n);
-    format[args->at[0].text.n] = '\0';
-    if (strstr(format, "%s")) return vq_jfail(x, "strftime_now(): %%s is no date");
-    const size_t n = strftime(text, sizeof text, format, &day);
-    if (n == 0 && *format) return vq_jfail(x, "strftime_now(): the format gives too long a text");
-    char *copy = vq_jalloc(x, n, 1);
-    if (!copy) return x->e->status;
-    memcpy(copy, text, n);
-    *out = vq_jtext(copy, n);
-    return VQ_OK;
-}
-
-static vq_status call_global(vq_jrun *x, const char *name, const vq_jarguments *args,
-                             vq_jvalue *out)
-{
-    static const struct {
-        const char *name;
-        vq_status (*call)(vq_jrun *x, const vq_jarguments *args, vq_jvalue *out);
-    } globals[] = {{"namespace", call_namespace},
-                   {"dict", call_dict},
-                   {"raise_exception", call_raise},
-                   {"strftime_now", call_strftime_now},
-                   {"range", call_range}};
-    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
-        if (strcmp(name, globals[i].name) == 0) return globals[i].call(x, args, out);
-    return vq_jfail(x, "the function \"%.80s\" is not supported", name);
-}
-
 static vq_status eval_call(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 {
     vq_jvalue f;
@@ -342,7 +255,7 @@ static vq_status eval_call(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     x->line = n->line;
     if (f.kind == VQ_J_MACRO) return f.macro->call(x, f.macro, &args, out);
     if (f.kind == VQ_J_UNDEFINED && n->left->kind == VQ_JN_NAME)
-        return call_global(x, n->left->name, &args, out);
+        return vq_jglobal(x, n->left->name, &args, out);
     return vq_jfail(x, "%s is called", vq_jname(&f));
 }
 

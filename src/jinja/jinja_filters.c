@@ -8,6 +8,7 @@ vq_status vq_jcall(vq_jrun *x, const vq_jbuiltin *f, const char *what, const vq_
                    const vq_jarguments *args, vq_jvalue *out)
 {
     const vq_jvalue *arg[VQ_J_PARAMETERS] = {NULL};
+    VQ_TRY(vq_jspend(x, 2 * VQ_J_STEP));
     for (size_t i = 0; i < args->n; i++) {
         size_t place = args->names[i] ? 0 : i;
         while (args->names[i] && place < VQ_J_PARAMETERS &&
@@ -38,8 +39,7 @@ static vq_status filter_trim(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *co
     vq_jvalue text;
     VQ_TRY(need_text(x, arg[0]));
     VQ_TRY(vq_jstring(x, v, &text));
-    *out = vq_jstrip(text, arg[0], true, true);
-    return vq_jspend(x, text.text.n);
+    return vq_jstrip_by(x, text, arg[0], true, true, out);
 }
 
 static vq_status filter_length(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
@@ -120,6 +120,7 @@ static vq_status member_of(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *name
 {
     *out = *v;
     VQ_TRY(need_text(x, name));
+    VQ_TRY(vq_jspend(x, name->text.n));
     for (size_t at = 0, n; at <= name->text.n; at += n + 1) {
         const vq_jvalue point = vq_jtext(".", 1);
         const size_t end = vq_jfind(name, &point, at);
@@ -127,7 +128,7 @@ static vq_status member_of(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *name
         if (out->kind == VQ_J_UNDEFINED)
             return vq_jfail(x, "\"%.*s\" is undefined", (int)out->text.n, out->text.s);
         const vq_jvalue *member =
-            out->kind == VQ_J_MAP ? vq_jmember(out, name->text.s + at, n) : NULL;
+            out->kind == VQ_J_MAP ? vq_jmember(x, out, name->text.s + at, n) : NULL;
         *out = member ? *member : (vq_jvalue){.kind = VQ_J_UNDEFINED, .text = name->text};
     }
     return vq_jspend(x, VQ_J_STEP);
@@ -217,8 +218,9 @@ static vq_status filter_int(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *con
     if (v->kind == VQ_J_REAL && v->r > -9e18 && v->r < 9e18) *out = vq_jint((int64_t)v->r);
     if (v->kind != VQ_J_STRING) return VQ_OK;
     char text[32] = "", *end;
-    const vq_jvalue digits = vq_jstrip(*v, NULL, true, true);
-    if (digits.text.n == 0 || digits.text.n > 18) return vq_jspend(x, v->text.n);
+    const vq_jvalue digits = vq_jstrip(*v, true, true);
+    VQ_TRY(vq_jspend(x, v->text.n));
+    if (digits.text.n == 0 || digits.text.n > 18) return VQ_OK;
     memcpy(text, digits.text.s, digits.text.n);
     const long long i = strtoll(text, &end, 10);
     if (*end == '\0') *out = vq_jint(i);

@@ -72,7 +72,7 @@ static size_t before_block(const lexer *x, size_t from, size_t to)
 static size_t before_minus(const lexer *x, size_t from, size_t to)
 {
     const vq_jvalue kept = vq_jtext(x->s + from, to - from),
-                    stripped = vq_jstrip(kept, NULL, false, true);
+                    stripped = vq_jstrip(kept, false, true);
     return from + stripped.text.n;
 }
 
@@ -260,6 +260,9 @@ static vq_status lex_part(lexer *x)
     if (!is_name(c)) return lex_operator(x);
     size_t n = 0;
     while (is_name(ahead(x, n))) n++;
+    if (n > VQ_J_NAME)
+        return vq_fail(x->e, VQ_E_INPUT, "line %d: a name of %zu bytes is too long (at most %d)",
+                       x->line, n, VQ_J_NAME);
     return emit_copy(x, VQ_JT_NAME, n);
 }
 

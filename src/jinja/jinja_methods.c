@@ -20,8 +20,7 @@ static vq_status strip(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *set, boo
                        vq_jvalue *out)
 {
     VQ_TRY(need_text(x, set));
-    *out = vq_jstrip(*v, given(set), left, right);
-    return vq_jspend(x, v->text.n);
+    return vq_jstrip_by(x, *v, given(set), left, right, out);
 }
 
 static vq_status text_strip(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
@@ -62,6 +61,7 @@ static vq_status at_end(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *what, b
     if (what->kind != VQ_J_STRING)
         return vq_jfail(x, "%s where a string is needed", vq_jname(what));
     const size_t n = what->text.n;
+    VQ_TRY(vq_jspend(x, n <= v->text.n ? n : 0));
     *out =
         vq_jbool(n <= v->text.n && (n == 0 || memcmp(front ? v->text.s : v->text.s + v->text.n - n,
                                                      what->text.s, n) == 0));
@@ -103,7 +103,7 @@ static vq_status map_get(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const 
 {
     const vq_jvalue none = {.kind = VQ_J_NONE};
     const vq_jvalue *member =
-        arg[0]->kind == VQ_J_STRING ? vq_jmember(v, arg[0]->text.s, arg[0]->text.n) : NULL;
+        arg[0]->kind == VQ_J_STRING ? vq_jmember(x, v, arg[0]->text.s, arg[0]->text.n) : NULL;
     *out = member ? *member : arg[1] ? *arg[1] : none;
     return vq_jspend(x, v->list.n);
 }

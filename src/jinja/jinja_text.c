@@ -20,23 +20,50 @@ static bool in_set(const char *s, size_t n, const vq_jvalue *set)
     return vq_jfind(set, &one, 0) != SIZE_MAX;
 }
 
-vq_jvalue vq_jstrip(vq_jvalue v, const vq_jvalue *set, bool left, bool right)
+/* Each character that goes, and the one that stays, is looked for in the whole set. */
+vq_status vq_jstrip_by(vq_jrun *x, vq_jvalue v, const vq_jvalue *set, bool left, bool right,
+                       vq_jvalue *out)
 {
     const char *s = v.text.s;
     size_t n = v.text.n;
     int32_t c;
     while (left && n) {
         const size_t len = vq_jchar(s, n, &c);
+        VQ_TRY(vq_jspend(x, VQ_J_LOOK + (set ? set->text.n : 0)));
         if (!in_set(s, len, set)) break;
         s += len;
         n -= len;
     }
     while (right && n) {
         const size_t at = last_char(s, n);
+        VQ_TRY(vq_jspend(x, VQ_J_LOOK + (set ? set->text.n : 0)));
         if (!in_set(s + at, n - at, set)) break;
         n = at;
     }
+    *out = vq_jtext(s, n);
+    return VQ_OK;
+}
+
+vq_jvalue vq_jstrip(vq_jvalue v, bool left, bool right)
+{
+    const char *s = v.text.s;
+    size_t n = v.text.n, len;
+    int32_t c;
+    for (; left && n && in_set(s, len = vq_jchar(s, n, &c), NULL); n -= len) s += len;
+    for (; right && n && in_set(s + last_char(s, n), n - last_char(s, n), NULL);)
+        n = last_char(s, n);
     return vq_jtext(s, n);
+}
+
+vq_jvalue vq_jpart(vq_jvalue text, int64_t from, int64_t to)
+{
+    int32_t c;
+    size_t at = 0, first = text.text.n;
+    for (int64_t i = 0; i < to && at < text.text.n; i++) {
+        if (i == from) first = at;
+        at += vq_jchar(text.text.s + at, text.text.n - at, &c);
+    }
+    return first < at ? vq_jtext(text.text.s + first, at - first) : vq_jtext("", 0);
 }
 
 vq_status vq_jcase(vq_jrun *x, vq_jvalue v, bool upper, vq_jvalue *out)
@@ -58,7 +85,7 @@ vq_status vq_jcase(vq_jrun *x, vq_jvalue v, bool upper, vq_jvalue *out)
 static bool next_word(vq_jvalue *rest, bool last, vq_jvalue *word)
 {
     int32_t c;
-    *rest = vq_jstrip(*rest, NULL, true, false);
+    *rest = vq_jstrip(*rest, true, false);
     size_t n = 0;
     for (size_t len; n < rest->text.n; n += len) {
         len = vq_jchar(rest->text.s + n, rest->text.n - n, &c);
@@ -85,6 +112,7 @@ vq_status vq_jsplit(vq_jrun *x, vq_jvalue text, const vq_jvalue *by, int64_t mos
     vq_jvalue rest = text, piece, *pieces = NULL;
     size_t n = 0;
     if (by && by->text.n == 0) return vq_jfail(x, "split by an empty text");
+    VQ_TRY(vq_jspend(x, text.text.n * (by ? 2 + by->text.n / 8 : 8)));
     for (int turn = 0; turn < 2; turn++) { /* count, then keep */
         bool done = false;
         rest = text;
@@ -102,9 +130,11 @@ vq_status vq_jsplit(vq_jrun *x, vq_jvalue text, const vq_jvalue *by, int64_t mos
 vq_status vq_jreplace(vq_jrun *x, vq_jvalue text, vq_jvalue from, vq_jvalue to, vq_jvalue *out)
 {
     vq_jbuffer b = {0};
-    size_t at = 0;
+    size_t at = 0, found;
     if (from.text.n == 0) return vq_jfail(x, "replace of an empty text");
-    for (size_t found; (found = vq_jfind(&text, &from, at)) != SIZE_MAX; at = found + from.text.n) {
+    for (;; at = found + from.text.n) {
+        VQ_TRY(vq_jsearch(x, &text, &from, at, &found));
+        if (found == SIZE_MAX) break;
         VQ_TRY(vq_jput(x, &b, text.text.s + at, found - at));
         VQ_TRY(vq_jput(x, &b, to.text.s, to.text.n));
     }

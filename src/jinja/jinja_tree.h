@@ -7,9 +7,10 @@
 #include "base/arena.h"
 
 enum {
-    VQ_J_SOURCE = 1 << 18,
-    VQ_J_PARSE_DEPTH = 60
-}; /* bytes of a template; blocks and brackets in each other */
+    VQ_J_SOURCE = 1 << 18, /* bytes of a template */
+    VQ_J_NAME = 128,       /* bytes of a name */
+    VQ_J_PARSE_DEPTH = 60  /* blocks and brackets in each other */
+};
 
 typedef enum vq_jtoken_kind {
     VQ_JT_END,

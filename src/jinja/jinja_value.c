@@ -18,12 +18,18 @@ vq_status vq_jfail(vq_jrun *x, const char *fmt, ...)
 
 vq_status vq_jspend(vq_jrun *x, size_t work)
 {
-    if (work > (size_t)x->work) {
+    if (x->stop && *x->stop) return vq_fail(x->e, VQ_E_STOPPED, "stopped in a chat template");
+    if (work >= (size_t)x->work) {
         x->work = 0;
         return vq_jfail(x, "the template takes too many steps or too much memory");
     }
     x->work -= (int64_t)work;
     return VQ_OK;
+}
+
+void vq_jspend_late(vq_jrun *x, size_t work)
+{
+    x->work = work < (size_t)x->work ? x->work - (int64_t)work : 0;
 }
 
 void *vq_jalloc(vq_jrun *x, size_t count, size_t size)
@@ -37,7 +43,7 @@ void *vq_jalloc(vq_jrun *x, size_t count, size_t size)
 
 vq_status vq_jput(vq_jrun *x, vq_jbuffer *b, const char *s, size_t n)
 {
-    VQ_TRY(vq_jspend(x, n));
+    VQ_TRY(vq_jspend(x, n + VQ_J_LOOK));
     if (b->n + n > b->room) {
         const size_t room = 2 * (b->n + n) + 64;
         char *more = vq_jalloc(x, room, 1);
@@ -106,6 +112,7 @@ bool vq_jtruth(const vq_jvalue *v)
 vq_status vq_jlist(vq_jrun *x, const vq_jvalue *at, size_t n, vq_jkind kind, vq_jvalue *out)
 {
     int depth = 0;
+    VQ_TRY(vq_jspend(x, n));
     for (size_t i = 0; i < (kind == VQ_J_MAP ? 2 * n : n); i++)
         if (at[i].depth > depth) depth = at[i].depth;
     *out = (vq_jvalue){.kind = kind, .depth = depth + 1, .list = {.at = at, .n = n}};
@@ -188,9 +195,10 @@ static vq_status equal_maps(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, 
 {
     *equal = a->list.n == b->list.n;
     for (size_t i = 0; *equal && i < a->list.n; i++) {
-        const vq_jvalue *key = &a->list.at[2 * i], *other = vq_jmember(b, key->text.s, key->text.n);
+        const vq_jvalue *key = &a->list.at[2 * i],
+                        *other = vq_jmember(x, b, key->text.s, key->text.n);
         *equal = other != NULL;
-        VQ_TRY(vq_jspend(x, b->list.n));
+        VQ_TRY(vq_jspend(x, 0));
         if (other) VQ_TRY(vq_jequal(x, key + 1, other, equal));
     }
     return VQ_OK;
@@ -238,12 +246,14 @@ vq_status vq_jcontains(vq_jrun *x, const vq_jvalue *in, const vq_jvalue *what, b
     *yes = false;
     if (in->kind == VQ_J_UNDEFINED) return VQ_OK;
     if (in->kind == VQ_J_STRING && what->kind == VQ_J_STRING) {
-        *yes = vq_jfind(in, what, 0) != SIZE_MAX;
-        return vq_jspend(x, in->text.n);
+        size_t at;
+        VQ_TRY(vq_jsearch(x, in, what, 0, &at));
+        *yes = at != SIZE_MAX;
+        return VQ_OK;
     }
     if (in->kind == VQ_J_MAP) {
-        *yes = what->kind == VQ_J_STRING && vq_jmember(in, what->text.s, what->text.n);
-        return vq_jspend(x, in->list.n);
+        *yes = what->kind == VQ_J_STRING && vq_jmember(x, in, what->text.s, what->text.n);
+        return vq_jspend(x, 0);
     }
     if (in->kind != VQ_J_LIST)
         return vq_jfail(x, "%s in %s cannot be asked", vq_jname(what), vq_jname(in));
@@ -252,11 +262,14 @@ vq_status vq_jcontains(vq_jrun *x, const vq_jvalue *in, const vq_jvalue *what, b
     return VQ_OK;
 }
 
-const vq_jvalue *vq_jmember(const vq_jvalue *map, const char *s, size_t n)
+const vq_jvalue *vq_jmember(vq_jrun *x, const vq_jvalue *map, const char *s, size_t n)
 {
     const vq_jvalue key = vq_jtext(s, n);
-    for (size_t i = 0; i < map->list.n; i++)
-        if (order_texts(&map->list.at[2 * i], &key) == 0) return &map->list.at[2 * i + 1];
+    for (size_t i = 0; i < map->list.n; i++) {
+        const bool same = map->list.at[2 * i].text.n == n;
+        vq_jspend_late(x, 1 + (same ? VQ_J_LOOK + n : 0));
+        if (same && order_texts(&map->list.at[2 * i], &key) == 0) return &map->list.at[2 * i + 1];
+    }
     return NULL;
 }
 

@@ -272,15 +272,17 @@ vq_status vq_model_tokenizer(const vq_model *m, vq_tokenizer **t, vq_arena *a, v
     return vq_at(e, "tokenizer (text needs one; token ids with --tokens do not)");
 }
 
-static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out, bool special,
-                               const char *path, vq_arena *a, vq_err *e)
+static vq_status ids_from_text(const vq_model *m, const vq_map *map, vq_ids *out,
+                               const vq_reporter *w, const char *path, vq_arena *a, vq_err *e)
 {
     vq_tokenizer *t = NULL;
     VQ_TRY(vq_model_tokenizer(m, &t, a, e));
     int32_t *ids = NULL;
-    const vq_status s = vq_tokenizer_encode(t, (const char *)map->data, map->size, special, a, &ids,
-                                            &out->count, e);
+    vq_tokenizer_heed(t, w);
+    const vq_status s =
+        vq_tokenizer_encode(t, (const char *)map->data, map->size, false, a, &ids, &out->count, e);
     out->ids = ids;
+    out->bos = vq_tokenizer_adds_bos(t);
     vq_tokenizer_free(t);
     return s == VQ_OK ? VQ_OK : vq_at(e, "%s", path);
 }
@@ -302,15 +304,15 @@ vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq
     return VQ_OK;
 }
 
-vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, bool special, vq_ids *out,
-                       vq_arena *a, vq_err *e)
+vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, const vq_reporter *w,
+                       vq_ids *out, vq_arena *a, vq_err *e)
 {
-    *out = (vq_ids){0};
+    *out = (vq_ids){.bos = -1};
     vq_map map;
     VQ_TRY(vq_map_open(&map, path, e));
     vq_sha256_of(map.data, map.size, out->sha256);
-    vq_status s = tokens ? ids_from_file(&map, out, path, a, e)
-                         : ids_from_text(m, &map, out, special, path, a, e);
+    vq_status s =
+        tokens ? ids_from_file(&map, out, path, a, e) : ids_from_text(m, &map, out, w, path, a, e);
     if (s == VQ_OK && vq_model_check_ids(m, out->ids, out->count, e) != VQ_OK)
         s = vq_at(e, "%s", path);
     vq_map_close(&map);

@@ -46,12 +46,13 @@ vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq
 typedef struct vq_ids {
     const int32_t *ids;
     size_t count;
+    int64_t bos; /* of a text: what its tokenizer puts first, -1 nothing; not among them */
     char sha256[VQ_SHA256_TEXT]; /* of the file */
 } vq_ids;
 /* vq_model_ids -- PATH holds text (tokenizer.json beside the model) or, with tokens, little-endian
- * int32 ids. special: as the tokenizer adds. VQ_E_INPUT: an id outside the vocabulary, an odd size,
+ * int32 ids. VQ_E_STOPPED when w says so. VQ_E_INPUT: an id outside the vocabulary, an odd size,
  * text that is not UTF-8. */
-vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, bool special, vq_ids *out,
-                       vq_arena *a, vq_err *e);
+vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, const vq_reporter *w,
+                       vq_ids *out, vq_arena *a, vq_err *e);
 
 #endif

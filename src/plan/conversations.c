@@ -158,7 +158,8 @@ static vq_status order_lines(packer *p, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status prepare(packer *p, const vq_map *map, const char *path, vq_arena *a, vq_err *e)
+static vq_status prepare(packer *p, const vq_map *map, const char *path, const vq_reporter *w,
+                         vq_arena *a, vq_err *e)
 {
     const vq_model *m = p->plan->model;
     VQ_TRY(vq_json_lines_find(&p->lines, path, (const char *)map->data, map->size, &p->names, e));
@@ -168,14 +169,16 @@ static vq_status prepare(packer *p, const vq_map *map, const char *path, vq_aren
                        "%s: no line holds anything; one JSON object a line is needed", path);
     VQ_TRY(order_lines(p, e));
     VQ_TRY(vq_model_tokenizer(m, &p->tokenizer, &p->names, e));
+    vq_tokenizer_heed(p->tokenizer, w);
     if (!p->plan->recipe->calib.plain_chat)
         VQ_TRY(vq_chat_template_open(&p->chat, m->checkpoint.dir, &p->names, e));
+    if (p->chat) vq_chat_template_heed(p->chat, w);
     p->ids = VQ_ALLOC(a, int32_t, p->samples->count * p->samples->length, "samples", e);
     return p->ids ? VQ_OK : e->status;
 }
 
 vq_status vq_conversations_pack(vq_sample_set *set, const vq_plan *plan, const char *path,
-                                vq_conversations *out, vq_arena *a, vq_err *e)
+                                const vq_reporter *w, vq_conversations *out, vq_arena *a, vq_err *e)
 {
     packer p = {.plan = plan, .samples = &set->samples, .out = out};
     vq_map map;
@@ -184,7 +187,7 @@ vq_status vq_conversations_pack(vq_sample_set *set, const vq_plan *plan, const c
     vq_sha256_of(map.data, map.size, set->sha256);
     vq_arena_init(&p.names, a->budget);
     vq_arena_init(&p.work, a->budget);
-    vq_status s = prepare(&p, &map, path, a, e);
+    vq_status s = prepare(&p, &map, path, w, a, e);
     if (s == VQ_OK) s = pack(&p, e);
     vq_tokenizer_free(p.tokenizer);
     vq_arena_done(&p.work);

@@ -17,8 +17,10 @@ typedef struct vq_conversations {
  * until it is full, and what the last one has left over is dropped. Lines come in the order of the
  * file (select: first) or shuffled by the seed (random); those behind the last sample are not read.
  * VQ_E_INPUT "PATH:LINE > cause": a line that is broken, holds neither key, needs a template that
- * the model lacks, is refused by it, or gives an id outside the vocabulary. */
+ * the model lacks, is refused by it, or gives an id outside the vocabulary.
+ * VQ_E_STOPPED when w says so. */
 vq_status vq_conversations_pack(vq_sample_set *set, const vq_plan *p, const char *path,
-                                vq_conversations *out, vq_arena *a, vq_err *e);
+                                const vq_reporter *w, vq_conversations *out, vq_arena *a,
+                                vq_err *e);
 
 #endif

@@ -27,11 +27,22 @@ static vq_status accept_fewer(vq_samples *s, int64_t fits, const char *path, con
     return VQ_OK;
 }
 
+/* A sample is read as `vq eval` reads a window: it starts with the token that the tokenizer puts
+ * first, which takes the place of one of the text. */
+static int64_t text_of(const vq_samples *s, const vq_ids *ids)
+{
+    return s->length - (ids->bos >= 0 ? 1 : 0);
+}
+
 static vq_status count_samples(const vq_plan *p, const vq_ids *ids, const char *path,
                                const vq_reporter *reporter, vq_samples *s, vq_err *e)
 {
     char holds[64];
-    const int64_t fits = (int64_t)ids->count / s->length;
+    if (text_of(s, ids) < 1)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "calib.seqlen 1 holds the token that the tokenizer puts "
+                       "first and no text");
+    const int64_t fits = (int64_t)ids->count / text_of(s, ids);
     if (p->recipe->calib.random && fits >= 1 && 2 * fits >= s->count)
         return VQ_OK; /* windows that overlap */
     snprintf(holds, sizeof holds, "%zu tokens", ids->count);
@@ -43,16 +54,17 @@ static vq_status count_samples(const vq_plan *p, const vq_ids *ids, const char *
 static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, vq_samples *s, vq_arena *a,
                               vq_err *e)
 {
-    const int64_t places = (int64_t)ids->count - s->length + 1;
+    const int64_t text = text_of(s, ids), places = (int64_t)ids->count - text + 1;
     int32_t *out = VQ_ALLOC(a, int32_t, s->count * s->length, "samples", e);
     if (!out) return e->status;
+    s->ids = out;
     for (int64_t i = 0; i < s->count; i++) {
         const uint64_t r = vq_rng_at(p->recipe->calib.seed, (uint64_t)i);
-        const int64_t at =
-            p->recipe->calib.random ? (int64_t)(r % (uint64_t)places) : i * s->length;
-        memcpy(out + i * s->length, ids->ids + at, (size_t)s->length * sizeof *out);
+        const int64_t at = p->recipe->calib.random ? (int64_t)(r % (uint64_t)places) : i * text;
+        if (text < s->length) *out++ = (int32_t)ids->bos;
+        memcpy(out, ids->ids + at, (size_t)text * sizeof *out);
+        out += text;
     }
-    s->ids = out;
     return VQ_OK;
 }
 
@@ -63,7 +75,7 @@ static vq_status samples_from_lines(vq_sample_set *set, const vq_plan *p, const 
     vq_conversations c;
     vq_samples wanted = set->samples;
     set->kind = vq_kind_texts[VQ_KIND_JSONL];
-    VQ_TRY(vq_conversations_pack(set, p, path, &c, a, e));
+    VQ_TRY(vq_conversations_pack(set, p, path, &job->reporter, &c, a, e));
     snprintf(holds, sizeof holds, "%lld tokens in %zu line%s", (long long)c.tokens, c.used,
              c.used == 1 ? "" : "s");
     return accept_fewer(&wanted, set->samples.count, path, holds, &job->reporter, e);
@@ -83,7 +95,7 @@ static vq_status samples_from_file(vq_sample_set *set, const vq_plan *p, const c
     vq_ids ids;
     const vq_data_kind kind = kind_of(p, path, tokens);
     if (kind == VQ_KIND_JSONL) return samples_from_lines(set, p, path, job, a, e);
-    VQ_TRY(vq_model_ids(p->model, path, kind == VQ_KIND_TOKENS, false, &ids, a, e));
+    VQ_TRY(vq_model_ids(p->model, path, kind == VQ_KIND_TOKENS, &job->reporter, &ids, a, e));
     memcpy(set->sha256, ids.sha256, sizeof set->sha256);
     set->kind = vq_kind_texts[kind];
     VQ_TRY(count_samples(p, &ids, path, &job->reporter, &set->samples, e));

@@ -16,6 +16,7 @@ struct vq_chat_template {
     vq_jnode *body;
     vq_jbinding *names; /* special tokens */
     bool ask;           /* add_generation_prompt */
+    const volatile sig_atomic_t *stop;
 };
 
 static vq_status bind_name(vq_chat_template *t, const char *name, const char *text, vq_arena *a,
@@ -121,6 +122,11 @@ vq_status vq_chat_template_open(vq_chat_template **t, const char *dir, vq_arena 
     return s;
 }
 
+void vq_chat_template_heed(vq_chat_template *t, const vq_reporter *w)
+{
+    t->stop = w ? w->stop : NULL;
+}
+
 static vq_status bind_inputs(vq_jrun *x, const vq_chat_template *t, const json_t *messages,
                              const json_t *tools)
 {
@@ -147,7 +153,8 @@ vq_status vq_chat_template_render(const vq_chat_template *t, const json_t *messa
 {
     vq_jbuffer out = {0};
     vq_jframe globals = {0};
-    vq_jrun x = {.a = a, .e = e, .work = VQ_J_WORK, .frame = &globals, .out = &out};
+    vq_jrun x = {
+        .a = a, .e = e, .stop = t->stop, .work = VQ_J_WORK, .frame = &globals, .out = &out};
     if (bind_inputs(&x, t, messages, tools) != VQ_OK || vq_jexec(&x, t->body) != VQ_OK)
         return vq_at(e, "%s", t->path);
     if (vq_jput(&x, &out, "", 1) != VQ_OK) return vq_at(e, "%s", t->path);

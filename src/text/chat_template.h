@@ -19,6 +19,7 @@
 #include <jansson.h>
 
 #include "base/arena.h"
+#include "base/reporter.h"
 
 typedef struct vq_chat_template vq_chat_template;
 
@@ -39,6 +40,8 @@ vq_status vq_chat_template_parse(vq_chat_template **t, const vq_chat_source *s, 
                                  vq_err *e);
 /* vq_chat_template_ask -- what is rendered from here on ends where the model answers. */
 void vq_chat_template_ask(vq_chat_template *t);
+/* vq_chat_template_heed -- renderings leave with VQ_E_STOPPED when w says so. */
+void vq_chat_template_heed(vq_chat_template *t, const vq_reporter *w);
 /* vq_chat_template_render -- one conversation: messages a list of objects, tools a list or NULL.
  * Text of *len bytes from a. VQ_E_INPUT: what the template refuses (raise_exception), something
  * undefined is used, too many steps; with the template's line. */

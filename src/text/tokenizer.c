@@ -26,19 +26,14 @@ struct vq_tokenizer {
     vq_added_set raw, normalized; /* looked for before and after normalization */
     vq_token *spoken;             /* [size] what the decoder is given */
     bool *special;                /* [size] */
+    const volatile sig_atomic_t *stop;
 };
 
 /* So many bytes may be written on the way of a text, all steps together: a Unicode form makes at
  * most 11 of one. */
 static size_t growth_limit(size_t n)
 {
-    return 128 * n + (1 << 22);
-}
-
-/* Ordinary patterns take a few steps per byte; the rest is room for odd ones on short texts. */
-static uint64_t step_budget(size_t n)
-{
-    return 256 * (uint64_t)n + (UINT64_C(1) << 24);
+    return 32 * n + (1 << 22);
 }
 
 /* Added tokens are part of the vocabulary too, or extend it; where both name a token they must
@@ -71,9 +66,9 @@ static vq_status size_hint(const vq_tokenizer *t, int64_t *size, vq_err *e)
 /* The tokens that are looked for after normalization are looked for in their normalized form. */
 static vq_status normalize_added(vq_tokenizer *t, vq_err *e)
 {
-    uint64_t steps = step_budget(0);
+    vq_effort effort = vq_effort_for(0, NULL);
     size_t left = growth_limit(0);
-    const vq_normal_work w = {.scratch = &t->arena, .steps = &steps, .left = &left};
+    const vq_normal_work w = {.scratch = &t->arena, .effort = &effort, .left = &left};
     for (size_t i = 0; i < t->nadded; i++) {
         vq_added *k = &t->added[i];
         vq_piece p = {.text = (const uint8_t *)k->text, .n = k->len};
@@ -181,6 +176,11 @@ void vq_tokenizer_free(vq_tokenizer *t)
     free(t);
 }
 
+void vq_tokenizer_heed(vq_tokenizer *t, const vq_reporter *w)
+{
+    t->stop = w ? w->stop : NULL;
+}
+
 int64_t vq_tokenizer_adds_bos(const vq_tokenizer *t)
 {
     return t->around.nbefore ? t->around.before[0] : -1;
@@ -197,7 +197,7 @@ typedef struct encoding {
     vq_word_work work;
     vq_cutter cutter;
     vq_normal_work normal;
-    uint64_t steps;
+    vq_effort effort;
     size_t left;           /* bytes that may be written */
     vq_arena ids, scratch; /* ids only grow; scratch is rewound piece by piece */
 } encoding;
@@ -262,12 +262,13 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e)
 {
     VQ_TRY(vq_utf8_check(text, len, "text", e));
-    encoding x = {.t = t, .steps = step_budget(len), .left = growth_limit(len)};
+    encoding x = {.t = t, .effort = vq_effort_for(len, t->stop), .left = growth_limit(len)};
     vq_arena_init(&x.ids, a->budget);
     vq_arena_init(&x.scratch, a->budget);
     x.work.arena = &x.ids;
-    x.normal = (vq_normal_work){.scratch = &x.scratch, .steps = &x.steps, .left = &x.left};
-    vq_status s = vq_cutter_init(&x.cutter, &t->pre, &x.steps, &x.left, &x.scratch, e);
+    x.work.effort = &x.effort;
+    x.normal = (vq_normal_work){.scratch = &x.scratch, .effort = &x.effort, .left = &x.left};
+    vq_status s = vq_cutter_init(&x.cutter, &t->pre, &x.effort, &x.left, &x.scratch, e);
     x.cutter.word = on_word;
     x.cutter.ctx = &x;
     if (s == VQ_OK) s = encode_text(&x, (const uint8_t *)text, len, special, e);
@@ -302,7 +303,7 @@ static vq_status list_tokens(const vq_tokenizer *t, const int32_t *ids, size_t n
         w->list[w->n++] = t->spoken[ids[i]];
         bytes += t->spoken[ids[i]].len + 1;
     }
-    w->steps = step_budget(bytes);
+    w->effort = vq_effort_for(bytes, t->stop);
     w->limit = growth_limit(bytes);
     return VQ_OK;
 }

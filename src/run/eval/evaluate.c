@@ -62,20 +62,10 @@ static vq_status count_windows(evaluation *v, const char *path, vq_err *e)
 
 static vq_status find_bos(evaluation *v, vq_err *e)
 {
-    v->bos = -1;
     const vq_hf_config *c = &v->m.model.checkpoint.config;
-    if (v->o->bos && c->bos < 0)
-        return vq_fail(e, VQ_E_INPUT, "%s: --bos, but config.json has no bos_token_id",
-                       v->o->model);
-    if (v->o->bos) v->bos = c->bos;
-    if (v->o->bos || v->o->tokens) return VQ_OK;
-    const char *path = vq_join(&v->arena, v->m.model.checkpoint.dir, "tokenizer.json", e);
-    if (!path) return e->status;
-    vq_tokenizer *t;
-    VQ_TRY(vq_tokenizer_open(&t, path, e));
-    v->bos = vq_tokenizer_adds_bos(t);
-    vq_tokenizer_free(t);
-    return VQ_OK;
+    v->bos = v->o->bos ? c->bos : v->ids.bos;
+    if (!v->o->bos || c->bos >= 0) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s: --bos, but config.json has no bos_token_id", v->o->model);
 }
 
 static vq_status check_context(const evaluation *v, const side *s, vq_err *e)
@@ -251,8 +241,9 @@ static vq_status evaluate_opened(evaluation *v, vq_eval_result *r, vq_err *e)
 {
     const char *path = v->o->tokens ? v->o->tokens : v->o->text;
     VQ_TRY(check_pair(v, e));
+    VQ_TRY(vq_model_ids(&v->m.model, path, v->o->tokens != NULL, &v->job->reporter, &v->ids,
+                        &v->arena, e));
     VQ_TRY(find_bos(v, e));
-    VQ_TRY(vq_model_ids(&v->m.model, path, v->o->tokens != NULL, false, &v->ids, &v->arena, e));
     VQ_TRY(count_windows(v, path, e));
     VQ_TRY(alloc_all(v, e));
     VQ_TRY(reserve_scratch(v, e));

@@ -6,12 +6,12 @@
 #include "text/steps/pretokenize.h"
 #include "text/steps/sink.h"
 
-vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t *left,
+vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, vq_effort *effort, size_t *left,
                          vq_arena *scratch, vq_err *e)
 {
-    *c = (vq_cutter){.p = p, .scratch = scratch, .steps = steps, .left = left};
+    *c = (vq_cutter){.p = p, .scratch = scratch, .effort = effort, .left = left};
     for (int i = 0; i < p->count; i++)
-        VQ_TRY(vq_pattern_start(&p->split[i].pattern, &c->work[i], steps, e));
+        VQ_TRY(vq_pattern_start(&p->split[i].pattern, &c->work[i], effort, e));
     return VQ_OK;
 }
 
@@ -23,6 +23,7 @@ void vq_cutter_done(vq_cutter *c)
 static vq_status cut_level(vq_cutter *c, int level, vq_piece p, vq_err *e)
 {
     if (p.n == 0) return VQ_OK;
+    VQ_TRY(vq_effort_spend(c->effort, 16, e));
     if (level == c->p->count) return c->word(c->ctx, p.text, p.n, e);
     return c->p->split[level].run(c, level, p, e);
 }

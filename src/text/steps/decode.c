@@ -86,7 +86,7 @@ static vq_status replace_each(const vq_decode_step *k, vq_decode_work *w, vq_reg
 static vq_status run_replace(const vq_decode_step *k, vq_decode_work *w, vq_err *e)
 {
     vq_regex_work work;
-    vq_status s = vq_pattern_start(&k->pattern, &work, &w->steps, e);
+    vq_status s = vq_pattern_start(&k->pattern, &work, &w->effort, e);
     if (s == VQ_OK) s = replace_each(k, w, &work, e);
     vq_pattern_stop(&work);
     return s;

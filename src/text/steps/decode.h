@@ -38,8 +38,8 @@ typedef struct vq_decode_work {
     vq_token *list;
     size_t n;
     vq_arena *arena;
-    uint64_t steps; /* of regular expressions */
-    size_t limit;   /* bytes that may still be written */
+    vq_effort effort;
+    size_t limit; /* bytes that may still be written */
 } vq_decode_work;
 /* vq_decoder_run -- n tokens of w->list, which is overwritten, to text. VQ_E_LIMIT: memory, text
  * beyond

@@ -22,10 +22,10 @@ struct vq_normal_kind {
 static vq_status run_chars(const vq_normal_step *k, const vq_normal_work *w, vq_piece in,
                            vq_sink *out, vq_err *e)
 {
-    (void)w;
     for (size_t at = 0; at < in.n;) {
         utf8proc_int32_t c;
         const bool head = at < in.head;
+        VQ_TRY(vq_effort_spend(w->effort, 16, e));
         at += (size_t)utf8proc_iterate(in.text + at, (utf8proc_ssize_t)(in.n - at), &c);
         VQ_TRY(k->kind->each(c, out, e));
         if (head) out->head = out->n;
@@ -81,6 +81,7 @@ static vq_status replace_all(const vq_normal_step *k, vq_segments *s, size_t hea
     for (;;) {
         bool more, match;
         size_t start, end;
+        VQ_TRY(vq_effort_spend(s->work->effort, 16, e));
         VQ_TRY(vq_segments_next(s, &more, &start, &end, &match, e));
         if (!more) return VQ_OK;
         VQ_TRY(match ? vq_sink_put(out, k->content, k->content_len, e)
@@ -96,7 +97,7 @@ static vq_status run_replace(const vq_normal_step *k, const vq_normal_work *w, v
                              vq_sink *out, vq_err *e)
 {
     vq_regex_work work;
-    vq_status s = vq_pattern_start(&k->pattern, &work, w->steps, e);
+    vq_status s = vq_pattern_start(&k->pattern, &work, w->effort, e);
     vq_segments segments = vq_segments_of(&k->pattern, &work, in.text, in.n);
     if (s == VQ_OK) s = replace_all(k, &segments, in.head, out, e);
     vq_pattern_stop(&work);
@@ -188,9 +189,9 @@ static size_t cluster_end(vq_piece in, size_t at)
 static vq_status run_charsmap(const vq_normal_step *k, const vq_normal_work *w, vq_piece in,
                               vq_sink *out, vq_err *e)
 {
-    (void)w;
     for (size_t at = 0, end; at < in.n; at = end) {
         end = cluster_end(in, at);
+        VQ_TRY(vq_effort_spend(w->effort, 16 * (end - at), e));
         VQ_TRY(map_cluster(&k->map, in.text + at, end - at, in.head > 0 && out->n == 0, out, e));
     }
     return VQ_OK;
@@ -274,6 +275,7 @@ vq_status vq_normalize(const vq_normalizer *n, const vq_normal_work *w, vq_piece
 {
     for (int i = 0; i < n->count && p->n > 0; i++) {
         vq_sink out = {.arena = w->scratch, .limit = *w->left};
+        VQ_TRY(vq_effort_spend(w->effort, 16 * p->n, e));
         VQ_TRY(n->step[i].kind->run(&n->step[i], w, *p, &out, e));
         *w->left -= out.n;
         *p = (vq_piece){.text = out.n ? out.data : p->text, .n = out.n, .head = out.head};

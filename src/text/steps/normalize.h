@@ -36,7 +36,7 @@ void vq_normalizer_done(vq_normalizer *n);
 
 typedef struct vq_normal_work {
     vq_arena *scratch; /* borrowed; what comes out lives here */
-    uint64_t *steps;   /* of regular expressions, for the whole text */
+    vq_effort *effort; /* for the whole text */
     size_t *left;      /* bytes that may still be written for the whole text */
 } vq_normal_work;
 /* vq_normalize -- the piece becomes its normalized self. VQ_E_INPUT: a map or an expression that

@@ -38,9 +38,9 @@ void vq_pattern_done(vq_pattern *p)
     p->re = NULL;
 }
 
-vq_status vq_pattern_start(const vq_pattern *p, vq_regex_work *w, uint64_t *steps, vq_err *e)
+vq_status vq_pattern_start(const vq_pattern *p, vq_regex_work *w, vq_effort *effort, vq_err *e)
 {
-    *w = (vq_regex_work){.steps = steps};
+    *w = (vq_regex_work){.effort = effort};
     if (!p->re) return VQ_OK;
     w->data = pcre2_match_data_create_from_pattern(p->re, NULL);
     w->context = pcre2_match_context_create(NULL);

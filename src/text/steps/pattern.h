@@ -23,7 +23,7 @@ vq_pattern vq_pattern_text(const char *literal, size_t len);
 void vq_pattern_done(vq_pattern *p);
 
 /* Memory of searches for one pattern; done is safe on a zeroed one. */
-vq_status vq_pattern_start(const vq_pattern *p, vq_regex_work *w, uint64_t *steps, vq_err *e);
+vq_status vq_pattern_start(const vq_pattern *p, vq_regex_work *w, vq_effort *effort, vq_err *e);
 void vq_pattern_stop(vq_regex_work *w);
 
 /* A walk through a text: matches, and what lies between them. */

@@ -44,15 +44,15 @@ void vq_pretokenizer_done(vq_pretokenizer *p);
 typedef struct vq_cutter {
     const vq_pretokenizer *p;
     vq_regex_work work[VQ_MAX_STEPS];
-    uint64_t *steps;
+    vq_effort *effort;
     size_t *left;      /* bytes that may still be written for the whole text */
     vq_arena *scratch; /* borrowed */
     vq_status (*word)(void *ctx, const uint8_t *text, size_t n, vq_err *e);
     void *ctx;
 } vq_cutter;
-/* vq_cutter_init -- word and ctx are the caller's to set; steps: of regular expressions, left:
+/* vq_cutter_init -- word and ctx are the caller's to set; left:
  * bytes, both for the whole text. vq_cutter_done also after an error. */
-vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, uint64_t *steps, size_t *left,
+vq_status vq_cutter_init(vq_cutter *c, const vq_pretokenizer *p, vq_effort *effort, size_t *left,
                          vq_arena *scratch, vq_err *e);
 void vq_cutter_done(vq_cutter *c);
 /* vq_cut -- hand the words of a piece of valid UTF-8 to c->word, in order. */

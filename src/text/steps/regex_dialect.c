@@ -149,6 +149,14 @@ vq_status vq_regex_compile(const char *pattern, pcre2_code **re, vq_err *e)
  * times as many steps again and again, which are then taken from the budget of the whole text. */
 enum { CHUNK = 4096, FEW_STEPS = 64 };
 
+/* What one step may read is the whole rest of the text: the longer it is, the fewer places go
+ * without a look at the clock. */
+static size_t chunk_of(size_t left)
+{
+    const size_t places = ((size_t)1 << 27) / (left + 1);
+    return places < 1 ? 1 : places < CHUNK ? places : CHUNK;
+}
+
 static int try_from(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len,
                     size_t from, size_t last, uint64_t steps)
 {
@@ -165,10 +173,11 @@ static vq_status try_place(const pcre2_code *re, vq_regex_work *w, const uint8_t
     for (uint64_t steps = FEW_STEPS;; steps *= 8) {
         *rc = try_from(re, w, text, len, at, at, steps);
         if (*rc != PCRE2_ERROR_MATCHLIMIT) return VQ_OK;
-        if (*w->steps < 8 * steps || 8 * steps > UINT32_MAX)
+        if (w->effort->steps < 8 * steps || 8 * steps > UINT32_MAX)
             return vq_fail(e, VQ_E_INPUT, "regular expression takes too many steps at byte %zu",
                            at);
-        *w->steps -= 8 * steps;
+        w->effort->steps -= 8 * steps;
+        VQ_TRY(vq_effort_spend(w->effort, 8 * steps + (len - at) / 8, e));
     }
 }
 
@@ -184,13 +193,15 @@ static vq_status search(const pcre2_code *re, vq_regex_work *w, const uint8_t *t
 {
     *rc = PCRE2_ERROR_NOMATCH;
     while (from <= len && *rc == PCRE2_ERROR_NOMATCH) {
-        const size_t end = len - from > CHUNK ? next_place(text, len, from + CHUNK) : len + 1;
+        const size_t left = len - from, chunk = chunk_of(left),
+                     end = left > chunk ? next_place(text, len, from + chunk) : len + 1;
         *rc = try_from(re, w, text, len, from, end - 1, FEW_STEPS);
         if (*rc == PCRE2_ERROR_MATCHLIMIT) {
             *rc = PCRE2_ERROR_NOMATCH;
             for (; from < end && *rc == PCRE2_ERROR_NOMATCH; from = next_place(text, len, from))
                 VQ_TRY(try_place(re, w, text, len, from, rc, e));
         }
+        VQ_TRY(vq_effort_spend(w->effort, chunk * (left / 8 + 1), e));
         from = end;
     }
     return VQ_OK;
@@ -200,6 +211,7 @@ vq_status vq_regex_find(const pcre2_code *re, vq_regex_work *w, const uint8_t *t
                         size_t from, bool *found, size_t *start, size_t *end, vq_err *e)
 {
     int rc;
+    VQ_TRY(vq_effort_spend(w->effort, (len - from) / 8, e));
     VQ_TRY(search(re, w, text, len, from, &rc, e));
     *found = rc >= 0;
     if (rc == PCRE2_ERROR_NOMATCH) return VQ_OK;

@@ -7,7 +7,7 @@
 #include <pcre2.h>
 #include <stdbool.h>
 
-#include "base/status.h"
+#include "text/steps/effort.h"
 
 #define VQ_MAX_PATTERN 8192
 
@@ -20,11 +20,10 @@ vq_status vq_regex_compile(const char *pattern, pcre2_code **re, vq_err *e);
 typedef struct vq_regex_work {
     pcre2_match_data *data;
     pcre2_match_context *context;
-    uint64_t
-        *steps; /* backtracking steps that are left to the whole text, shared by all its searches */
+    vq_effort *effort; /* of the whole text, shared by all its searches */
 } vq_regex_work;
 /* vq_regex_find -- first match at or behind `from` of valid UTF-8: [*start, *end), *found.
- * VQ_E_INPUT: the pattern takes too many steps. */
+ * VQ_E_INPUT: the pattern takes too many steps, or too long. */
 vq_status vq_regex_find(const pcre2_code *re, vq_regex_work *w, const uint8_t *text, size_t len,
                         size_t from, bool *found, size_t *start, size_t *end, vq_err *e);
 

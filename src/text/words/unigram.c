@@ -114,21 +114,22 @@ static void offer(path_end *to, double score, size_t start, int32_t id)
 }
 
 /* Pieces that begin at `at`, and the unknown token when none is the one character there. */
-static vq_status extend(const vq_unigram *u, path_end *ends, const uint8_t *text, size_t n,
-                        size_t at, vq_err *e)
+static vq_status extend(const vq_unigram *u, vq_word_work *w, path_end *ends, const uint8_t *text,
+                        size_t n, size_t at, vq_err *e)
 {
     const size_t one = vq_char_end(text, n, at);
     const double so_far = at ? ends[at].score : 0;
     bool single = false;
     uint32_t node = 0;
-    for (size_t end = at;
-         end < n && (node = vq_trie_step(&u->pieces, node, text[end])) != VQ_HASH_NONE;) {
+    size_t end = at;
+    while (end < n && (node = vq_trie_step(&u->pieces, node, text[end])) != VQ_HASH_NONE) {
         const int32_t id = u->pieces.value[node];
         end++;
         if (id < 0) continue;
         offer(&ends[end], u->score[id] + so_far, at, id);
         single = single || end == one;
     }
+    if (w->effort) VQ_TRY(vq_effort_spend(w->effort, 16 * (end - at + 1), e));
     if (single) return VQ_OK;
     const double score = u->unk_score + so_far;
     if (u->unk < 0 && (ends[one].start < 0 || score > ends[one].score))
@@ -192,7 +193,7 @@ vq_status vq_unigram_word(const vq_unigram *u, vq_word_work *w, const uint8_t *t
     path_end *ends = w->scratch;
     for (size_t i = 0; i <= n; i++) ends[i].start = -1;
     for (size_t at = 0; at < n; at = vq_char_end(text, n, at))
-        VQ_TRY(extend(u, ends, text, n, at, e));
+        VQ_TRY(extend(u, w, ends, text, n, at, e));
     trace(u, ends, n);
     return emit_path(u, w, ends, n, text, e);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "text/steps/effort.h"
 
 typedef struct vq_word_work {
     vq_arena *arena; /* borrowed; never rewound while in use */
@@ -13,6 +14,7 @@ typedef struct vq_word_work {
     size_t count, room;
     void *scratch; /* of the model in use */
     size_t scratch_room;
+    vq_effort *effort; /* of the text; NULL: without end */
 } vq_word_work;
 
 /* vq_emit -- append an id. */

@@ -158,6 +158,47 @@ static void test_bounds(void **state)
     expect_bounded("", "x", (1 << 18) + 1, "", "", "", "bytes are too many");
 }
 
+/* What reads long texts again and again spends their bytes. */
+static void test_long_texts(void **state)
+{
+    static const char *const each[] = {
+        "{% set z = k.split('b') %}",          "{{ k.strip(q) }}",
+        "{% if k.startswith(k) %}{% endif %}", "{% set z = l | map(attribute=k) %}",
+        "{% set z = k | replace(k, '') %}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{%% set k = 'a' * 10000000 %%}{%% set q = 'a' * 9 ~ 'b' %%}{%% set l = "
+                 "range(99999) %%}{%% for i in range(9999999) %%}%s{%% endfor %%}",
+                 each[i]);
+        expect_refused(text, "too many steps or too much memory");
+    }
+    const char *many = "{% set n = namespace() %}{% for i in range(99999) %}{% set n.aaaaa";
+    expect_bounded(many, "a", 130, " = 1 %}{% endfor %}", "", "", "bytes is too long");
+}
+
+static void test_stop(void **state)
+{
+    static const volatile sig_atomic_t stop = 1;
+    const vq_reporter w = {.stop = &stop};
+    const vq_chat_source source = {.text = "{{ 1 }}", .len = 7};
+    vq_chat_template *t;
+    vq_arena a;
+    vq_err e = {0};
+    char *out;
+    size_t len;
+    (void)state;
+    vq_arena_init(&a, NULL);
+    json_t *messages = json_loads(conversation, 0, NULL);
+    assert_int_equal(vq_chat_template_parse(&t, &source, &a, &e), VQ_OK);
+    vq_chat_template_heed(t, &w);
+    assert_int_equal(vq_chat_template_render(t, messages, NULL, &a, &out, &len, &e), VQ_E_STOPPED);
+    json_decref(messages);
+    vq_arena_done(&a);
+}
+
 static void test_deep_input(void **state)
 {
     char deep[512] = "[{\"role\":\"user\",\"content\":";
@@ -255,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_deep_input),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test_setup_teardown(test_folder, scratch_setup, scratch_teardown),

@@ -18,7 +18,7 @@ static vq_status run(const char *json, const char *const *tokens, size_t limit, 
     vq_arena_init(&a, NULL);
     vq_token list[16];
     vq_decoder d = {.count = 0};
-    vq_decode_work w = {.list = list, .arena = &a, .steps = 1 << 20, .limit = limit};
+    vq_decode_work w = {.list = list, .arena = &a, .effort = {.steps = 1 << 20}, .limit = limit};
     for (; tokens[w.n]; w.n++)
         list[w.n] = (vq_token){.text = tokens[w.n], .len = strlen(tokens[w.n])};
     vq_status s = vq_decoder_parse(&d, o, &a, e);

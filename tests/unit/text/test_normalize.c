@@ -15,8 +15,8 @@ static vq_status run(const char *json, vq_piece *p, size_t limit, vq_arena *a, v
     json_t *o = json_loads(json, JSON_DECODE_ANY, NULL);
     assert_non_null(o);
     vq_normalizer n = {.count = 0};
-    uint64_t steps = 1 << 26;
-    const vq_normal_work w = {.scratch = a, .steps = &steps, .left = &limit};
+    vq_effort effort = {.steps = 1 << 26};
+    const vq_normal_work w = {.scratch = a, .effort = &effort, .left = &limit};
     vq_status s = vq_normalizer_parse(&n, o, a, e);
     if (s == VQ_OK) s = vq_normalize(&n, &w, p, e);
     vq_normalizer_done(&n);

@@ -18,9 +18,9 @@ static void expect(const char *json, const char *text, const char *want)
     vq_err e = {0};
     vq_pattern p;
     vq_regex_work w;
-    uint64_t steps = 1 << 20;
+    vq_effort effort = {.steps = 1 << 20};
     if (vq_pattern_parse(&p, o, &a, &e) != VQ_OK) fail_msg("%s", e.text);
-    assert_int_equal(vq_pattern_start(&p, &w, &steps, &e), VQ_OK);
+    assert_int_equal(vq_pattern_start(&p, &w, &effort, &e), VQ_OK);
     char got[256] = "";
     vq_segments s = vq_segments_of(&p, &w, (const uint8_t *)text, strlen(text));
     for (bool more = true; more;) {

@@ -50,10 +50,10 @@ static vq_status cut(const char *json, const char *text, char *got, vq_err *e)
     vq_cutter c = {.p = NULL};
     vq_arena a;
     vq_arena_init(&a, NULL);
-    uint64_t steps = 1 << 26;
+    vq_effort effort = {.steps = 1 << 26};
     size_t left = 1 << 16;
     vq_status s = vq_pretokenizer_parse(&p, o, &a, e);
-    if (s == VQ_OK) s = vq_cutter_init(&c, &p, &steps, &left, &a, e);
+    if (s == VQ_OK) s = vq_cutter_init(&c, &p, &effort, &left, &a, e);
     c.word = on_word;
     c.ctx = got;
     const vq_piece whole = {.text = (const uint8_t *)text, .n = strlen(text), .head = 1};

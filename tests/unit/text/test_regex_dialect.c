@@ -14,8 +14,9 @@ static vq_status find(const char *pattern, const char *text, uint64_t steps, boo
 {
     pcre2_code *re;
     VQ_TRY(vq_regex_compile(pattern, &re, e));
+    vq_effort effort = {.steps = steps};
     vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL),
-                       pcre2_match_context_create(NULL), &steps};
+                       pcre2_match_context_create(NULL), &effort};
     const vq_status s =
         vq_regex_find(re, &w, (const uint8_t *)text, strlen(text), 0, found, start, end, e);
     pcre2_match_data_free(w.data);
@@ -99,9 +100,9 @@ static void test_searches_share_the_budget(void **state)
     vq_err e;
     pcre2_code *re;
     assert_int_equal(vq_regex_compile("(a|aa)+$", &re, &e), VQ_OK);
-    uint64_t steps = 1 << 20;
+    vq_effort effort = {.steps = 1 << 20};
     vq_regex_work w = {pcre2_match_data_create_from_pattern(re, NULL),
-                       pcre2_match_context_create(NULL), &steps};
+                       pcre2_match_context_create(NULL), &effort};
     vq_status s = VQ_OK;
     int searches = 0;
     for (; s == VQ_OK && searches < 1000; searches++) {

@@ -1,0 +1,27 @@
+/* effort.h -- what encoding or decoding a text may still take: steps of regular expressions, and
+ * time, because one step of a pattern may read a text from end to end. test
+ * tests/unit/text/test_hostile_tokenizer.c */
+#ifndef VQ_TEXT_EFFORT_H
+#define VQ_TEXT_EFFORT_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct vq_effort {
+    uint64_t steps;                    /* of backtracking that are left to the whole text */
+    double until;                      /* seconds of this thread's processor time; 0: no end */
+    const volatile sig_atomic_t *stop; /* may be NULL; nonzero: leave */
+    uint64_t work;                     /* bytes looked at since the clock was */
+} vq_effort;
+
+/* vq_effort_for -- for a text of n bytes. Ordinary patterns take a few steps and some tens of
+ * nanoseconds per byte; the rest is room for odd ones on short texts. */
+vq_effort vq_effort_for(size_t n, const volatile sig_atomic_t *stop);
+/* vq_effort_spend -- count work, and look at the clock now and then. VQ_E_INPUT: it takes too long;
+ * VQ_E_STOPPED. */
+vq_status vq_effort_spend(vq_effort *x, uint64_t bytes, vq_err *e);
+
+#endif

@@ -1,0 +1,99 @@
+/* test_hostile_tokenizer.c -- tokenizers that would read a text again and again end soon: with ids,
+ * or refused in one line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <time.h>
+
+#include "scratch.h"
+#include "show.h"
+#include "text/tokenizer.h"
+
+#define AB "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\" \":2},\"merges\":[]}"
+#define SPLIT(regex)                                                                               \
+    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex                                          \
+    "\"},\"behavior\":\"Isolated\",\"invert\":false}"
+#define DOUBLE "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}"
+#define TWICE(x) x "," x
+#define MANY(x) TWICE(TWICE(TWICE(TWICE(x))))
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* 64 KiB of a's with a last character. */
+static vq_status encode(scratch *s, const char *normalizer, const char *cut, char last,
+                        const vq_reporter *w, vq_err *e)
+{
+    enum { BYTES = 64 << 10 };
+    char file[4096], *text = malloc(BYTES);
+    vq_tokenizer *t;
+    vq_arena a;
+    int32_t *ids;
+    size_t n;
+    assert_non_null(text);
+    memset(text, 'a', BYTES);
+    text[BYTES - 1] = last;
+    snprintf(file, sizeof file,
+             "{\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":%s,"
+             "\"post_processor\":null,\"decoder\":null,\"model\":" AB "}",
+             normalizer, cut);
+    vq_status st = vq_tokenizer_open(&t, scratch_text(s, "tokenizer.json", file), e);
+    if (st != VQ_OK) fail_msg("%s", e->text);
+    vq_arena_init(&a, NULL);
+    vq_tokenizer_heed(t, w);
+    st = vq_tokenizer_encode(t, text, BYTES, false, &a, &ids, &n, e);
+    vq_arena_done(&a);
+    vq_tokenizer_free(t);
+    free(text);
+    return st;
+}
+
+static void test_hostile(void **state)
+{
+    static const struct {
+        const char *normalizer, *cut, *says; /* NULL: encoded, or refused as the machine is */
+    } cases[] = {
+        {"null", SPLIT("(a|aa)+$"), "regular expression"},
+        {"null", SPLIT("(?:(?=a*x)|y)"), NULL},
+
+        {"null", SPLIT("(?=.*x)"), NULL},
+
+        {"null", SPLIT("(?=[ab]*+)a"), "takes too long"},
+        {"{\"type\":\"Sequence\",\"normalizers\":[" MANY(DOUBLE) "]}", "null", "the text grows"},
+        {"{\"type\":\"Sequence\",\"normalizers\":[" MANY(
+             "{\"type\":\"Prepend\",\"prepend\":\"b\"}") "]}",
+         "null", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vq_err e = {0};
+        const double start = seconds();
+        const vq_status st = encode(*state, cases[i].normalizer, cases[i].cut, 'b', NULL, &e);
+        const double took = seconds() - start;
+        if (took > 5) fail_msg("case %zu took %.1f s", i, took);
+        if (cases[i].says && (st == VQ_OK || !strstr(e.text, cases[i].says)))
+            fail_msg("case %zu: \"%s\" lacks \"%s\"", i, e.text, cases[i].says);
+    }
+}
+
+static void test_stop(void **state)
+{
+    static const volatile sig_atomic_t stop = 1;
+    const vq_reporter w = {.stop = &stop};
+    vq_err e = {0};
+    assert_int_equal(encode(*state, "null", SPLIT("(?=[ab]*+)a"), 'b', &w, &e), VQ_E_STOPPED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_hostile, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_stop, scratch_setup, scratch_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
