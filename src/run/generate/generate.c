@@ -41,7 +41,7 @@ static vq_status prompt_ids(generation *g, const int32_t **ids, size_t *n, vq_er
     int32_t *made = NULL;
     *n = 0;
     if (o->tokens) {
-        VQ_TRY(vq_model_ids(&g->model, o->tokens, true, false, &from_file, &g->arena, e));
+        VQ_TRY(vq_model_ids(&g->model, o->tokens, true, NULL, &from_file, &g->arena, e));
         *n = from_file.count;
         *ids = from_file.ids;
     } else if (o->prompt.text || o->prompt.nchat || o->prompt.system) {
@@ -187,6 +187,7 @@ static vq_status run_opened(generation *g, vq_generate_result *r, vq_err *e)
     VQ_TRY(vq_model_need_graph(&g->model, "vq generate", e));
     g->exec = vq_model_exec(&g->model, g->job, &g->scratch, !g->o->weights_only);
     VQ_TRY(open_tokenizer(g, e));
+    if (g->tokenizer) vq_tokenizer_heed(g->tokenizer, &g->job->reporter);
     VQ_TRY(set_prompt(g, e));
     VQ_TRY(allocate(g, e));
     const vq_batch b = {.sequences = 1, .length = g->prompt, .cache = g->cache};
