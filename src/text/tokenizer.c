@@ -36,31 +36,28 @@ static size_t growth_limit(size_t n)
     return 32 * n + (1 << 22);
 }
 
-/* Added tokens are part of the vocabulary too, or extend it; where both name a token they must
- * agree on its id. */
-static vq_status join_added(vq_tokenizer *t, vq_err *e)
+/* Added tokens are part of the vocabulary too, or extend it: what the vocabulary has keeps its id
+ * there, and the others are counted on behind it and each other, whatever ids the file names.
+ * source HF tokenizers added_vocabulary.rs add_tokens */
+static vq_status join_added(vq_tokenizer *t, int64_t entries, vq_err *e)
 {
+    vq_vocab *v = &t->model.vocab;
+    int64_t last = -1;
     for (size_t i = 0; i < t->nadded; i++) {
-        const vq_added *k = &t->added[i];
-        const int32_t id = vq_vocab_find(&t->model.vocab, k->text, k->len);
-        if (id >= 0 && id != k->id)
-            return vq_fail(e, VQ_E_INPUT, "\"%.80s\" has id %d here and %d in the vocabulary",
-                           k->text, k->id, id);
-        if (id < 0) VQ_TRY(vq_vocab_name(&t->model.vocab, k->id, k->text, k->len, &t->arena, e));
+        vq_added *k = &t->added[i];
+        const int32_t id = vq_vocab_find(v, k->text, k->len);
+        k->id = id >= 0 ? id : (int32_t)(last < entries ? entries : last + 1);
+        if (id < 0) VQ_TRY(vq_vocab_name(v, k->id, k->text, k->len, &t->arena, e));
+        if (k->id > last) last = k->id;
     }
+    while (v->size > 0 && !v->tokens[v->size - 1].text) v->size--;
     return VQ_OK;
 }
 
-static vq_status size_hint(const vq_tokenizer *t, int64_t *size, vq_err *e)
+static int64_t count_entries(const json_t *root)
 {
-    *size = 0;
-    for (size_t i = 0; i < t->nadded; i++) {
-        if (t->added[i].id >= VQ_MAX_TOKENS)
-            return vq_fail(e, VQ_E_INPUT, "\"%.80s\" has id %d; ids go from 0 to %d",
-                           t->added[i].text, t->added[i].id, VQ_MAX_TOKENS - 1);
-        if (t->added[i].id >= *size) *size = (int64_t)t->added[i].id + 1;
-    }
-    return VQ_OK;
+    const json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
+    return (int64_t)(json_is_array(vocab) ? json_array_size(vocab) : json_object_size(vocab));
 }
 
 /* The tokens that are looked for after normalization are looked for in their normalized form. */
@@ -101,16 +98,9 @@ static vq_status speak_tokens(vq_tokenizer *t, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status parse_added(vq_tokenizer *t, json_t *root, int64_t *size, vq_err *e)
+static vq_status index_added(vq_tokenizer *t, int64_t entries, vq_err *e)
 {
-    VQ_TRY(
-        vq_added_parse(json_object_get(root, "added_tokens"), &t->added, &t->nadded, &t->arena, e));
-    return size_hint(t, size, e);
-}
-
-static vq_status index_added(vq_tokenizer *t, vq_err *e)
-{
-    VQ_TRY(join_added(t, e));
+    VQ_TRY(join_added(t, entries, e));
     VQ_TRY(normalize_added(t, e));
     VQ_TRY(speak_tokens(t, e));
     VQ_TRY(vq_added_index(&t->raw, t->added, t->nadded, false, &t->arena, e));
@@ -124,16 +114,22 @@ static vq_status index_added(vq_tokenizer *t, vq_err *e)
 
 static vq_status parse(vq_tokenizer *t, json_t *root, vq_err *e)
 {
-    int64_t size;
+    const int64_t entries = count_entries(root);
     vq_arena *a = &t->arena;
     AT(vq_normalizer_parse(&t->normalizer, json_object_get(root, "normalizer"), a, e),
        "normalizer");
     AT(vq_pretokenizer_parse(&t->pre, json_object_get(root, "pre_tokenizer"), a, e),
        "pre_tokenizer");
     AT(vq_decoder_parse(&t->decoder, json_object_get(root, "decoder"), a, e), "decoder");
-    AT(parse_added(t, root, &size, e), "added_tokens");
-    AT(vq_word_model_parse(&t->model, json_object_get(root, "model"), size, a, e), "model");
-    AT(index_added(t, e), "added_tokens");
+    AT(vq_added_parse(json_object_get(root, "added_tokens"), &t->added, &t->nadded, a, e),
+       "added_tokens");
+    if (entries + (int64_t)t->nadded > VQ_MAX_TOKENS)
+        return vq_fail(e, VQ_E_INPUT, "%lld tokens; at most %d are supported",
+                       (long long)entries + (long long)t->nadded, VQ_MAX_TOKENS);
+    AT(vq_word_model_parse(&t->model, json_object_get(root, "model"), entries + (int64_t)t->nadded,
+                           a, e),
+       "model");
+    AT(index_added(t, entries, e), "added_tokens");
     AT(vq_template_parse(&t->around, json_object_get(root, "post_processor"), t->model.vocab.size,
                          a, e),
        "post_processor");

@@ -31,6 +31,23 @@ static vq_status parse_one(const json_t *o, vq_added *t, vq_arena *a, vq_err *e)
     return vq_json_flag(o, "normalized", !t->special, &t->normalized, e);
 }
 
+/* Listed again, a token stays in its place, the later listing says how it is looked for, and it is
+ * special when any of them says so: as the library has it. */
+static void list_again(vq_added *t, const vq_added *again)
+{
+    const bool special = t->special || again->special;
+    *t = *again;
+    t->special = special;
+}
+
+static size_t content_bytes(const json_t *array)
+{
+    const json_t *o;
+    size_t i, n = 0;
+    json_array_foreach(array, i, o) n += json_string_length(json_object_get(o, "content"));
+    return n;
+}
+
 vq_status vq_added_parse(const json_t *array, vq_added **list, size_t *n, vq_arena *a, vq_err *e)
 {
     *n = 0;
@@ -38,11 +55,21 @@ vq_status vq_added_parse(const json_t *array, vq_added **list, size_t *n, vq_are
         return vq_fail(e, VQ_E_INPUT, "\"added_tokens\" is not an array");
     const size_t count = json_array_size(array);
     *list = VQ_NEW(a, vq_added, count, "added tokens", e);
+    vq_trie known;
     if (!*list) return VQ_E_LIMIT;
+    VQ_TRY(vq_trie_init(&known, content_bytes(array), "added tokens", a, e));
     for (size_t i = 0; i < count; i++) {
-        const vq_status s = parse_one(json_array_get(array, i), &(*list)[*n], a, e);
+        vq_added *t = &(*list)[*n];
+        const vq_status s = parse_one(json_array_get(array, i), t, a, e);
         if (s != VQ_OK) return vq_at(e, "added token %zu", i);
-        *n += (*list)[*n].len > 0; /* the library passes over empty ones */
+        if (t->len == 0) continue; /* the library passes over empty ones */
+        const int32_t before = vq_trie_put(&known, t->text, t->len, (int32_t)*n);
+        if (before < 0) {
+            ++*n;
+            continue;
+        }
+        (void)vq_trie_put(&known, t->text, t->len, before);
+        list_again(&(*list)[before], t);
     }
     return VQ_OK;
 }
