@@ -14,6 +14,7 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
                        "--merge only adds files up: it takes no recipe, no data and no --set");
     if (a->merge && a->noperands < 2)
         return vq_fail(e, VQ_E_RECIPE, "--merge adds up two statistics files or more");
+    if (a->common && !a->merge) return vq_fail(e, VQ_E_RECIPE, "--common belongs to --merge");
     if (a->merge) return VQ_OK;
     if (a->noperands > 1)
         return vq_fail(
@@ -37,8 +38,8 @@ static vq_status merge(vq_session *s, json_t **result, vq_err *e)
 {
     const vq_args *a = s->args;
     vq_merge_result r;
-    VQ_TRY(
-        vq_run_merge_stats(&s->job, a->operands, a->noperands, a->out, a->force, &r, &s->arena, e));
+    VQ_TRY(vq_run_merge_stats(&s->job, a->operands, a->noperands, a->out, a->force, a->common, &r,
+                              &s->arena, e));
     return vq_report_merge(&r, result, e);
 }
 

@@ -13,6 +13,8 @@ const vq_flag vq_flags[] = {
      "recipe: a YAML file, or the name of a shipped one"},
     {"merge", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(merge), NULL, 0, 0, NULL,
      "add up statistics files instead of making one"},
+    {"common", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(common), NULL, 0, 0, NULL,
+     "with --merge: what all files hold, where one holds more than another"},
     {"data", 0, VQ_FLAG_TEXT, PLANS | VQ_CMD_EVAL | VQ_CMD_TOKENIZE, AT(data), "TEXT", 0, 0, NULL,
      "text file (UTF-8), tokenized whole"},
     {"tokens", 0, VQ_FLAG_TEXT, PLANS | VQ_CMD_EVAL | VQ_CMD_GENERATE | VQ_CMD_TOKENIZE, AT(tokens),

@@ -44,7 +44,7 @@ typedef enum vq_origin { VQ_FROM_BUILTIN, VQ_FROM_ENVIRONMENT, VQ_FROM_FLAG } vq
 typedef struct vq_args {
     const char *operands[VQ_MAX_OPERANDS];
     int noperands;
-    bool merge;
+    bool merge, common;
     int64_t threads, mem_limit, seed, verbose, window, stride, max_windows, max_tokens, top_k, top;
     double temperature, top_p;
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref,

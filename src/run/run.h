@@ -42,7 +42,7 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
 /* vq_run_merge_stats -- the sums of n statistics files of one model and different data into `out`.
  */
 vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
-                             bool force, vq_merge_result *r, vq_arena *a, vq_err *e);
+                             bool force, bool common, vq_merge_result *r, vq_arena *a, vq_err *e);
 
 /* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups,
  * kernels against the reference; against (may be NULL): the original model, for the recorded

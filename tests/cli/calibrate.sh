@@ -55,12 +55,19 @@ run 0 calibrate --merge h1.vqs h2.vqs -o all.vqs
 out_has '^  merged +2 files, 8 samples of 64 tokens$'
 run 0 inspect all.vqs
 out_has 'model.layers.0.self_attn.q_proj +128 +512'
+recipe hessian 'gptq, curvature: input' | sed 's/^passes:/&\n  - {do: smooth}/' >more.yaml
+run 0 calibrate "$tiny" -r more.yaml --data first.txt -o more.vqs
+refuse 3 'more.vqs holds .*: --common merges what all files hold' calibrate --merge more.vqs h2.vqs -o common.vqs
+refuse 3 'nothing in common' calibrate --merge one.vqs h2.vqs --common -o common.vqs
+run 0 calibrate --merge more.vqs h2.vqs --common -o common.vqs
+cmp -s all.vqs common.vqs || fail "what all files hold is not what it would be without the rest"
 run 0 calibrate --merge h2.vqs h1.vqs -o all.vqs --force
 
 refuse 2 'all.vqs exists already' calibrate --merge h1.vqs h2.vqs -o all.vqs
 refuse 2 'one.vqs exists already' calibrate "$tiny" -r both.yaml --data first.txt -o one.vqs
 refuse 3 'same data' calibrate --merge h1.vqs h1.vqs -o twice.vqs
-refuse 3 'holds no hessian|holds no .*hessian' calibrate --merge h1.vqs one.vqs -o mixed.vqs
+refuse 3 'merges what all files hold' calibrate --merge h1.vqs one.vqs -o mixed.vqs
+refuse 2 'belongs to --merge' calibrate "$tiny" -r both.yaml --data second.txt --common -o wrong.vqs
 refuse 2 'two statistics files' calibrate --merge h1.vqs -o alone.vqs
 refuse 2 'takes no recipe' calibrate --merge h1.vqs h2.vqs -r both.yaml -o wrong.vqs
 refuse 2 'one argument too many' calibrate "$tiny" h1.vqs -r both.yaml -o wrong.vqs

@@ -51,7 +51,7 @@ static vq_status merge(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 {
     const char *const files[] = {p->one, p->two};
     vq_merge_result r;
-    return vq_run_merge_stats(job, files, 2, p->out, false, &r, a, e);
+    return vq_run_merge_stats(job, files, 2, p->out, false, false, &r, a, e);
 }
 
 static vq_status inspect(vq_job *job, const paths *p, vq_arena *a, vq_err *e)

@@ -76,9 +76,10 @@ vq_status vq_stats_check_origin(const vq_stats_origin *have, const vq_stats_orig
                                 bool same_data, const char *path, vq_err *e);
 /* vq_stats_merge -- sums of files with one origin but for data, into PATH; tensor by tensor, so
  * that memory is one tensor. Sums of F32 are made in f64 and rounded once. *merged (may be NULL):
- * origin of the result. VQ_E_INPUT: origins or tensors that differ, or the same data twice;
+ * origin of the result. common: of tensors and needs, those
+ * that all files hold. VQ_E_INPUT: origins or tensors that differ, or the same data twice;
  * VQ_E_NUMERIC: a sum is not finite. */
-vq_status vq_stats_merge(const char *const *paths, int n, const char *out, vq_stats_origin *merged,
-                         vq_arena *scratch, vq_err *e);
+vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool common,
+                         vq_stats_origin *merged, vq_arena *scratch, vq_err *e);
 
 #endif

@@ -1,5 +1,6 @@
 /* stats_merge.c -- sums of statistics files, tensor by tensor. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "calib/stats/stats_origin.h"
@@ -8,9 +9,11 @@
 typedef struct merging {
     const char *const *paths;
     int n;
+    bool common; /* take what all hold */
     vq_stats_file *files;
     vq_stats_origin origin;
-    vq_sealed *sealed; /* of the output, in the order of the first file */
+    vq_sealed *sealed; /* [count] of the output, in the order of the first file */
+    size_t count;
     vq_st_writer *out;
     vq_arena *arena;
 } merging;
@@ -79,33 +82,57 @@ static vq_status merge_tensor(const merging *m, size_t id, vq_err *e)
     return vq_st_writer_write(m->out, (int64_t)id, 0, sum, s->tensor.bytes, e);
 }
 
+/* Does file i hold the tensor in the same shape? */
+static bool holds(const merging *m, int i, const vq_tensor *t)
+{
+    const vq_tensor *other = vq_stats_find(&m->files[i], t->name);
+    return other && other->bytes == t->bytes;
+}
+
+/* What file i has that file j lacks: the first name, and how many more. */
+static vq_status missing(const merging *m, int i, int j, vq_err *e)
+{
+    const vq_st_file *f = &m->files[i].file;
+    const char *first = NULL;
+    size_t n = 0;
+    for (size_t t = 0; t < f->count; t++) {
+        if (holds(m, j, &f->tensors[t])) continue;
+        if (!first) first = f->tensors[t].name;
+        n++;
+    }
+    if (!first) return VQ_OK;
+    const bool shape = vq_stats_find(&m->files[j], first) != NULL;
+    char more[48] = "";
+    if (n > 1) snprintf(more, sizeof more, " and %zu others", n - 1);
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: %s%s, which %s holds, %s here: --common merges what all files hold",
+                   m->paths[j], first, more, m->paths[i],
+                   shape   ? "has another shape"
+                   : n > 1 ? "are missing"
+                           : "is missing");
+}
+
 static vq_status same_tensors(const merging *m, int i, vq_err *e)
 {
-    const vq_st_file *a = &m->files[0].file, *b = &m->files[i].file;
-    for (size_t t = 0; t < a->count; t++) {
-        const vq_tensor *x = &a->tensors[t], *y = vq_stats_find(&m->files[i], x->name);
-        if (!y)
-            return vq_fail(e, VQ_E_INPUT, "%s: %s, which %s holds, is missing", m->paths[i],
-                           x->name, m->paths[0]);
-        if (x->bytes != y->bytes)
-            return vq_fail(e, VQ_E_INPUT, "%s: %s has another shape than in %s", m->paths[i],
-                           x->name, m->paths[0]);
-    }
-    if (a->count == b->count) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "%s: holds %zu tensors more than %s", m->paths[i],
-                   b->count - a->count, m->paths[0]);
+    if (m->common) return VQ_OK;
+    VQ_TRY(missing(m, 0, i, e));
+    return missing(m, i, 0, e);
 }
 
 static vq_status same_origin(const merging *m, int i, vq_err *e)
 {
     const vq_stats_origin *a = &m->files[0].origin, *b = &m->files[i].origin;
     char have[128], want[128];
-    VQ_TRY(vq_stats_check_origin(b, a, false, m->paths[i], e));
-    if (a->needs != b->needs)
-        return vq_fail(e, VQ_E_INPUT, "%s: holds %s, and %s holds %s", m->paths[i],
-                       vq_stats_needs_text(b->needs, have, sizeof have), m->paths[0],
+    vq_stats_origin same = *a;
+    same.needs = 0; /* what they hold is compared below */
+    VQ_TRY(vq_stats_check_origin(b, &same, false, m->paths[i], e));
+    if (a->needs != b->needs && !m->common)
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: holds %s, and %s holds %s: --common merges what all files hold",
+                       m->paths[i], vq_stats_needs_text(b->needs, have, sizeof have), m->paths[0],
                        vq_stats_needs_text(a->needs, want, sizeof want));
-    if (a->seqlen != b->seqlen || a->seed != b->seed)
+    const bool drawn = a->needs & b->needs & VQ_NEED_GRADIENT;
+    if (a->seqlen != b->seqlen || (drawn && a->seed != b->seed))
         return vq_fail(e, VQ_E_INPUT,
                        "%s: made with calib.seqlen %lld and seed %llu, and %s with %lld and %llu",
                        m->paths[i], (long long)b->seqlen, (unsigned long long)b->seed, m->paths[0],
@@ -125,12 +152,22 @@ static vq_status merge_origins(merging *m, vq_err *e)
     m->origin.samples = 0;
     for (int i = 0; i < m->n; i++) {
         const vq_stats_origin *o = &m->files[i].origin;
+        m->origin.needs &= o->needs;
         vq_sha256_add(h, o->data, strlen(o->data));
         m->origin.samples =
             o->samples > INT64_MAX - m->origin.samples ? INT64_MAX : m->origin.samples + o->samples;
     }
     vq_sha256_done(h, m->origin.data);
+    if (!m->origin.needs) return vq_fail(e, VQ_E_INPUT, "the files have nothing in common");
+    if (!(m->origin.needs & VQ_NEED_GRADIENT)) m->origin.seed = 0;
     return VQ_OK;
+}
+
+static bool all_hold(const merging *m, const vq_tensor *t)
+{
+    for (int i = 1; i < m->n; i++)
+        if (!holds(m, i, t)) return false;
+    return true;
 }
 
 static vq_status declare_all(merging *m, vq_err *e)
@@ -141,7 +178,8 @@ static vq_status declare_all(merging *m, vq_err *e)
     for (size_t i = 0; i < f->count; i++) {
         const vq_tensor *t = &f->tensors[i];
         int64_t id;
-        m->sealed[i].tensor = *t;
+        if (!all_hold(m, t)) continue;
+        m->sealed[m->count++].tensor = *t;
         VQ_TRY(vq_st_writer_declare(m->out, t->name, t->dtype, t->shape, t->ndim, &id, e));
     }
     return VQ_OK;
@@ -155,13 +193,13 @@ static vq_status write_merged(merging *m, const char *path, vq_err *e)
     VQ_TRY(declare_all(m, e));
     VQ_TRY(vq_origin_write(&m->origin, m->out, e));
     VQ_TRY(vq_st_writer_open(m->out, dir, 0, e));
-    for (size_t i = 0; i < m->files[0].file.count; i++) {
+    for (size_t i = 0; i < m->count; i++) {
         const vq_arena_mark mark = vq_arena_here(m->arena);
         const vq_status s = merge_tensor(m, i, e);
         vq_arena_rewind(m->arena, mark);
         VQ_TRY(s);
     }
-    return vq_stats_seal(m->out, &m->origin, m->sealed, m->files[0].file.count, e);
+    return vq_stats_seal(m->out, &m->origin, m->sealed, m->count, e);
 }
 
 static vq_status open_all(merging *m, vq_err *e)
@@ -175,11 +213,11 @@ static vq_status open_all(merging *m, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_stats_merge(const char *const *paths, int n, const char *out, vq_stats_origin *merged,
-                         vq_arena *scratch, vq_err *e)
+vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool common,
+                         vq_stats_origin *merged, vq_arena *scratch, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(scratch);
-    merging m = {.paths = paths, .n = n, .arena = scratch};
+    merging m = {.paths = paths, .n = n, .common = common, .arena = scratch};
     vq_status s = open_all(&m, e);
     if (s == VQ_OK) s = write_merged(&m, out, e);
     if (s == VQ_OK && merged) *merged = m.origin;

@@ -140,7 +140,7 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
 }
 
 vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
-                             bool force, vq_merge_result *r, vq_arena *a, vq_err *e)
+                             bool force, bool common, vq_merge_result *r, vq_arena *a, vq_err *e)
 {
     const vq_calibrate_options o = {.out = out, .force = force};
     vq_stats_origin merged;
@@ -149,7 +149,7 @@ vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const
     if (!name) return e->status;
     VQ_TRY(check_output(&o, e));
     vq_arena_init(&scratch, &job->budget);
-    const vq_status s = vq_stats_merge(files, n, out, &merged, &scratch, e);
+    const vq_status s = vq_stats_merge(files, n, out, common, &merged, &scratch, e);
     vq_arena_done(&scratch);
     if (s == VQ_OK)
         *r = (vq_merge_result){.out = name,

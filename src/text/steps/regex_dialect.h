@@ -7,7 +7,7 @@
 #include <pcre2.h>
 #include <stdbool.h>
 
-#include "text/steps/effort.h"
+#include "text/effort.h"
 
 #define VQ_MAX_PATTERN 8192
 

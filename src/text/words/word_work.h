@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "text/steps/effort.h"
+#include "text/effort.h"
 
 typedef struct vq_word_work {
     vq_arena *arena; /* borrowed; never rewound while in use */

@@ -1,5 +1,5 @@
 /* effort.c -- the clock of a text under way. */
-#include "text/steps/effort.h"
+#include "text/effort.h"
 
 #include <time.h>
 
