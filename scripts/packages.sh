@@ -1,5 +1,6 @@
 #!/bin/sh
-# packages.sh -- install what building vq needs and this Debian lacks. Does nothing when everything is there.
+# packages.sh -- install what building vq needs and this Debian lacks. Does nothing when everything is there, says one line otherwise, and shows
+# what apt said when it fails.
 set -eu
 packages="build-essential cmake pkg-config libopenblas-dev libyaml-dev libjansson-dev libpcre2-dev libutf8proc-dev libssl-dev libcmocka-dev"
 
@@ -16,7 +17,10 @@ if [ "$(id -u)" != 0 ]; then
     as_root="sudo"
     command -v sudo >/dev/null || { echo "these packages are missing:$missing; install them as root, or install sudo" >&2; exit 1; }
 fi
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq
-# shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+{
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+} >"$log" 2>&1 || { tail -30 "$log" >&2; echo "apt-get failed; its last lines are above" >&2; exit 1; }

@@ -37,6 +37,11 @@ vq_status vq_step(const vq_reporter *w, const char *phase, int64_t done, int64_t
     return VQ_OK;
 }
 
+void vq_expect(const vq_reporter *w, const vq_forecast *f)
+{
+    if (w && w->forecast) w->forecast(w->ctx, f);
+}
+
 double vq_seconds(void)
 {
     struct timespec t;

@@ -131,7 +131,7 @@ vq_status vq_sweep_embed(vq_sweep *s, vq_spool *spool, float *buffer, vq_err *e)
 {
     for (int64_t i = 0; i < vq_sweep_batches(s); i++) {
         const vq_sweep_batch b = vq_sweep_at(s, i);
-        VQ_TRY(vq_step(s->reporter, "embedding samples", s->first, s->samples.count, e));
+        VQ_TRY(vq_step(s->reporter, "embedding", s->first, s->samples.count, e));
         VQ_TRY(vq_exec_embed(&s->exec, &b.shape, b.ids, buffer, e));
         VQ_TRY(vq_spool_give(spool, b.offset, b.count, buffer, e));
     }

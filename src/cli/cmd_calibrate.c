@@ -91,8 +91,7 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
     if (!isnan(memory))
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
                       vq_show_bytes(memory, peak, sizeof peak));
-    if (!s->args->quiet && c)
-        fprintf(stderr, "next: vq inspect %s\n", vq_show_clean(s->args->out, text, sizeof text));
+    if (c) vq_session_next(s, (const char *const[]){"inspect", s->args->out, NULL}, "");
 }
 
 const vq_command vq_command_calibrate = {

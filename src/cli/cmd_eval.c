@@ -9,10 +9,6 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
     if (!a->data == !a->tokens)
         return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s",
                        a->data ? ", not both" : "");
-    if (a->stride > a->window)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "--stride %lld is larger than --window %lld: tokens would be left out",
-                       (long long)a->stride, (long long)a->window);
     return VQ_OK;
 }
 
@@ -83,21 +79,28 @@ static void show_eval(FILE *out, const vq_session *s, const json_t *r)
         show_perplexity(out, "its perplexity", ref);
         show_pair(out, r);
     }
-    vq_show_field(out, "predicted", "%.0f tokens in %lld windows", tokens,
-                  (long long)vq_result_int(r, "windows"));
+    vq_show_field(out, "predicted", "%.0f tokens in %lld window%s of %lld", tokens,
+                  (long long)vq_result_int(r, "windows"),
+                  vq_result_int(r, "windows") == 1 ? "" : "s",
+                  (long long)vq_result_int(r, "window"));
     if (seconds > 0) vq_show_field(out, "took", "%.1f s, %.0f tokens/s", seconds, tokens / seconds);
 }
+
+static const vq_word words[] = {
+    {"ppl", "MODEL --data TEXT [--ref MODEL]", "perplexity with its standard error", NULL,
+     "vq eval ppl model.nvfp4-arc --data test.txt --ref model.safetensors", false},
+    {0},
+};
 
 const vq_command vq_command_eval = {
     .name = "eval",
     .bit = VQ_CMD_EVAL,
-    .words = "ppl",
+    .words = words,
     .operands_min = 2,
     .operands_max = 2,
     .usage = "ppl MODEL --data TEXT [--ref MODEL]",
     .about = "perplexity of a model or an artifact, alone or against another",
-    .operands = "  ppl                         perplexity with its standard error\n"
-                "  MODEL                       a .safetensors file, a Hugging Face folder or a "
+    .operands = "  MODEL                       a .safetensors file, a Hugging Face folder or a "
                 "folder that vq wrote\n",
     .example = "vq eval ppl model.nvfp4-arc --data test.txt --ref model.safetensors",
     .run = run_eval,

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/show.h"
+#include "cli/wrap.h"
 
 #define WORST_SHOWN 5
 
@@ -88,6 +89,23 @@ static void show_worst(FILE *out, const json_t *worst)
     json_decref(first);
 }
 
+/* The line to remember: bits, size, where, who loads it. */
+static void show_last(FILE *out, const json_t *r, const char *folder)
+{
+    char line[1024], size[32];
+    const double bits = vq_result_real(r, "bits_per_weight");
+    int n = snprintf(line, sizeof line, "%s: %s", folder,
+                     vq_show_bytes(vq_result_real(r, "bytes_out"), size, sizeof size));
+    if (!isnan(bits))
+        n += snprintf(line + n, sizeof line - (size_t)n, ", %.2f bits per weight", bits);
+    size_t i;
+    const json_t *one;
+    json_array_foreach(json_object_get(r, "runtimes"), i, one) n +=
+        snprintf(line + n, sizeof line - (size_t)n, "%s%s", i ? ", " : "; loads in ",
+                 json_string_value(one));
+    vq_wrap(out, 0, 2, line);
+}
+
 static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column files[] = {{"name", "files", VQ_CELL_TEXT, 0},
@@ -103,8 +121,12 @@ static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
     show_worst(out, json_object_get(r, "worst"));
     fputc('\n', out);
     vq_show_table(out, json_object_get(r, "files"), files, s->args->verbose ? 3 : 2);
-    if (!s->args->quiet)
-        fprintf(stderr, "next: vq eval ppl %s --data TEXT --ref %s\n", folder, model);
+    fputc('\n', out);
+    show_last(out, r, folder);
+    vq_session_next(s,
+                    (const char *const[]){"eval", "ppl", vq_result_text(r, "out"), "--ref",
+                                          s->args->operands[0], "--data", NULL},
+                    " TEXT --max-windows 8");
 }
 
 const vq_command vq_command_quantize = {

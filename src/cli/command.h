@@ -21,16 +21,28 @@ typedef struct vq_session {
     vq_progress progress;
     vq_envelope output;
     vq_arena arena;
+    const char *const *argv; /* the whole command line, NULL ends */
 } vq_session;
 
+/* What a command does after a word of its own: `vq recipe list`. */
+typedef struct vq_word {
+    const char *name;    /* NULL ends the table */
+    const char *usage;   /* what follows the word */
+    const char *about;   /* one line */
+    const char *options; /* " a b " with spaces around each: of the command's options those that it
+                          * knows beside --help; NULL: all */
+    const char *example;
+    bool recipes; /* an operand is a recipe: completions offer the shipped ones */
+} vq_word;
+
 typedef struct vq_command {
-    const char *name;  /* NULL ends the table */
-    unsigned bit;      /* VQ_CMD_... */
-    const char *words; /* first operand is one of "a|b"; NULL: free */
+    const char *name;
+    unsigned bit;         /* VQ_CMD_... */
+    const vq_word *words; /* the first operand is one of them; NULL: free */
     int operands_min, operands_max;
     const char *usage;    /* operands and main options */
     const char *about;    /* one line */
-    const char *operands; /* lines of help about the operands, indented by two */
+    const char *operands; /* lines "  NAME  about" of help about the operands */
     const char *example;
     /* run -- *answer false: it says "no" (exit 1). *result: new reference, may stay NULL. */
     vq_status (*run)(vq_session *s, json_t **result, bool *answer, vq_err *e);
@@ -47,9 +59,22 @@ extern const vq_command *const vq_commands[]; /* ends with NULL */
  */
 const vq_command *vq_command_find(const char *name, vq_err *e);
 
-/* Help, from the tables. */
+/* vq_command_word -- the word of a command by name; NULL: it has none of this name.
+ * vq_command_knows -- does the command, with this word of its own (NULL: without one), obey the
+ * option? */
+const vq_word *vq_command_word(const vq_command *c, const char *name);
+bool vq_command_knows(const vq_command *c, const vq_word *w, const vq_flag *flag);
+
+/* vq_session_alias -- says which shipped recipe a name of other tools means; nothing of others. */
+void vq_session_alias(const vq_session *s, const char *recipe);
+
+/* vq_session_next -- "next: vq WORDS... end" on stderr, the words quoted for a shell and the program
+ * as it was called; nothing with -q. words end with NULL. */
+void vq_session_next(const vq_session *s, const char *const *words, const char *end);
+
+/* Help, from the tables. w: a page for this word of the command; NULL: for all of it. */
 void vq_help_overview(FILE *f);
-void vq_help_command(FILE *f, const vq_command *c);
+void vq_help_page(FILE *f, const vq_command *c, const vq_word *w);
 void vq_help_man(FILE *f);
 void vq_help_bash(FILE *f);
 void vq_help_zsh(FILE *f);

@@ -1,9 +1,12 @@
 /* commands.c -- the list of commands, and version. */
 #include <string.h>
 
+#include "base/file.h"
 #include "base/option.h"
 #include "cli/command.h"
+#include "cli/hints.h"
 #include "cli/show.h"
+#include "recipe/alias.h"
 
 const vq_command *const vq_commands[] = {
     &vq_command_plan,     &vq_command_calibrate,
@@ -17,7 +20,7 @@ const vq_command *const vq_commands[] = {
 
 const vq_command *vq_command_find(const char *name, vq_err *e)
 {
-    const char *names[16];
+    const char *names[32];
     int n = 0;
     for (const vq_command *const *c = vq_commands; *c; c++) {
         if (strcmp((*c)->name, name) == 0) return *c;
@@ -29,6 +32,41 @@ const vq_command *vq_command_find(const char *name, vq_err *e)
     else
         vq_fail(e, VQ_E_RECIPE, "unknown command '%s'", name);
     return NULL;
+}
+
+const vq_word *vq_command_word(const vq_command *c, const char *name)
+{
+    for (const vq_word *w = c->words; w && w->name; w++)
+        if (strcmp(w->name, name) == 0) return w;
+    return NULL;
+}
+
+bool vq_command_knows(const vq_command *c, const vq_word *w, const vq_flag *flag)
+{
+    char spaced[48];
+    if (!(flag->commands & c->bit)) return false;
+    if (!w || !w->options || strcmp(flag->name, "help") == 0) return true;
+    (void)snprintf(spaced, sizeof spaced, " %s ", flag->name);
+    return strstr(w->options, spaced) != NULL;
+}
+
+void vq_session_alias(const vq_session *s, const char *recipe)
+{
+    const vq_alias *a = vq_shipped_find(recipe) || vq_exists(recipe) ? NULL : vq_alias_find(recipe);
+    if (!a || !a->recipe) return;
+    vq_say(&s->job.reporter, 0, "%s is %s here%s%s", recipe, a->recipe, a->note ? ": " : "",
+           a->note ? a->note : "");
+}
+
+void vq_session_next(const vq_session *s, const char *const *words, const char *end)
+{
+    char line[VQ_HINT_BYTES] = "next:";
+    if (s->args->quiet) return;
+    vq_hint_word(line, sizeof line, s->argv[0]);
+    for (; *words; words++) vq_hint_word(line, sizeof line, *words);
+    const size_t n = strlen(line);
+    (void)snprintf(line + n, sizeof line - n, "%s", end);
+    vq_progress_command((vq_progress *)(uintptr_t)&s->progress, line);
 }
 
 static vq_status run_version(vq_session *s, json_t **result, bool *answer, vq_err *e)

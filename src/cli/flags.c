@@ -36,7 +36,7 @@ const vq_flag vq_flags[] = {
     {"ref", 0, VQ_FLAG_TEXT, VQ_CMD_EVAL, AT(ref), "MODEL", 0, 0, NULL,
      "second model: paired differences of loss, KL, top-1 agreement"},
     {"window", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(window), "N", 2, 1 << 24, NULL,
-     "tokens of a window (default 2048)"},
+     "tokens of a window (default 2048, or the context)"},
     {"stride", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(stride), "N", 1, 1 << 24, NULL,
      "tokens from window to window (default: the window)"},
     {"max-windows", 0, VQ_FLAG_INT, VQ_CMD_EVAL, AT(max_windows), "N", 1, INT64_MAX, NULL,

@@ -1,8 +1,8 @@
 /* main.c -- from argv to an exit code: signals, the job that a command runs in, and the end of the
  * program. */
-#include <errno.h>
 #include <fcntl.h>
 #include <omp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,8 @@
 
 #include "base/option.h"
 #include "cli/command.h"
+#include "cli/environment.h"
+#include "cli/hints.h"
 #include "cli/show.h"
 
 static volatile sig_atomic_t stop_asked, on_terminal;
@@ -57,7 +59,7 @@ static void catch_signals(void)
 static void on_line(void *ctx, int level, const char *text)
 {
     vq_session *s = ctx;
-    char clean[1024];
+    char clean[VQ_HINT_BYTES];
     vq_progress_line(&s->progress, level, vq_show_clean(text, clean, sizeof clean));
 }
 
@@ -77,35 +79,61 @@ static void on_progress(void *ctx, const char *phase, int64_t done, int64_t tota
     vq_progress_step(&s->progress, phase, done, total);
 }
 
-static vq_status begin_job(vq_session *s, vq_err *e)
+static void on_forecast(void *ctx, const vq_forecast *f)
+{
+    vq_session *s = ctx;
+    vq_progress_forecast(&s->progress, f);
+}
+
+static vq_status begin_job(const vq_command *c, vq_session *s, vq_err *e)
 {
     const vq_args *a = s->args;
-    s->job.reporter = (vq_reporter){s, on_line, on_warning, on_progress, &stop_asked};
+    s->job.reporter = (vq_reporter){
+        s,           on_line,     on_warning,
+        on_progress, &stop_asked, s->progress.mode == VQ_PROGRESS_NONE ? NULL : on_forecast};
     s->job.budget.limit = (size_t)a->mem_limit;
     s->job.threads = (int)a->threads;
     omp_set_num_threads(s->job.threads);
     VQ_TRY(vq_kernels_select(&s->job.kernels, a->isa, strcmp(a->numeric, "strict") == 0, e));
+    if (c->bit & VQ_CMD_LONG) vq_environment_check(&s->job.reporter);
+    if (a->recipe) vq_session_alias(s, a->recipe);
     vq_say(&s->job.reporter, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
     return VQ_OK;
 }
 
-static bool has_word(const char *words, const char *word)
+/* "list, show, check" into buf. */
+static const char *list_words(const vq_command *c, char *buf, size_t len)
 {
-    const char *known[8];
-    char buf[64];
-    int n = 0;
-    snprintf(buf, sizeof buf, "%s", words);
-    for (char *save, *p = strtok_r(buf, "|", &save); p && n < 8; p = strtok_r(NULL, "|", &save))
-        known[n++] = p;
-    for (int i = 0; i < n; i++)
-        if (strcmp(known[i], word) == 0) return true;
-    return false;
+    buf[0] = 0;
+    for (const vq_word *w = c->words; w->name; w++) {
+        const size_t n = strlen(buf);
+        (void)snprintf(buf + n, len - n, "%s%s", n ? ", " : "", w->name);
+    }
+    return buf;
+}
+
+/* Options that the command knows and its word does not. */
+static vq_status check_options(const vq_command *c, const vq_word *w, const vq_args *a, vq_err *e)
+{
+    for (const vq_flag *f = vq_flags; f->name; f++)
+        if (a->origin[f - vq_flags] == VQ_FROM_FLAG && !vq_command_knows(c, w, f))
+            return vq_fail(e, VQ_E_RECIPE, "`vq %s %s` does not know --%s", c->name, w->name,
+                           f->name);
+    return VQ_OK;
+}
+
+static vq_status check_words(const vq_command *c, const vq_args *a, vq_err *e)
+{
+    char list[128];
+    const vq_word *w = vq_command_word(c, a->operands[0]);
+    if (w) return check_options(c, w, a, e);
+    return vq_fail(e, VQ_E_RECIPE, "'%s' is none of %s", a->operands[0],
+                   list_words(c, list, sizeof list));
 }
 
 static vq_status check_operands(const vq_command *c, const vq_args *a, vq_err *e)
 {
-    if (c->words && a->noperands && !has_word(c->words, a->operands[0]))
-        return vq_fail(e, VQ_E_RECIPE, "'%s' is none of %s", a->operands[0], c->words);
+    if (c->words && a->noperands) VQ_TRY(check_words(c, a, e));
     if (a->noperands < c->operands_min)
         return vq_fail(e, VQ_E_RECIPE, "something is missing: vq %s %s", c->name, c->usage);
     if (a->noperands > c->operands_max)
@@ -118,20 +146,41 @@ static vq_status run_command(const vq_command *c, vq_session *s, json_t **result
                              vq_err *e)
 {
     VQ_TRY(check_operands(c, s->args, e));
-    VQ_TRY(begin_job(s, e));
+    VQ_TRY(begin_job(c, s, e));
     const vq_status status = c->run(s, result, answer, e);
     vq_progress_end(&s->progress);
     return status;
 }
 
-/* What was printed must have arrived: a full disk behind a pipe is an I/O error, a reader that left
- * early is not our business. */
+static bool reader_left(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && out.revents & (POLLERR | POLLHUP);
+}
+
+/* What was printed must have arrived: a full disk is an I/O error. A reader that left early
+ * (`vq plan ... | head`) has what it wanted: the exit code is that of the work. */
 static int flush_stdout(vq_session *s, int code)
 {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-    if (errno != EPIPE) vq_progress_error(&s->progress, "standard output cannot be written");
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_left()) return code;
+    vq_progress_error(&s->progress, "standard output cannot be written");
     return code ? code : VQ_E_IO;
+}
+
+/* The command line as it was given, and --resume where the command knows it. */
+static void say_how_to_go_on(const vq_command *c, vq_session *s)
+{
+    char line[VQ_HINT_BYTES] = "";
+    const bool resumes = vq_flag_find("resume", 6, c->bit) != NULL;
+    for (const char *const *word = s->argv; *word; word++) {
+        vq_hint_word(line, sizeof line, *word);
+        if (word == s->argv + 1 && resumes && !s->args->resume)
+            vq_hint_word(line, sizeof line, "--resume");
+    }
+    vq_progress_line(&s->progress, 0,
+                     resumes ? "this goes on where it stopped:"
+                             : "nothing was kept; this begins anew:");
+    vq_progress_command(&s->progress, line);
 }
 
 static int end_command(const vq_command *c, vq_session *s, vq_status status, json_t *result,
@@ -139,6 +188,7 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
 {
     int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
     if (status != VQ_OK) vq_progress_error(&s->progress, e->text);
+    if (status == VQ_E_STOPPED) say_how_to_go_on(c, s);
     if (s->args->json)
         code = vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL,
                                status == VQ_OK ? result : NULL);
@@ -158,17 +208,19 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
+/* argv: the whole command line, whose second word is the command's name. */
 static int session(const vq_command *c, int argc, char **argv)
 {
     vq_args args;
     vq_err e = {VQ_OK, ""};
-    vq_session s = {.args = &args};
+    vq_session s = {.args = &args, .argv = (const char *const *)argv};
+    const int skip = argc < 2 ? argc : 2;
     json_t *result = NULL;
     bool answer = true;
-    vq_status status = vq_args_parse(&args, c->bit, argc, argv, &e);
+    vq_status status = vq_args_parse(&args, c->bit, argc - skip, argv + skip, &e);
     args.json = args.json || (wants_json(argc, argv) && vq_flag_find("json", 4, c->bit));
     if (status == VQ_OK && args.help) {
-        vq_help_command(stdout, c);
+        vq_help_page(stdout, c, args.noperands ? vq_command_word(c, args.operands[0]) : NULL);
         return flush_stdout(&s, 0);
     }
     vq_progress_init(&s.progress, &args);
@@ -223,10 +275,10 @@ int main(int argc, char **argv)
     static char *version[] = {"version"}, *help[] = {"help"};
     vq_err e = {VQ_OK, ""};
     catch_signals();
-    if (argc < 2) return usage_error("no command");
+    if (argc < 2) return session(&vq_command_help, argc, argv);
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) argv[1] = version[0];
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) argv[1] = help[0];
     if (argv[1][0] == '-') return usage_error("the command comes first, then its options");
     const vq_command *c = vq_command_find(argv[1], &e);
-    return c ? session(c, argc - 2, argv + 2) : usage_error(e.text);
+    return c ? session(c, argc, argv) : usage_error(e.text);
 }

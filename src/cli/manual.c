@@ -20,6 +20,13 @@ static void put_man_command(FILE *f, const vq_command *c)
     fputc('\n', f);
     put_roff(f, c->about);
     fputs(".\n", f);
+    for (const vq_word *w = c->words; w && w->name; w++) {
+        fprintf(f, ".br\n\\fB%s\\fR ", w->name);
+        put_roff(f, w->usage);
+        fputs(": ", f);
+        put_roff(f, w->about);
+        fputs(".\n", f);
+    }
 }
 
 static void put_man_flag(FILE *f, const vq_flag *flag)
@@ -60,42 +67,88 @@ void vq_help_man(FILE *f)
           f);
 }
 
-static void put_words(FILE *f, const char *words)
+static void put_choices(FILE *f, const char *words)
 {
     for (; *words; words++) fputc(*words == '|' ? ' ' : *words, f);
 }
 
-static void put_bash_case(FILE *f, const vq_command *c)
+static void put_commands(FILE *f)
+{
+    for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, " %s", (*c)->name);
+}
+
+static void put_words(FILE *f, const vq_command *c)
+{
+    for (const vq_word *w = c->words; w && w->name; w++) fprintf(f, " %s", w->name);
+}
+
+static void put_recipes(FILE *f)
+{
+    for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) fprintf(f, " %s", r->name);
+}
+
+static void put_bash_command(FILE *f, const vq_command *c)
 {
     fprintf(f, "    %s) words=\"", c->name);
-    if (c->words) put_words(f, c->words);
+    put_words(f, c);
+    if (c == &vq_command_help) put_commands(f);
     for (const vq_flag *flag = vq_flags; flag->name; flag++)
         if (flag->commands & c->bit) fprintf(f, " --%s", flag->name);
     fputs("\" ;;\n", f);
 }
 
+/* The words of a command are complete once they stand there: then come its operands. */
+static void put_bash_words(FILE *f, const vq_command *c)
+{
+    for (const vq_word *w = c->words; w && w->name; w++)
+        if (w->recipes) fprintf(f, "    \"%s %s\") words+=$recipes ;;\n", c->name, w->name);
+    if (!c->words) return;
+    fprintf(f, "    \"help %s\") files=no words=\"", c->name);
+    put_words(f, c);
+    fputs("\" ;;\n", f);
+}
+
+/* What follows an option: its choices, a recipe, a file, or something that only the user knows. */
+static void put_bash_value(FILE *f, const vq_flag *flag)
+{
+    if (flag->type == VQ_FLAG_SWITCH || flag->type == VQ_FLAG_COUNT) return;
+    fprintf(f, "    --%s", flag->name);
+    if (flag->letter) fprintf(f, " | -%c", flag->letter);
+    fputs(") ", f);
+    if (flag->type == VQ_FLAG_CHOICE) {
+        fputs("words=\"", f);
+        put_choices(f, flag->value);
+        fputs("\" files=no ;;\n", f);
+    } else if (flag->offset == offsetof(vq_args, recipe)) {
+        fputs("words=$recipes ;;\n", f);
+    } else {
+        fputs(flag->type == VQ_FLAG_TEXT ? ";;\n" : "return ;;\n", f);
+    }
+}
+
 void vq_help_bash(FILE *f)
 {
     fputs("# bash completion of vq\n_vq()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} "
-          "before=${COMP_WORDS[COMP_CWORD-1]} words=\"\"\n",
+          "before=${COMP_WORDS[COMP_CWORD-1]} words=\"\" files=yes\n    local recipes=\"",
           f);
-    fputs("    case $before in\n", f);
-    for (const vq_flag *flag = vq_flags; flag->name; flag++) {
-        if (flag->type != VQ_FLAG_CHOICE) continue;
-        fprintf(f, "    --%s) COMPREPLY=($(compgen -W \"", flag->name);
-        put_words(f, flag->value);
-        fputs("\" -- \"$word\")); return ;;\n", f);
-    }
-    fputs("    --recipe | -r) COMPREPLY=($(compgen -f -- \"$word\") $(compgen -W \"", f);
-    for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) fprintf(f, " %s", r->name);
-    fputs("\" -- \"$word\")); return ;;\n    esac\n", f);
-    fputs("    if [ \"$COMP_CWORD\" = 1 ]; then\n        words=\"", f);
-    for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, " %s", (*c)->name);
-    fputs("\"\n    else case ${COMP_WORDS[1]} in\n", f);
-    for (const vq_command *const *c = vq_commands; *c; c++) put_bash_case(f, *c);
-    fputs("    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- "
-          "\"$word\"))\n}\ncomplete -o filenames -F _vq "
-          "vq\n",
+    put_recipes(f);
+    fputs(
+        "\"\n    COMPREPLY=()\n    [ \"$word\" = \"=\" ] && word=\"\"\n    [ \"$before\" = \"=\" ] "
+        "&& before=${COMP_WORDS[COMP_CWORD-2]}\n    if [ \"$COMP_CWORD\" = 1 ]; then\n        "
+        "files=no words=\"",
+        f);
+    put_commands(f);
+    fputs("\"\n    else\n    case $before in\n", f);
+    for (const vq_flag *flag = vq_flags; flag->name; flag++) put_bash_value(f, flag);
+    fputs("    *)\n    case ${COMP_WORDS[1]} in\n", f);
+    for (const vq_command *const *c = vq_commands; *c; c++) put_bash_command(f, *c);
+    fputs(
+        "    esac\n    [ \"$COMP_CWORD\" = 2 ] || case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n",
+        f);
+    for (const vq_command *const *c = vq_commands; *c; c++) put_bash_words(f, *c);
+    fputs("    esac ;;\n    esac\n    fi\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
+          "\"$word\"; [ $files = no ] || compgen -f -- \"$word\")\n}\ncomplete -o filenames -F "
+          "_vq vq\n",
           f);
 }
 
@@ -110,29 +163,41 @@ static void put_zsh_flag(FILE *f, const vq_flag *flag)
     fputc(']', f);
     if (flag->type == VQ_FLAG_CHOICE) {
         fputs(":word:(", f);
-        put_words(f, flag->value);
+        put_choices(f, flag->value);
         fputc(')', f);
     } else if (flag->value) {
-        fprintf(f, ":%s:%s", flag->value, flag->type == VQ_FLAG_TEXT ? "_files" : "");
+        const bool recipe = flag->offset == offsetof(vq_args, recipe);
+        fprintf(f, ":%s:%s", flag->value,
+                recipe                       ? "_vq_recipes"
+                : flag->type == VQ_FLAG_TEXT ? "_files"
+                                             : "");
     }
     fputs("' \\\n", f);
 }
 
+static void put_zsh_command(FILE *f, const vq_command *c)
+{
+    bool recipes = false;
+    fprintf(f, "    %s) _arguments \\\n", c->name);
+    for (const vq_flag *flag = vq_flags; flag->name; flag++)
+        if (flag->commands & c->bit) put_zsh_flag(f, flag);
+    for (const vq_word *w = c->words; w && w->name; w++) recipes = recipes || w->recipes;
+    if (c->words || c == &vq_command_help) {
+        fputs("        '1:word:(", f);
+        put_words(f, c);
+        if (c == &vq_command_help) put_commands(f);
+        fputs(")' \\\n", f);
+    }
+    fprintf(f, "        '*:file:%s' ;;\n", recipes ? "_vq_recipes" : "_files");
+}
+
 void vq_help_zsh(FILE *f)
 {
-    fputs("#compdef vq\n_vq() {\n    if (( CURRENT == 2 )); then\n        compadd", f);
-    for (const vq_command *const *c = vq_commands; *c; c++) fprintf(f, " %s", (*c)->name);
+    fputs("#compdef vq\n_vq_recipes() {\n    compadd", f);
+    put_recipes(f);
+    fputs("\n    _files\n}\n_vq() {\n    if (( CURRENT == 2 )); then\n        compadd", f);
+    put_commands(f);
     fputs("\n        return\n    fi\n    shift words; (( CURRENT-- ))\n    case $words[1] in\n", f);
-    for (const vq_command *const *c = vq_commands; *c; c++) {
-        fprintf(f, "    %s) _arguments \\\n", (*c)->name);
-        for (const vq_flag *flag = vq_flags; flag->name; flag++)
-            if (flag->commands & (*c)->bit) put_zsh_flag(f, flag);
-        if ((*c)->words) {
-            fputs("        '1:word:(", f);
-            put_words(f, (*c)->words);
-            fputs(")' \\\n", f);
-        }
-        fputs("        '*:file:_files' ;;\n", f);
-    }
+    for (const vq_command *const *c = vq_commands; *c; c++) put_zsh_command(f, *c);
     fputs("    esac\n}\n_vq \"$@\"\n", f);
 }

@@ -251,7 +251,6 @@ static void set_builtin(vq_args *a)
     *a = (vq_args){.isa = "auto",
                    .numeric = "fast",
                    .progress = "auto",
-                   .window = 2048,
                    .max_tokens = 128,
                    .top = 10,
                    .temperature = 1,

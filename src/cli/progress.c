@@ -1,5 +1,6 @@
 /* progress.c -- bars, plain lines and JSON lines on stderr. */
 #include "cli/progress.h"
+#include "cli/wrap.h"
 
 #include "base/reporter.h"
 #include "report/envelope.h"
@@ -11,7 +12,8 @@
 #include <unistd.h>
 
 #define REDRAW_SECONDS 0.1
-#define PLAIN_LINES 64 /* a phase of more steps prints about this many lines */
+#define PLAIN_SECONDS 10
+#define JSON_LINES 64 /* a phase of more steps prints about this many events */
 
 static bool is_dumb(void)
 {
@@ -39,6 +41,7 @@ void vq_progress_init(vq_progress *p, const vq_args *a)
     const char *no_color = getenv("NO_COLOR");
     *p = (vq_progress){.mode = mode_of(a),
                        .last = vq_seconds(),
+                       .started = vq_seconds(),
                        .level = a->quiet ? -1 : (int)(a->verbose > 2 ? 2 : a->verbose)};
     p->color = !is_dumb() && !(no_color && *no_color);
 }
@@ -70,56 +73,106 @@ static const char *clock_text(double seconds, char *buf, size_t len)
     return buf;
 }
 
-/* "12/30  1.3/s  0:14 left", or with the time taken once the phase is done. */
-static const char *figures(const vq_progress *p, double now, char *buf, size_t len)
+/* Expected seconds of the job that are done by now. */
+static double work_done(const vq_progress *p)
 {
-    char done[16], total[16], rate[16], left[32];
-    const double took = now - p->began, speed = took > 0 ? (double)p->done / took : 0;
-    const bool ended = p->done >= p->total;
-    const double wait = ended ? took : speed > 0 ? (double)(p->total - p->done) / speed : 0;
-    snprintf(buf, len, "%s/%s  %s/s  %s %s", short_count((double)p->done, done, sizeof done),
-             short_count((double)p->total, total, sizeof total),
-             short_count(speed, rate, sizeof rate), clock_text(wait, left, sizeof left),
-             ended ? "taken" : "left");
+    const vq_forecast *f = &p->forecast;
+    const double in_step = f->follows && p->total > 0 ? (double)p->done / (double)p->total : 0;
+    return f->before + in_step * f->step;
+}
+
+/* Seconds that are left of the job, or of the phase where nobody forecast the job. What was done so
+ * far tells how far the forecast is off; at first it counts for little. */
+static double seconds_left(const vq_progress *p, double now)
+{
+    const vq_forecast *f = &p->forecast;
+    if (!(f->all > 0)) {
+        const double took = now - p->began;
+        return p->done > 0 ? took * (double)(p->total - p->done) / (double)p->done : -1;
+    }
+    const double done = work_done(p), prior = 0.05 * f->all;
+    return (f->all - done) * (now - p->job_began + prior) / (done + prior);
+}
+
+static double share_done(vq_progress *p)
+{
+    const vq_forecast *f = &p->forecast;
+    const double share = f->all > 0     ? work_done(p) / f->all
+                         : p->total > 0 ? (double)p->done / (double)p->total
+                                        : 0;
+    if (!(f->all > 0)) return share;
+    if (share > p->share) p->share = share < 1 ? share : 1;
+    return p->share;
+}
+
+/* "12/30", nothing of what is not counted. */
+static const char *count_text(const vq_progress *p, char *buf, size_t len)
+{
+    char done[16], total[16];
+    buf[0] = 0;
+    if (p->total > 1)
+        snprintf(buf, len, "%s/%s", short_count((double)p->done, done, sizeof done),
+                 short_count((double)p->total, total, sizeof total));
     return buf;
 }
 
+static const char *left_text(const vq_progress *p, double now, char *buf, size_t len)
+{
+    char clock[32];
+    const double left = seconds_left(p, now);
+    buf[0] = 0;
+    if (left >= 0) snprintf(buf, len, "%s left", clock_text(left, clock, sizeof clock));
+    return buf;
+}
+
+/* The line is 49 columns without the bar, and the last column stays free. */
 static int bar_columns(void)
 {
     struct winsize w = {0};
     const int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80;
-    return columns < 64 ? 0 : columns > 110 ? 46 : columns - 64;
+    return columns < 60 ? 0 : columns > 100 ? 50 : columns - 50;
 }
 
 static void draw_bar(vq_progress *p, double now)
 {
-    char text[96], cells[64];
+    char count[40], left[48], cells[64];
     const int width = bar_columns();
-    const double share = p->total > 0 ? (double)p->done / (double)p->total : 1;
+    const double share = share_done(p);
     const int full = (int)(share * width);
     for (int i = 0; i < width; i++) cells[i] = i < full ? '=' : i == full ? '>' : ' ';
     cells[width] = 0;
-    fprintf(stderr, "\r\033[K%-14s %s[%s]%s %3d%%  %s", p->phase, p->color ? "\033[32m" : "", cells,
-            p->color ? "\033[0m" : "", (int)(100 * share), figures(p, now, text, sizeof text));
+    if (width)
+        fprintf(stderr, "\r\033[K%-14.14s %10s %s[%s]%s %3d%%  %s", p->phase,
+                count_text(p, count, sizeof count), p->color ? "\033[32m" : "", cells,
+                p->color ? "\033[0m" : "", (int)(100 * share),
+                left_text(p, now, left, sizeof left));
+    else
+        fprintf(stderr, "\r\033[K%.14s %3d%%  %s", p->phase, (int)(100 * share),
+                left_text(p, now, left, sizeof left));
     p->bar = true;
     p->drawn = now;
-    if (p->done >= p->total) vq_progress_end(p);
     fflush(stderr);
 }
 
-/* One line per block; long phases about PLAIN_LINES in all. */
-static bool due(const vq_progress *p)
-{
-    const int64_t every = p->total > 2 * PLAIN_LINES ? p->total / PLAIN_LINES : 1;
-    return p->done > p->view && (p->done >= p->total || p->done - p->view >= every);
-}
-
+/* The first one at once, then one every PLAIN_SECONDS, whatever the phase. */
 static void print_plain(vq_progress *p, double now)
 {
-    char text[96];
-    if (!due(p)) return;
-    p->view = p->done;
-    fprintf(stderr, "%s %s\n", p->phase, figures(p, now, text, sizeof text));
+    char count[40], left[48];
+    const bool instant =
+        p->total <= 1 && now - p->started < 1; /* uncounted, and over at once mostly */
+    if (instant || (p->drawn > 0 && now - p->drawn < PLAIN_SECONDS)) return;
+    p->drawn = now;
+    count_text(p, count, sizeof count);
+    left_text(p, now, left, sizeof left);
+    fprintf(stderr, "%s%s%s  %d%%%s%s\n", p->phase, *count ? " " : "", count,
+            (int)(100 * share_done(p)), *left ? "  " : "", left);
+}
+
+/* One event per step; phases of many about JSON_LINES in all. */
+static bool due(const vq_progress *p)
+{
+    const int64_t every = p->total > 2 * JSON_LINES ? p->total / JSON_LINES : 1;
+    return p->done > p->view && (p->done >= p->total || p->done - p->view >= every);
 }
 
 /* Takes the text over. */
@@ -138,11 +191,16 @@ static void print_event(vq_progress *p, double now)
 
 static void begin_phase(vq_progress *p, const char *phase, int64_t done, double now)
 {
-    vq_progress_end(p);
     snprintf(p->phase, sizeof p->phase, "%s", phase);
     p->began = done > 0 ? p->last : now;
-    p->drawn = now - 1;
     p->view = 0;
+}
+
+static void show(vq_progress *p, double now)
+{
+    if (p->mode == VQ_PROGRESS_PLAIN) print_plain(p, now);
+    if (p->mode == VQ_PROGRESS_JSON) print_event(p, now);
+    if (p->mode == VQ_PROGRESS_TTY && now - p->drawn > REDRAW_SECONDS) draw_bar(p, now);
 }
 
 void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
@@ -151,42 +209,56 @@ void vq_progress_step(void *ctx, const char *phase, int64_t done, int64_t total)
     const double now = vq_seconds();
     if (strncmp(p->phase, phase, sizeof p->phase - 1) != 0 || done < p->done)
         begin_phase(p, phase, done, now);
-    const bool again =
-        done == p->done && done >= p->total && total == p->total && !p->bar && p->view == done;
     p->done = done;
     p->total = total;
     p->last = now;
-    if (again) return;
-    if (p->mode == VQ_PROGRESS_PLAIN) print_plain(p, now);
-    if (p->mode == VQ_PROGRESS_JSON) print_event(p, now);
-    if (p->mode == VQ_PROGRESS_TTY && (now - p->drawn > REDRAW_SECONDS || done >= total)) {
-        p->view = done;
-        draw_bar(p, now);
-    }
+    show(p, now);
 }
 
-void vq_progress_end(vq_progress *p)
+/* What the last step counted is no part of the new one. */
+void vq_progress_forecast(void *ctx, const vq_forecast *f)
 {
-    if (p->bar) fputc('\n', stderr);
-    p->bar = false;
+    vq_progress *p = ctx;
+    if (!(p->forecast.all > 0)) p->job_began = vq_seconds();
+    p->forecast = *f;
+    p->done = p->total = 0;
+    p->phase[0] = 0;
 }
 
 /* A line of text takes the place of the bar; the next step draws the bar again below it. */
 static void clear_bar(vq_progress *p)
 {
-    if (p->bar) fputs("\r\033[K", stderr);
+    if (!p->bar) return;
+    fputs("\r\033[K", stderr);
     p->bar = false;
     p->drawn = 0;
 }
 
-void vq_progress_line(vq_progress *p, int level, const char *text)
+void vq_progress_end(vq_progress *p)
 {
-    if (level > p->level) return;
+    clear_bar(p);
+    fflush(stderr);
+}
+
+void vq_progress_command(vq_progress *p, const char *text)
+{
+    if (p->level < 0) return;
     clear_bar(p);
     if (p->mode == VQ_PROGRESS_JSON)
         print_json(vq_event_text("line", text));
     else
         fprintf(stderr, "%s\n", text);
+}
+
+void vq_progress_line(vq_progress *p, int level, const char *text)
+{
+    if (level > p->level) return;
+    if (p->mode != VQ_PROGRESS_TTY) {
+        vq_progress_command(p, text);
+        return;
+    }
+    clear_bar(p);
+    vq_wrap(stderr, 0, 2, text);
 }
 
 void vq_progress_warning(vq_progress *p, const char *code, const char *where, const char *text)

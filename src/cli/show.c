@@ -1,5 +1,6 @@
 /* show.c -- tables and fields for people. */
 #include "cli/show.h"
+#include "cli/wrap.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 
 #define MAX_COLUMNS 12
 #define CELL_BYTES 256
+#define FIELD_BYTES 4096
 #define MAX_DEPTH 6
 #define NAME_COLUMNS 18
 
@@ -103,12 +105,33 @@ static void cell_text(const json_t *row, const vq_column *c, char buf[CELL_BYTES
         value_text(v, buf, CELL_BYTES);
 }
 
-static void put_cell(FILE *f, const char *text, int width, bool right, bool last)
+#define LEAST_WRAPPED 12 /* a narrower last column is not broken */
+
+/* A last column of text goes on below itself, where there is room for it. */
+static void put_cell(FILE *f, const char *text, int width, bool right, bool last, int column)
 {
-    if (right)
-        fprintf(f, "  %*s", width, text);
-    else
-        fprintf(f, "  %-*s", last ? 0 : width, text);
+    if (last && !right && column + 2 + LEAST_WRAPPED <= VQ_COLUMNS) {
+        fputs("  ", f);
+        vq_wrap(f, column + 2, column + 2, text);
+        return;
+    }
+    fprintf(f, right ? "  %*s" : "  %-*s", right || !last ? width : 0, text);
+    if (last) fputc('\n', f);
+}
+
+/* A line of the table; row NULL: the titles. */
+static void put_line(FILE *f, const json_t *row, const vq_column *columns, const int *width, int n)
+{
+    char text[CELL_BYTES];
+    int column = 0;
+    for (int c = 0; c < n; c++) {
+        if (row)
+            cell_text(row, &columns[c], text);
+        else
+            snprintf(text, sizeof text, "%s", columns[c].title);
+        put_cell(f, text, width[c], columns[c].cell != VQ_CELL_TEXT, c == n - 1, column);
+        column += 2 + width[c];
+    }
 }
 
 void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
@@ -126,28 +149,20 @@ void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
             if ((int)strlen(text) > width[c]) width[c] = (int)strlen(text);
         }
     }
-    for (int c = 0; c < n; c++)
-        put_cell(f, columns[c].title, width[c], columns[c].cell != VQ_CELL_TEXT, c == n - 1);
-    fputc('\n', f);
-    json_array_foreach(rows, i, row)
-    {
-        for (int c = 0; c < n; c++) {
-            cell_text(row, &columns[c], text);
-            put_cell(f, text, width[c], columns[c].cell != VQ_CELL_TEXT, c == n - 1);
-        }
-        fputc('\n', f);
-    }
+    put_line(f, NULL, columns, width, n);
+    json_array_foreach(rows, i, row) put_line(f, row, columns, width, n);
 }
 
 void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
 {
-    char clean[CELL_BYTES];
+    char clean[CELL_BYTES], text[FIELD_BYTES];
     va_list args;
-    fprintf(f, "  %-*s ", NAME_COLUMNS - 1, vq_show_clean(name, clean, sizeof clean));
     va_start(args, fmt);
-    vfprintf(f, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    fputc('\n', f);
+    const int taken =
+        fprintf(f, "  %-*s ", NAME_COLUMNS - 1, vq_show_clean(name, clean, sizeof clean));
+    vq_wrap(f, taken, NAME_COLUMNS + 2, text);
 }
 
 /* A table whose columns are the keys of the first row. */

@@ -94,6 +94,7 @@ static vq_status samples_from_file(vq_sample_set *set, const vq_plan *p, const c
 {
     vq_ids ids;
     const vq_data_kind kind = kind_of(p, path, tokens);
+    VQ_TRY(vq_step(&job->reporter, "reading text", 0, 1, e));
     if (kind == VQ_KIND_JSONL) return samples_from_lines(set, p, path, job, a, e);
     VQ_TRY(vq_model_ids(p->model, path, kind == VQ_KIND_TOKENS, &job->reporter, &ids, a, e));
     memcpy(set->sha256, ids.sha256, sizeof set->sha256);

@@ -4,27 +4,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "recipe/alias.h"
 #include "recipe/recipe_read.h"
-
-static const vq_shipped *find_shipped(const char *name)
-{
-    size_t len = strlen(name);
-    if (len > 5 && strcmp(name + len - 5, ".yaml") == 0) len -= 5;
-    for (const vq_shipped *s = vq_shipped_recipes; s->name; s++)
-        if (strlen(s->name) == len && strncmp(s->name, name, len) == 0) return s;
-    return NULL;
-}
-
-static vq_status no_recipe(const char *name, vq_err *e)
-{
-    const char *names[64];
-    int n = 0;
-    for (; n < 64 && vq_shipped_recipes[n].name; n++) names[n] = vq_shipped_recipes[n].name;
-    const char *near = vq_nearest(name, names, n);
-    if (near) return vq_fail(e, VQ_E_RECIPE, "no recipe \"%s\"; did you mean \"%s\"?", name, near);
-    return vq_fail(e, VQ_E_RECIPE,
-                   "no recipe \"%s\": neither a file nor a shipped recipe (vq recipe list)", name);
-}
 
 static vq_status parse_file(const char *path, vq_arena *a, vq_yaml **root, vq_err *e)
 {
@@ -45,8 +26,9 @@ static vq_status find_recipe(const char *name, vq_arena *a, vq_yaml **root, vq_e
     if (!with_suffix) return VQ_E_LIMIT;
     if (vq_exists(with_suffix) && !vq_is_dir(with_suffix))
         return parse_file(with_suffix, a, root, e);
-    const vq_shipped *s = find_shipped(name);
-    if (!s) return no_recipe(name, e);
+    const vq_alias *alias = vq_shipped_find(name) ? NULL : vq_alias_find(name);
+    const vq_shipped *s = vq_shipped_find(alias && alias->recipe ? alias->recipe : name);
+    if (!s) return vq_alias_unknown(name, e);
     return vq_yaml_parse(s->name, s->text, strlen(s->text), a, root, e);
 }
 

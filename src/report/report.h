@@ -35,7 +35,7 @@ vq_status vq_report_version(const char *isa, json_t **out, vq_err *e);
 
 /* What `vq recipe` lists: the shipped recipes; the presets of schemes; the passes; a pass with its
  * options (*out NULL: no pass has this name); a shipped recipe's text; a recipe that was read. */
-vq_status vq_report_recipes(json_t **out, vq_err *e);
+vq_status vq_report_recipes(vq_arena *a, json_t **out, vq_err *e); /* reads them into a */
 vq_status vq_report_schemes(json_t **out, vq_err *e);
 /* vq_report_scheme -- one of them, or of a family; *out NULL: nothing is called so. */
 vq_status vq_report_scheme(const char *name, json_t **out, vq_err *e);

@@ -24,6 +24,7 @@ vq_status vq_report_eval(const vq_eval_result *r, json_t **out, vq_err *e)
     vq_json_maker m = {0};
     json_t *o = vq_make_object(&m);
     put_side(&m, o, r, &r->model);
+    vq_put_int(&m, o, "window", r->window);
     vq_put_real(&m, o, "seconds", r->seconds);
     vq_put_real(&m, o, "tokens_per_second", (double)r->tokens / r->seconds);
     vq_put_text(&m, o, "data_sha256", r->data);

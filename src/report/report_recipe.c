@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plan/pass_table.h"
+#include "plan/recipe_summary.h"
 #include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
@@ -19,32 +21,34 @@ static json_t *begin_list(vq_json_maker *m, const char *key, json_t **rows)
     return o;
 }
 
-/* The value of a top-level "key: value" line of a shipped recipe, into buf. */
-static const char *shipped_value(const char *text, const char *key, char *buf, size_t len)
+static void put_summary(vq_json_maker *m, json_t *row, const vq_recipe *r)
 {
-    const size_t n = strlen(key);
-    buf[0] = 0;
-    for (const char *line = text; line && *line;
-         line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-        if (strncmp(line, key, n) != 0 || line[n] != ':') continue;
-        const char *value = line + n + 1 + strspn(line + n + 1, " \"'");
-        size_t size = strcspn(value, "\n");
-        while (size && strchr(" \"'", value[size - 1])) size--;
-        (void)snprintf(buf, len, "%.*s", (int)size, value);
-        break;
-    }
-    return buf;
+    vq_recipe_summary s;
+    vq_recipe_summarize(&s, r);
+    vq_put_text(m, row, "name", r->name);
+    vq_put_real(m, row, "bits_per_weight", s.bits);
+    vq_put_text(m, row, "weights", s.weights);
+    vq_put_text(m, row, "inputs", s.inputs);
+    vq_put_flag(m, row, "data", s.data);
+    vq_put_text(m, row, "time", s.time);
+    json_t *runtimes = vq_put_array(m, row, "runtimes");
+    for (int i = 0; s.runtimes[i]; i++) vq_add(m, runtimes, vq_make_text(m, s.runtimes[i]));
+    vq_put_text(m, row, "about", r->about);
 }
 
-vq_status vq_report_recipes(json_t **out, vq_err *e)
+vq_status vq_report_recipes(vq_arena *a, json_t **out, vq_err *e)
 {
     vq_json_maker m = {0};
     json_t *rows, *o = begin_list(&m, "recipes", &rows);
     for (const vq_shipped *r = vq_shipped_recipes; r->name; r++) {
-        char about[256];
-        json_t *row = vq_add_object(&m, rows);
-        vq_put_text(&m, row, "name", r->name);
-        vq_put_text(&m, row, "about", shipped_value(r->text, "about", about, sizeof about));
+        vq_recipe recipe;
+        const vq_status s = vq_recipe_parse(&recipe, r->name, r->text, strlen(r->text), NULL, 0,
+                                            vq_pass_names(), a, e);
+        if (s != VQ_OK) {
+            json_decref(o);
+            return s;
+        }
+        put_summary(&m, vq_add_object(&m, rows), &recipe);
     }
     return vq_make_done(&m, o, "recipes", out, e);
 }

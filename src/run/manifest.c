@@ -185,6 +185,22 @@ static vq_status read_files(const json_t *all, vq_manifest *m, vq_arena *a, vq_e
     return VQ_OK;
 }
 
+/* A member of another type counts as not recorded. */
+static vq_status read_origin(const json_t *root, vq_manifest *m, vq_arena *a, vq_err *e)
+{
+    const json_t *recipe = json_object_get(root, "recipe"),
+                 *c = json_object_get(root, "calibration");
+    const char *sha = json_string_value(json_object_get(c, "sha256"));
+    m->calibration.seqlen = json_integer_value(json_object_get(c, "seqlen"));
+    if (m->calibration.seqlen > 0)
+        m->calibration.samples =
+            json_integer_value(json_object_get(c, "tokens")) / m->calibration.seqlen;
+    (void)snprintf(m->calibration.sha256, sizeof m->calibration.sha256, "%s", sha ? sha : "");
+    VQ_TRY(read_text(json_object_get(c, "kind"), &m->calibration.kind, a, e));
+    VQ_TRY(read_text(json_object_get(recipe, "name"), &m->recipe, a, e));
+    return read_text(json_object_get(recipe, "yaml"), &m->yaml, a, e);
+}
+
 /* Any changed byte must show: the file has to be exactly the text that its value gives. */
 static vq_status same_text(const vq_map *f, const json_t *root, bool *same, vq_err *e)
 {
@@ -203,6 +219,7 @@ static vq_status read_root(const vq_map *f, json_t *root, vq_manifest *m, bool *
     VQ_TRY(digest_of(root, sha, e));
     VQ_TRY(same_text(f, root, intact, e));
     *intact = *intact && self && strcmp(self, sha) == 0;
+    VQ_TRY(read_origin(root, m, a, e));
     VQ_TRY(read_modules(json_object_get(root, "tensors"), m, a, e));
     return read_files(json_object_get(root, "files"), m, a, e);
 }

@@ -7,6 +7,7 @@
 
 #include "base/num/dtype.h"
 #include "plan/plan_result.h"
+#include "plan/recipe_summary.h"
 #include "run/manifest.h"
 
 /* ---- quantize ---- */
@@ -42,9 +43,10 @@ typedef struct vq_quantize_result {
     vq_calibrated calibration;
     const char *finish; /* name of the finishing pass; NULL: none */
     vq_finished finished;
-    double phases[VQ_PHASES]; /* seconds */
-    double seconds;           /* of all */
-    size_t peak_bytes;        /* anonymous memory that was held at once */
+    double phases[VQ_PHASES];                      /* seconds */
+    double seconds;                                /* of all */
+    size_t peak_bytes;                             /* anonymous memory that was held at once */
+    const char *runtimes[VQ_SUMMARY_RUNTIMES + 1]; /* that load the artifact; NULL ends */
 } vq_quantize_result;
 
 /* ---- calibrate ---- */
@@ -102,6 +104,7 @@ typedef struct vq_side_result {
 
 typedef struct vq_eval_result {
     int64_t windows, tokens; /* tokens: predicted, in all windows */
+    int64_t window;          /* tokens of one */
     vq_side_result model, ref;
     bool paired;         /* with a reference: ref and the figures below */
     vq_figure delta_nll; /* model - ref on the same tokens, nats per token */

@@ -53,7 +53,8 @@ vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, 
 typedef struct vq_eval_options {
     const char *model, *ref;   /* ref may be NULL */
     const char *text, *tokens; /* one of them */
-    int64_t window, stride /* 0: window */, max_windows /* 0: all */;
+    int64_t window /* 0: 2048, or the context where that is shorter */, stride /* 0: window */,
+        max_windows /* 0: all */;
     bool bos, weights_only;
 } vq_eval_options;
 /* vq_run_eval_ppl -- perplexity over windows of a text (docs/cli.md), alone or paired with ref on

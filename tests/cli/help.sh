@@ -3,13 +3,19 @@
 . "$2/tests/cli/check.bash"
 
 fits() {
-    awk 'length > 100 { wide = 1 } END { exit wide || NR > 40 }' out || fail "does not fit 40 lines of 100 columns"
+    awk 'length > 80 { wide = 1 } / $/ { ragged = 1 } END { exit wide || ragged || NR > 48 }' out || fail "does not fit 48 lines of 80 columns"
     err_empty
 }
 run 0 help
 fits
 out_has '^usage: vq COMMAND'
-for command in plan calibrate quantize verify eval inspect recipe help version; do
+cp out overview
+run 0
+cmp -s out overview || fail "vq alone and help differ"
+err_empty
+commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' overview)
+[ "$(wc -w <<<"$commands")" -ge 9 ] || fail "the overview lists '$commands'"
+for command in $commands; do
     run 0 help $command
     fits
     out_has "^usage: vq $command"
@@ -17,6 +23,25 @@ for command in plan calibrate quantize verify eval inspect recipe help version; 
     cp out page
     run 0 $command --help
     cmp -s out page || fail "--help and help differ"
+done
+for page in "eval ppl" "recipe list" "recipe show" "recipe check"; do
+    # shellcheck disable=SC2086
+    run 0 help $page
+    fits
+    out_has "^usage: vq $page"
+    cp out page
+    # shellcheck disable=SC2086
+    run 0 $page --help
+    cmp -s out page || fail "--help and help differ"
+done
+run 0 help recipe list
+grep -q -- --set out && fail "offers an option that recipe list does not know"
+refuse 2 "\`vq recipe list\` does not know --set" recipe list --set a=b
+refuse 2 "'pppl' has no page" help eval pppl
+for list in "recipe list" "recipe show passes" "recipe show schemes"; do
+    # shellcheck disable=SC2086
+    run 0 $list
+    awk 'length > 80 { wide = 1 } END { exit wide }' out || fail "is wider than 80 columns"
 done
 run 0 --help
 out_has '^usage: vq COMMAND'
@@ -33,13 +58,26 @@ out_has '^\.SH EXIT STATUS'
 [ "$(wc -l <out)" -lt 250 ] || fail "the man page is long"
 run 0 help --completion bash
 bash -n out || fail "bash does not read the completion"
-COMP_WORDS=(vq quantize --nu) COMP_CWORD=2
 . ./out
-_vq
-[ "${COMPREPLY[*]}" = --numeric ] || fail "completes --nu to '${COMPREPLY[*]}'"
-COMP_WORDS=(vq pl) COMP_CWORD=1
-_vq
-[ "${COMPREPLY[*]}" = plan ] || fail "completes pl to '${COMPREPLY[*]}'"
+# completes WANTED WORDS... -- the last of the words becomes WANTED.
+completes() {
+    local want=$1
+    shift
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _vq
+    [ "${COMPREPLY[*]}" = "$want" ] || fail "completes '$*' to '${COMPREPLY[*]}', not '$want'"
+}
+touch 'nvfp4 notes.txt'
+completes --numeric vq quantize --nu
+completes plan vq pl
+completes 'nvfp4-arc' vq quantize m -r nvfp4-
+completes 'nvfp4 notes.txt' vq quantize m --data nvf
+completes 'best-4bit best-w4a4' vq recipe show best
+completes list vq recipe li
+completes ppl vq help eval p
+completes strict vq plan m --numeric s
+completes strict vq plan m --numeric = s
+completes '' vq plan m --threads ''
 run 0 help --completion zsh
 out_has '^#compdef vq'
 if command -v zsh >/dev/null; then zsh -n out || fail "zsh does not read the completion"; fi
@@ -49,4 +87,12 @@ if [ -w /dev/full ]; then
     "$vq" version >/dev/full 2>err
     [ $? = 5 ] || fail "a full standard output is not exit code 5"
 fi
+# A reader that leaves is no error: the exit code is that of the work.
+for list in "help --man" "recipe show passes"; do
+    last_args="$list | true"
+    # shellcheck disable=SC2086
+    { sleep 0.2; "$vq" $list; echo $? >code; } 2>err | true
+    [ "$(cat code)" = 0 ] || fail "a reader that leaves makes it exit $(cat code)"
+    err_empty
+done
 end_checks

@@ -86,15 +86,15 @@ option() {
 
 declare -A kind=() seen_passes=()
 run 0 recipe show passes
-while read -r name what _; do kind[$name]=$what; done < <(tail -n +2 out)
+while read -r name what _; do kind[$name]=$what; done < <(tail -n +2 out | grep '^  [^ ]')
 [ ${#kind[@]} -ge 13 ] || fail "recipe show passes lists ${#kind[@]} passes only"
 for pass in "${!kind[@]}"; do
     run '[02]' quantize "$tiny" -r recipe.yaml --data "$tiny/valid.txt" -o made --force --set "passes=$(passes "$pass" "")"
     if grep -q "pass $pass is read but not run by this version" err; then continue; fi
-    run 0 recipe show "$pass"
-    while read -r name default range _; do
+    run 0 recipe show "$pass" --json
+    while read -r name default range; do
         option "$pass" "$name" "$default" "$range"
-    done < <(sed '1,/^  option  /d' out)
+    done < <(sed 's/},{/\n/g' out | sed -nE 's/.*"name":"([^"]*)","default":"([^"]*)","range":"([^"]*)","doc".*/\1 \2 \3/p')
     weights "$tiny" nvfp4 "$(passes "$pass" "${beside[$pass]:-}")"
     seen_passes[$pass]=$digest
 done

@@ -6,7 +6,8 @@ quantize="quantize $tiny/model.safetensors -r nvfp4a16 -o artifact --force"
 escape=$(printf '\033')
 
 run 0 $quantize
-err_has '^[a-z ]+ [0-9]+/[0-9]+  '
+err_has '^quantizing 0/28  0%$'
+[ "$(grep -c '%' err)" -le 2 ] || fail "more than a line every ten seconds"
 grep -q "$escape" err && fail "plain lines have escapes"
 grep -q "$(printf '\r')" err && fail "plain lines have carriage returns"
 sed -E '/^  took/d' out >plain.out
@@ -16,11 +17,26 @@ grep -qE '[0-9]+/[0-9]+' err && fail "--progress none shows progress"
 sed -E '/^  took/d' out | cmp -s - plain.out || fail "stdout depends on --progress"
 run 0 $quantize -q
 err_empty
+run 0 verify artifact
+[ "$(wc -l <err)" -le 1 ] || fail "verify says a line per tensor"
+# A run of several stages: time left of the whole, from the first line on.
+run 0 quantize $tiny -r nvfp4 --set calib.samples=2 --set calib.seqlen=32 --data $tiny/train.txt -o staged --force
+err_has '^[a-z ]+.* [0-9]+%  [0-9:]+ left$'
+# An estimate before the work; the window is the model's context where that is shorter than 2048.
+run 0 eval ppl artifact --data $tiny/test.txt --max-windows 2
+err_has '^2 windows of 512 tokens: about [0-9.]+ s$'
+out_has '1022 tokens in 2 windows of 512'
+run 0 eval ppl artifact --data $tiny/test.txt --max-windows 2 --json -q
+out_has '"windows":2,"window":512'
+err_empty
 run 0 $quantize --progress json
 grep -E '^\{"event":"progress","phase":"[^"]+","done":[0-9]+,"total":[0-9]+,"seconds":' err >lines || fail "no JSON lines"
-grep -vE '^\{"event":"|^next: ' err && fail "talk that is not JSON"
+grep -vE '^\{"event":"' err && fail "talk that is not JSON"
 run 0 $quantize --progress tty
 grep -q "$escape\[K" err || fail "no bar"
+tr '\r' '\n' <err | grep -v 'next: ' | awk 'length > 84 { exit 1 }' || fail "a bar is wider than the terminal"
+grep -q "%" <(tail -1 err | sed "s/.*$escape\[K//") && fail "a bar stays behind"
+[ "$(grep -c "$escape\[K" err)" -le 2 ] || fail "a line is left at a change of the phase"
 grep -q "$escape\[3" err && fail "colour although stderr is no terminal"
 export VQ_PROGRESS=none
 run 0 $quantize

@@ -6,7 +6,7 @@ run 0 recipe list
 err_empty
 for name in nvfp4-arc nvfp4 nvfp4a16 mxfp4 mxfp4a16 mxfp8 fp8 fp8-block int8 int4-g64 int4-g128 int8-w8a16 gptq-int4 gptq-nvfp4 mr-gptq-mxfp4 awq-int4 smoothquant-int8 arc-gptq best-4bit best-w4a4; do
     run 0 recipe list
-    out_has "^  $name +[A-Z]"
+    out_has "^  $name +[0-9.]+ +[A-Z]"
     run 0 recipe check $name
     out_has ': ok \('
     run 0 recipe show $name
@@ -21,7 +21,7 @@ out_has '^  arc +transform'
 out_has '^  rtn +round'
 run 0 recipe show arc
 out_has 'source +arXiv'
-out_has '^  option +default +range +meaning'
+out_has '^  option +default \(range\): meaning'
 refuse 2 "did you mean 'nvfp4'" recipe show nvfp
 run 0 recipe list --json
 one_object

@@ -65,4 +65,22 @@ stop_in_sweep stopped
 run 0 $common -o stopped $recipe --force
 same stopped
 refuse 2 'there is no stopped run to resume' $common -o nothing $recipe --resume
+# Ctrl-C says what was kept and the command that goes on, which works as it is printed.
+mkdir 'a folder'
+last_args='stopped in a folder with a space'
+"$vq" $common -o 'a folder/out put' $recipe --set calib.samples=64 >out 2>err &
+pid=$!
+for _ in $(seq 100); do
+    [ -e 'a folder/out put.run/part-0000' ] && break
+    sleep 0.05
+done
+kill -INT $pid 2>/dev/null
+wait $pid
+if [ $? = 7 ]; then
+    err_has 'stopped while .*; (kept in a folder/out put.run: [0-9]+ of [0-9]+ parts|nothing was finished yet)'
+    goes_on=$(sed -n '/^this goes on where it stopped:$/{n;p}' err)
+    [ -n "$goes_on" ] || fail "does not say how to go on"
+    bash -c "$goes_on" >out 2>err || fail "'$goes_on' ends with $?"
+    [ -f 'a folder/out put/vq.json' ] || fail "'$goes_on' makes no artifact"
+fi
 end_checks

@@ -2,7 +2,6 @@
 # Usage errors: exit code 2, nothing on stdout, one line on stderr that says what to do.
 . "$2/tests/cli/check.bash"
 
-refuse 2 'no command; `vq help` lists the commands'
 run 2 quantise
 err_is "vq: error: unknown command 'quantise'; did you mean 'quantize'?; \`vq help\` lists the commands"
 refuse 2 "unknown command 'zzzzzzzz'; " zzzzzzzz
@@ -33,8 +32,14 @@ refuse 2 'give the test text as --data TEXT or as --tokens FILE$' eval ppl m
 refuse 2 'not both' eval ppl m --data t --tokens f
 refuse 2 '--stride 300 is larger than --window 200' eval ppl m --data t --window 200 --stride 300
 
-refuse 2 "'shwo' is none of list|show|check" recipe shwo
+refuse 2 "'shwo' is none of list, show, check" recipe shwo
 refuse 2 'needs a name' recipe show
 refuse 2 'takes no name' recipe list nvfp4
 refuse 2 'ask for one' help --man --completion bash
+# A variable that nobody reads is a slip: one warning, with the nearest name.
+VQ_THREDS=3 VQ_HOME=/x run 3 plan missing.safetensors -r nvfp4
+err_has '^warning: VQ_THREDS: .* did you mean VQ_THREADS\? \[environment-unknown\]$'
+[ "$(grep -c environment-unknown err)" = 2 ] || fail "does not warn once of each"
+VQ_SHARED=/x run 3 plan missing.safetensors -r nvfp4
+grep -q environment-unknown err && fail "warns of a variable of the tests"
 end_checks

@@ -24,7 +24,8 @@ enum {
 };
 
 typedef struct trials {
-    const vq_plan *plan;
+    const vq_plan *plan; /* NULL: only a model that runs forwards */
+    const vq_job *job;
     const vq_kernels *kernels;
     vq_kernels
         sweep; /* the same as a sweep sets them: products of bf16 where the model is stored so */
@@ -253,37 +254,56 @@ static vq_status measure_rounding(vq_rates *r, const trials *t, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status measure(vq_rates *r, trials *t, bool bf16, vq_err *e)
+static void measure_forward(vq_rates *r, const trials *t)
 {
-    VQ_TRY(open_trials(t, e));
-    if (bf16) VQ_TRY(vq_bf16_take(&t->sweep, t->arena, e));
-    r->products = rate_of(t, try_product);
     r->plain = rate_of(t, try_plain);
-    r->outer = rate_of(t, try_outer);
     r->tiles = rate_of(t, try_tile);
     r->values = rate_of(t, try_values);
     r->decoded = rate_of(t, try_decoding);
+}
+
+/* All that the work of a plan is made of. */
+static vq_status measure_plan(vq_rates *r, trials *t, vq_err *e)
+{
+    const vq_plan *p = t->plan;
+    if (p->model->arch && vq_calibration_options(p, t->job, p->needs, NULL).bf16)
+        VQ_TRY(vq_bf16_take(&t->sweep, t->arena, e));
+    r->products = rate_of(t, try_product);
+    r->outer = rate_of(t, try_outer);
     r->hashed = rate_of(t, try_hash);
-    r->factors = 1;
-    if (t->plan->rounder->work) VQ_TRY(measure_factors(r, t, e));
+    if (p->rounder->work) VQ_TRY(measure_factors(r, t, e));
     return measure_rounding(r, t, e);
+}
+
+/* No budget: a limit that is too small for a plan is an answer, not an error. */
+static vq_status measure(vq_rates *r, const vq_plan *p, int64_t width, const vq_job *job, vq_err *e)
+{
+    vq_arena arena;
+    vq_arena_init(&arena, NULL);
+    trials t = {.plan = p,
+                .job = job,
+                .kernels = &job->kernels,
+                .sweep = job->kernels,
+                .arena = &arena,
+                .width = least(width, WIDTH_MOST)};
+    const int threads = omp_get_max_threads();
+    *r = (vq_rates){1, 1, 1, 1, 1, 1, 1, 1, 1};
+    omp_set_num_threads(1);
+    vq_status s = open_trials(&t, e);
+    if (s == VQ_OK) measure_forward(r, &t);
+    if (s == VQ_OK && p) s = measure_plan(r, &t, e);
+    omp_set_num_threads(threads);
+    vq_arena_done(&arena);
+    return s;
 }
 
 vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_err *e)
 {
-    vq_arena arena; /* no budget: a limit that is too small for a plan is an answer, not an error */
-    vq_arena_init(&arena, NULL);
-    const int64_t hidden = p->model->arch ? vq_record_most(&p->model->graph, 1, 1) : WIDTH_MOST;
-    trials t = {.plan = p,
-                .kernels = &job->kernels,
-                .sweep = job->kernels,
-                .arena = &arena,
-                .width = least(hidden, WIDTH_MOST)};
-    const bool bf16 = p->model->arch && vq_calibration_options(p, job, p->needs, NULL).bf16;
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    const vq_status s = measure(r, &t, bf16, e);
-    omp_set_num_threads(threads);
-    vq_arena_done(&arena);
-    return s;
+    return measure(r, p, p->model->arch ? vq_record_most(&p->model->graph, 1, 1) : WIDTH_MOST, job,
+                   e);
+}
+
+vq_status vq_rates_forward(vq_rates *r, int64_t width, const vq_job *job, vq_err *e)
+{
+    return measure(r, NULL, width, job, e);
 }

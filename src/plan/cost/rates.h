@@ -11,4 +11,8 @@
  * shapes and options; other processes hardly matter. Reads no weights. VQ_E_LIMIT. */
 vq_status vq_rates_measure(vq_rates *r, const vq_plan *p, const vq_job *job, vq_err *e);
 
+/* vq_rates_forward -- only what running a model of this width forwards in f32 takes; all other rates
+ * are 1. VQ_E_LIMIT. */
+vq_status vq_rates_forward(vq_rates *r, int64_t width, const vq_job *job, vq_err *e);
+
 #endif

@@ -5,10 +5,10 @@
 #include "calib/unseen.h"
 #include "plan/cost/budget.h"
 #include "plan/model_passes.h"
-#include "plan/pass_table.h"
 #include "plan/plan_make.h"
 #include "plan/samples.h"
 #include "run/origin.h"
+#include "run/recipe_open.h"
 #include "run/run.h"
 
 typedef struct calibration_job {
@@ -38,7 +38,8 @@ static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
 static vq_status open_inputs(calibration_job *c, vq_err *e)
 {
     const vq_calibrate_options *o = c->o;
-    VQ_TRY(vq_recipe_load(&c->recipe, o->recipe, o->sets, o->nsets, vq_pass_names(), &c->arena, e));
+    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data != NULL};
+    VQ_TRY(vq_recipe_open(&c->recipe, &recipe, &c->arena, e));
     VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
     if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);

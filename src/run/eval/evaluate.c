@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "load/model.h"
+#include "plan/cost/graph_cost.h"
+#include "plan/cost/rates.h"
 #include "run/eval/scoring.h"
 #include "run/run.h"
 
@@ -23,6 +25,7 @@ typedef struct evaluation {
     side m, ref;
     bool paired;
     vq_ids ids;
+    int64_t window;         /* asked for, or what both models take */
     int64_t bos;            /* -1: none */
     int64_t length;         /* tokens fed per window: window - 1 */
     int64_t windows, chunk; /* windows per chunk */
@@ -36,7 +39,7 @@ typedef struct evaluation {
 /* A window of W tokens: W - 1 are fed and W - 1 predicted; a BOS token takes the first place. */
 static int64_t text_tokens(const evaluation *v)
 {
-    return v->o->window - (v->bos >= 0 ? 1 : 0);
+    return v->window - (v->bos >= 0 ? 1 : 0);
 }
 
 static int64_t stride_of(const evaluation *v)
@@ -51,10 +54,10 @@ static vq_status count_windows(evaluation *v, const char *path, vq_err *e)
         return vq_fail(
             e, VQ_E_INPUT,
             "%s: %lld tokens do not fill one window of %lld; give more text or a smaller --window",
-            path, (long long)have, (long long)v->o->window);
+            path, (long long)have, (long long)v->window);
     v->windows = (have - need) / stride_of(v) + 1;
     if (v->o->max_windows > 0 && v->windows > v->o->max_windows) v->windows = v->o->max_windows;
-    v->length = v->o->window - 1;
+    v->length = v->window - 1;
     v->chunk = v->length < CHUNK_TOKENS ? CHUNK_TOKENS / v->length : 1;
     if (v->chunk > v->windows) v->chunk = v->windows;
     return VQ_OK;
@@ -68,12 +71,37 @@ static vq_status find_bos(evaluation *v, vq_err *e)
     return vq_fail(e, VQ_E_INPUT, "%s: --bos, but config.json has no bos_token_id", v->o->model);
 }
 
-static vq_status check_context(const evaluation *v, const side *s, vq_err *e)
+#define WINDOW 2048 /* where the context is not shorter */
+
+/* --window must be within the context; without it the context may shorten the default. */
+static vq_status fit_context(evaluation *v, const side *s, vq_err *e)
 {
     const int64_t max = s->model.graph.max_position;
-    if (max <= 0 || v->o->window - 1 <= max) return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE, "--window %lld is longer than the context of %s, %lld tokens",
-                   (long long)v->o->window, s->model.checkpoint.path, (long long)max);
+    if (max <= 0 || v->window - 1 <= max) return VQ_OK;
+    if (v->o->window)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "--window %lld is longer than the context of %s, %lld tokens",
+                       (long long)v->window, s->model.checkpoint.path, (long long)max);
+    v->window = max;
+    return VQ_OK;
+}
+
+static vq_status check_window(const evaluation *v, vq_err *e)
+{
+    if (v->window < 2)
+        return vq_fail(e, VQ_E_RECIPE, "--window %lld: a window needs at least 2 tokens",
+                       (long long)v->window);
+    if (v->o->stride <= v->window) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "--stride %lld is larger than --window %lld: tokens would be left out",
+                   (long long)v->o->stride, (long long)v->window);
+}
+
+static vq_status choose_window(evaluation *v, vq_err *e)
+{
+    VQ_TRY(fit_context(v, &v->m, e));
+    if (v->paired) VQ_TRY(fit_context(v, &v->ref, e));
+    return check_window(v, e);
 }
 
 static vq_status open_side(evaluation *v, side *s, const char *path, bool quantize_inputs,
@@ -85,7 +113,6 @@ static vq_status open_side(evaluation *v, side *s, const char *path, bool quanti
     s->exec = vq_model_exec(&s->model, v->job, &v->scratch, quantize_inputs);
     vq_status status = vq_model_need_graph(&s->model, "vq eval ppl", e);
     if (status == VQ_OK) vq_model_warn(&s->model, &v->job->reporter);
-    if (status == VQ_OK) status = check_context(v, s, e);
     if (status != VQ_OK) vq_model_close(&s->model);
     return status;
 }
@@ -209,6 +236,7 @@ static void tell(const evaluation *v, vq_eval_result *r)
 {
     *r = (vq_eval_result){.windows = v->windows,
                           .tokens = v->windows * v->length,
+                          .window = v->window,
                           .model = side_result(v, &v->m),
                           .seconds = vq_seconds() - v->started,
                           .paired = v->paired};
@@ -237,16 +265,48 @@ static vq_status reserve_scratch(evaluation *v, vq_err *e)
     return vq_arena_reserve(&v->scratch, vq_exec_bytes(&v->m.exec, &b), "scratch of a block", e);
 }
 
+static double expected(const evaluation *v, const side *s, const vq_rates *rates)
+{
+    vq_cost cost = {0};
+    const vq_pass_shape shape = {.graph = &s->model.graph,
+                                 .tokens = (double)(v->windows * v->length),
+                                 .batches = (double)v->windows / (double)v->chunk,
+                                 .keys = (double)v->length / 2,
+                                 .plain = true};
+    for (int layer = 0; layer < s->model.graph.layers; layer++)
+        vq_cost_add_block(&cost, &shape, layer);
+    vq_cost_add_head(&cost, &shape, 1);
+    return vq_cost_seconds(&cost, rates) / v->job->threads;
+}
+
+/* Before the work: how much it is, and how long that takes here. */
+static vq_status tell_time(const evaluation *v, vq_err *e)
+{
+    vq_rates rates;
+    VQ_TRY(vq_rates_forward(&rates, vq_record_most(&v->m.model.graph, 1, 1), v->job, e));
+    const double seconds =
+        expected(v, &v->m, &rates) + (v->paired ? expected(v, &v->ref, &rates) : 0);
+    const vq_forecast f = {.step = seconds, .all = seconds, .follows = true};
+    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s: about %.*f s",
+           (long long)v->windows, v->windows == 1 ? "" : "s", (long long)v->window,
+           v->paired ? ", both models" : "", seconds < 9.5 ? 1 : 0, seconds);
+    vq_expect(&v->job->reporter, &f);
+    return vq_step(&v->job->reporter, "evaluating", 0, all_blocks(v), e);
+}
+
 static vq_status evaluate_opened(evaluation *v, vq_eval_result *r, vq_err *e)
 {
     const char *path = v->o->tokens ? v->o->tokens : v->o->text;
     VQ_TRY(check_pair(v, e));
+    VQ_TRY(choose_window(v, e));
+    VQ_TRY(vq_step(&v->job->reporter, "reading text", 0, 1, e));
     VQ_TRY(vq_model_ids(&v->m.model, path, v->o->tokens != NULL, &v->job->reporter, &v->ids,
                         &v->arena, e));
     VQ_TRY(find_bos(v, e));
     VQ_TRY(count_windows(v, path, e));
     VQ_TRY(alloc_all(v, e));
     VQ_TRY(reserve_scratch(v, e));
+    VQ_TRY(tell_time(v, e));
     for (int64_t w = 0; w < v->windows; w += v->chunk)
         VQ_TRY(run_chunk(v, w, v->windows - w < v->chunk ? v->windows - w : v->chunk, e));
     tell(v, r);
@@ -266,10 +326,9 @@ vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result 
                           vq_err *e)
 {
     evaluation v = {.job = job, .o = o, .paired = o->ref != NULL, .results = a};
-    if (o->window < 2)
-        return vq_fail(e, VQ_E_RECIPE, "--window %lld: a window needs at least 2 tokens",
-                       (long long)o->window);
     v.started = vq_seconds();
+    v.window = o->window ? o->window : WINDOW;
+    VQ_TRY(check_window(&v, e));
     vq_arena_init(&v.arena, &job->budget);
     vq_arena_init(&v.scratch, &job->budget);
     vq_status s = open_side(&v, &v.m, o->model, !o->weights_only, e);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "plan/cost/rates.h"
-#include "plan/pass_table.h"
 #include "plan/plan_make.h"
 #include "run/input_hash.h"
 #include "run/manifest.h"
@@ -11,6 +10,7 @@
 #include "run/quantize/folders.h"
 #include "run/quantize/outputs.h"
 #include "run/quantize/summary.h"
+#include "run/recipe_open.h"
 #include "run/run.h"
 #include "run/schedule/walk.h"
 #include "run/verify/verify.h"
@@ -48,7 +48,8 @@ static vq_status check_sidecars(quantization *q, vq_err *e)
 static vq_status open_inputs(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
-    VQ_TRY(vq_recipe_load(&q->recipe, o->recipe, o->sets, o->nsets, vq_pass_names(), &q->arena, e));
+    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data || o->statistics};
+    VQ_TRY(vq_recipe_open(&q->recipe, &recipe, &q->arena, e));
     VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
     vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
     const vq_given given = {.data = o->data != NULL, .statistics = o->statistics != NULL};
@@ -66,9 +67,9 @@ static vq_status check_memory(const quantization *q, vq_err *e)
     const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
     if (!limit || peak <= limit) return VQ_OK;
     return vq_fail(e, VQ_E_LIMIT,
-                   "the plan needs %llu bytes of memory and the limit is %zu; raise --mem-limit, "
-                   "or lower calib.seqlen",
-                   (unsigned long long)peak, limit);
+                   "the plan needs %.1f MiB of memory and the limit is %.1f MiB; raise "
+                   "--mem-limit, or lower calib.seqlen",
+                   (double)peak / 0x1p20, (double)limit / 0x1p20);
 }
 
 static vq_status write_manifest(quantization *q, vq_err *e)
@@ -140,6 +141,14 @@ static vq_made_from made_from(const quantization *q, const char *model_sha, cons
                                  [VQ_MADE_NUMERIC] = q->job->kernels.strict ? "strict" : "fast"}};
 }
 
+/* Runs that only read and round are over soon, and count their weights anyhow. Measuring takes some
+ * memory of its own. */
+static bool worth_a_forecast(const quantization *q)
+{
+    const size_t enough = (size_t)64 << 20, limit = q->job->budget.limit;
+    return q->job->reporter.forecast && q->schedule.by_blocks && (!limit || limit >= enough);
+}
+
 static vq_status round_all(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
@@ -157,6 +166,7 @@ static vq_status round_all(quantization *q, vq_err *e)
                               .model_sha = model,
                               .made_from = &made};
     VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
+    if (worth_a_forecast(q)) VQ_TRY(vq_schedule_expect(&q->schedule, q->job, e));
     if (q->schedule.by_blocks) VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, &q->arena, e));
     vq_sha256_of(q->recipe.resolved, strlen(q->recipe.resolved), recipe);
     return vq_walk_all(&r, &q->schedule, &q->rounded, &q->calibration, &q->arena, e);
@@ -188,6 +198,7 @@ static vq_status tell(const quantization *q, vq_err *e)
     if (!r->out) return e->status;
     for (size_t i = 0; i < set->nfiles; i++) r->bytes_in += set->files[i].map.size;
     r->calibration = q->calibration;
+    vq_summary_runtimes(q->plan.target->name, q->recipe.schemes[0], r->runtimes);
     r->finish = q->plan.finish ? q->plan.finish->name : NULL;
     return vq_summary_modules(&q->rounded, r, q->results, e);
 }
@@ -199,12 +210,6 @@ static void clean(quantization *q)
     if (vq_folders_clean(&q->folders, &q->arena, &why) != VQ_OK)
         vq_warn(&q->job->reporter, "run-folder-left", q->folders.run, "%s; the artifact is whole",
                 why.text);
-}
-
-static void say_how_to_go_on(vq_err *e)
-{
-    const size_t n = strlen(e->text);
-    (void)snprintf(e->text + n, sizeof e->text - n, "; the same command with --resume goes on");
 }
 
 static vq_status quantize_opened(quantization *q, vq_err *e)
@@ -227,7 +232,6 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
     vq_folders_drop(&q->folders, s == VQ_E_STOPPED, &q->arena);
-    if (s == VQ_E_STOPPED) say_how_to_go_on(e);
     q->result->seconds = vq_seconds() - q->started;
     q->result->peak_bytes = q->job->budget.peak;
     return s;

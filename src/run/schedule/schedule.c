@@ -1,6 +1,7 @@
 /* schedule.c -- what a run does, in which order: the one place that decides it. */
 #include "run/schedule/schedule.h"
 
+#include "plan/cost/rates.h"
 #include "plan/model_passes.h"
 
 static bool tries_candidates(const vq_plan *p)
@@ -129,6 +130,34 @@ void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_
     for (int i = 0; i < VQ_STAGES; i++) cost[i] = (vq_cost){0};
     for (int i = 0; i < s->count; i++)
         if (s->steps[i].kind->cost) s->steps[i].kind->cost(s, job, s->steps[i].layer, cost);
+}
+
+vq_status vq_schedule_expect(vq_schedule *s, const vq_job *job, vq_err *e)
+{
+    vq_rates rates;
+    VQ_TRY(vq_rates_measure(&rates, s->plan, job, e));
+    for (int i = 0; i < s->count; i++) {
+        vq_cost cost[VQ_STAGES] = {0};
+        vq_scheduled_step *at = &s->steps[i];
+        if (!at->kind->cost) continue;
+        at->kind->cost(s, job, at->layer, cost);
+        for (int c = 0; c < VQ_STAGES; c++)
+            at->seconds +=
+                vq_cost_seconds(&cost[c], &rates) / (job->threads > 0 ? job->threads : 1);
+    }
+    return VQ_OK;
+}
+
+vq_forecast vq_schedule_forecast(const vq_schedule *s, int step)
+{
+    vq_forecast f = {.follows = s->steps[step].layer == VQ_WHOLE_RUN};
+    for (int i = 0; i < s->count; i++) {
+        if (s->steps[i].finished) continue;
+        f.all += s->steps[i].seconds;
+        if (i < step) f.before += s->steps[i].seconds;
+        if (i == step) f.step = s->steps[i].seconds;
+    }
+    return f;
 }
 
 const char *vq_schedule_text(const vq_schedule *s, vq_arena *a, vq_err *e)

@@ -16,8 +16,9 @@ typedef struct vq_given {
 
 typedef struct vq_scheduled_step {
     const vq_step_kind *kind;
-    int layer;     /* block, VQ_OUTSIDE or VQ_WHOLE_RUN */
-    bool finished; /* before a stop: it is restored, not run */
+    int layer;      /* block, VQ_OUTSIDE or VQ_WHOLE_RUN */
+    bool finished;  /* before a stop: it is restored, not run */
+    double seconds; /* expected (vq_schedule_expect); else 0 */
 } vq_scheduled_step;
 
 struct vq_schedule {
@@ -50,6 +51,12 @@ void vq_schedule_mark(vq_schedule *s, int sections);
 uint64_t vq_schedule_bytes(const vq_schedule *s, const vq_job *job);
 /* vq_schedule_costs -- the work of every stage: the sum over the steps. */
 void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_STAGES]);
+/* vq_schedule_expect -- the seconds of every step on this machine, which is measured in a fraction of
+ * a second. VQ_E_LIMIT. */
+vq_status vq_schedule_expect(vq_schedule *s, const vq_job *job, vq_err *e);
+/* vq_schedule_forecast -- what is expected when `step` begins; steps that a stopped run finished count
+ * nothing. */
+vq_forecast vq_schedule_forecast(const vq_schedule *s, int step);
 /* vq_schedule_text -- a line per step before and behind the blocks, and per block; NULL:
  * VQ_E_LIMIT. */
 const char *vq_schedule_text(const vq_schedule *s, vq_arena *a, vq_err *e);

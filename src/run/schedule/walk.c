@@ -1,6 +1,9 @@
 /* walk.c -- opens a run, walks its steps, closes it. */
 #include "run/schedule/walk.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "run/block/block_scope.h"
 
 static vq_status check_request(const vq_run_request *q, const vq_schedule *s, vq_err *e)
@@ -80,6 +83,8 @@ vq_status vq_walk_to(vq_walk *w, int end, vq_err *e)
 {
     for (; w->next < end; w->next++) {
         const vq_scheduled_step *step = &w->run.schedule->steps[w->next];
+        const vq_forecast f = vq_schedule_forecast(w->run.schedule, w->next);
+        vq_expect(&w->run.job->reporter, &f);
         if (w->run.schedule->by_blocks) VQ_TRY(enter(w, step, e));
         if (!step->finished)
             VQ_TRY(step->kind->run(&w->run, &w->block, e));
@@ -102,12 +107,25 @@ void vq_walk_close(vq_walk *w)
     vq_block_done(&w->block);
 }
 
+/* What a resumed run will not make again. */
+static void tell_kept(const vq_run *r, vq_err *e)
+{
+    const size_t n = strlen(e->text);
+    if (!r->schedule->by_blocks || !r->state.saved)
+        (void)snprintf(e->text + n, sizeof e->text - n, "; nothing was finished yet");
+    else
+        (void)snprintf(e->text + n, sizeof e->text - n, "; kept in %s: %d of %d parts%s",
+                       r->request->work, vq_run_state_sections(&r->state), r->written.count,
+                       r->schedule->gradients ? ", and gradients as far as they went" : "");
+}
+
 vq_status vq_walk_all(const vq_run_request *q, vq_schedule *s, vq_rounded *out, vq_calibrated *c,
                       vq_arena *a, vq_err *e)
 {
     vq_walk w;
     vq_status status = vq_walk_open(&w, q, s, out, c, a, e);
     if (status == VQ_OK) status = vq_walk_to(&w, s->count, e);
+    if (status == VQ_E_STOPPED) tell_kept(&w.run, e);
     vq_walk_close(&w);
     return status;
 }

@@ -23,7 +23,8 @@ static vq_status save_layer(void *ctx, int layer, const vq_stats *stats, int nst
     if (s == VQ_OK)
         s = vq_stats_save(path, &r->statistics.origin, r->models.graph, layer, 1, list, a, e);
     vq_arena_rewind(a, mark);
-    return s == VQ_OK ? vq_step(&r->job->reporter, "gradients", layers - layer, layers, e) : s;
+    return s == VQ_OK ? vq_step(&r->job->reporter, "gradients", 2 * layers - layer, 2 * layers, e)
+                      : s;
 }
 
 /* Files are written from the last block down: a stopped run continues below the lowest one. */

@@ -16,6 +16,7 @@ static vq_status write_all(const vq_rounding *s, vq_tensor_writer *w, const char
         VQ_TRY(vq_module_declare(s->plan->target, &r->modules[i], w, e));
     VQ_TRY(vq_unquantized_declare(s->plan, NULL, 0, w, ids, e));
     VQ_TRY(vq_tensor_writer_begin(w, dir, s->plan->recipe->shard, e));
+    VQ_TRY(vq_step(&s->job->reporter, "quantizing", 0, (int64_t)r->nmodules, e));
     for (size_t i = 0; i < r->nmodules; i++) {
         VQ_TRY(vq_rounding_module(s, i, w, e));
         VQ_TRY(vq_step(&s->job->reporter, "quantizing", (int64_t)i + 1, (int64_t)r->nmodules, e));

@@ -153,6 +153,7 @@ vq_status vq_verify_folder(vq_findings *f, const vq_job *job, const char *dir, b
     if (!vq_is_dir(dir))
         return vq_fail(e, VQ_E_INPUT,
                        "%s: not a folder; verify takes the folder that vq quantize wrote", dir);
+    VQ_TRY(vq_step(&job->reporter, "verifying", 0, 1, e));
     VQ_TRY(verify_manifest(f, job, dir, &read, &manifest, a, e));
     VQ_TRY(verify_opened(f, job, dir, manifest, against, budget, a, e));
     return f->lost.status == VQ_OK ? VQ_OK : vq_fail(e, f->lost.status, "%s", f->lost.text);

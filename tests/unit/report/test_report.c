@@ -41,7 +41,8 @@ static const vq_quantize_result quantized = {.out = "o",
                                              .finished = {0.5, 0.25, 16},
                                              .phases = {1, 2, 3, 4},
                                              .seconds = 10,
-                                             .peak_bytes = 11};
+                                             .peak_bytes = 11,
+                                             .runtimes = {"vllm"}};
 static const vq_calibrate_result calibrated = {.out = "s.vqs",
                                                .needs = VQ_NEED_RANGE | VQ_NEED_HESSIAN,
                                                .layers = 4,
@@ -61,6 +62,7 @@ static const vq_verify_result refused = {.tensors = 2,
                                          .worst = "t",
                                          .worst_error = 0.5};
 static const vq_eval_result alone = {.windows = 1,
+                                     .window = 5,
                                      .tokens = 8,
                                      .model = {.perplexity = 2.5, .nll = {1.5, NAN}},
                                      .data = "55",
@@ -74,6 +76,7 @@ static const vq_generate_result generated = {.text = "a\n",
                                              .prompt_seconds = 0.5,
                                              .seconds = 2};
 static const vq_eval_result paired = {.windows = 2,
+                                      .window = 5,
                                       .tokens = 8,
                                       .model = {.perplexity = INFINITY, .nll = {1000, 1}},
                                       .ref = {.perplexity = 2, .nll = {0.5, 0.25}},
@@ -140,6 +143,15 @@ static vq_status report_version(json_t **out, vq_err *e)
 {
     return vq_report_version("ref", out, e);
 }
+static vq_status report_recipes(json_t **out, vq_err *e)
+{
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    const vq_status s = vq_report_recipes(&a, out, e);
+    vq_arena_done(&a);
+    return s;
+}
+
 static vq_status report_pass(json_t **out, vq_err *e)
 {
     return vq_report_pass("gptq", out, e);
@@ -161,7 +173,8 @@ static const sample samples[] = {
      "{\"out\":\"o\",\"files\":[{\"name\":\"a.json\",\"bytes\":3,\"sha256\":\"00\"},"
      "{\"name\":\"b.safetensors\",\"bytes\":4,\"sha256\":\"11\"}],\"bytes_in\":9,\"bytes_out\":7,"
      "\"bits_per_weight\":null,\"modules\":3,\"fallbacks\":1,\"worst\":[{\"name\":\"w\","
-     "\"sqnr_db\":12.5},{\"name\":\"x\",\"sqnr_db\":300.0}],\"calibration\":{\"kind\":"
+     "\"sqnr_db\":12.5},{\"name\":\"x\",\"sqnr_db\":300.0}],\"runtimes\":[\"vllm\"],"
+     "\"calibration\":{\"kind\":"
      "\"statistics\",\"sha256\":\"22\",\"tokens\":16,\"seqlen\":8,\"statistics_sha256\":\"33\"},"
      "\"phases\":{\"plan\":1.0,\"round\":2.0,\"manifest\":3.0,\"verify\":4.0},\"seconds\":10.0,"
      "\"peak_bytes\":11,\"tune\":{\"kl_before\":0.5,\"kl_after\":0.25,\"held_out_tokens\":16}}"},
@@ -177,12 +190,14 @@ static const sample samples[] = {
      "{\"tensors\":2,\"not_compared\":1,\"checked_kernels\":[\"decode_row\",\"avx2\"],"
      "\"failures\":[{\"tensor\":\"t\",\"what\":\"is wrong\"}],\"worst\":{\"tensor\":\"t\","
      "\"error\":0.5,\"bound\":0.0}}"},
-    {report_alone, "{\"perplexity\":2.5,\"nll\":1.5,\"nll_stderr\":null,\"tokens\":8,\"windows\":1,"
-                   "\"seconds\":4.0,\"tokens_per_second\":2.0,\"data_sha256\":\"55\"}"},
+    {report_alone,
+     "{\"perplexity\":2.5,\"nll\":1.5,\"nll_stderr\":null,\"tokens\":8,\"windows\":1,\"window\":5,"
+     "\"seconds\":4.0,\"tokens_per_second\":2.0,\"data_sha256\":\"55\"}"},
     {report_generate, "{\"text\":\"a\\n\",\"ids\":[7,9],\"stopped\":\"eos\",\"prompt_tokens\":3,"
                       "\"prompt_seconds\":0.5,\"seconds\":2.0}"},
     {report_paired,
-     "{\"perplexity\":null,\"nll\":1000.0,\"nll_stderr\":1.0,\"tokens\":8,\"windows\":2,"
+     "{\"perplexity\":null,\"nll\":1000.0,\"nll_stderr\":1.0,\"tokens\":8,\"windows\":2,\"window\":"
+     "5,"
      "\"seconds\":4.0,\"tokens_per_second\":2.0,\"data_sha256\":\"55\",\"ref\":{\"perplexity\":2.0,"
      "\"nll\":0.5,\"nll_stderr\":0.25,\"tokens\":8,\"windows\":2},\"delta_nll\":1.0,"
      "\"delta_nll_stderr\":2.0,\"kl\":3.0,\"kl_stderr\":4.0,\"top1_agreement\":0.5,"
@@ -201,7 +216,7 @@ static const sample samples[] = {
      "\"input_diag_max\":3.0}]}"},
     {report_version, "{\"version\":\"" VQ_VERSION "\",\"isa\":\"ref\"}"},
     {report_pass, NULL},
-    {vq_report_recipes, NULL},
+    {report_recipes, NULL},
     {vq_report_schemes, NULL},
     {vq_report_passes, NULL},
 };
