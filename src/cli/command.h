@@ -1,5 +1,5 @@
 /* command.h -- the commands as one table: what they take, what they do, how their result looks to
- * people. One file each: cmd_NAME.c. */
+ * people. One file each: cmd/cmd_NAME.c. */
 #ifndef VQ_CLI_COMMAND_H
 #define VQ_CLI_COMMAND_H
 

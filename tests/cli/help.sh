@@ -24,7 +24,7 @@ for command in $commands; do
     run 0 $command --help
     cmp -s out page || fail "--help and help differ"
 done
-for page in "eval ppl" "recipe list" "recipe show" "recipe check"; do
+for page in "eval ppl" "recipe list" "recipe show" "recipe check" "recipe explain"; do
     # shellcheck disable=SC2086
     run 0 help $page
     fits

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "calib/stats/stats_file.h"
-#include "plan/pass_table.h"
 #include "plan/plan_make.h"
 #include "run/explain/scheme_words.h"
+#include "run/recipe_open.h"
 #include "run/run.h"
 
 enum { TEXT = 1024 };
@@ -160,8 +160,8 @@ vq_status vq_run_explain(vq_job *job, const vq_explain_options *o, vq_explain_re
     vq_arena scratch;
     vq_recipe recipe;
     vq_arena_init(&scratch, &job->budget);
-    vq_status s =
-        vq_recipe_load(&recipe, o->recipe, o->sets, o->nsets, vq_pass_names(), &scratch, e);
+    const vq_recipe_request asked = {o->recipe, o->sets, o->nsets, true};
+    vq_status s = vq_recipe_open(&recipe, &asked, &scratch, e);
     if (s == VQ_OK) s = explain_recipe(&recipe, r, a, e);
     if (s == VQ_OK && o->model) s = explain_model(&recipe, o->model, r, &scratch, a, e);
     vq_arena_done(&scratch);

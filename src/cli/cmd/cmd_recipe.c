@@ -58,6 +58,7 @@ static vq_status explain_recipe(vq_session *s, json_t **result, vq_err *e)
                                   .sets = a->sets.text,
                                   .nsets = a->sets.n};
     vq_explain_result r;
+    vq_session_alias(s, o.recipe);
     VQ_TRY(vq_run_explain(&s->job, &o, &r, &s->arena, e));
     VQ_TRY(vq_report_explain(&r, result, e));
     if (!a->json) return VQ_OK;
@@ -196,6 +197,9 @@ static const vq_word words[] = {
      " json verbose ", "vq recipe show nvfp4-arc > my.yaml", true},
     {"check", "RECIPE [--set KEY=VALUE]", "say what is wrong with a recipe; -v prints it in full",
      " set json verbose ", "vq recipe check my.yaml", true},
+    {"explain", "RECIPE [MODEL] [--set KEY=VALUE]",
+     "what its rules and passes do, and what they take of a model", " set json verbose ",
+     "vq recipe explain nvfp4-arc model.safetensors", true},
     {0},
 };
 
