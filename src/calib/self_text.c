@@ -112,8 +112,8 @@ static vq_status write_batch(writing *w, int64_t sequences, int64_t total,
         w->h ? VQ_ALLOC(a, float, sequences * g->vocab, "logits of calibration text", e) : NULL;
     if (!w->logits) return e->status;
     for (int64_t position = 1; position < w->length; position++) {
-        VQ_TRY(vq_step(reporter, "writing text",
-                       w->first * w->length + sequences * position, total, e));
+        VQ_TRY(vq_step(reporter, "writing text", w->first * w->length + sequences * position, total,
+                       e));
         VQ_TRY(write_position(w, cache, sequences, position, e));
     }
     return VQ_OK;
