@@ -55,17 +55,16 @@ static int64_t count_lost(const vq_qtensor *q, const float *w, int64_t *first)
     return n;
 }
 
-vq_status vq_lost_check(const vq_rounding *s, size_t i, const float *w, const vq_qtensor *q,
-                        vq_err *e)
+vq_status vq_lost_check(const vq_plan *p, const vq_job *job, const char *module, const float *w,
+                        const vq_qtensor *q, vq_err *e)
 {
     int64_t first;
     const int64_t n = count_lost(q, w, &first);
-    const char *module = s->out->modules[i].name;
     if (n == 0) return VQ_OK;
     const area a = area_of(q, first);
     const float max = largest(q, w, &a);
-    if (s->plan->recipe->zeros == VQ_SEVERITY_WARN) {
-        vq_warn(&s->job->reporter, "zeros", module,
+    if (p->recipe->zeros == VQ_SEVERITY_WARN) {
+        vq_warn(&job->reporter, "zeros", module,
                 "%lld of %lld groups of weights become all zeros, the first in row %lld, columns "
                 "%lld to %lld, whose largest weight is %g",
                 (long long)n, (long long)q->groups, (long long)a.row, (long long)a.col,

@@ -211,7 +211,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .cache = s->cache && s->plan->groups[s->out->group[i]].count > 1 ? &s->cache->of : NULL,
     };
     VQ_TRY(run_rounder(s->plan->rounder, &job, w, q, e));
-    if (!job.drops) VQ_TRY(vq_lost_check(s, i, w, q, e));
+    if (!job.drops) VQ_TRY(vq_lost_check(s->plan, s->job, s->out->modules[i].name, w, q, e));
     s->out->tokens[i] = seen_tokens(s, weight, stats);
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);
     s->out->signal[i] = job.signal;
