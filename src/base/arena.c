@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/memory.h"
+
 #define ALIGN ((size_t)64)
 #define CHUNK ((size_t)64 << 10)
 #define HUGE_PAGE ((size_t)2 << 20) /* larger blocks are made of such, where the system has them */
@@ -164,7 +166,10 @@ static vq_status chunk_new(vq_arena *a, size_t bytes, const char *what, vq_err *
     const size_t size = bytes > CHUNK ? bytes : CHUNK;
     if (a->budget && budget_refuses(a->budget, size)) return over_limit(a, size, what, e);
     vq_arena_chunk *c = a->budget ? chunk_within(a->budget, size) : chunk_make(size);
-    if (!c) return over_limit(a, size, what, e);
+    if (!c) {
+        vq_memory_note();
+        return over_limit(a, size, what, e);
+    }
     c->used = 0;
     c->older = a->chunk;
     a->chunk = c;

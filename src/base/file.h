@@ -13,12 +13,21 @@
 typedef struct vq_map {
     const uint8_t *data; /* read-only, borrowed until vq_map_close */
     size_t size;
+    struct vq_watch *watch; /* of the file behind it */
 } vq_map;
 
 /* vq_map_open -- map a regular file read-only. VQ_E_INPUT: missing, a folder, empty is allowed
  * (data non-NULL); VQ_E_IO: the system refused. */
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e);
 void vq_map_close(vq_map *m);
+/* vq_maps_guard -- from now on a page of a mapped file that cannot be read (somebody cut the file
+ * short, a disk fails) reads as zeros and is noted, instead of SIGBUS ending the process. */
+void vq_maps_guard(void);
+/* vq_maps_broken -- was such a page read? vq_maps_check -- VQ_E_IO, naming it, when a file was cut
+ * short or written to while it was mapped; asked before anything gets its final name.
+ * test tests/unit/base/test_map.c */
+bool vq_maps_broken(void);
+vq_status vq_maps_check(vq_err *e);
 /* vq_map_forget -- pages read so far need not stay in memory; they come back from the file when
  * they are read again. */
 void vq_map_forget(const vq_map *m);
@@ -28,6 +37,7 @@ void vq_mapped_forget(const void *data, size_t n); /* the same of a part of a ma
 typedef struct vq_out {
     int fd;
     char path[4096];
+    struct vq_out *next; /* under construction; vq_out_open to commit or drop: it does not move */
 } vq_out;
 /* vq_out_open -- create PATH.part of `size` bytes (space is reserved, so a full disk fails here).
  * VQ_E_LIMIT: no space. VQ_E_RECIPE: another process writes it. */
@@ -36,6 +46,7 @@ vq_status vq_out_write(vq_out *o, uint64_t offset, const void *data, size_t n,
                        vq_err *e); /* thread-safe */
 vq_status vq_out_commit(vq_out *o, vq_err *e);
 void vq_out_drop(vq_out *o); /* close and remove the .part; harmless after commit */
+void vq_outs_abandon(void);  /* drop all that are under construction: the process ends */
 
 /* vq_write_file -- a whole small file through vq_out. */
 vq_status vq_write_file(const char *path, const void *data, size_t n, vq_err *e);
@@ -71,8 +82,8 @@ bool vq_lists(const char *const *names, size_t n, const char *name);
 const char *vq_base_name(const char *path);
 
 #define VQ_SHA256_TEXT 65
-typedef struct vq_sha256 vq_sha256; /* EVP context */
-vq_sha256 *vq_sha256_new(void);     /* NULL when there is no memory */
+typedef struct vq_sha256 vq_sha256;
+vq_sha256 *vq_sha256_new(void); /* NULL when there is no memory */
 void vq_sha256_add(vq_sha256 *h, const void *data, size_t n);
 void vq_sha256_done(vq_sha256 *h, char text[VQ_SHA256_TEXT]); /* lower-case hex; frees h */
 void vq_sha256_of(const void *data, size_t n, char text[VQ_SHA256_TEXT]);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/file.h"
+
 void vq_say(const vq_reporter *w, int level, const char *fmt, ...)
 {
     if (!w || !w->line) return;
@@ -29,6 +31,7 @@ void vq_warn(const vq_reporter *w, const char *code, const char *where, const ch
 
 vq_status vq_step(const vq_reporter *w, const char *phase, int64_t done, int64_t total, vq_err *e)
 {
+    if (vq_maps_broken()) return vq_maps_check(e);
     if (!w) return VQ_OK;
     if (w->stop && *w->stop)
         return vq_fail(e, VQ_E_STOPPED, "stopped while %s (%lld of %lld)", phase, (long long)done,

@@ -22,6 +22,8 @@ typedef struct vq_session {
     vq_envelope output;
     vq_arena arena;
     const char *const *argv; /* the whole command line, NULL ends */
+    const char
+        *made; /* the output, once it stands whole under its name; what fails then leaves it */
 } vq_session;
 
 /* What a command does after a word of its own: `vq recipe list`. */

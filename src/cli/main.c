@@ -8,11 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/memory.h"
 #include "base/option.h"
 #include "cli/command.h"
 #include "cli/environment.h"
 #include "cli/hints.h"
 #include "cli/show.h"
+#include "cli/threads.h"
+
+enum { ERROR_TEXT = 4096 };
 
 static volatile sig_atomic_t stop_asked, on_terminal;
 
@@ -30,30 +35,23 @@ static void on_stop(int signal_number)
     (void)n;
 }
 
-/* A mapped input that shrinks under us is the file's fault, not a crash of ours. */
-static void on_bus_error(int signal_number)
-{
-    static const char text[] =
-        "\nvq: error: an input file became shorter, or unreadable, while vq was reading it\n";
-    (void)signal_number;
-    const ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)n;
-    _exit(VQ_E_IO);
-}
-
 static void catch_signals(void)
 {
     static const struct {
         int number;
         void (*handler)(int);
-    } table[] = {{SIGINT, on_stop},      {SIGTERM, on_stop}, {SIGHUP, on_stop},
-                 {SIGBUS, on_bus_error}, {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}};
+    } table[] = {{SIGINT, on_stop},
+                 {SIGTERM, on_stop},
+                 {SIGHUP, on_stop},
+                 {SIGPIPE, SIG_IGN},
+                 {SIGXFSZ, SIG_IGN}};
     on_terminal = isatty(STDERR_FILENO);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct sigaction action = {.sa_handler = table[i].handler, .sa_flags = SA_RESTART};
         sigemptyset(&action.sa_mask);
         sigaction(table[i].number, &action, NULL);
     }
+    vq_maps_guard();
 }
 
 static void on_line(void *ctx, int level, const char *text)
@@ -92,7 +90,10 @@ static vq_status begin_job(const vq_command *c, vq_session *s, vq_err *e)
         s,           on_line,     on_warning,
         on_progress, &stop_asked, s->progress.mode == VQ_PROGRESS_NONE ? NULL : on_forecast};
     s->job.budget.limit = (size_t)a->mem_limit;
-    s->job.threads = (int)a->threads;
+    s->job.threads = vq_threads_startable((int)a->threads);
+    if (s->job.threads < a->threads)
+        vq_warn(&s->job.reporter, "fewer-threads", NULL, "the system lets %d of %d threads start",
+                s->job.threads, (int)a->threads);
     omp_set_num_threads(s->job.threads);
     VQ_TRY(vq_kernels_select(&s->job.kernels, a->isa, strcmp(a->numeric, "strict") == 0, e));
     if (c->bit & VQ_CMD_LONG) vq_environment_check(&s->job.reporter);
@@ -142,6 +143,18 @@ static vq_status check_operands(const vq_command *c, const vq_args *a, vq_err *e
     return VQ_OK;
 }
 
+/* What follows from an input that changed, or from memory that the system refused, is no answer: a
+ * library calls its input broken then, and what was left out is missing. */
+static vq_status judge(const vq_session *s, vq_status status, vq_err *e)
+{
+    char text[sizeof e->text];
+    if (s->made || status == VQ_E_STOPPED) return status;
+    if (vq_maps_broken()) return vq_maps_check(e);
+    if (!vq_memory_refused() || status == VQ_E_LIMIT) return status;
+    snprintf(text, sizeof text, "%s", status == VQ_OK ? "something is missing" : e->text);
+    return vq_fail(e, VQ_E_LIMIT, "the system has no more memory (%s)", text);
+}
+
 static vq_status run_command(const vq_command *c, vq_session *s, json_t **result, bool *answer,
                              vq_err *e)
 {
@@ -149,7 +162,15 @@ static vq_status run_command(const vq_command *c, vq_session *s, json_t **result
     VQ_TRY(begin_job(c, s, e));
     const vq_status status = c->run(s, result, answer, e);
     vq_progress_end(&s->progress);
-    return status;
+    return judge(s, status, e);
+}
+
+/* The error on stderr, which says so when the output stands already; *full: the text of it. */
+static void say_error(vq_session *s, const char *text, char full[ERROR_TEXT])
+{
+    snprintf(full, ERROR_TEXT, "%s%s%s%s", text, s->made ? "; " : "", s->made ? s->made : "",
+             s->made ? " is whole and stands" : "");
+    vq_progress_error(&s->progress, full);
 }
 
 static bool reader_left(void)
@@ -162,8 +183,9 @@ static bool reader_left(void)
  * (`vq plan ... | head`) has what it wanted: the exit code is that of the work. */
 static int flush_stdout(vq_session *s, int code)
 {
+    char full[ERROR_TEXT];
     if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_left()) return code;
-    vq_progress_error(&s->progress, "standard output cannot be written");
+    say_error(s, "standard output cannot be written", full);
     return code ? code : VQ_E_IO;
 }
 
@@ -187,12 +209,15 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
                        bool answer, const vq_err *e)
 {
     int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
-    if (status != VQ_OK) vq_progress_error(&s->progress, e->text);
+    char full[ERROR_TEXT];
+    if (status != VQ_OK) say_error(s, e->text, full);
     if (status == VQ_E_STOPPED) say_how_to_go_on(c, s);
-    if (s->args->json)
-        code = vq_output_print(&s->output, code, status != VQ_OK ? e->text : NULL,
-                               status == VQ_OK ? result : NULL);
-    else if (status == VQ_OK)
+    if (s->args->json) {
+        vq_err unsaid = {VQ_OK, ""};
+        code = vq_output_print(&s->output, code, status != VQ_OK ? full : NULL,
+                               status == VQ_OK ? result : NULL, &unsaid);
+        if (status == VQ_OK && unsaid.status != VQ_OK) say_error(s, unsaid.text, full);
+    } else if (status == VQ_OK)
         c->show(stdout, s, result);
     code = flush_stdout(s, code);
     json_decref(result);
@@ -206,6 +231,26 @@ static bool wants_json(int argc, char **argv)
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--json") == 0) return true;
     return false;
+}
+
+/* libgomp and OpenBLAS end the process where they get no thread or no memory. The command ends as
+ * with any other error then: said, in the shape that was asked for, nothing half made left. */
+static vq_session *running;
+
+static void on_exit_of_library(void)
+{
+    static const char text[] = "a library ended the program: the system refused it a thread or "
+                               "memory; use fewer --threads";
+    vq_session *s = running;
+    if (!s) return;
+    running = NULL;
+    vq_outs_abandon();
+    char full[ERROR_TEXT];
+    say_error(s, text, full);
+    vq_err unsaid;
+    if (s->args->json) (void)vq_output_print(&s->output, VQ_E_LIMIT, full, NULL, &unsaid);
+    (void)fflush(NULL);
+    _exit(VQ_E_LIMIT);
 }
 
 /* argv: the whole command line, whose second word is the command's name. */
@@ -228,8 +273,11 @@ static int session(const vq_command *c, int argc, char **argv)
     vq_arena_init(&s.arena, NULL);
     if (status != VQ_OK)
         vq_at(&e, "%s", c->name);
-    else
+    else {
+        running = &s;
         status = run_command(c, &s, &result, &answer, &e);
+        running = NULL;
+    }
     const int code = end_command(c, &s, status, result, answer, &e);
     vq_arena_done(&s.arena);
     vq_envelope_done(&s.output);
@@ -275,6 +323,7 @@ int main(int argc, char **argv)
     static char *version[] = {"version"}, *help[] = {"help"};
     vq_err e = {VQ_OK, ""};
     catch_signals();
+    (void)atexit(on_exit_of_library);
     if (argc < 2) return session(&vq_command_help, argc, argv);
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) argv[1] = version[0];
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) argv[1] = help[0];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/show.h"
 
 #define HASH_STEP ((size_t)64 << 20)
 
@@ -71,17 +72,27 @@ vq_status vq_output_input(vq_envelope *o, const char *path, bool headers_only, c
     return add_beside(o, path, "tokenizer.json", w, a, e);
 }
 
-int vq_output_print(const vq_envelope *o, int exit_code, const char *error, json_t *result)
+/* Without memory for the object: the same by hand. */
+static void print_by_hand(const vq_envelope *o, int exit_code, const char *error)
+{
+    printf("{\"schema\":\"vq.%s/1\",\"vq\":\"%s\",\"ok\":false,\"exit\":%d,\"inputs\":[],"
+           "\"warnings\":[],\"error\":",
+           o->command, VQ_VERSION, exit_code);
+    vq_show_quoted(stdout, error);
+    puts(",\"result\":null}");
+}
+
+int vq_output_print(const vq_envelope *o, int exit_code, const char *error, json_t *result,
+                    vq_err *e)
 {
     char *text;
-    vq_err e;
-    if (vq_envelope_text(o, exit_code, error, result, &text, &e) != VQ_OK) {
-        printf("{\"schema\":\"vq.%s/1\",\"vq\":\"%s\",\"ok\":false,\"exit\":%d,\"inputs\":[],"
-               "\"warnings\":[],\"error\":\"%s\",\"result\":null}\n",
-               o->command, VQ_VERSION, (int)e.status, e.text);
-        return (int)e.status;
+    const vq_status s = vq_envelope_text(o, exit_code, error, result, &text, e);
+    if (s == VQ_OK) {
+        puts(text);
+        free(text);
+        return exit_code;
     }
-    puts(text);
-    free(text);
-    return exit_code;
+    const int code = exit_code ? exit_code : (int)s;
+    print_by_hand(o, code, error ? error : e->text);
+    return code;
 }

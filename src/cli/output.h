@@ -16,8 +16,9 @@
 vq_status vq_output_input(vq_envelope *o, const char *path, bool headers_only, const vq_reporter *w,
                           vq_arena *a, vq_err *e);
 /* vq_output_print -- the object on stdout; returns the exit code that it says. result may be NULL
- * (an error: then `error` says why). Without memory for it the object is a short one that says so
- * (VQ_E_LIMIT). */
-int vq_output_print(const vq_envelope *o, int exit_code, const char *error, json_t *result);
+ * (an error: then `error` says why). Without memory for it (VQ_E_LIMIT in e) the object is one
+ * without inputs, warnings and result. */
+int vq_output_print(const vq_envelope *o, int exit_code, const char *error, json_t *result,
+                    vq_err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "cli/wrap.h"
 
 #include "base/reporter.h"
+#include "cli/show.h"
 #include "report/envelope.h"
 
 #include <stdio.h>
@@ -275,9 +276,14 @@ void vq_progress_warning(vq_progress *p, const char *code, const char *where, co
 void vq_progress_error(vq_progress *p, const char *text)
 {
     vq_progress_end(p);
-    if (p->mode == VQ_PROGRESS_JSON)
-        print_json(vq_event_text("error", text));
-    else
+    char *event = p->mode == VQ_PROGRESS_JSON ? vq_event_text("error", text) : NULL;
+    if (event)
+        print_json(event);
+    else if (p->mode == VQ_PROGRESS_JSON) {
+        fputs("{\"event\":\"error\",\"text\":", stderr);
+        vq_show_quoted(stderr, text);
+        fputs("}\n", stderr);
+    } else
         fprintf(stderr, "%svq: error:%s %s\n", p->color ? "\033[31m" : "",
                 p->color ? "\033[0m" : "", text);
 }

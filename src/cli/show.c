@@ -221,3 +221,13 @@ void vq_show_json(FILE *f, const json_t *value)
 {
     show_object(f, value, false, 0);
 }
+
+void vq_show_quoted(FILE *out, const char *text)
+{
+    (void)fputc('"', out);
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\') (void)fputc('\\', out);
+        (void)fputc((unsigned char)*c < ' ' || (unsigned char)*c > '~' ? '?' : *c, out);
+    }
+    (void)fputc('"', out);
+}

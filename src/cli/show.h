@@ -32,4 +32,8 @@ double vq_result_real(const json_t *o, const char *key);
 json_int_t vq_result_int(const json_t *o, const char *key);
 const char *vq_result_text(const json_t *o, const char *key);
 
+/* vq_show_quoted -- text as a JSON string, in ASCII, without asking for memory: what else is in it
+ * becomes '?'. */
+void vq_show_quoted(FILE *out, const char *text);
+
 #endif

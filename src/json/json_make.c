@@ -7,6 +7,12 @@
 #include <utf8proc.h>
 
 #include "base/file.h"
+#include "base/memory.h"
+
+void vq_json_watch(void)
+{
+    json_set_alloc_funcs(vq_memory_alloc, free);
+}
 
 static json_t *noted(vq_json_maker *m, json_t *value)
 {

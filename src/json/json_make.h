@@ -11,6 +11,10 @@
 
 #include "base/status.h"
 
+/* vq_json_watch -- before the first value: memory that the library is refused is noted
+ * (base/memory.h). */
+void vq_json_watch(void);
+
 /* One value under way. Start with {0}. */
 typedef struct vq_json_maker {
     bool lost; /* some value is missing: there was no memory for it */

@@ -5,6 +5,7 @@
 
 void vq_envelope_init(vq_envelope *v, const char *command)
 {
+    vq_json_watch();
     *v = (vq_envelope){.command = command};
     v->inputs = vq_make_array(&v->maker);
     v->warnings = vq_make_array(&v->maker);

@@ -76,6 +76,15 @@ static vq_status open_writer(vq_stats_writer *w, const char *path, int count, vq
     return vq_st_writer_open(w->out, dir, 0, e);
 }
 
+vq_status vq_stats_check_free(const char *path, bool replace, vq_err *e)
+{
+    if (replace || !vq_exists(path)) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_RECIPE,
+        "%s exists already; remove it, choose another name with -o, or replace it with --force",
+        path);
+}
+
 vq_status vq_stats_create(vq_stats_writer **w, const char *path, const vq_stats_origin *o,
                           const vq_graph *g, int first, int count, vq_arena *a, vq_err *e)
 {

@@ -40,6 +40,7 @@ static vq_status merge(vq_session *s, json_t **result, vq_err *e)
     vq_merge_result r;
     VQ_TRY(vq_run_merge_stats(&s->job, a->operands, a->noperands, a->out, a->force, a->common, &r,
                               &s->arena, e));
+    s->made = r.out;
     return vq_report_merge(&r, result, e);
 }
 
@@ -58,6 +59,7 @@ static vq_status gather(vq_session *s, json_t **result, vq_err *e)
         .tokens = a->tokens != NULL,
     };
     VQ_TRY(vq_run_calibrate(&s->job, &o, &r, &s->arena, e));
+    s->made = r.out;
     return vq_report_calibrate(&r, result, e);
 }
 

@@ -27,6 +27,7 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
     };
     vq_quantize_result r;
     VQ_TRY(vq_run_quantize(&s->job, &o, &r, &s->arena, e));
+    s->made = r.out;
     VQ_TRY(vq_report_quantize(&r, result, e));
     if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, false, &s->job.reporter, &s->arena, e));

@@ -26,15 +26,6 @@ typedef struct calibration_job {
     int unseen; /* experts that no token went to */
 } calibration_job;
 
-static vq_status check_output(const vq_calibrate_options *o, vq_err *e)
-{
-    if (o->force || !vq_exists(o->out)) return VQ_OK;
-    return vq_fail(
-        e, VQ_E_RECIPE,
-        "%s exists already; remove it, choose another name with -o, or replace it with --force",
-        o->out);
-}
-
 static vq_status open_inputs(calibration_job *c, vq_err *e)
 {
     const vq_calibrate_options *o = c->o;
@@ -91,7 +82,7 @@ static vq_status gather(calibration_job *c, vq_err *e)
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
     VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0,
                            c->model.graph.layers, &c->arena, e));
-    VQ_TRY(check_output(c->o, e)); /* who wrote it before is done, maybe */
+    VQ_TRY(vq_stats_check_free(c->o->out, c->o->force, e));
     VQ_TRY(sweep(c, &x, dir, e));
     return vq_stats_commit(c->writer, e);
 }
@@ -127,7 +118,7 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
                            vq_arena *a, vq_err *e)
 {
     calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
-    VQ_TRY(check_output(o, e));
+    VQ_TRY(vq_stats_check_free(o->out, o->force, e));
     vq_arena_init(&c.arena, &job->budget);
     vq_arena_init(&c.scratch, &job->budget);
     vq_status s = open_inputs(&c, e);
@@ -143,14 +134,13 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
 vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
                              bool force, bool common, vq_merge_result *r, vq_arena *a, vq_err *e)
 {
-    const vq_calibrate_options o = {.out = out, .force = force};
     vq_stats_origin merged;
     vq_arena scratch;
     const char *name = vq_arena_text(a, e, "%s", out);
     if (!name) return e->status;
-    VQ_TRY(check_output(&o, e));
+    VQ_TRY(vq_stats_check_free(out, force, e));
     vq_arena_init(&scratch, &job->budget);
-    const vq_status s = vq_stats_merge(files, n, out, common, &merged, &scratch, e);
+    const vq_status s = vq_stats_merge(files, n, out, force, common, &merged, &scratch, e);
     vq_arena_done(&scratch);
     if (s == VQ_OK)
         *r = (vq_merge_result){.out = name,

@@ -2,11 +2,13 @@
  * goes but what vq made. */
 #include "run/quantize/folders.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "base/memory.h"
 #include "run/manifest.h"
 #include "run/store/run_state.h"
 
@@ -113,9 +115,11 @@ static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
     if (!vq_is_link(out) && vq_is_dir(out)) {
         VQ_TRY(vq_list_tree(out, a, &names, &n, e));
         if (n == 0) return VQ_OK;
-        vq_err unread;
-        const bool known = vq_lists(names, n, VQ_MANIFEST_NAME) &&
-                           vq_manifest_read(out, &m, &intact, a, &unread) == VQ_OK;
+        const vq_status read = vq_lists(names, n, VQ_MANIFEST_NAME)
+                                   ? vq_manifest_read(out, &m, &intact, a, e)
+                                   : VQ_E_INPUT;
+        if (read != VQ_OK && read != VQ_E_INPUT) return read;
+        const bool known = read == VQ_OK;
         size_t i = 0;
         while (known && i < n &&
                (strcmp(names[i], VQ_MANIFEST_NAME) == 0 || vq_manifest_file_named(&m, names[i])))
@@ -239,6 +243,8 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
 
 vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
 {
+    VQ_TRY(vq_maps_check(e));
+    VQ_TRY(vq_memory_check(e));
     VQ_TRY(check_free(o->out, o->force, a, e));
     return vq_exists(o->out) ? vq_exchange(o->work, o->out, e) : vq_rename(o->work, o->out, e);
 }
@@ -247,9 +253,11 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
 {
     if (o->lock < 0) return VQ_OK;
     const char *lock = vq_join(a, o->run, LOCK_NAME, e);
-    const vq_status s = lock ? empty_run(o, a, e) : e->status;
-    if (lock && s == VQ_OK && unlink(lock) == 0)
-        (void)rmdir(o->run); /* unless somebody put something in */
+    vq_status s = lock ? empty_run(o, a, e) : e->status;
+    if (s == VQ_OK) s = vq_remove(lock, e);
+    /* somebody may have put something in */
+    if (s == VQ_OK && rmdir(o->run) != 0 && errno != ENOTEMPTY && errno != EEXIST)
+        s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", o->run, strerror(errno));
     (void)close(o->lock);
     o->lock = -1;
     return s;

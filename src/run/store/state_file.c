@@ -2,11 +2,16 @@
 #include "run/store/state_file.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json/json_make.h"
 
 #define SCHEMA "vq.run/1"
+#define SELF "self_sha256"
+#define DUMP (JSON_INDENT(1) | JSON_REAL_PRECISION(17))
+
+static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
 const char *const vq_made_names[VQ_MADE_FIELDS] = {"version", "model", "recipe",    "isa",
                                                    "numeric", "data",  "statistics"};
@@ -40,19 +45,51 @@ static void put_part(vq_json_maker *m, json_t *list, const vq_state_part *p)
     for (size_t i = 0; i < p->nmodules; i++) put_module(m, modules, &p->modules[i]);
 }
 
-vq_status vq_state_write(const char *path, const vq_state *s, vq_err *e)
+static vq_status state_json(const vq_state *s, const char *path, json_t **root, vq_err *e)
 {
     vq_json_maker m = {0};
-    json_t *o = vq_make_object(&m), *root;
+    json_t *o = vq_make_object(&m);
     vq_put_text(&m, o, "schema", SCHEMA);
     json_t *made = vq_put_object(&m, o, "made_from");
     for (int i = 0; i < VQ_MADE_FIELDS; i++)
         if (s->made_from.of[i]) vq_put_text(&m, made, vq_made_names[i], s->made_from.of[i]);
     json_t *parts = vq_put_array(&m, o, "parts");
     for (size_t i = 0; i < s->nparts; i++) put_part(&m, parts, &s->parts[i]);
-    VQ_TRY(vq_make_done(&m, o, path, &root, e));
-    const vq_status status = vq_json_save(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17), path, e);
+    vq_put_text(&m, o, SELF, zeros);
+    return vq_make_done(&m, o, path, root, e);
+}
+
+/* Where the file says its own digest, which is that of its bytes with zeros there; NULL: nowhere. */
+static char *own_digest(char *text, size_t n, char sha[VQ_SHA256_TEXT])
+{
+    static const char key[] = "\"" SELF "\": \"";
+    char *at = memmem(text, n, key, sizeof key - 1), *digest = at ? at + sizeof key - 1 : NULL;
+    if (!at || (size_t)(text + n - digest) < sizeof zeros - 1) return NULL;
+    memcpy(sha, digest, VQ_SHA256_TEXT - 1);
+    sha[VQ_SHA256_TEXT - 1] = '\0';
+    memcpy(digest, zeros, sizeof zeros - 1);
+    return digest;
+}
+
+void vq_state_sign(char *text, size_t n)
+{
+    char sha[VQ_SHA256_TEXT];
+    char *digest = own_digest(text, n, sha);
+    vq_sha256_of(text, n, sha);
+    if (digest) memcpy(digest, sha, VQ_SHA256_TEXT - 1);
+}
+
+vq_status vq_state_write(const char *path, const vq_state *s, vq_err *e)
+{
+    char *text;
+    json_t *root;
+    VQ_TRY(state_json(s, path, &root, e));
+    vq_status status = vq_json_dump(root, DUMP, path, &text, e);
     json_decref(root);
+    VQ_TRY(status);
+    vq_state_sign(text, strlen(text));
+    status = vq_write_file(path, text, strlen(text), e);
+    free(text);
     return status;
 }
 
@@ -112,12 +149,36 @@ static vq_status read_root(const json_t *root, const char *path, vq_state *s, vq
     return VQ_OK;
 }
 
-vq_status vq_state_read(const char *path, vq_state *s, vq_arena *a, vq_err *e)
+/* Whatever byte was changed: what a run goes on from is what a run wrote. */
+static vq_status check_digest(const vq_map *f, const char *path, vq_arena *a, vq_err *e)
+{
+    char said[VQ_SHA256_TEXT], sha[VQ_SHA256_TEXT];
+    char *copy = vq_arena_alloc(a, f->size, 1, "state of the run", e);
+    if (!copy) return e->status;
+    memcpy(copy, f->data, f->size);
+    const bool found = own_digest(copy, f->size, said) != NULL;
+    vq_sha256_of(copy, f->size, sha);
+    if (found && strcmp(said, sha) == 0) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: not the state of a run as it was written; start anew with --force", path);
+}
+
+static vq_status read_map(const vq_map *f, const char *path, vq_state *s, vq_arena *a, vq_err *e)
 {
     json_error_t cause;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &cause);
-    *s = (vq_state){0};
+    VQ_TRY(check_digest(f, path, a, e));
+    json_t *root = json_loadb((const char *)f->data, f->size, JSON_REJECT_DUPLICATES, &cause);
     const vq_status status = read_root(root, path, s, a, e);
     json_decref(root);
+    return status;
+}
+
+vq_status vq_state_read(const char *path, vq_state *s, vq_arena *a, vq_err *e)
+{
+    vq_map f;
+    *s = (vq_state){0};
+    VQ_TRY(vq_map_open(&f, path, e));
+    const vq_status status = read_map(&f, path, s, a, e);
+    vq_map_close(&f);
     return status;
 }

@@ -53,10 +53,13 @@ typedef struct vq_state {
     size_t nparts, room; /* room: of the array */
 } vq_state;
 
+/* vq_state_sign -- the n bytes of a state.json get their digest, where they say "self_sha256" with 64
+ * digits: that of all bytes with zeros there. */
+void vq_state_sign(char *text, size_t n);
 /* vq_state_write -- s as the file PATH, whole or not at all. VQ_E_LIMIT | VQ_E_IO. */
 vq_status vq_state_write(const char *path, const vq_state *s, vq_err *e);
 /* vq_state_read -- PATH into s; arrays and texts from a. A member of another type counts as
- * missing. VQ_E_INPUT: not the state of a run. */
+ * missing. VQ_E_INPUT: not the state of a run, or a byte of it is not as it was written. */
 vq_status vq_state_read(const char *path, vq_state *s, vq_arena *a, vq_err *e);
 
 #endif

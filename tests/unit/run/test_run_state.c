@@ -139,12 +139,15 @@ static void test_no_state(void **state)
         scratch_text(w.p.files, "state.json", texts[i]);
         if (vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT)
             fail_msg("taken: %s", texts[i]);
-        assert_non_null(strstr(w.p.err.text, "not the state of a run"));
+        if (!strstr(w.p.err.text, "not the state of a run")) fail_msg("%s", w.p.err.text);
     }
     /* a state of nobody's run: another one in every field */
     vq_run_state s;
-    scratch_text(w.p.files, "state.json",
-                 "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": [\"aa\"]}}");
+    char other[] = "{\"schema\": \"vq.run/1\", \"parts\": [], \"made_from\": {\"model\": "
+                   "[\"aa\"]}, \"self_sha256\": "
+                   "\"0000000000000000000000000000000000000000000000000000000000000000\"}";
+    vq_state_sign(other, strlen(other));
+    scratch_text(w.p.files, "state.json", other);
     assert_int_equal(vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err),
                      VQ_E_RECIPE);
     assert_non_null(strstr(w.p.err.text, "another model (none"));
@@ -168,8 +171,37 @@ static void tell(const world *w, const lie *l)
         json_object_set_new(at, l->key, json_loads(l->in, JSON_DECODE_ANY, NULL));
     else
         json_object_del(at, l->key);
-    json_dump_file(root, scratch_path(w->p.files, "state.json"), 0);
+    char *text = json_dumps(root, 0);
+    assert_non_null(text);
+    vq_state_sign(text, strlen(text));
+    scratch_text(w->p.files, "state.json", text);
+    free(text);
     json_decref(root);
+}
+
+/* Any byte of the file: all of them are under its digest. */
+static void test_changed_bytes(void **state)
+{
+    world w;
+    vq_run_state s;
+    vq_map m;
+    open_world(&w, state);
+    write_state(&w);
+    assert_int_equal(vq_map_open(&m, scratch_path(w.p.files, "state.json"), NULL), VQ_OK);
+    for (size_t i = 0; i < m.size; i += 7) {
+        char *text = malloc(m.size);
+        assert_non_null(text);
+        memcpy(text, m.data, m.size);
+        text[i] ^= 1;
+        assert_int_equal(vq_write_file(scratch_path(w.p.files, "state.json"), text, m.size, NULL),
+                         VQ_OK);
+        free(text);
+        if (vq_run_state_load(&s, w.p.files->dir, &w.made_from, &w.p.arena, &w.p.err) != VQ_E_INPUT)
+            fail_msg("byte %zu is taken as it is", i);
+        if (!strstr(w.p.err.text, "as it was written")) fail_msg("%s", w.p.err.text);
+    }
+    vq_map_close(&m);
+    close_world(&w);
 }
 
 static void test_lies(void **state)
@@ -245,6 +277,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_differs_is_named, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_no_state, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_changed_bytes, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_lies, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_too_much, scratch_setup, scratch_teardown),
     };

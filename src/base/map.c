@@ -1,0 +1,174 @@
+/* map.c -- mapped inputs, and what happens when somebody changes them meanwhile (declared in file.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static const uint8_t nothing[1];
+
+typedef struct vq_watch vq_watch;
+struct vq_watch {
+    vq_watch *next;
+    const uint8_t *data;
+    size_t size;
+    struct stat then;
+    char path[];
+};
+
+/* Mapped files. The signal handler only reads the list. */
+static vq_watch *_Atomic watched;
+static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool broken;
+static char broken_path[1024];
+
+static void note(const char *path)
+{
+    if (atomic_exchange(&broken, true)) return;
+    size_t n = strlen(path);
+    if (n >= sizeof broken_path) n = sizeof broken_path - 1;
+    memcpy(broken_path, path, n);
+}
+
+/* Written to in place since it was mapped? Another file under the name is none of our business: what
+ * was mapped is as it was. */
+static void look(const vq_watch *w)
+{
+    struct stat now;
+    if (stat(w->path, &now) != 0 || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino)
+        return;
+    if (now.st_size != w->then.st_size || now.st_mtim.tv_sec != w->then.st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != w->then.st_mtim.tv_nsec)
+        note(w->path);
+}
+
+static vq_status watch(vq_map *m, const struct stat *st, const char *path, vq_err *e)
+{
+    vq_watch *w = malloc(sizeof *w + strlen(path) + 1);
+    if (!w) {
+        vq_map_close(m);
+        return vq_fail(e, VQ_E_LIMIT, "%s: the system has no more memory", path);
+    }
+    *w = (vq_watch){.data = m->data, .size = m->size, .then = *st};
+    memcpy(w->path, path, strlen(path) + 1);
+    m->watch = w;
+    (void)pthread_mutex_lock(&changing);
+    w->next = watched;
+    watched = w;
+    (void)pthread_mutex_unlock(&changing);
+    return VQ_OK;
+}
+
+static void unwatch(vq_watch *w)
+{
+    look(w);
+    (void)pthread_mutex_lock(&changing);
+    if (watched == w)
+        watched = w->next;
+    else
+        for (vq_watch *before = watched; before; before = before->next)
+            if (before->next == w) before->next = w->next;
+    (void)pthread_mutex_unlock(&changing);
+    free(w);
+}
+
+static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return vq_fail(e, VQ_E_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return vq_fail(e, VQ_E_INPUT, "%s: not a regular file", path);
+    if (st.st_size == 0) return VQ_OK;
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return vq_fail(e, errno == ENOMEM ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot map: %s", path,
+                       strerror(errno));
+    *m = (vq_map){.data = p, .size = (size_t)st.st_size};
+    return watch(m, &st, path, e);
+}
+
+vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
+{
+    *m = (vq_map){.data = nothing};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return vq_fail(e, VQ_E_INPUT, "%s: no such file", path);
+    if (fd < 0) return vq_fail(e, VQ_E_IO, "%s: cannot open: %s", path, strerror(errno));
+    const vq_status s = map_file(m, fd, path, e);
+    (void)close(fd);
+    return s;
+}
+
+void vq_map_close(vq_map *m)
+{
+    if (m->watch) unwatch(m->watch);
+    if (m->size) (void)munmap((void *)(uintptr_t)m->data, m->size);
+    *m = (vq_map){.data = nothing};
+}
+
+void vq_map_forget(const vq_map *m)
+{
+    vq_mapped_forget(m->data, m->size);
+}
+
+/* Whole pages only: what shares its first or last page with a neighbour leaves it there. */
+void vq_mapped_forget(const void *data, size_t n)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+                    from = ((uintptr_t)data + page - 1) / page * page,
+                    to = ((uintptr_t)data + n) / page * page;
+    if (to > from) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+/* Zeros from the page at `at` to the end of its map; false: no map of ours. */
+static bool replace(uintptr_t at)
+{
+    const uintptr_t page = at - at % (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (const vq_watch *w = watched; w; w = w->next) {
+        const uintptr_t begin = (uintptr_t)w->data;
+        if (at < begin || at - begin >= w->size) continue;
+        note(w->path);
+        return mmap((void *)page, w->size - (page - begin), PROT_READ,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    }
+    return false;
+}
+
+/* The read is done again on return; without new pages it ends the process as it would have. */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    const int saved = errno;
+    if (!replace((uintptr_t)info->si_addr)) (void)signal(number, SIG_DFL);
+    errno = saved;
+}
+
+void vq_maps_guard(void)
+{
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGBUS, &action, NULL);
+}
+
+bool vq_maps_broken(void)
+{
+    return atomic_load(&broken);
+}
+
+vq_status vq_maps_check(vq_err *e)
+{
+    (void)pthread_mutex_lock(&changing);
+    for (const vq_watch *w = watched; w; w = w->next) look(w);
+    (void)pthread_mutex_unlock(&changing);
+    if (!vq_maps_broken()) return VQ_OK;
+    return vq_fail(e, VQ_E_IO,
+                   "%s: the file changed while it was read; run again when nothing writes to it",
+                   broken_path);
+}

@@ -1,0 +1,18 @@
+/* memory.h -- was a request for memory refused? Libraries say "broken input" when they mean it, and a
+ * caller that can do without says nothing. */
+#ifndef VQ_BASE_MEMORY_H
+#define VQ_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+/* vq_memory_alloc -- malloc whose failure is noted; for libraries that take such a function. */
+void *vq_memory_alloc(size_t size);
+void vq_memory_note(void); /* the system refused a request */
+bool vq_memory_refused(void);
+/* vq_memory_check -- VQ_E_LIMIT when one was: before an output gets its final name. */
+vq_status vq_memory_check(vq_err *e);
+
+#endif
