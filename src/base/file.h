@@ -10,10 +10,11 @@
 #include "base/arena.h"
 #include "base/status.h"
 
+typedef struct vq_watch vq_watch; /* of what a file or folder was when reading it began */
 typedef struct vq_map {
     const uint8_t *data; /* read-only, borrowed until vq_map_close */
     size_t size;
-    struct vq_watch *watch; /* of the file behind it */
+    vq_watch *watch;
 } vq_map;
 
 /* vq_map_open -- map a regular file read-only. VQ_E_INPUT: missing, a folder, empty is allowed
@@ -23,8 +24,13 @@ void vq_map_close(vq_map *m);
 /* vq_maps_guard -- from now on a page of a mapped file that cannot be read (somebody cut the file
  * short, a disk fails) reads as zeros and is noted, instead of SIGBUS ending the process. */
 void vq_maps_guard(void);
+/* vq_folder_watch -- from here to vq_unwatch the folder PATH is to be the same one, not another that
+ * took its name (--force does that), for its files are one thing; NULL: not there, or no memory.
+ * vq_unwatch takes NULL. */
+vq_watch *vq_folder_watch(const char *path);
+void vq_unwatch(vq_watch *w);
 /* vq_maps_broken -- was such a page read? vq_maps_check -- VQ_E_IO, naming it, when a file was cut
- * short or written to while it was mapped; asked before anything gets its final name.
+ * short or written to while it was mapped, or a watched folder replaced; asked before anything gets its final name.
  * test tests/unit/base/test_map.c */
 bool vq_maps_broken(void);
 vq_status vq_maps_check(vq_err *e);
@@ -66,6 +72,8 @@ vq_status vq_exchange(const char *a, const char *b, vq_err *e);
 /* vq_real_path -- without links, . and ..; of what is not there yet its folder's, with the name
  * behind it. In the arena; VQ_E_IO: its folder is not there. */
 const char *vq_real_path(const char *path, vq_arena *a, vq_err *e);
+/* vq_check_space -- VQ_E_LIMIT: the disk of the folder has fewer bytes left. */
+vq_status vq_check_space(const char *dir, uint64_t bytes, vq_err *e);
 /* vq_list_dir -- names (no . and ..) sorted by bytes; owned by the arena. */
 vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, size_t *n,
                       vq_err *e);

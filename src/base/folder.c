@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -101,6 +102,18 @@ const char *vq_real_path(const char *path, vq_arena *a, vq_err *e)
     const char *real = name ? vq_join(a, found, name, e) : vq_arena_text(a, e, "%s", found);
     free(found);
     return real;
+}
+
+vq_status vq_check_space(const char *dir, uint64_t bytes, vq_err *e)
+{
+    struct statvfs fs;
+    if (statvfs(dir, &fs) != 0) return VQ_OK; /* opening the files will say what is wrong */
+    const uint64_t have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (have >= bytes) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_LIMIT,
+        "%s: the output needs %llu bytes; %llu are free: make space or choose another folder", dir,
+        (unsigned long long)bytes, (unsigned long long)have);
 }
 
 static int by_bytes(const void *a, const void *b)

@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 
 static const uint8_t nothing[1];
 
-typedef struct vq_watch vq_watch;
 struct vq_watch {
     vq_watch *next;
     const uint8_t *data;
-    size_t size;
+    size_t size; /* 0: a folder */
     struct stat then;
     char path[];
 };
@@ -29,46 +29,55 @@ static vq_watch *_Atomic watched;
 static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool broken;
 static char broken_path[1024];
+static const char *what_happened;
 
-static void note(const char *path)
+static void note(const char *path, const char *what)
 {
     if (atomic_exchange(&broken, true)) return;
     size_t n = strlen(path);
     if (n >= sizeof broken_path) n = sizeof broken_path - 1;
     memcpy(broken_path, path, n);
+    what_happened = what;
 }
+
+static const char changed[] = "the file changed";
 
 /* Written to in place since it was mapped? Another file under the name is none of our business: what
  * was mapped is as it was. */
 static void look(const vq_watch *w)
 {
     struct stat now;
-    if (stat(w->path, &now) != 0 || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino)
-        return;
+    if (stat(w->path, &now) != 0) return;
+    if (w->size == 0 && (now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino))
+        note(w->path, "the folder was replaced");
+    if (w->size == 0 || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino) return;
     if (now.st_size != w->then.st_size || now.st_mtim.tv_sec != w->then.st_mtim.tv_sec ||
         now.st_mtim.tv_nsec != w->then.st_mtim.tv_nsec)
-        note(w->path);
+        note(w->path, changed);
 }
 
-static vq_status watch(vq_map *m, const struct stat *st, const char *path, vq_err *e)
+static vq_watch *watch(const uint8_t *data, size_t size, const struct stat *st, const char *path)
 {
-    vq_watch *w = malloc(sizeof *w + strlen(path) + 1);
-    if (!w) {
-        vq_map_close(m);
-        return vq_fail(e, VQ_E_LIMIT, "%s: the system has no more memory", path);
-    }
-    *w = (vq_watch){.data = m->data, .size = m->size, .then = *st};
+    vq_watch *w = vq_memory_alloc(sizeof *w + strlen(path) + 1);
+    if (!w) return NULL;
+    *w = (vq_watch){.data = data, .size = size, .then = *st};
     memcpy(w->path, path, strlen(path) + 1);
-    m->watch = w;
     (void)pthread_mutex_lock(&changing);
     w->next = watched;
     watched = w;
     (void)pthread_mutex_unlock(&changing);
-    return VQ_OK;
+    return w;
 }
 
-static void unwatch(vq_watch *w)
+vq_watch *vq_folder_watch(const char *path)
 {
+    struct stat st;
+    return stat(path, &st) == 0 ? watch(NULL, 0, &st, path) : NULL;
+}
+
+void vq_unwatch(vq_watch *w)
+{
+    if (!w) return;
     look(w);
     (void)pthread_mutex_lock(&changing);
     if (watched == w)
@@ -91,7 +100,10 @@ static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
         return vq_fail(e, errno == ENOMEM ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot map: %s", path,
                        strerror(errno));
     *m = (vq_map){.data = p, .size = (size_t)st.st_size};
-    return watch(m, &st, path, e);
+    m->watch = watch(m->data, m->size, &st, path);
+    if (m->watch) return VQ_OK;
+    vq_map_close(m);
+    return vq_fail(e, VQ_E_LIMIT, "%s: the system has no more memory", path);
 }
 
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
@@ -108,7 +120,7 @@ vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
 
 void vq_map_close(vq_map *m)
 {
-    if (m->watch) unwatch(m->watch);
+    vq_unwatch(m->watch);
     if (m->size) (void)munmap((void *)(uintptr_t)m->data, m->size);
     *m = (vq_map){.data = nothing};
 }
@@ -134,7 +146,7 @@ static bool replace(uintptr_t at)
     for (const vq_watch *w = watched; w; w = w->next) {
         const uintptr_t begin = (uintptr_t)w->data;
         if (at < begin || at - begin >= w->size) continue;
-        note(w->path);
+        note(w->path, changed);
         return mmap((void *)page, w->size - (page - begin), PROT_READ,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
     }
@@ -168,7 +180,6 @@ vq_status vq_maps_check(vq_err *e)
     for (const vq_watch *w = watched; w; w = w->next) look(w);
     (void)pthread_mutex_unlock(&changing);
     if (!vq_maps_broken()) return VQ_OK;
-    return vq_fail(e, VQ_E_IO,
-                   "%s: the file changed while it was read; run again when nothing writes to it",
-                   broken_path);
+    return vq_fail(e, VQ_E_IO, "%s: %s while it was read; run again when nothing writes to it",
+                   broken_path, what_happened);
 }

@@ -31,6 +31,10 @@ vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e);
  * asks for; VQ_E_INPUT names the first one that is not. Reads no data; true of any model without a
  * graph. test tests/cli/bad_models.sh */
 vq_status vq_model_check(const vq_model *m, vq_err *e);
+/* vq_model_blame -- after a run whose figures were not finite (`status` VQ_E_NUMERIC, why in e): a NaN
+ * or infinity among the weights is the cause, wherever it showed, so VQ_E_INPUT names it. Otherwise
+ * `status`. Reads all weights. */
+vq_status vq_model_blame(const vq_model *m, const vq_kernels *kr, vq_status status, vq_err *e);
 /* vq_model_exec -- an executor over the model's own source; scratch in `a`. */
 vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs);
 

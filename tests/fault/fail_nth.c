@@ -1,11 +1,12 @@
 /* fail_nth.c -- a library to preload: the n-th call of one kind between the start of main and its end fails.
- * VQ_FAULT=KIND:N:ERRNO[:on], KIND a row below or `short` (a write of half the bytes), `on`: all later ones fail
- * too. VQ_FAULT_COUNT=FILE: the number of calls is written there. */
+ * VQ_FAULT=KIND:N:ERRNO[:on|:kill], KIND a row below or `short` (a write of half the bytes), `on`: all later ones fail
+ * too, `kill`: the process is killed instead. VQ_FAULT_COUNT=FILE: the number of calls is written there. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,7 +27,7 @@ enum { NAME = 32 };
 static char kind[NAME];
 static long nth;
 static int error_number;
-static bool later_too;
+static bool later_too, ends;
 static atomic_bool active;
 static atomic_long calls;
 
@@ -35,6 +36,7 @@ static bool fails(const char *name)
     if (!atomic_load(&active) || strcmp(name, kind) != 0) return false;
     const long n = atomic_fetch_add(&calls, 1) + 1;
     if (nth == 0 || n < nth || (n > nth && !later_too)) return false;
+    if (ends) (void)raise(SIGKILL);
     errno = error_number;
     return true;
 }
@@ -169,6 +171,7 @@ static void read_wish(void)
     char on[8] = "";
     if (wish && sscanf(wish, "%31[^:]:%ld:%d:%7s", kind, &nth, &error_number, on) < 3) _exit(99);
     later_too = strcmp(on, "on") == 0;
+    ends = strcmp(on, "kill") == 0;
 }
 
 static void write_count(void)

@@ -14,6 +14,7 @@ KINDS = [("malloc", errno.ENOMEM, "", {LIMIT}), ("malloc", errno.ENOMEM, ":on", 
          ("rename", errno.EIO, "", {IO}), ("renameat2", errno.EINVAL, "", set()), ("renameat2", errno.EIO, "", {IO}),
          ("unlink", errno.EACCES, "", {IO}), ("mkdir", errno.ENOSPC, "", {LIMIT}), ("fstat", errno.EIO, "", {IO}),
          ("mmap", errno.ENOMEM, "", {LIMIT, IO}), ("pthread_create", errno.EAGAIN, "", {LIMIT}), ("pthread_create", errno.EAGAIN, ":on", {LIMIT})]
+KINDS += [(kind, 0, ":kill", {-9}) for kind in ("open", "pwrite", "fsync", "fallocate", "rename", "renameat2", "unlink", "mkdir")]
 CALIBRATED = ["-r", "nvfp4-arc", "--set", "calib.samples=2", "--set", "calib.seqlen=32"]
 
 
@@ -85,6 +86,8 @@ class walk:
         say = lambda text: self.finding(name, wish, text, err)
         if code not in codes | {DONE}:
             return say(f"exit {code}")
+        if code == -9:
+            return self.look(name, args, code, True, say)
         try:
             o = json.loads(out)
         except ValueError:
@@ -107,7 +110,7 @@ class walk:
                 say("an output that is not whole")
         elif path and (code == 0 or name == "force"):
             say("no output")
-        left = set(os.listdir("try")) - self.inputs - {output}
+        left = set(os.listdir("try")) - self.inputs - {output} - ({f"{output}.part"} if code == -9 else set())
         if f"{output}.run" in left:
             left.discard(f"{output}.run")
             inside = set(os.listdir(path + ".run"))

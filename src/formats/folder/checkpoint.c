@@ -140,7 +140,12 @@ vq_status vq_checkpoint_open(vq_checkpoint *c, const char *path, vq_arena *a, vq
     c->dir = c->path ? folder_of(path, a, e) : NULL;
     if (!c->dir) return VQ_E_LIMIT;
     if (vq_container_of(path)->fallback) VQ_TRY(vq_not_a_model(path, a, e));
-    VQ_TRY(vq_tensor_set_open(&c->weights, vq_container_of(path), path, a, e));
+    c->watch = vq_folder_watch(c->dir);
+    const vq_status opened = vq_tensor_set_open(&c->weights, vq_container_of(path), path, a, e);
+    if (opened != VQ_OK) {
+        vq_unwatch(c->watch);
+        return opened;
+    }
     const vq_status status = read_config(c, e);
     if (status == VQ_OK) return VQ_OK;
     vq_checkpoint_close(c);
@@ -164,5 +169,7 @@ void vq_checkpoint_close(vq_checkpoint *c)
 {
     vq_tensor_set_close(&c->weights);
     vq_hf_config_done(&c->config);
+    vq_unwatch(c->watch);
+    c->watch = NULL;
     c->modules = NULL;
 }

@@ -19,6 +19,7 @@ typedef struct vq_checkpoint {
                                    * reads; NULL: none */
     const char
         *note; /* what the config says and vq does not use (a quantized key-value cache); NULL */
+    vq_watch *watch; /* of the folder */
     vq_arena *arena;
 } vq_checkpoint;
 

@@ -3,7 +3,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "formats/safetensors/safetensors.h"
 #include "formats/safetensors/st_layout.h"
@@ -115,18 +114,6 @@ vq_status vq_st_writer_note(vq_st_writer *w, const char *key, const char *text, 
     return w->files ? renew_headers(w, e) : VQ_OK;
 }
 
-static vq_status check_space(const vq_st_writer *w, vq_err *e)
-{
-    struct statvfs fs;
-    if (statvfs(w->dir, &fs) != 0) return VQ_OK; /* opening the files will say what is wrong */
-    const uint64_t have = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (have >= w->layout.total) return VQ_OK;
-    return vq_fail(
-        e, VQ_E_LIMIT,
-        "%s: the output needs %llu bytes; %llu are free: make space or choose another folder",
-        w->dir, (unsigned long long)w->layout.total, (unsigned long long)have);
-}
-
 static vq_status open_files(vq_st_writer *w, vq_err *e)
 {
     for (size_t i = 0; i < w->layout.nshards; i++) {
@@ -154,7 +141,7 @@ vq_status vq_st_writer_open(vq_st_writer *w, const char *dir, uint64_t shard_byt
     if (!w->files) return VQ_E_LIMIT;
     for (size_t i = 0; i < w->count; i++) atomic_init(&w->written[i], 0);
     for (size_t i = 0; i < n; i++) w->files[i].fd = -1;
-    vq_status s = check_space(w, e);
+    vq_status s = vq_check_space(w->dir, w->layout.total, e);
     if (s == VQ_OK) s = open_files(w, e);
     if (s != VQ_OK) vq_st_writer_drop(w);
     return s;

@@ -107,7 +107,7 @@ static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena
     if (!r->out) return e->status;
     VQ_TRY(vq_input_hash_begin(&c->inputs, &c->model.checkpoint.weights, c->job->threads, &c->arena,
                                e));
-    const vq_status s = gather(c, e);
+    const vq_status s = vq_model_blame(&c->model, &c->job->kernels, gather(c, e), e);
     vq_stats_drop(c->writer);
     if (s == VQ_OK) tell(c, r);
     vq_input_hash_end(&c->inputs);

@@ -317,7 +317,8 @@ static vq_status evaluate_ref(evaluation *v, vq_eval_result *r, vq_err *e)
 {
     if (!v->paired) return evaluate_opened(v, r, e);
     VQ_TRY(open_side(v, &v->ref, v->o->ref, true, e));
-    const vq_status s = evaluate_opened(v, r, e);
+    const vq_status s =
+        vq_model_blame(&v->ref.model, &v->job->kernels, evaluate_opened(v, r, e), e);
     vq_model_close(&v->ref.model);
     return s;
 }
@@ -333,7 +334,7 @@ vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result 
     vq_arena_init(&v.scratch, &job->budget);
     vq_status s = open_side(&v, &v.m, o->model, !o->weights_only, e);
     if (s == VQ_OK) {
-        s = evaluate_ref(&v, r, e);
+        s = vq_model_blame(&v.m.model, &job->kernels, evaluate_ref(&v, r, e), e);
         vq_model_close(&v.m.model);
     }
     vq_arena_done(&v.scratch);

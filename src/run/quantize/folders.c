@@ -14,10 +14,11 @@
 
 /* Its owner works in the folder while it is locked; where it is, vq made the folder. */
 #define LOCK_NAME "vq.lock"
+#define STATE_NAME "state.json"
 
 /* What vq puts into OUT.run: the beginnings of the names. */
-static const char *const run_entries[] = {LOCK_NAME, "state.json", "artifact", "part-",
-                                          "layer-",  "vq-spool-",  NULL};
+static const char *const run_entries[] = {LOCK_NAME, STATE_NAME,  "artifact", "part-",
+                                          "layer-",  "vq-spool-", NULL};
 
 /* "." and ".." have no name to build on: take the folder's own. */
 static const char *named_path(const char *model, vq_arena *a, vq_err *e)
@@ -93,7 +94,7 @@ static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
                        "with -o",
                        run);
     VQ_TRY(vq_list_dir(run, a, &names, &n, e));
-    const bool own = vq_lists(names, n, LOCK_NAME) || vq_lists(names, n, "state.json");
+    const bool own = vq_lists(names, n, LOCK_NAME) || vq_lists(names, n, STATE_NAME);
     for (size_t i = 0; i < n; i++)
         if (!own || !begins_with_any(names[i], run_entries))
             return vq_fail(
@@ -134,10 +135,16 @@ static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
                    out, why);
 }
 
-static vq_status check_free(const char *out, bool force, vq_arena *a, vq_err *e)
+static vq_status check_free(const char *out, bool force, bool resume, vq_arena *a, vq_err *e)
 {
     if (!vq_exists(out)) return VQ_OK;
     if (force) return check_replaceable(out, a, e);
+    if (resume)
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "%s exists already: the run was finished, or another one made it. Look at it "
+            "with vq verify; %s.run can be removed then",
+            out, out);
     return vq_fail(e, VQ_E_RECIPE,
                    "%s exists already; remove it, choose another folder with -o, or replace it "
                    "with --force",
@@ -172,11 +179,14 @@ static vq_status check_inputs(const vq_folders *o, const char *const *inputs, vq
     return VQ_OK;
 }
 
-/* All of OUT.run but the lock. */
+/* All of OUT.run but the lock; the state first, for without parts it says what is not so. */
 static vq_status empty_run(const vq_folders *o, vq_arena *a, vq_err *e)
 {
     const char *const *names;
     size_t n;
+    const char *state = vq_join(a, o->run, STATE_NAME, e);
+    if (!state) return e->status;
+    VQ_TRY(vq_remove(state, e));
     VQ_TRY(vq_list_dir(o->run, a, &names, &n, e));
     for (size_t i = 0; i < n; i++) {
         const char *path = vq_join(a, o->run, names[i], e);
@@ -228,14 +238,15 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
 {
     VQ_TRY(name_all(o, q, a, e));
     VQ_TRY(check_inputs(o, q->inputs, a, e));
-    VQ_TRY(check_free(o->out, o->force, a, e));
+    VQ_TRY(check_free(o->out, o->force, q->resume, a, e));
     VQ_TRY(check_run(o->run, a, e));
     const bool there = vq_exists(o->run);
     VQ_TRY(make_run(o, q, e));
     const char *lock = vq_join(a, o->run, LOCK_NAME, e);
     if (!lock) return e->status;
     VQ_TRY(vq_lock_open(lock, &o->lock, e));
-    vq_status s = check_free(o->out, o->force, a, e); /* who had the lock before made it, maybe */
+    vq_status s =
+        check_free(o->out, o->force, q->resume, a, e); /* who had the lock before made it, maybe */
     if (s == VQ_OK) s = open_work(o, q->resume, there, a, e);
     if (s != VQ_OK) vq_folders_drop(o, false, a);
     return s;
@@ -245,7 +256,7 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_maps_check(e));
     VQ_TRY(vq_memory_check(e));
-    VQ_TRY(check_free(o->out, o->force, a, e));
+    VQ_TRY(check_free(o->out, o->force, false, a, e));
     return vq_exists(o->out) ? vq_exchange(o->work, o->out, e) : vq_rename(o->work, o->out, e);
 }
 

@@ -13,6 +13,7 @@
 #include "run/recipe_open.h"
 #include "run/run.h"
 #include "run/schedule/walk.h"
+#include "run/store/run_state.h"
 #include "run/verify/verify.h"
 
 typedef struct quantization {
@@ -70,6 +71,17 @@ static vq_status check_memory(const quantization *q, vq_err *e)
                    "the plan needs %.1f MiB of memory and the limit is %.1f MiB; raise "
                    "--mem-limit, or lower calib.seqlen",
                    (double)peak / 0x1p20, (double)limit / 0x1p20);
+}
+
+/* A full disk is found before the work: the artifact, and of a run block by block what it is put
+ * together from, which a resumed run has written in part. */
+static vq_status check_space(const quantization *q, vq_err *e)
+{
+    const vq_plan *p = &q->plan;
+    uint64_t bytes = vq_plan_bytes(p);
+    for (int i = 0; q->schedule.by_blocks && i < p->nweights; i++)
+        if (p->weights[i].quantized) bytes += vq_plan_stored_bytes(&p->weights[i]);
+    return q->folders.resumes ? VQ_OK : vq_check_space(q->folders.work, bytes, e);
 }
 
 static vq_status write_manifest(quantization *q, vq_err *e)
@@ -152,7 +164,7 @@ static bool worth_a_forecast(const quantization *q)
 static vq_status round_all(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
-    char model[VQ_SHA256_TEXT] = "", recipe[VQ_SHA256_TEXT];
+    char model[VQ_SHA256_TEXT] = "", recipe[VQ_SHA256_TEXT] = "";
     vq_made_from made = made_from(q, model, recipe);
     const vq_run_request r = {.plan = &q->plan,
                               .job = q->job,
@@ -212,6 +224,14 @@ static void clean(quantization *q)
                 why.text);
 }
 
+/* What is finished is kept when the system refused something; the other errors would come again. */
+static void say_how_to_go_on(quantization *q, vq_status s, vq_err *e)
+{
+    const size_t n = strlen(e->text);
+    if ((s == VQ_E_LIMIT || s == VQ_E_IO) && vq_run_state_exists(q->folders.run, &q->arena))
+        (void)snprintf(e->text + n, sizeof e->text - n, "; the same command with --resume goes on");
+}
+
 static vq_status quantize_opened(quantization *q, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
@@ -225,13 +245,16 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (q->folders.cached)
         vq_say(&q->job->reporter, 0, "the model lies in a cache of downloads: the output is %s",
                q->folders.out);
-    vq_status s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads,
-                                      &q->arena, e);
-    if (s == VQ_OK) s = make_artifact(q, e);
+    vq_status s = check_space(q, e);
+    if (s == VQ_OK)
+        s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads,
+                                &q->arena, e);
+    if (s == VQ_OK) s = vq_model_blame(&q->model, &q->job->kernels, make_artifact(q, e), e);
     if (s == VQ_OK) s = tell(q, e);
     if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
     vq_folders_drop(&q->folders, s == VQ_E_STOPPED, &q->arena);
+    say_how_to_go_on(q, s, e);
     q->result->seconds = vq_seconds() - q->started;
     q->result->peak_bytes = q->job->budget.peak;
     return s;

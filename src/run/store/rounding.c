@@ -191,6 +191,22 @@ static int64_t seen_tokens(const vq_rounding *s, const vq_plan_weight *w, const 
     return stats && stats->gathered && is_expert(s, w) ? stats->tokens : -1;
 }
 
+/* A weight near the end of its type may be rounded up to what no float holds (3e38 in MX). */
+static vq_status check_decoded(const vq_rounding *s, const vq_qtensor *q, vq_err *e)
+{
+    float *x = VQ_ALLOC(s->scratch, float, q->rows * q->cols, "decoded weight", e);
+    if (!x) return e->status;
+    vq_decode_rows(&s->job->kernels, q, x, q->cols);
+    int64_t i = 0;
+    while (i < q->rows * q->cols && isfinite(x[i])) i++;
+    if (i == q->rows * q->cols) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_NUMERIC,
+        "weight [%lld][%lld] is rounded to %g; keep this tensor, or choose another scheme "
+        "for it",
+        (long long)(i / q->cols), (long long)(i % q->cols), (double)x[i]);
+}
+
 vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_qtensor *q,
                             vq_err *e)
 {
@@ -211,6 +227,7 @@ vq_status vq_rounding_round(const vq_rounding *s, size_t i, const float *w, vq_q
         .cache = s->cache && s->plan->groups[s->out->group[i]].count > 1 ? &s->cache->of : NULL,
     };
     VQ_TRY(run_rounder(s->plan->rounder, &job, w, q, e));
+    if (!isfinite(job.noise)) VQ_TRY(check_decoded(s, q, e));
     if (!job.drops) VQ_TRY(vq_lost_check(s->plan, s->job, s->out->modules[i].name, w, q, e));
     s->out->tokens[i] = seen_tokens(s, weight, stats);
     s->out->sqnr_db[i] = vq_sqnr_db(job.signal, job.noise);

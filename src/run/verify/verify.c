@@ -176,8 +176,11 @@ static vq_status verify_against(vq_job *job, const char *artifact, const vq_mode
                                 vq_arena *scratch, vq_verify_result *r, vq_arena *a, vq_err *e)
 {
     vq_findings f;
-    VQ_TRY(vq_verify_folder(&f, job, artifact, false, original, &job->budget, a, scratch, e));
-    return tell(&f, job, r, a, e);
+    vq_watch *watch = vq_folder_watch(artifact);
+    vq_status s = vq_verify_folder(&f, job, artifact, false, original, &job->budget, a, scratch, e);
+    vq_unwatch(watch);
+    if (vq_maps_broken()) s = vq_maps_check(e);
+    return s == VQ_OK ? tell(&f, job, r, a, e) : s;
 }
 
 vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, vq_verify_result *r,

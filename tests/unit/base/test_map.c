@@ -89,6 +89,21 @@ static int renamed_over(const char *path, const vq_map *m)
     return m->data[SIZE - 1] == 7 && vq_maps_check(NULL) == VQ_OK ? 0 : 3;
 }
 
+static int folder_replaced(const char *path, const vq_map *m)
+{
+    char dir[4096], other[4096];
+    vq_err e = {0};
+    (void)m;
+    (void)snprintf(dir, sizeof dir, "%s.folder", path);
+    (void)snprintf(other, sizeof other, "%s.other", path);
+    if (vq_make_dir(dir, NULL) != VQ_OK || vq_make_dir(other, NULL) != VQ_OK) return 2;
+    vq_watch *w = vq_folder_watch(dir);
+    if (vq_maps_check(NULL) != VQ_OK || vq_exchange(dir, other, NULL) != VQ_OK) return 3;
+    vq_unwatch(w);
+    return vq_maps_check(&e) == VQ_E_IO && strstr(e.text, "folder: the folder was replaced") ? 0
+                                                                                             : 4;
+}
+
 /* No output gets its name from an input that changed. */
 static int output_after_cut(const char *path, const vq_map *m)
 {
@@ -106,6 +121,7 @@ static void test_changes(void **state)
     tell(state, written_to, 0);
     tell(state, closed_after, 0);
     tell(state, renamed_over, 0);
+    tell(state, folder_replaced, 0);
     tell(state, output_after_cut, 0);
 }
 
