@@ -244,8 +244,12 @@ vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
 vq_status vq_model_blame(const vq_model *m, const vq_kernels *kr, vq_status status, vq_err *e)
 {
     const vq_tensor_set *set = &m->checkpoint.weights;
-    for (size_t i = 0; status == VQ_E_NUMERIC && i < set->count; i++)
-        status = vq_weights_finite(kr, set->sorted[i], e) == VQ_OK ? status : VQ_E_INPUT;
+    if (status != VQ_E_NUMERIC) return status;
+    vq_err cause;
+    const vq_err seen = *e;
+    for (size_t i = 0; i < set->count; i++)
+        if (vq_weights_finite(kr, set->sorted[i], &cause) != VQ_OK)
+            return vq_fail(e, VQ_E_INPUT, "%.400s (seen in %.400s)", cause.text, seen.text);
     return status;
 }
 
