@@ -38,8 +38,9 @@ for recipe in $recipes; do
     options=(--recipe "$recipe" --tokens "$tokens" --threads "$threads")
     options+=(--set "calib.samples=$samples" --set "calib.seqlen=$seqlen")
     [ -z "${LIMIT:-}" ] || options+=(--mem-limit "$LIMIT")
-    told=$("$VQ" plan "$model" "${options[@]}" --json 2>/dev/null | sed -n 's/.*"peak_ram": *\([0-9]*\).*/\1/p' | head -1)
+    told=$("$VQ" plan "$model" "${options[@]}" --json 2>/dev/null | sed -n 's/.*"peak_ram": *\([0-9]*\).*/\1/p' | head -1) || true
     rm -rf "$tmp/out" "$tmp/out.run"
+    [ -n "$told" ] || { echo "$recipe,refused by plan"; continue; }
     if peak "$VQ" quantize "$model" "${options[@]}" -q -o "$tmp/out"; then
         echo "$recipe,$(mib "$told" 1048576),$(mib "$anon" 1024),$(mib "$hwm" 1024),$(mib "$((anon * 1024))" "$told")"
     else

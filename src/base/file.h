@@ -18,7 +18,7 @@ typedef struct vq_map {
 } vq_map;
 
 /* vq_map_open -- map a regular file read-only. VQ_E_INPUT: missing, a folder, empty is allowed
- * (data non-NULL); VQ_E_IO: the system refused. */
+ * (data non-NULL); VQ_E_LIMIT: no address space; VQ_E_IO: the system refused. */
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e);
 void vq_map_close(vq_map *m);
 /* vq_maps_guard -- from now on a page of a mapped file that cannot be read (somebody cut the file

@@ -96,9 +96,11 @@ static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
     if (!S_ISREG(st.st_mode)) return vq_fail(e, VQ_E_INPUT, "%s: not a regular file", path);
     if (st.st_size == 0) return VQ_OK;
     void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return vq_fail(e, errno == ENOMEM ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot map: %s", path,
-                       strerror(errno));
+    if (p == MAP_FAILED && errno == ENOMEM)
+        return vq_fail(e, VQ_E_LIMIT,
+                       "%s: no address space for its %lld bytes; raise the limit (ulimit -v)", path,
+                       (long long)st.st_size);
+    if (p == MAP_FAILED) return vq_fail(e, VQ_E_IO, "%s: cannot map: %s", path, strerror(errno));
     *m = (vq_map){.data = p, .size = (size_t)st.st_size};
     m->watch = watch(m->data, m->size, &st, path);
     if (m->watch) return VQ_OK;

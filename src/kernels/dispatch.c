@@ -2,6 +2,7 @@
  */
 #include <cblas.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "kernels/bf16_product.h"
 
@@ -86,4 +87,21 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
     out->strict = strict;
     if (strcmp(out->isa, "avx512") == 0) out->pairs = vq_bf16_pairs_avx512();
     return VQ_OK;
+}
+
+enum { BLAS_BUFFER_MB = 128 };
+
+vq_status vq_kernels_room(int threads, vq_err *e)
+{
+    const size_t mb = (size_t)BLAS_BUFFER_MB * (size_t)threads;
+    void *room =
+        mmap(NULL, mb << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room != MAP_FAILED) {
+        (void)munmap(room, mb << 20);
+        return VQ_OK;
+    }
+    return vq_fail(e, VQ_E_LIMIT,
+                   "OpenBLAS needs %zu MiB of address space (%d for each thread), which the system "
+                   "refuses; raise the limit (ulimit -v) or lower --threads",
+                   mb, BLAS_BUFFER_MB);
 }

@@ -51,6 +51,10 @@ typedef struct vq_kernels {
  * for an unknown name, VQ_E_LIMIT when
  *   this machine lacks it. */
 vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_err *e);
+/* vq_kernels_room -- before the first matrix product: OpenBLAS maps a buffer for each thread that
+ * multiplies, and waits for ever where the address space (ulimit -v) has no room for it.
+ * VQ_E_LIMIT then. test tests/cli/address_space.sh */
+vq_status vq_kernels_room(int threads, vq_err *e);
 /* vq_kernels_best -- name of the best level here. */
 const char *vq_kernels_best(void);
 

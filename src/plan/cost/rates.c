@@ -289,7 +289,8 @@ static vq_status measure(vq_rates *r, const vq_plan *p, int64_t width, const vq_
     const int threads = omp_get_max_threads();
     *r = (vq_rates){1, 1, 1, 1, 1, 1, 1, 1, 1};
     omp_set_num_threads(1);
-    vq_status s = open_trials(&t, e);
+    vq_status s = vq_kernels_room(1, e);
+    if (s == VQ_OK) s = open_trials(&t, e);
     if (s == VQ_OK) measure_forward(r, &t);
     if (s == VQ_OK && p) s = measure_plan(r, &t, e);
     omp_set_num_threads(threads);

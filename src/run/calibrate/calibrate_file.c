@@ -33,6 +33,7 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
     VQ_TRY(vq_recipe_open(&c->recipe, &recipe, &c->arena, e));
     VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
+    if (s == VQ_OK) s = vq_kernels_room(c->job->threads, e);
     if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);
     if (s == VQ_OK && !c->plan.needs)
         s = vq_fail(e, VQ_E_RECIPE,

@@ -166,6 +166,7 @@ vq_status vq_run_doctor(vq_job *job, vq_doctor_result *r, vq_arena *a, vq_err *e
     vq_arena scratch;
     world t = {.a = &scratch};
     const double begun = vq_seconds();
+    VQ_TRY(vq_kernels_room(1, e));
     VQ_TRY(vq_machine_tell(job, r, a, e));
     vq_arena_init(&scratch, &job->budget);
     vq_status s = make_weights(&t, e);

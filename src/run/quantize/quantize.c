@@ -56,6 +56,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     const vq_given given = {.data = o->data != NULL, .statistics = o->statistics != NULL};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_model_need_graph(&q->model, "calibration", e);
+    if (s == VQ_OK && q->schedule.by_blocks) s = vq_kernels_room(q->job->threads, e);
     if (s == VQ_OK) s = check_sidecars(q, e);
     if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
     if (s != VQ_OK) vq_model_close(&q->model);
