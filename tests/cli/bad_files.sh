@@ -96,6 +96,31 @@ head -c 3 "$tiny/test.txt" >odd.i32
 refuse 3 'odd.i32' eval ppl "$tiny" --tokens odd.i32 --window 64
 { le64 1; printf '\377\377\377\177'; } >range.i32
 refuse 3 'range.i32|vocabulary|token' eval ppl "$tiny" --tokens range.i32 --window 2
+# Found when all blocks are done: nothing is left to resume, for the model must change.
+cat >blocks.yaml <<'Y'
+vq: 1
+name: blocks
+rules:
+  - {match: {name: ["*"]}, use: mxfp4a16}
+  - {match: {role: [embed, lm_head, norm]}, use: keep, optional: true}
+passes:
+  - {do: hadamard, block: 32}
+  - {do: round, method: rtn}
+output: {format: vq}
+Y
+copy_model broken
+poke broken/model.safetensors "$(st_offset broken/model.safetensors model.embed_tokens.weight)" '\xc0\x7f'
+refuse 3 'NaN' quantize broken -r blocks.yaml -o result
+absent result
+# The index of a model in shards is not that of the artifact.
+copy_model shards
+mv shards/model.safetensors shards/model-00001-of-00001.safetensors
+st_header shards/model-00001-of-00001.safetensors | grep -oE '"[a-z_0-9.]+\.weight"' | sed 's/.*/&: "model-00001-of-00001.safetensors"/' | paste -sd, |
+    sed 's/.*/{"weight_map": {&}}/' >shards/model.safetensors.index.json
+run 0 quantize shards -r mxfp4a16 -o single
+absent single/model.safetensors.index.json
+run 0 quantize shards -r mxfp4a16 --set output.shard=100KiB -o pieces
+run 0 verify pieces
 printf 'good \377\376 text' >latin.txt
 refuse 3 'latin.txt|UTF-8' eval ppl "$tiny" --data latin.txt --window 64
 absent result

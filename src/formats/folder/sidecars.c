@@ -11,8 +11,9 @@
 /* What is larger, in a folder inside the model, is no configuration. */
 enum { LARGEST_INSIDE = 32 << 20 };
 
-static const char *const weights[] = {".safetensors", ".bin",  ".pt",   ".pth",  ".gguf", ".h5",
-                                      ".msgpack",     ".onnx", ".ckpt", ".part", NULL};
+static const char *const weights[] = {".safetensors", ".bin",  ".pt",         ".pth",
+                                      ".gguf",        ".h5",   ".msgpack",    ".onnx",
+                                      ".ckpt",        ".part", ".index.json", NULL};
 
 /* All entries of a folder. */
 typedef struct listing {

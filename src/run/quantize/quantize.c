@@ -233,6 +233,12 @@ static void say_how_to_go_on(quantization *q, vq_status s, vq_err *e)
         (void)snprintf(e->text + n, sizeof e->text - n, "; the same command with --resume goes on");
 }
 
+/* A run that meets such an end has nothing that is worth resuming: model or recipe must change. */
+static bool another_try_fails(vq_status s)
+{
+    return s == VQ_E_INPUT || s == VQ_E_RECIPE || s == VQ_E_NUMERIC;
+}
+
 static vq_status quantize_opened(quantization *q, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
@@ -254,6 +260,7 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (s == VQ_OK) s = tell(q, e);
     if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
+    if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, &q->arena, NULL);
     vq_folders_drop(&q->folders, s == VQ_E_STOPPED, &q->arena);
     say_how_to_go_on(q, s, e);
     q->result->seconds = vq_seconds() - q->started;
