@@ -16,6 +16,7 @@
 #include "cli/hints.h"
 #include "cli/show.h"
 #include "cli/threads.h"
+#include "run/quantize/folders.h"
 
 enum { ERROR_TEXT = 4096 };
 
@@ -245,6 +246,7 @@ static void on_exit_of_library(void)
     if (!s) return;
     running = NULL;
     vq_outs_abandon();
+    vq_folders_abandon();
     char full[ERROR_TEXT];
     say_error(s, text, full);
     vq_err unsaid;

@@ -20,6 +20,9 @@
 static const char *const run_entries[] = {LOCK_NAME, STATE_NAME,  "artifact", "part-",
                                           "layer-",  "vq-spool-", NULL};
 
+/* The one that this process works in: what a sudden end leaves is removed. */
+static vq_folders *at_work;
+
 /* "." and ".." have no name to build on: take the folder's own. */
 static const char *named_path(const char *model, vq_arena *a, vq_err *e)
 {
@@ -248,6 +251,7 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
     vq_status s =
         check_free(o->out, o->force, q->resume, a, e); /* who had the lock before made it, maybe */
     if (s == VQ_OK) s = open_work(o, q->resume, there, a, e);
+    at_work = o;
     if (s != VQ_OK) vq_folders_drop(o, false, a);
     return s;
 }
@@ -277,8 +281,17 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
 void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a)
 {
     vq_err unsaid; /* why the run ends is said already */
+    at_work = NULL;
     if (o->lock >= 0 && !vq_run_state_exists(o->run, a))
         (void)(stopped ? empty_run(o, a, &unsaid) : vq_folders_clean(o, a, &unsaid));
     if (o->lock >= 0) (void)close(o->lock);
     o->lock = -1;
+}
+
+void vq_folders_abandon(void)
+{
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    if (at_work) vq_folders_drop(at_work, true, &a);
+    vq_arena_done(&a);
 }

@@ -42,4 +42,8 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e);
  * mistake. */
 void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a);
 
+/* vq_folders_abandon -- vq_folders_drop as of a stopped run, when the process ends from inside a
+ * library. */
+void vq_folders_abandon(void);
+
 #endif
