@@ -271,6 +271,7 @@ static int session(const vq_command *c, int argc, char **argv)
         return flush_stdout(&s, 0);
     }
     vq_progress_init(&s.progress, &args);
+    vq_envelope_begin();
     vq_envelope_init(&s.output, c->name);
     vq_arena_init(&s.arena, NULL);
     if (status != VQ_OK)

@@ -112,7 +112,7 @@ static void put_cell(FILE *f, const char *text, int width, bool right, bool last
 {
     if (last && !right && column + 2 + LEAST_WRAPPED <= VQ_COLUMNS) {
         fputs("  ", f);
-        vq_wrap(f, column + 2, column + 2, text);
+        vq_wrap_shown(f, column + 2, column + 2, text);
         return;
     }
     fprintf(f, right ? "  %*s" : "  %-*s", right || !last ? width : 0, text);
@@ -162,7 +162,7 @@ void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
     va_end(args);
     const int taken =
         fprintf(f, "  %-*s ", NAME_COLUMNS - 1, vq_show_clean(name, clean, sizeof clean));
-    vq_wrap(f, taken, NAME_COLUMNS + 2, text);
+    vq_wrap_shown(f, taken, NAME_COLUMNS + 2, text);
 }
 
 /* A table whose columns are the keys of the first row. */

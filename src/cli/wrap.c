@@ -2,6 +2,7 @@
 #include "cli/wrap.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Columns of n bytes of UTF-8. */
 static int columns_of(const char *text, size_t n)
@@ -42,4 +43,12 @@ void vq_wrap(FILE *f, int column, int indent, const char *text)
         text += len + 1;
         column = 0;
     }
+}
+
+void vq_wrap_shown(FILE *f, int column, int indent, const char *text)
+{
+    if (isatty(fileno(f)))
+        vq_wrap(f, column, indent, text);
+    else
+        fprintf(f, "%s\n", text);
 }

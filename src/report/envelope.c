@@ -3,9 +3,13 @@
 
 #include <stdio.h>
 
-void vq_envelope_init(vq_envelope *v, const char *command)
+void vq_envelope_begin(void)
 {
     vq_json_watch();
+}
+
+void vq_envelope_init(vq_envelope *v, const char *command)
+{
     *v = (vq_envelope){.command = command};
     v->inputs = vq_make_array(&v->maker);
     v->warnings = vq_make_array(&v->maker);

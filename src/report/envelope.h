@@ -13,6 +13,8 @@ typedef struct vq_envelope {
     vq_json_maker maker;       /* of both: whether anything of them was lost */
 } vq_envelope;
 
+/* vq_envelope_begin -- once, before any JSON value: memory that is refused to them is noted. */
+void vq_envelope_begin(void);
 void vq_envelope_init(vq_envelope *v, const char *command);
 void vq_envelope_done(vq_envelope *v);
 /* vq_envelope_input -- a file that was read; sha256 NULL: only its header. */

@@ -16,7 +16,7 @@ same() {
 }
 
 run 0 recipe list
-recipes=$(awk 'NR > 1 { print $1 }' out)
+recipes=$(awk 'NR > 1 && !NF { exit } NR > 1 { print $1 }' out)
 calibrated=0
 for recipe in $recipes; do
     run 0 recipe check "$recipe" -v

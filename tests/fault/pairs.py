@@ -102,7 +102,7 @@ class pairs:
         files = [os.path.relpath(os.path.join(d, f), "kept.run") for d, _, names in os.walk("kept.run") for f in names if f != "vq.lock"]
         for name in sorted(files):
             size = os.path.getsize(os.path.join("kept.run", name))
-            for at in sorted({int(size * (i + 0.5) / self.o.flips) for i in range(self.o.flips)} | {size - 1}):
+            for at in sorted({int(size * (i + 0.5) / self.o.flips) for i in range(self.o.flips)} | {size - 1} if size else ()):
                 self.remove("out", "out.run")
                 shutil.copytree("kept.run", "out.run")
                 with open(os.path.join("out.run", name), "r+b") as f:

@@ -104,7 +104,7 @@ static void show_last(FILE *out, const json_t *r, const char *folder)
     json_array_foreach(json_object_get(r, "runtimes"), i, one) n +=
         snprintf(line + n, sizeof line - (size_t)n, "%s%s", i ? ", " : "; loads in ",
                  json_string_value(one));
-    vq_wrap(out, 0, 2, line);
+    vq_wrap_shown(out, 0, 2, line);
 }
 
 static void show_quantize(FILE *out, const vq_session *s, const json_t *r)

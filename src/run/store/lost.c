@@ -1,8 +1,12 @@
 /* lost.c -- is there a group of zeros where the weight has none? Nearly every group ends the search
- * at its first code. */
+ * at its first code. A group that is nothing beside its own rows is rounded to zero as a small weight
+ * is; one that is all that its rows have, or a part that counts, is lost. */
 #include "run/store/lost.h"
 
 #include <math.h>
+
+/* Of the largest weight in its rows, what a group may be without being missed. */
+#define NOTHING 0x1p-16f
 
 /* Rows and columns of a group. */
 typedef struct area {
@@ -37,8 +41,10 @@ static float largest(const vq_qtensor *q, const float *w, const area *a)
 
 static bool is_lost(const vq_qtensor *q, const float *w, int64_t group)
 {
-    const area a = area_of(q, group);
-    return all_zero(q, group, &a) && largest(q, w, &a) > 0;
+    const area a = area_of(q, group), whole = {a.row, a.rows, 0, q->cols};
+    if (!all_zero(q, group, &a)) return false;
+    const float max = largest(q, w, &a);
+    return max > 0 && max >= NOTHING * largest(q, w, &whole);
 }
 
 /* How many are, and the first of them. */

@@ -111,26 +111,39 @@ static long place(const opened *o, const char *tensor)
     return (long)((const char *)t->data - (const char *)w->files[0].map.data);
 }
 
-static void test_every_tensor(void **state)
+/* Places and values of a byte in the middle of each tensor; the layers are alike. The file is closed
+ * then: one that changes while it is open ends what reads it. */
+static size_t middles(scratch *s, long *at, uint8_t *byte, size_t max)
 {
-    scratch *s = *state;
-    vq_job job = job_new();
     opened o;
-    verifies(s);
+    size_t n = 0;
     open_made(s, &o);
     const vq_tensor_set *w = &o.model.checkpoint.weights;
     for (size_t i = 0; i < w->count; i++) {
         const vq_tensor *t = w->sorted[i];
-        if (strstr(t->name, "layers.") && !strstr(t->name, "layers.1."))
-            continue; /* the layers are alike */
-        const long at = (long)((const char *)t->data - (const char *)w->files[0].map.data) +
-                        (long)(t->bytes / 2);
-        uint8_t was, changed = ((const uint8_t *)t->data)[t->bytes / 2] ^ (uint8_t)(1u << (i % 8));
-        poke(s, at, &changed, 1, &was);
-        says(s, &job, "", "SHA-256");
-        poke(s, at, &was, 1, &changed);
+        if (strstr(t->name, "layers.") && !strstr(t->name, "layers.1.")) continue;
+        assert_in_range(n, 0, max - 1);
+        byte[n] = ((const uint8_t *)t->data)[t->bytes / 2];
+        at[n++] = place(&o, t->name) + (long)(t->bytes / 2);
     }
     close_made(&o);
+    return n;
+}
+
+static void test_every_tensor(void **state)
+{
+    scratch *s = *state;
+    vq_job job = job_new();
+    long at[128];
+    uint8_t byte[128];
+    verifies(s);
+    const size_t n = middles(s, at, byte, 128);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t was, changed = byte[i] ^ (uint8_t)(1u << (i % 8));
+        poke(s, at[i], &changed, 1, &was);
+        says(s, &job, "", "SHA-256");
+        poke(s, at[i], &was, 1, &changed);
+    }
     verifies(s);
 }
 
