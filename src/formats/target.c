@@ -16,6 +16,8 @@ const vq_target *vq_target_of(const vq_folder *f)
 {
     for (int i = 0; vq_targets[i]; i++)
         if (vq_targets[i]->owns(f)) return vq_targets[i];
+    for (int i = 0; vq_readers[i]; i++)
+        if (vq_readers[i]->owns(f)) return vq_readers[i];
     return NULL;
 }
 
@@ -24,8 +26,12 @@ const char *vq_target_names(char *buf, size_t len)
     size_t at = 0;
     *buf = '\0';
     for (int i = 0; vq_targets[i] && at < len; i++) {
-        const char *before = i == 0 ? "" : vq_targets[i + 1] ? ", " : " and ";
-        const int n = snprintf(buf + at, len - at, "%s%s", before, vq_targets[i]->name);
+        const int n = snprintf(buf + at, len - at, "%s%s", i ? ", " : "", vq_targets[i]->name);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    for (int i = 0; vq_readers[i] && at < len; i++) {
+        const int n = snprintf(buf + at, len - at, "%s%s", vq_readers[i + 1] ? ", " : " and ",
+                               vq_readers[i]->name);
         at += n > 0 ? (size_t)n : 0;
     }
     return buf;

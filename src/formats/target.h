@@ -65,11 +65,14 @@ typedef struct vq_target {
 
 /* The table, ended by NULL. */
 extern const vq_target *const vq_targets[];
+/* Formats that are read and never written, ended by NULL: targets without adapt, takes and
+ * write_config. */
+extern const vq_target *const vq_readers[];
 /* vq_target_find -- by name; NULL: there is none. */
 const vq_target *vq_target_find(const char *name);
-/* vq_target_of -- the first target that owns the folder; NULL: none does. */
+/* vq_target_of -- the first target or reader that owns the folder; NULL: none does. */
 const vq_target *vq_target_of(const vq_folder *f);
-/* vq_target_names -- "a, b and c" into buf, for messages; returns buf. */
+/* vq_target_names -- what can be read, "a, b and c" into buf, for messages; returns buf. */
 const char *vq_target_names(char *buf, size_t len);
 /* vq_container_of -- who opens PATH: the first container of a target that claims it. */
 const vq_container *vq_container_of(const char *path);

@@ -10,3 +10,6 @@
 const vq_target *const vq_targets[] = {
 #include "formats/targets.inc"
     NULL};
+
+extern const vq_target vq_reader_fp8, vq_reader_mxfp4;
+const vq_target *const vq_readers[] = {&vq_reader_fp8, &vq_reader_mxfp4, NULL};

@@ -33,7 +33,8 @@ static vq_status check_ends(const vq_model *m, vq_config *c, vq_err *e)
 
 static bool same_tensor(const vq_tensor *a, const vq_tensor *b)
 {
-    return a->dtype == b->dtype && a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+    return !a->coded && !b->coded && a->dtype == b->dtype && a->bytes == b->bytes &&
+           memcmp(a->data, b->data, a->bytes) == 0;
 }
 
 /* A head that is stored and differs from the embedding is what runtimes multiply with, whatever
@@ -48,6 +49,7 @@ static void untie_stored(vq_model *m)
     if (!head->tied || !own || !rows) return;
     m->untied = !same_tensor(own, rows);
     head->tied = !m->untied;
+    if (own->coded || rows->coded) return;
     vq_mapped_forget(own->data, own->bytes); /* what was only compared does not stay in memory */
     vq_mapped_forget(rows->data, rows->bytes);
 }
@@ -166,21 +168,36 @@ static vq_dtype model_dtype(const vq_checkpoint *c)
     return largest ? largest->dtype : VQ_BF16;
 }
 
-vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e)
+/* job NULL: as it is stored. */
+static vq_status open_as(vq_model *m, const char *path, vq_job *job, vq_arena *a, vq_err *e)
 {
     *m = (vq_model){0};
     VQ_TRY(vq_checkpoint_open(&m->checkpoint, path, a, e));
     m->dtype = model_dtype(&m->checkpoint);
     m->arch = arch_inside(&m->checkpoint.config);
     if (!m->arch) m->arch = vq_arch_find(m->checkpoint.config.model_type);
-    vq_status s = m->arch ? build_graph(m, a, e) : VQ_OK;
+    vq_status s = VQ_OK;
+    if (job && vq_dequantize(&m->dequantized, &m->checkpoint, job, a, e) != VQ_OK)
+        s = vq_at(e, "%s", path);
+    if (s == VQ_OK && m->arch) s = build_graph(m, a, e);
     if (s == VQ_OK && !m->arch) s = vq_sides_tell(&m->checkpoint, a, e);
     if (s != VQ_OK) vq_model_close(m);
     return s;
 }
 
+vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e)
+{
+    return open_as(m, path, NULL, a, e);
+}
+
+vq_status vq_model_open_dense(vq_model *m, const char *path, vq_job *job, vq_arena *a, vq_err *e)
+{
+    return open_as(m, path, job, a, e);
+}
+
 void vq_model_close(vq_model *m)
 {
+    vq_dequantize_done(&m->dequantized);
     vq_checkpoint_close(&m->checkpoint);
 }
 
@@ -226,6 +243,12 @@ static void warn_of_no_graph(const vq_model *m, const vq_reporter *w)
 void vq_model_warn(const vq_model *m, const vq_reporter *w)
 {
     if (!m->arch) warn_of_no_graph(m, w);
+    if (m->dequantized.weights)
+        vq_warn(
+            w, "input-dequantized", m->checkpoint.path,
+            "the input is quantized already (%s): %zu weights are dequantized, and the error of "
+            "both quantizations adds up",
+            m->dequantized.what, m->dequantized.weights);
     if (m->untied)
         vq_warn(w, "head-not-tied", m->graph.nodes[m->graph.lm_head].name,
                 "config.json ties it to the embedding, but what is stored differs: the stored one "

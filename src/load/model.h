@@ -4,6 +4,7 @@
 #define VQ_LOAD_MODEL_H
 
 #include "formats/folder/checkpoint.h"
+#include "load/dequantized.h"
 #include "load/job.h"
 #include "model/arch/arch_table.h"
 #include "model/exec/exec.h"
@@ -15,14 +16,19 @@ typedef struct vq_model {
     vq_graph graph;            /* when arch is known */
     const char *without_graph; /* why a known architecture has no graph here; NULL */
     bool untied; /* the head is stored and differs from the embedding that config.json ties it to */
-    vq_dtype dtype; /* of the largest dense weight: the model's own type */
+    vq_dtype dtype;             /* of the largest dense weight: the model's own type */
+    vq_dequantized dequantized; /* of vq_model_open_dense: what is decoded where it is read */
 } vq_model;
 
 /* vq_model_open -- PATH as for vq_checkpoint_open; builds the graph when there is a builder. Close
  * with vq_model_close. */
 vq_status vq_model_open(vq_model *m, const char *path, vq_arena *a, vq_err *e);
+/* vq_model_open_dense -- the same, and what is stored quantized is shown as the dense weights that
+ * it decodes to (load/dequantized.h). job is borrowed until the model is closed. */
+vq_status vq_model_open_dense(vq_model *m, const char *path, vq_job *job, vq_arena *a, vq_err *e);
 void vq_model_close(vq_model *m);
-/* vq_model_warn -- where the weights and config.json say different things: which one is taken. */
+/* vq_model_warn -- where the weights and config.json say different things: which one is taken; that
+ * the model is dequantized. */
 void vq_model_warn(const vq_model *m, const vq_reporter *w);
 /* vq_model_need_graph -- VQ_E_INPUT that names the architecture and what is missing, when there is
  * no graph. `what`: "vq eval ppl". */

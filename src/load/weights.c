@@ -49,11 +49,63 @@ static void row_gathered(const vq_tensor *t, int64_t row, const int32_t *order, 
     }
 }
 
+/* Rows of one coded tensor that decoded to something else than a number. */
+static vq_status check_decoded(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t n,
+                               const float *x, vq_err *e)
+{
+    const size_t k = (size_t)t->shape[t->ndim - 1];
+    for (int64_t r = 0; r < n; r++)
+        if (!kr->all_finite(x + (size_t)r * k, k))
+            return vq_fail(e, VQ_E_INPUT,
+                           "%s: row %lld decodes to NaN or infinity; the model is broken: fetch it "
+                           "again",
+                           t->name, (long long)(r0 + r));
+    return VQ_OK;
+}
+
+vq_status vq_weights_slices(const vq_kernels *kr, const vq_tensor *t, vq_weights_slice slice,
+                            void *ctx, vq_err *e)
+{
+    const vq_coded *c = t->coded;
+    const int64_t k = t->shape[t->ndim - 1], rows = vq_tensor_numel(t) / k;
+    const vq_arena_mark mark = vq_arena_here(c->scratch);
+    float *x = VQ_ALLOC(c->scratch, float, c->step *k, "decoded weight", e);
+    vq_status s = x ? VQ_OK : e->status;
+    for (int64_t at = 0; at < rows && s == VQ_OK; at += c->step) {
+        const int64_t n = rows - at < c->step ? rows - at : c->step;
+        s = c->rows(c->self, at, n, x, e);
+        if (s == VQ_OK) s = check_decoded(kr, t, at, n, x, e);
+        if (s == VQ_OK) s = slice(ctx, at * k, x, n * k, e);
+    }
+    vq_arena_rewind(c->scratch, mark);
+    return s;
+}
+
+static vq_status load_coded(const vq_kernels *kr, const vq_tensor *t, const int32_t *order,
+                            float *out, vq_err *e)
+{
+    const vq_coded *c = t->coded;
+    const int64_t n = t->shape[0], k = t->shape[1];
+    VQ_TRY(c->rows(c->self, 0, n, out, e));
+    VQ_TRY(check_decoded(kr, t, 0, n, out, e));
+    if (!order) return VQ_OK;
+    const vq_arena_mark mark = vq_arena_here(c->scratch);
+    float *row = VQ_ALLOC(c->scratch, float, k, "decoded row", e);
+    if (!row) return e->status;
+    for (int64_t r = 0; r < n; r++) {
+        memcpy(row, out + r * k, (size_t)k * sizeof *row);
+        for (int64_t i = 0; i < k; i++) out[r * k + i] = row[order[i]];
+    }
+    vq_arena_rewind(c->scratch, mark);
+    return VQ_OK;
+}
+
 vq_status vq_weights_load(const vq_kernels *kr, const vq_tensor *t, const int32_t *order,
                           float *out, vq_err *e)
 {
     const int64_t n = t->shape[0], k = t->shape[1];
     int64_t bad = n;
+    if (t->coded) return load_coded(kr, t, order, out, e);
 #pragma omp parallel for schedule(static) reduction(min : bad)
     for (int64_t r = 0; r < n; r++) {
         if (order)
@@ -80,8 +132,32 @@ static float row_absmax(const vq_kernels *kr, const vq_tensor *t, int64_t row)
     return max;
 }
 
+typedef struct largest {
+    const vq_kernels *kr;
+    float max;
+} largest;
+
+static vq_status slice_absmax(void *ctx, int64_t first, const float *x, int64_t n, vq_err *e)
+{
+    largest *l = ctx;
+    const float m = l->kr->absmax(x, (size_t)n);
+    (void)first;
+    (void)e;
+    if (m > l->max) l->max = m;
+    return VQ_OK;
+}
+
+static vq_status coded_absmax(const vq_kernels *kr, const vq_tensor *t, float *absmax, vq_err *e)
+{
+    largest l = {.kr = kr};
+    const vq_status s = vq_weights_slices(kr, t, slice_absmax, &l, e);
+    *absmax = l.max;
+    return s;
+}
+
 vq_status vq_weights_absmax(const vq_kernels *kr, const vq_tensor *t, float *absmax, vq_err *e)
 {
+    if (t->coded) return coded_absmax(kr, t, absmax, e);
     const int64_t n = t->shape[0];
     int64_t bad = n;
     float max = 0;

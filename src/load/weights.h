@@ -12,6 +12,12 @@ vq_status vq_weights_load(const vq_kernels *kr, const vq_tensor *t, const int32_
 /* vq_weights_absmax -- largest magnitude of a dense tensor, without holding it in f32. VQ_E_INPUT
  * as above. */
 vq_status vq_weights_absmax(const vq_kernels *kr, const vq_tensor *t, float *absmax, vq_err *e);
+/* vq_weights_slices -- a coded tensor (vq_tensor.coded) of any shape, decoded slice by slice: n
+ * numbers from `first` on, in the order of the tensor. VQ_E_INPUT as above, or what slice says. */
+typedef vq_status (*vq_weights_slice)(void *ctx, int64_t first, const float *x, int64_t n,
+                                      vq_err *e);
+vq_status vq_weights_slices(const vq_kernels *kr, const vq_tensor *t, vq_weights_slice slice,
+                            void *ctx, vq_err *e);
 /* vq_weights_finite -- VQ_E_INPUT as above for a tensor of any shape that is kept as it is; types
  * other than F32, F16 and BF16 pass. */
 vq_status vq_weights_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *e);

@@ -22,6 +22,13 @@ static void put_inputs(vq_json_maker *m, json_t *root, const vq_manifest *f)
     }
 }
 
+static void put_dequantized(vq_json_maker *m, json_t *root, const vq_manifest *f)
+{
+    json_t *o = vq_put_object(m, root, "dequantized");
+    vq_put_text(m, o, "method", f->dequantized);
+    vq_put_int(m, o, "weights", (int64_t)f->ndequantized);
+}
+
 static void put_calibration(vq_json_maker *m, json_t *root, const vq_calibrated *c)
 {
     json_t *o = vq_put_object(m, root, "calibration");
@@ -63,6 +70,7 @@ static vq_status manifest_json(const vq_manifest *f, json_t **root, vq_err *e)
     vq_put_text(&m, recipe, "name", f->recipe);
     vq_put_text(&m, recipe, "yaml", f->yaml);
     put_inputs(&m, o, f);
+    if (f->dequantized) put_dequantized(&m, o, f);
     put_calibration(&m, o, &f->calibration);
     json_t *tensors = vq_put_object(&m, o, "tensors");
     for (size_t i = 0; i < f->nmodules; i++) put_module(&m, tensors, &f->modules[i]);

@@ -47,6 +47,8 @@ typedef struct vq_manifest {
     const char *recipe, *yaml; /* name; resolved text */
     const vq_file_digest *inputs;
     size_t ninputs;
+    const char *dequantized; /* how the inputs were quantized before; NULL: they were not */
+    size_t ndequantized;     /* weights that were decoded */
     vq_calibrated calibration;
     const vq_manifest_module *modules;
     size_t nmodules;

@@ -67,9 +67,15 @@ rm other/config.json
 refuse 3 'config.json' quantize other -r nvfp4-arc -o result
 refuse 3 'config.json' eval ppl other --data "$tiny/test.txt"
 
-# What is quantized already is not quantized again; data that are no text.
+# Ways of quantizing that vq cannot decode; data that are no text.
 run 0 quantize "$tiny" -r nvfp4a16 -o quantized
-refuse 3 'quantized already|already quantized' quantize quantized -r fp8 -o result
+for method in awq gptq bitsandbytes quark none-such; do
+    rm -rf other && cp -r quantized other
+    sed -i "s/\"compressed-tensors\"/\"$method\"/" other/config.json
+    for command in quantize plan; do
+        refuse 3 "quant_method $method cannot be read.*original" $command other -r fp8
+    done
+done
 sed -i 's/"num_bits": *4/"num_bits": 5/g' quantized/config.json
 refuse 3 'bits' eval ppl quantized --data "$tiny/test.txt"
 refuse 3 'regular file' quantize "$tiny" -r nvfp4 --data "$tiny" -o result

@@ -209,6 +209,7 @@ static vq_status transposed_to_f32(const vq_tensor *t, int64_t first, int64_t n,
 
 vq_status vq_to_f32(const vq_tensor *t, int64_t first, int64_t n, float *out, vq_err *e)
 {
+    if (t->coded && n > 0) return vq_fail(e, VQ_E_BUG, "%s is read without decoding", t->name);
     if (t->transposed && n > 0) return transposed_to_f32(t, first, n, out, e);
     const unsigned char *p =
         (const unsigned char *)t->data + (size_t)first * (size_t)vq_dtype_bits(t->dtype) / 8;

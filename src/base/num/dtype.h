@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "base/arena.h"
 
 #define VQ_MAX_DIMS 8
 
@@ -17,6 +17,8 @@ typedef enum vq_dtype {
     VQ_I16, VQ_U16, VQ_F16, VQ_BF16, VQ_I32, VQ_U32, VQ_F32, VQ_C64, VQ_F64, VQ_I64, VQ_U64, VQ_DTYPES
 } vq_dtype;
 /* clang-format on */
+
+struct vq_coded;
 
 /* vq_tensor -- name, type and shape of a stored tensor; data is borrowed (mapped file or arena),
  * possibly unaligned. */
@@ -29,7 +31,19 @@ typedef struct vq_tensor {
     size_t bytes;
     bool transposed; /* a matrix whose data is stored [shape[1]][shape[0]]: whoever reads data by
                       * itself heeds it, all others see shape alone */
+    const struct vq_coded *coded; /* it is stored as codes and decoded where it is read: data is
+                                   * NULL, bytes what it would take. NULL: it is stored as it is */
 } vq_tensor;
+
+/* How a coded tensor is read. */
+typedef struct vq_coded {
+    void *self;
+    /* rows -- rows [r0, r0 + n) of the tensor, all dimensions but the last seen as one, as f32 into
+     * out [n][last]. One thread at a time. VQ_E_LIMIT: no memory to decode in. */
+    vq_status (*rows)(void *self, int64_t r0, int64_t n, float *out, vq_err *e);
+    int64_t step;      /* rows that are best read together: a matrix of a stack whole */
+    vq_arena *scratch; /* room for whoever reads slice by slice; rewound to where it was */
+} vq_coded;
 /* vq_tensor_turn -- the same data seen as the other kind of matrix: [in][out] as stored becomes
  * [out][in] with `transposed`, and back. */
 vq_tensor vq_tensor_turn(const vq_tensor *t);

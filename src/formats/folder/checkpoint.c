@@ -95,7 +95,8 @@ static const char *folder_of(const char *path, vq_arena *a, vq_err *e)
 static vq_status not_read(const char *method, bool own_file, vq_err *e)
 {
     char known[256];
-    (void)vq_fail(e, VQ_E_INPUT, "quant_method %.40s is not supported; %s are", method,
+    (void)vq_fail(e, VQ_E_INPUT,
+                  "quant_method %.40s cannot be read (%s can); give the original weights", method,
                   vq_target_names(known, sizeof known));
     return own_file ? vq_at(e, "hf_quant_config.json") : VQ_E_INPUT;
 }
@@ -161,7 +162,8 @@ void vq_checkpoint_tie(vq_checkpoint *c, const char *head, const char *from)
 void vq_checkpoint_transpose(vq_checkpoint *c, const char *module)
 {
     const vq_tensor *t = vq_tensor_set_member(&c->weights, module, "weight");
-    if (!t || t->ndim != 2 || t->transposed || vq_module_map_find(c->modules, module)) return;
+    if (!t || t->ndim != 2 || t->transposed || t->coded || vq_module_map_find(c->modules, module))
+        return;
     *(vq_tensor *)(uintptr_t)t = vq_tensor_turn(t); /* the set is ours */
 }
 

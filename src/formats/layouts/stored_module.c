@@ -171,7 +171,7 @@ vq_status vq_stored_fill(vq_stored_module *s, const vq_tensor_set *set, vq_arena
 {
     vq_linear *l = &s->linear;
     l->quantized = true;
-    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix; i++)
+    for (int i = 0; i < VQ_LAYOUT_FIELDS && s->layout->fields[i].suffix && !s->stack; i++)
         s->tensors[i] = vq_tensor_set_member(set, l->name, s->layout->fields[i].suffix);
     vq_status status = find_size(s, e);
     if (status == VQ_OK)

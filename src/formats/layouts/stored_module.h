@@ -10,9 +10,12 @@ typedef struct vq_stored_module {
     const vq_layout *layout;                    /* of the target */
     vq_linear linear;                           /* complete but for the bias */
     const vq_tensor *tensors[VQ_LAYOUT_FIELDS]; /* by field of the layout, NULL: not there */
+    const char *stack; /* the tensor of three dimensions that it is a matrix of when dense: each of
+                        * its matrices transposed; NULL: none */
 } vq_stored_module;
 
-/* vq_stored_fill -- check the tensors of one module and fill its linear. s has target and layout;
+/* vq_stored_fill -- check the tensors of one module and fill its linear. s has target and layout,
+ * the tensors of a stack already;
  * s->linear has name and scheme; arc_s, n and k where the config tells them (0: from the tensors).
  */
 vq_status vq_stored_fill(vq_stored_module *s, const vq_tensor_set *set, vq_arena *a, vq_err *e);

@@ -55,6 +55,7 @@ static void convert_columns(const vq_kernels *kr, const vq_tensor *t, int64_t r0
 vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t count,
                         int64_t cols, float *out, vq_err *e)
 {
+    if (t->coded) return t->coded->rows(t->coded->self, r0, count, out, e);
     if (!has_kernel(t->dtype)) return vq_to_f32(t, r0 * cols, count * cols, out, e);
     if (t->transposed) {
         convert_columns(kr, t, r0, count, out);
@@ -68,6 +69,9 @@ vq_status vq_dense_rows(const vq_kernels *kr, const vq_tensor *t, int64_t r0, in
 vq_status vq_dense_gather(const vq_kernels *kr, const vq_tensor *t, const int32_t *rows,
                           int64_t count, int64_t cols, float *out, vq_err *e)
 {
+    for (int64_t i = 0; t->coded && i < count; i++)
+        VQ_TRY(t->coded->rows(t->coded->self, rows[i], 1, out + i * cols, e));
+    if (t->coded) return VQ_OK;
     if (!has_kernel(t->dtype) || t->transposed) {
         for (int64_t i = 0; i < count; i++)
             VQ_TRY(vq_to_f32(t, rows[i] * cols, cols, out + i * cols, e));

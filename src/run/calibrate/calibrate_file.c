@@ -31,7 +31,7 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
     const vq_calibrate_options *o = c->o;
     const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data != NULL};
     VQ_TRY(vq_recipe_open(&c->recipe, &recipe, &c->arena, e));
-    VQ_TRY(vq_model_open(&c->model, o->model, &c->arena, e));
+    VQ_TRY(vq_model_open_dense(&c->model, o->model, c->job, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
     if (s == VQ_OK) s = vq_kernels_room(c->job->threads, e);
     if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);
@@ -44,6 +44,7 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
                     "%s: rotate, ksort and stream_order change the model before statistics are "
                     "gathered; vq quantize does both",
                     c->recipe.path);
+    if (s == VQ_OK) vq_plan_warn(&c->plan, &c->job->reporter);
     if (s != VQ_OK) vq_model_close(&c->model);
     return s;
 }

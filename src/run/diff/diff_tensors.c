@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/verify/model_row.h"
+#include "load/model_row.h"
 
 /* What a model has under a name: a linear, stored in whatever way, or a tensor as it stands. */
 typedef struct item {

@@ -138,8 +138,8 @@ static vq_status explain_plan(const vq_plan *p, vq_explain_result *out, vq_expla
     return out->statistics ? VQ_OK : e->status;
 }
 
-static vq_status explain_model(const vq_recipe *r, const char *path, vq_explain_result *out,
-                               vq_arena *scratch, vq_arena *a, vq_err *e)
+static vq_status explain_model(const vq_recipe *r, const char *path, vq_job *job,
+                               vq_explain_result *out, vq_arena *scratch, vq_arena *a, vq_err *e)
 {
     vq_model m;
     vq_plan p;
@@ -147,7 +147,7 @@ static vq_status explain_model(const vq_recipe *r, const char *path, vq_explain_
     if (!rules) return e->status;
     memcpy(rules, out->rules, (size_t)r->nrules * sizeof *rules);
     out->rules = rules;
-    VQ_TRY(vq_model_open(&m, path, scratch, e));
+    VQ_TRY(vq_model_open_dense(&m, path, job, scratch, e));
     vq_status s = vq_plan_make(&p, r, &m, scratch, e);
     if (s == VQ_OK) s = explain_plan(&p, out, rules, a, e);
     vq_model_close(&m);
@@ -163,7 +163,7 @@ vq_status vq_run_explain(vq_job *job, const vq_explain_options *o, vq_explain_re
     const vq_recipe_request asked = {o->recipe, o->sets, o->nsets, true};
     vq_status s = vq_recipe_open(&recipe, &asked, &scratch, e);
     if (s == VQ_OK) s = explain_recipe(&recipe, r, a, e);
-    if (s == VQ_OK && o->model) s = explain_model(&recipe, o->model, r, &scratch, a, e);
+    if (s == VQ_OK && o->model) s = explain_model(&recipe, o->model, job, r, &scratch, a, e);
     vq_arena_done(&scratch);
     return s;
 }

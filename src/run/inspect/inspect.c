@@ -6,7 +6,7 @@
 #include "load/model.h"
 #include "run/inspect/inspect_stats.h"
 #include "run/run.h"
-#include "run/verify/model_row.h"
+#include "load/model_row.h"
 
 /* Counts by name, in order of appearance. */
 typedef struct tally {

@@ -51,7 +51,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     const vq_quantize_options *o = q->o;
     const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data || o->statistics};
     VQ_TRY(vq_recipe_open(&q->recipe, &recipe, &q->arena, e));
-    VQ_TRY(vq_model_open(&q->model, o->model, &q->arena, e));
+    VQ_TRY(vq_model_open_dense(&q->model, o->model, q->job, &q->arena, e));
     vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
     const vq_given given = {.data = o->data != NULL, .statistics = o->statistics != NULL};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
@@ -88,6 +88,8 @@ static vq_status check_space(const quantization *q, vq_err *e)
 static vq_status write_manifest(quantization *q, vq_err *e)
 {
     vq_manifest m = {.recipe = q->recipe.name,
+                     .dequantized = q->model.dequantized.method,
+                     .ndequantized = q->model.dequantized.weights,
                      .yaml = q->recipe.resolved,
                      .ninputs = q->model.checkpoint.weights.nfiles,
                      .calibration = q->calibration,

@@ -122,7 +122,7 @@ uint64_t vq_schedule_bytes(const vq_schedule *s, const vq_job *job)
         if (run + block + b.most > most) most = run + block + b.most;
         *(at->layer < 0 ? &run : &block) += b.stays;
     }
-    return most + small_bytes(s);
+    return most + vq_dequantize_bytes(&s->plan->model->checkpoint) + small_bytes(s);
 }
 
 void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_STAGES])

@@ -37,17 +37,21 @@ vq_status vq_copy_tensor(const vq_tensor *t, vq_tensor_writer *w, int64_t id, vq
     return VQ_OK;
 }
 
-vq_status vq_store_floats(vq_tensor_writer *w, int64_t id, vq_dtype t, const float *x, int64_t n,
-                          vq_arena *scratch, vq_err *e)
+/* From number `first` of the tensor on. */
+static vq_status store_at(vq_tensor_writer *w, int64_t id, vq_dtype t, int64_t first,
+                          const float *x, int64_t n, vq_arena *scratch, vq_err *e)
 {
-    if (t == VQ_F32) return vq_tensor_writer_write(w, id, 0, x, (size_t)n * sizeof *x, e);
+    if (t == VQ_F32)
+        return vq_tensor_writer_write(w, id, (size_t)first * sizeof *x, x, (size_t)n * sizeof *x,
+                                      e);
     const vq_arena_mark mark = vq_arena_here(scratch);
     uint16_t *half = VQ_ALLOC(scratch, uint16_t, n, "tensor as stored", e);
     if (!half) return e->status;
 #pragma omp parallel for schedule(static) if (n > VQ_PARALLEL_MIN)
     for (int64_t i = 0; i < n; i++)
         half[i] = t == VQ_F16 ? vq_f32_to_f16(x[i]) : vq_f32_to_bf16(x[i]);
-    const vq_status s = vq_tensor_writer_write(w, id, 0, half, (size_t)n * sizeof *half, e);
+    const vq_status s = vq_tensor_writer_write(w, id, (size_t)first * sizeof *half, half,
+                                               (size_t)n * sizeof *half, e);
     vq_arena_rewind(scratch, mark);
     return s;
 }
@@ -70,14 +74,40 @@ static vq_status check_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *
     return VQ_OK;
 }
 
+vq_status vq_store_floats(vq_tensor_writer *w, int64_t id, vq_dtype t, const float *x, int64_t n,
+                          vq_arena *scratch, vq_err *e)
+{
+    return store_at(w, id, t, 0, x, n, scratch, e);
+}
+
+/* A coded tensor on its way into the file. */
+typedef struct decoding {
+    const vq_tensor *tensor;
+    vq_tensor_writer *to;
+    int64_t id;
+} decoding;
+
+static vq_status store_slice(void *ctx, int64_t first, const float *x, int64_t n, vq_err *e)
+{
+    const decoding *d = ctx;
+    return store_at(d->to, d->id, d->tensor->dtype, first, x, n, d->tensor->coded->scratch, e);
+}
+
+static vq_status copy_checked(const vq_tensor *t, const vq_kernels *kr, vq_tensor_writer *w,
+                              int64_t id, vq_err *e)
+{
+    decoding d = {.tensor = t, .to = w, .id = id};
+    if (t->coded) return vq_weights_slices(kr, t, store_slice, &d, e);
+    VQ_TRY(check_finite(kr, t, e));
+    return vq_copy_tensor(t, w, id, e);
+}
+
 vq_status vq_unquantized_copy(const vq_plan *p, const vq_kernels *kr, vq_tensor_writer *w,
                               const int64_t *ids, vq_err *e)
 {
     const vq_tensor_set *set = &p->model->checkpoint.weights;
     for (size_t i = 0; i < set->count; i++) {
-        if (ids[i] < 0) continue;
-        VQ_TRY(check_finite(kr, set->sorted[i], e));
-        VQ_TRY(vq_copy_tensor(set->sorted[i], w, ids[i], e));
+        if (ids[i] >= 0) VQ_TRY(copy_checked(set->sorted[i], kr, w, ids[i], e));
     }
     return VQ_OK;
 }

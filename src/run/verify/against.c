@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "load/model_row.h"
 #include "load/weights.h"
 #include "plan/fused.h"
-#include "run/verify/model_row.h"
 #include "run/verify/module_check.h"
 
 #define DB_TOLERANCE 0.01

@@ -189,7 +189,7 @@ vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, 
     vq_arena scratch;
     vq_arena_init(&scratch, &job->budget);
     vq_model original;
-    vq_status s = against ? vq_model_open(&original, against, &scratch, e) : VQ_OK;
+    vq_status s = against ? vq_model_open_dense(&original, against, job, &scratch, e) : VQ_OK;
     if (s == VQ_OK) {
         s = verify_against(job, artifact, against ? &original : NULL, &scratch, r, a, e);
         if (against) vq_model_close(&original);

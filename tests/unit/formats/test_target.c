@@ -71,8 +71,13 @@ static void names(void **state)
     (void)state;
     char all[512], want[512] = "", few[8];
     for (int i = 0; vq_targets[i]; i++) {
-        if (i) strcat(want, vq_targets[i + 1] ? ", " : " and ");
+        if (i) strcat(want, ", ");
         strcat(want, vq_targets[i]->name);
+    }
+    for (int i = 0; vq_readers[i]; i++) {
+        strcat(want, vq_readers[i + 1] ? ", " : " and ");
+        strcat(want, vq_readers[i]->name);
+        assert_null(vq_target_find(vq_readers[i]->name)); /* nobody writes it */
     }
     assert_string_equal(vq_target_names(all, sizeof all), want);
     assert_memory_equal(all, "compressed-tensors", 18); /* the first of the table */

@@ -1,5 +1,5 @@
 /* model_row.c -- order and rotation of a stored row undone; how it is stored, in words. */
-#include "run/verify/model_row.h"
+#include "load/model_row.h"
 
 #include <stdio.h>
 

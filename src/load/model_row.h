@@ -1,7 +1,7 @@
 /* model_row.h -- what a stored row of a weight means to the model. test tests/cli/verify.sh,
  * tests/cli/diff.sh */
-#ifndef VQ_RUN_VERIFY_MODEL_ROW_H
-#define VQ_RUN_VERIFY_MODEL_ROW_H
+#ifndef VQ_LOAD_MODEL_ROW_H
+#define VQ_LOAD_MODEL_ROW_H
 
 #include "base/exchange/source.h"
 #include "kernels/kernels.h"
