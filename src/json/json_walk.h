@@ -31,8 +31,8 @@ vq_status vq_json_object(vq_json_walk *w, vq_json_member member, void *ctx, vq_e
  * it are unique. New reference in *v. */
 vq_status vq_json_value(vq_json_walk *w, json_t **v, vq_err *e);
 
-/* vq_json_file -- integers beyond 64 bits are reals; parse a whole small file (at most max bytes of text; keys unique; the top is an
- * object). New reference in *v. */
+/* vq_json_file -- parse a whole small file (at most max bytes of text) as Python does
+ * (json_lenient.h); the top is an object. New reference in *v. */
 vq_status vq_json_file(const char *path, size_t max, json_t **v, vq_err *e);
 
 #endif

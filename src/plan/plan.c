@@ -81,23 +81,43 @@ static void warn_of_stacks(const vq_plan *p, const vq_reporter *w)
                 100.0 * (double)stacks / (double)all);
 }
 
+/* Layers beyond those that the config counts, heads that predict further tokens. */
+static void warn_of_drafts(const vq_plan *p, const vq_reporter *w)
+{
+    int i = 0;
+    if (!p->ndraft) return;
+    while (p->weights[i].rule != VQ_RULE_DRAFT) i++;
+    if (p->model->arch &&
+        vq_graph_block_of(&p->model->graph, p->weights[i].module) >= p->model->graph.layers)
+        vq_warn(w, "layers-beyond", p->weights[i].module,
+                "config.json says num_hidden_layers %d; %d weights behind these layers are copied "
+                "as they are and never run",
+                p->model->graph.layers, p->ndraft);
+    else
+        vq_warn(w, "draft-head", p->weights[i].module,
+                "%d weights of a draft head are copied as they are and never run", p->ndraft);
+}
+
+bool vq_plan_loads_as_bf16(const vq_plan *p)
+{
+    bool any = false;
+    for (int i = 0; i < p->nweights && !any && p->model->dtype != VQ_BF16; i++)
+        any = p->weights[i].quantized &&
+              vq_layout_for(p->target->layouts, &p->weights[i].scheme)->loads_as_bf16;
+    return any;
+}
+
 void vq_plan_warn(const vq_plan *p, const vq_reporter *w)
 {
-    const vq_plan_weight *first = NULL;
-    int n = 0;
     vq_model_warn(p->model, w);
     vq_orphans_warn(p->model, w);
     warn_of_stacks(p, w);
-    for (int i = 0; i < p->nweights; i++) {
-        if (p->weights[i].rule != VQ_RULE_BEYOND) continue;
-        if (!first) first = &p->weights[i];
-        n++;
-    }
-    if (n)
-        vq_warn(w, "layers-beyond", first->module,
-                "config.json says num_hidden_layers %d; %d weights behind these layers are copied "
-                "as they are and never run",
-                p->model->graph.layers, n);
+    if (vq_plan_loads_as_bf16(p))
+        vq_warn(w, "loads-as-bf16", p->model->checkpoint.path,
+                "the model is %s, but loaders decode this format to BF16: config.json will say "
+                "bfloat16, and what stays dense is rounded when it is loaded",
+                vq_dtype_name(p->model->dtype));
+    warn_of_drafts(p, w);
 }
 
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w)

@@ -12,7 +12,7 @@
 
 enum {
     VQ_RULE_ROUTER = -1,   /* of routers only rules that name them decide */
-    VQ_RULE_BEYOND = -2,   /* it lies behind the last block */
+    VQ_RULE_DRAFT = -2,    /* it belongs to a draft head */
     VQ_RULE_TOWER = -3,    /* of images or sounds, beside a language model without a graph */
     VQ_RULE_NO_LINEAR = -4 /* a kernel of a convolution, a factor of an adapter */
 };
@@ -48,7 +48,7 @@ typedef struct vq_plan {
     const vq_model *model;
     const vq_target *target;
     vq_plan_weight *weights; /* every 2-D weight, sorted by name */
-    int nweights, nquantized;
+    int nweights, nquantized, ndraft /* of draft heads */;
     vq_plan_group *groups; /* quantized ones, in execution order */
     int ngroups;
     int *next_member; /* while groups are made: where the members of the next one go */
@@ -73,8 +73,11 @@ bool vq_plan_quantizes(const vq_plan *p, const char *tensor);
 /* vq_plan_module -- the format's view of a planned weight [n][k]; names and scheme are borrowed
  * from the plan. arc_s as far as known. */
 vq_module vq_plan_module(const vq_plan *p, const vq_plan_weight *w, int64_t arc_s);
-/* vq_plan_warn -- what a user should know before the run: layers behind the last one that
- * config.json counts. */
+/* vq_plan_loads_as_bf16 -- the model is of another type, and weights are stored in a layout whose
+ * readers make them BF16: the rest has to be loaded so, too. */
+bool vq_plan_loads_as_bf16(const vq_plan *p);
+/* vq_plan_warn -- what a user should know before the run: weights of draft heads,
+ * and whatever the model says twice. */
 void vq_plan_warn(const vq_plan *p, const vq_reporter *w);
 /* vq_plan_stored_bytes -- bytes of one weight as it will be stored, quantized or not. ARC's extra
  * channels are only known after calibration and not counted. */

@@ -6,6 +6,7 @@
 #include "calib/observer.h"
 #include "model/op/op.h"
 #include "model/walk/groups.h"
+#include "plan/draft_heads.h"
 #include "plan/fused.h"
 #include "plan/names.h"
 #include "plan/op_check.h"
@@ -139,14 +140,6 @@ static vq_status rule_of_special(const vq_recipe *r, vq_plan_weight *w, bool *ke
     return VQ_OK;
 }
 
-/* Layers behind the last block predict further tokens (DeepSeek V3): they are not run, so nothing
- * is known of them. */
-static bool is_beyond(const vq_plan *p, const vq_plan_weight *w)
-{
-    const vq_graph *g = &p->model->graph;
-    return p->model->arch && vq_graph_block_of(g, w->module) >= g->layers;
-}
-
 static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
@@ -160,8 +153,9 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
         w->rule = because;
         return VQ_OK;
     }
-    if (is_beyond(p, w)) {
-        w->rule = VQ_RULE_BEYOND;
+    if (vq_is_draft(p->model, w->module, w->layer)) { /* never run, so nothing is known of it */
+        w->rule = VQ_RULE_DRAFT;
+        p->ndraft++;
         return VQ_OK;
     }
     if (w->rule < 0)

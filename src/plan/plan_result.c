@@ -6,7 +6,7 @@
 static const char *rule_text(const vq_plan *p, const vq_plan_weight *w)
 {
     static const char *const why[] = {[-VQ_RULE_ROUTER] = "routers are kept",
-                                      [-VQ_RULE_BEYOND] = "behind the last block",
+                                      [-VQ_RULE_DRAFT] = "draft heads are kept",
                                       [-VQ_RULE_TOWER] = "beside the language model",
                                       [-VQ_RULE_NO_LINEAR] = "no linear"};
     return w->rule < 0 ? why[-w->rule] : p->recipe->rules[w->rule].text;

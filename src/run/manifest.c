@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/json_lenient.h"
 #include "json/json_make.h"
 
 #define SCHEMA "vq.artifact/1"
@@ -71,6 +72,7 @@ static vq_status manifest_json(const vq_manifest *f, json_t **root, vq_err *e)
     vq_put_text(&m, recipe, "yaml", f->yaml);
     put_inputs(&m, o, f);
     if (f->dequantized) put_dequantized(&m, o, f);
+    if (f->ndraft) vq_put_int(&m, o, "draft_weights", f->ndraft);
     put_calibration(&m, o, &f->calibration);
     json_t *tensors = vq_put_object(&m, o, "tensors");
     for (size_t i = 0; i < f->nmodules; i++) put_module(&m, tensors, &f->modules[i]);
@@ -235,9 +237,9 @@ static vq_status read_root(const vq_map *f, json_t *root, vq_manifest *m, bool *
 static vq_status read_map(const vq_map *f, const char *path, vq_manifest *m, bool *intact,
                           vq_arena *a, vq_err *e)
 {
-    json_error_t why;
-    json_t *root = json_loadb((const char *)f->data, f->size, JSON_REJECT_DUPLICATES, &why);
-    if (!root) return vq_fail(e, VQ_E_INPUT, "%s:%d: not JSON: %s", path, why.line, why.text);
+    json_t *root;
+    if (vq_json_parse((const char *)f->data, f->size, &root, e) != VQ_OK)
+        return vq_at(e, "%s", path);
     const char *schema = json_string_value(json_object_get(root, "schema"));
     const vq_status s =
         schema && strcmp(schema, SCHEMA) == 0

@@ -49,6 +49,7 @@ typedef struct vq_manifest {
     size_t ninputs;
     const char *dequantized; /* how the inputs were quantized before; NULL: they were not */
     size_t ndequantized;     /* weights that were decoded */
+    int ndraft;              /* weights of draft heads, which were copied */
     vq_calibrated calibration;
     const vq_manifest_module *modules;
     size_t nmodules;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "text/utf8.h"
+#include "json/json_load.h"
 
 static bool blank(const char *s, size_t n)
 {
@@ -54,10 +55,10 @@ static vq_status parse_line(const char *s, size_t n, json_t **v, vq_err *e)
         return vq_fail(e, VQ_E_INPUT, "the line is %zu bytes long (at most %zu)", n,
                        VQ_JSON_LINE_MAX);
     VQ_TRY(vq_utf8_check(s, n, "the line", e));
-    *v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &cause);
-    if (!*v && (cause.text[0] == '\0' || json_error_code(&cause) == json_error_out_of_memory))
-        return vq_fail(e, VQ_E_LIMIT, "no memory left to parse JSON");
-    if (!*v)
+    const vq_status parsed =
+        vq_json_load(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, v, &cause, e);
+    if (parsed == VQ_E_LIMIT) return parsed;
+    if (parsed != VQ_OK)
         return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %d: %s", cause.position, cause.text);
     if (json_is_object(*v)) return VQ_OK;
     json_decref(*v);

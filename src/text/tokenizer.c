@@ -13,6 +13,7 @@
 #include "text/steps/pretokenize.h"
 #include "text/utf8.h"
 #include "text/words/word_model.h"
+#include "json/json_lenient.h"
 
 struct vq_tokenizer {
     vq_arena arena;
@@ -140,10 +141,9 @@ static vq_status parse_file(vq_tokenizer *t, const char *path, vq_err *e)
 {
     vq_map map;
     VQ_TRY(vq_map_open(&map, path, e));
-    json_error_t why;
-    json_t *root = json_loadb((const char *)map.data, map.size, JSON_REJECT_DUPLICATES, &why);
-    vq_status s =
-        root ? parse(t, root, e) : vq_fail(e, VQ_E_INPUT, "line %d: %s", why.line, why.text);
+    json_t *root;
+    vq_status s = vq_json_parse((const char *)map.data, map.size, &root, e);
+    if (s == VQ_OK) s = parse(t, root, e);
     if (s != VQ_OK) s = vq_at(e, "%s", path);
     json_decref(root);
     vq_map_close(&map);

@@ -1,6 +1,7 @@
 /* ct_write.c -- quantization_config of compressed-tensors from what was written: one group per
  * distinct scheme, targets, ignore. */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "formats/ct/ct_args.h"
@@ -185,9 +186,11 @@ static json_t *named_groups(const json_t *groups)
 {
     json_t *out = json_object();
     for (size_t i = 0; i < json_array_size(groups); i++) {
-        json_t *key = json_sprintf("group_%zu", i);
-        json_object_set(out, json_string_value(key), json_array_get(groups, i));
-        json_decref(key);
+        char key[32];
+        (void)snprintf(key, sizeof key, "group_%zu", i);
+        if (json_object_set(out, key, json_array_get(groups, i)) == 0) continue;
+        json_decref(out);
+        return NULL;
     }
     return out;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -91,11 +92,30 @@ static vq_status read_names(vq_hf_config *c, vq_err *e)
                      sizeof c->quant_method, e);
 }
 
+/* What is written from it keeps every byte that it does not change. */
+static vq_status keep_text(vq_hf_config *c, const char *path, vq_err *e)
+{
+    vq_map m;
+    VQ_TRY(vq_map_open(&m, path, e));
+    const char *from = (const char *)m.data;
+    const size_t mark = m.size >= 3 && memcmp(from, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    if (m.size <= CONFIG_MAX) c->text = strndup(from + mark, m.size - mark);
+    vq_map_close(&m);
+    return c->text || m.size > CONFIG_MAX
+               ? VQ_OK
+               : vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", path);
+}
+
 vq_status vq_hf_config_read(vq_hf_config *c, const char *path, vq_err *e)
 {
     *c = (vq_hf_config){.bos = -1};
-    VQ_TRY(vq_json_file(path, CONFIG_MAX, &c->root, e));
-    const vq_status s = read_names(c, e);
+    vq_status s = keep_text(c, path, e);
+    if (s == VQ_OK) s = vq_json_file(path, CONFIG_MAX, &c->root, e);
+    if (s != VQ_OK) {
+        vq_hf_config_done(c);
+        return s;
+    }
+    s = read_names(c, e);
     if (s == VQ_OK) return VQ_OK;
     (void)vq_at(e, "%s", vq_base_name(path));
     vq_hf_config_done(c);
@@ -116,5 +136,6 @@ vq_status vq_hf_config_tokens(vq_hf_config *c, const char *path, int64_t bos, in
 void vq_hf_config_done(vq_hf_config *c)
 {
     json_decref(c->root);
+    free(c->text);
     *c = (vq_hf_config){0};
 }

@@ -12,6 +12,7 @@
 
 typedef struct vq_hf_config {
     json_t *root;          /* whole file; owned by the config until vq_hf_config_done */
+    char *text;            /* the file as it is, likewise, without byte order mark */
     char model_type[64];   /* "llama"; "" when there is no config.json */
     char architecture[96]; /* architectures[0] */
     int64_t bos, eos[8];   /* -1 when absent */

@@ -50,8 +50,10 @@ typedef struct vq_layout {
     bool bytes;                /* one byte per code, whatever the width */
     bool offset;               /* codes are stored as offset binary */
     bool scalar;               /* single numbers have shape [], else [1] */
-    bool never_dense; /* codes must not have the shape of the dense weight, so that a loader that
+    bool never_dense;   /* codes must not have the shape of the dense weight, so that a loader that
                        * does not know the layout stumbles over them */
+    bool loads_as_bf16; /* its readers decode to BF16 whatever the model's type is, so config.json
+                         * has to say that type */
     /* holds -- can this row store weights of this format? Float scales of any type pass: the type
      * is checked with the tensors. */
     bool (*holds)(const vq_num *weight);

@@ -5,19 +5,19 @@
 #include "base/num/hadamard_matrix.h"
 #include "formats/layouts/module_map.h"
 #include "formats/vq/num_json.h"
+#include "json/json_make.h"
 
-static json_t *entry_of(const vq_module *m)
+static void put_entry(vq_json_maker *to, json_t *list, const vq_module *m)
 {
-    json_t *scheme = json_pack("{s:o}", "weight", vq_num_write(&m->scheme->weight));
-    if (scheme && m->scheme->has_act)
-        json_object_set_new(scheme, "act", vq_num_write(&m->scheme->act));
-    json_t *entry =
-        json_pack("{s:[I,I], s:o}", "shape", (json_int_t)m->n, (json_int_t)m->k, "scheme", scheme);
-    if (entry && m->arc_s > 0)
-        json_object_set_new(entry, "arc", json_pack("{s:I}", "s", (json_int_t)m->arc_s));
-    if (entry && m->hadamard > 0)
-        json_object_set_new(entry, "hadamard", json_integer((json_int_t)m->hadamard));
-    return entry;
+    json_t *entry = vq_put_object(to, list, m->name);
+    json_t *shape = vq_put_array(to, entry, "shape");
+    vq_add_int(to, shape, m->n);
+    vq_add_int(to, shape, m->k);
+    json_t *scheme = vq_put_object(to, entry, "scheme");
+    vq_put(to, scheme, "weight", vq_num_write(&m->scheme->weight));
+    if (m->scheme->has_act) vq_put(to, scheme, "act", vq_num_write(&m->scheme->act));
+    if (m->arc_s > 0) vq_put_int(to, vq_put_object(to, entry, "arc"), "s", m->arc_s);
+    if (m->hadamard > 0) vq_put_int(to, entry, "hadamard", m->hadamard);
 }
 
 vq_status vq_own_config_write(const vq_module *modules, size_t n, const char *const *dense,
@@ -25,14 +25,13 @@ vq_status vq_own_config_write(const vq_module *modules, size_t n, const char *co
 {
     (void)dense;
     (void)ndense;
-    json_t *list = json_object();
-    int bad = list ? 0 : -1;
-    for (size_t i = 0; i < n && !bad; i++)
-        bad = json_object_set_new(list, modules[i].name, entry_of(&modules[i]));
-    *out = bad ? NULL
-               : json_pack("{s:s, s:i, s:O}", "quant_method", "vq", "version", 1, "modules", list);
-    json_decref(list);
-    return *out ? VQ_OK : vq_fail(e, VQ_E_LIMIT, "no memory for quantization_config");
+    vq_json_maker m = {0};
+    json_t *root = vq_make_object(&m);
+    vq_put_text(&m, root, "quant_method", "vq");
+    vq_put_int(&m, root, "version", 1);
+    json_t *list = vq_put_object(&m, root, "modules");
+    for (size_t i = 0; i < n; i++) put_entry(&m, list, &modules[i]);
+    return vq_make_done(&m, root, "quantization_config", out, e);
 }
 
 static vq_status read_int(const json_t *v, const char *what, int64_t *out, vq_err *e)

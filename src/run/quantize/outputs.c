@@ -1,9 +1,11 @@
 /* outputs.c -- what stands beside the weights of an artifact: sidecars and config.json. */
 #include "run/quantize/outputs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/op/op.h"
+#include "json/json_lenient.h"
 #include "json/json_make.h"
 
 /* The folders of "folder/name" below dir. */
@@ -31,16 +33,33 @@ static vq_status copy_sidecars(const char *dir, const vq_plan *p, vq_arena *a, v
     return VQ_OK;
 }
 
-/* The model's config with what was added to it; takes over `quantization`. */
-static vq_status config_json(const vq_plan *p, json_t *quantization, bool untied, json_t **out,
-                             vq_err *e)
+/* The type of which loaders make the weights, under the name that the config has for it. */
+static vq_status say_type(const vq_plan *p, char **text, size_t *len, vq_err *e)
 {
-    vq_json_maker m = {0};
     const json_t *given = p->model->checkpoint.config.root;
-    json_t *root = given ? json_copy((json_t *)(uintptr_t)given) : vq_make_object(&m);
-    vq_put(&m, root, "quantization_config", quantization);
-    if (untied) vq_put_flag(&m, root, "tie_word_embeddings", false);
-    return vq_make_done(&m, root, "config.json", out, e);
+    vq_json_maker m = {0};
+    json_t *type;
+    if (!vq_plan_loads_as_bf16(p)) return VQ_OK;
+    VQ_TRY(vq_make_done(&m, vq_make_text(&m, "bfloat16"), "config.json", &type, e));
+    const bool older = json_object_get(given, "torch_dtype") || !json_object_get(given, "dtype");
+    vq_status s = older ? vq_json_splice(text, len, "torch_dtype", type, e) : VQ_OK;
+    if (s == VQ_OK && json_object_get(given, "dtype"))
+        s = vq_json_splice(text, len, "dtype", type, e);
+    json_decref(type);
+    return s;
+}
+
+/* The text of the model's config with what was added to it; free it. */
+static vq_status config_text(const vq_plan *p, const json_t *quantization, bool untied, char **text,
+                             size_t *len, vq_err *e)
+{
+    const char *given = p->model->checkpoint.config.text;
+    *text = strdup(given ? given : "{}");
+    if (!*text) return vq_fail(e, VQ_E_LIMIT, "config.json: no memory for the text");
+    *len = strlen(*text);
+    VQ_TRY(vq_json_splice(text, len, "quantization_config", quantization, e));
+    if (untied) VQ_TRY(vq_json_splice(text, len, "tie_word_embeddings", json_false(), e));
+    return say_type(p, text, len, e);
 }
 
 /* Runtimes quantize linears: tables of embeddings are none that they would have to leave out. */
@@ -128,11 +147,14 @@ static vq_status write_config(const char *dir, const vq_plan *p, const vq_module
     size_t ndense = 0;
     VQ_TRY(list_dense(p, dense, &ndense, a, e));
     VQ_TRY(list_tied(p, dense, &ndense, a, e));
-    json_t *quantization = NULL, *root;
+    json_t *quantization = NULL;
+    char *text = NULL;
+    size_t len;
     VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
-    VQ_TRY(config_json(p, quantization, untied, &root, e));
-    const vq_status s = vq_json_save(root, JSON_INDENT(2), path, e);
-    json_decref(root);
+    vq_status s = config_text(p, quantization, untied, &text, &len, e);
+    if (s == VQ_OK) s = vq_write_file(path, text, len, e);
+    free(text);
+    json_decref(quantization);
     return s;
 }
 

@@ -90,6 +90,7 @@ static vq_status write_manifest(quantization *q, vq_err *e)
     vq_manifest m = {.recipe = q->recipe.name,
                      .dequantized = q->model.dequantized.method,
                      .ndequantized = q->model.dequantized.weights,
+                     .ndraft = q->plan.ndraft,
                      .yaml = q->recipe.resolved,
                      .ninputs = q->model.checkpoint.weights.nfiles,
                      .calibration = q->calibration,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/json_load.h"
 #include "json/json_make.h"
 
 #define SCHEMA "vq.run/1"
@@ -166,8 +167,11 @@ static vq_status check_digest(const vq_map *f, const char *path, vq_arena *a, vq
 static vq_status read_map(const vq_map *f, const char *path, vq_state *s, vq_arena *a, vq_err *e)
 {
     json_error_t cause;
+    json_t *root;
     VQ_TRY(check_digest(f, path, a, e));
-    json_t *root = json_loadb((const char *)f->data, f->size, JSON_REJECT_DUPLICATES, &cause);
+    if (vq_json_load((const char *)f->data, f->size, JSON_REJECT_DUPLICATES, &root, &cause, e) ==
+        VQ_E_LIMIT)
+        return vq_at(e, "%s", path);
     const vq_status status = read_root(root, path, s, a, e);
     json_decref(root);
     return status;

