@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "load/model.h"
+#include "load/model_row.h"
 #include "run/inspect/inspect_stats.h"
 #include "run/run.h"
-#include "load/model_row.h"
 
 /* Counts by name, in order of appearance. */
 typedef struct tally {

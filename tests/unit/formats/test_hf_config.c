@@ -68,7 +68,6 @@ typedef struct refusal {
 static const refusal refusals[] = {
     {"", "JSON"},
     {"[]", "not a JSON object"},
-    {"{\"a\":1,\"a\":2}", "duplicate"},
     {"{\"model_type\":7}", "model_type is not a string"},
     {"{\"model_type\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}",
      "model_type is longer than 63"},
