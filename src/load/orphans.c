@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "load/draft_heads.h"
 #include "model/op/op.h"
 
 static bool is_param(const vq_node *n, const char *name)
@@ -51,7 +52,7 @@ void vq_orphans_warn(const vq_model *m, const vq_reporter *w)
     for (size_t i = 0; i < s->count; i++) {
         const char *name = s->sorted[i]->name;
         if (is_read(&m->graph, name) || is_made_anew(name) ||
-            vq_graph_block_of(&m->graph, name) >= m->graph.layers)
+            vq_is_draft(m, name, vq_graph_block_of(&m->graph, name)))
             continue;
         if (n++ == 0) first = name;
         if (n == 2) (void)snprintf(more, sizeof more, ", like %.400s", name);

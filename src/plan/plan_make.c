@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "calib/observer.h"
+#include "load/draft_heads.h"
 #include "model/op/op.h"
 #include "model/walk/groups.h"
-#include "plan/draft_heads.h"
 #include "plan/fused.h"
 #include "plan/names.h"
 #include "plan/op_check.h"

@@ -1,5 +1,5 @@
 /* draft_heads.c -- draft heads by what publishers call them. */
-#include "plan/draft_heads.h"
+#include "load/draft_heads.h"
 
 #include <string.h>
 

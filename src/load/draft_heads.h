@@ -1,7 +1,7 @@
 /* draft_heads.h -- weights that predict further tokens for a runtime that checks them, and no part
  * of the model proper. test tests/cli/draft_heads.sh */
-#ifndef VQ_PLAN_DRAFT_HEADS_H
-#define VQ_PLAN_DRAFT_HEADS_H
+#ifndef VQ_LOAD_DRAFT_HEADS_H
+#define VQ_LOAD_DRAFT_HEADS_H
 
 #include "load/model.h"
 
