@@ -39,6 +39,8 @@ static const char *skip_value(const char *at)
 /* Is the string at `at`, escapes and all, this key? */
 static bool is_key(const char *at, const char *key)
 {
+    const size_t n = strlen(key);
+    if (strncmp(at + 1, key, n) == 0 && at[n + 1] == '"') return true;
     json_t *v = json_loadb(at, (size_t)(skip_string(at) - at), JSON_DECODE_ANY, NULL);
     const bool same = v && strcmp(json_string_value(v), key) == 0;
     json_decref(v);
