@@ -1,4 +1,4 @@
-/* jinja_arithmetic.c -- + - * / // % on the values of a chat template, as Python computes them. */
+/* jinja_arithmetic.c -- + - * / // % ** on the values of a chat template, as Python computes them. */
 #include <math.h>
 
 #include "jinja/jinja.h"
@@ -27,11 +27,28 @@ static vq_status divide(vq_jrun *x, vq_jop op, int64_t a, int64_t b, vq_jvalue *
     return VQ_OK;
 }
 
+/* A negative power is a real number. */
+static vq_status power(vq_jrun *x, int64_t a, int64_t b, vq_jvalue *out)
+{
+    int64_t r = 1;
+    if (b < 0 && a == 0) return vq_jfail(x, "a division by zero");
+    if (b < 0) {
+        *out = (vq_jvalue){.kind = VQ_J_REAL, .r = pow((double)a, (double)b)};
+        return VQ_OK;
+    }
+    if (a == 0 || a == 1 || a == -1) b = b > 2 ? 2 + b % 2 : b;
+    for (; b > 0; b--) /* at most 63 times: it overflows then */
+        if (__builtin_mul_overflow(r, a, &r)) return overflow(x);
+    *out = vq_jint(r);
+    return VQ_OK;
+}
+
 static vq_status integers(vq_jrun *x, vq_jop op, int64_t a, int64_t b, vq_jvalue *out)
 {
     int64_t r = 0;
     bool over = false;
     if (op == VQ_J_DIV || op == VQ_J_FLOOR || op == VQ_J_MOD) return divide(x, op, a, b, out);
+    if (op == VQ_J_POW) return power(x, a, b, out);
     if (op == VQ_J_ADD) over = __builtin_add_overflow(a, b, &r);
     if (op == VQ_J_SUB) over = __builtin_sub_overflow(a, b, &r);
     if (op == VQ_J_MUL) over = __builtin_mul_overflow(a, b, &r);
@@ -48,6 +65,7 @@ static vq_status reals(vq_jrun *x, vq_jop op, double a, double b, vq_jvalue *out
                      : op == VQ_J_SUB   ? a - b
                      : op == VQ_J_MUL   ? a * b
                      : op == VQ_J_DIV   ? a / b
+                     : op == VQ_J_POW   ? pow(a, b)
                      : op == VQ_J_FLOOR ? floor(a / b)
                                         : rest + (rest != 0 && (rest < 0) != (b < 0) ? b : 0);
     *out = (vq_jvalue){.kind = VQ_J_REAL, .r = r};
@@ -74,6 +92,21 @@ static vq_status repeat(vq_jrun *x, const vq_jvalue *text, int64_t times, vq_jva
     return VQ_OK;
 }
 
+static vq_status repeat_list(vq_jrun *x, const vq_jvalue *v, int64_t times, vq_jvalue *out)
+{
+    const size_t n = v->list.n;
+    vq_jvalue *at = NULL;
+    size_t k = 0;
+    if (times > VQ_J_WORK || v->lazy) return vq_jfail(x, "a list is repeated too often");
+    if (times > 0 && n) {
+        if (!(at = vq_jalloc(x, (size_t)times, n * sizeof *at))) return x->e->status;
+        for (; k < n * (size_t)times; k++) at[k] = v->list.at[k % n];
+    }
+    VQ_TRY(vq_jlist(x, at, k, VQ_J_LIST, out));
+    out->tuple = v->tuple;
+    return VQ_OK;
+}
+
 static bool whole(const vq_jvalue *v)
 {
     return v->kind == VQ_J_INT || v->kind == VQ_J_BOOL;
@@ -91,6 +124,7 @@ static const char *verb(vq_jop op)
            : op == VQ_J_MUL   ? "*"
            : op == VQ_J_DIV   ? "/"
            : op == VQ_J_FLOOR ? "//"
+           : op == VQ_J_POW   ? "**"
                               : "%";
 }
 
@@ -101,10 +135,14 @@ vq_status vq_jarithmetic(vq_jrun *x, vq_jop op, const vq_jvalue *a, const vq_jva
     if (whole(a) && whole(b)) return integers(x, op, a->i, b->i, out);
     if ((whole(a) || a->kind == VQ_J_REAL) && (whole(b) || b->kind == VQ_J_REAL))
         return reals(x, op, real(a), real(b), out);
-    if (add && a->kind == VQ_J_LIST && b->kind == VQ_J_LIST && a->tuple == b->tuple)
+    if (add && a->kind == VQ_J_LIST && b->kind == VQ_J_LIST && a->tuple == b->tuple && !a->lazy &&
+        !b->lazy)
         return join_lists(x, a, b, out);
     if (op == VQ_J_MUL && a->kind == VQ_J_STRING && whole(b)) return repeat(x, a, b->i, out);
     if (op == VQ_J_MUL && b->kind == VQ_J_STRING && whole(a)) return repeat(x, b, a->i, out);
+    if (op == VQ_J_MUL && a->kind == VQ_J_LIST && whole(b)) return repeat_list(x, a, b->i, out);
+    if (op == VQ_J_MUL && b->kind == VQ_J_LIST && whole(a)) return repeat_list(x, b, a->i, out);
+    if (op == VQ_J_MOD && a->kind == VQ_J_STRING) return vq_jpercent(x, a, b, out);
     if (!add || !texts) return vq_jfail(x, "%s %s %s", vq_jname(a), verb(op), vq_jname(b));
     vq_jbuffer both = {0};
     VQ_TRY(vq_jput(x, &both, a->text.s, a->text.n));

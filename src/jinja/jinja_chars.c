@@ -42,3 +42,13 @@ vq_status vq_jsearch(vq_jrun *x, const vq_jvalue *text, const vq_jvalue *what, s
     const size_t end = *found == SIZE_MAX ? text->text.n : *found;
     return vq_jspend(x, VQ_J_STEP + what->text.n + (end > at ? end - at : 0) * (2 + part / 8));
 }
+
+vq_status vq_jsearch_last(vq_jrun *x, const vq_jvalue *text, const vq_jvalue *what, size_t *found)
+{
+    const size_t n = what->text.n, part = n < 256 ? n : 256;
+    size_t at = text->text.n < n ? SIZE_MAX : text->text.n - n;
+    const size_t last = at;
+    while (at != SIZE_MAX && n && memcmp(text->text.s + at, what->text.s, n) != 0) at--;
+    *found = at;
+    return vq_jspend(x, VQ_J_STEP + n + (last - at) * (2 + part / 8));
+}

@@ -88,6 +88,8 @@ static bool loop_member(const vq_jloop *l, const char *name, vq_jvalue *out)
                    {"length", vq_jint(n)},
                    {"revindex", vq_jint(n - i)},
                    {"revindex0", vq_jint(n - i - 1)},
+                   {"depth", vq_jint(l->depth)},
+                   {"depth0", vq_jint(l->depth - 1)},
                    {"previtem", i > 0 ? l->at[i - 1] : undefined("loop.previtem")},
                    {"nextitem", i + 1 < n ? l->at[i + 1] : undefined("loop.nextitem")}};
     for (size_t k = 0; k < sizeof members / sizeof *members; k++) {
@@ -98,15 +100,21 @@ static bool loop_member(const vq_jloop *l, const char *name, vq_jvalue *out)
     return false;
 }
 
+static const vq_jvalue *pair_member(const vq_jvalue *v, const char *name, size_t n)
+{
+    if (n == 7 && memcmp(name, "grouper", n) == 0) return &v->list.at[0];
+    return n == 4 && memcmp(name, "list", n) == 0 ? &v->list.at[1] : NULL;
+}
+
 static vq_status attribute(vq_jrun *x, const vq_jvalue *v, const char *name, vq_jvalue *out)
 {
     *out = undefined(name);
     if (v->kind == VQ_J_UNDEFINED) return refuse_undefined(x, v);
     if (vq_jmethod_name(v->kind, name))
         return vq_jfail(x, "\"%s\" is a method: call it, or write ['%s'] for a member", name, name);
-    if (v->kind == VQ_J_LOOP && !loop_member(v->loop, name, out))
-        return vq_jfail(x, "loop.%s is not supported", name);
+    if (v->kind == VQ_J_LOOP) (void)loop_member(v->loop, name, out);
     const vq_jvalue *member = NULL;
+    if (v->group) member = pair_member(v, name, strlen(name));
     if (v->kind == VQ_J_MAP) member = vq_jmember(x, v, name, strlen(name));
     if (v->kind == VQ_J_SPACE) member = vq_jlookup(x, v->space, name, false);
     if (member) *out = *member;
@@ -121,29 +129,36 @@ static vq_status eval_attribute(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     return attribute(x, &v, n->name, out);
 }
 
+vq_status vq_jitem(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *key, vq_jvalue *out)
+{
+    int64_t count;
+    const bool map = v->kind == VQ_J_MAP;
+    *out = undefined("the item");
+    if (v->kind == VQ_J_UNDEFINED) return refuse_undefined(x, v);
+    if (key->kind == VQ_J_STRING) {
+        const vq_jvalue *member = map        ? vq_jmember(x, v, key->text.s, key->text.n)
+                                  : v->group ? pair_member(v, key->text.s, key->text.n)
+                                             : NULL;
+        *out = member ? *member : (vq_jvalue){.kind = VQ_J_UNDEFINED, .text = key->text};
+        return vq_jspend(x, map ? v->list.n : 0);
+    }
+    if (v->lazy || (v->kind != VQ_J_LIST && v->kind != VQ_J_STRING) ||
+        (key->kind != VQ_J_INT && key->kind != VQ_J_BOOL))
+        return VQ_OK;
+    VQ_TRY(vq_jlength(x, v, &count));
+    const int64_t place = key->i < 0 ? key->i + count : key->i;
+    if (place < 0 || place >= count) return VQ_OK;
+    *out = v->kind == VQ_J_LIST ? v->list.at[place] : vq_jpart(*v, place, place + 1);
+    return VQ_OK;
+}
+
 static vq_status eval_item(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 {
     vq_jvalue v, key;
     VQ_TRY(vq_jeval(x, n->left, &v));
     VQ_TRY(vq_jeval(x, n->right, &key));
     x->line = n->line;
-    *out = undefined("the item");
-    if (v.kind == VQ_J_UNDEFINED) return refuse_undefined(x, &v);
-    if (key.kind == VQ_J_STRING) {
-        const vq_jvalue *member =
-            v.kind == VQ_J_MAP ? vq_jmember(x, &v, key.text.s, key.text.n) : NULL;
-        *out = member ? *member : (vq_jvalue){.kind = VQ_J_UNDEFINED, .text = key.text};
-        return vq_jspend(x, v.kind == VQ_J_MAP ? v.list.n : 0);
-    }
-    if ((v.kind != VQ_J_LIST && v.kind != VQ_J_STRING) ||
-        (key.kind != VQ_J_INT && key.kind != VQ_J_BOOL))
-        return VQ_OK;
-    int64_t count;
-    VQ_TRY(vq_jlength(x, &v, &count));
-    const int64_t place = key.i < 0 ? key.i + count : key.i;
-    if (place < 0 || place >= count) return VQ_OK;
-    *out = v.kind == VQ_J_LIST ? v.list.at[place] : vq_jpart(v, place, place + 1);
-    return VQ_OK;
+    return vq_jitem(x, &v, &key, out);
 }
 
 /* One end of a slice, brought within [low, high]; absent: def. */
@@ -187,8 +202,8 @@ static vq_status eval_slice(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     VQ_TRY(vq_jeval(x, n->left, &v));
     x->line = n->line;
     if (v.kind == VQ_J_UNDEFINED) return refuse_undefined(x, &v);
-    *out = undefined("the slice");
-    if (v.kind != VQ_J_LIST && v.kind != VQ_J_STRING) return VQ_OK;
+    if (v.lazy || (v.kind != VQ_J_LIST && v.kind != VQ_J_STRING))
+        return vq_jfail(x, "a slice of %s", v.lazy ? "a generator" : vq_jname(&v));
     VQ_TRY(vq_jlength(x, &v, &len));
     VQ_TRY(slice_end(x, n->list->next->next, 0, INT32_MIN, INT32_MAX, 1, &step));
     if (step == 0) return vq_jfail(x, "a slice with step 0");
@@ -201,14 +216,46 @@ static vq_status eval_slice(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     return VQ_OK;
 }
 
+/* A key as a name, which ends with a NUL. */
+static const char *name_of(vq_jrun *x, const vq_jvalue *key)
+{
+    char *name = vq_jalloc(x, key->text.n + 1, 1);
+    if (!name) return NULL;
+    if (key->text.n) memcpy(name, key->text.s, key->text.n);
+    name[key->text.n] = '\0';
+    return name;
+}
+
+/* One argument of a call, or those that a *list or a **map stands for. */
+static vq_status add_argument(vq_jrun *x, const vq_jnode *node, const vq_jvalue *v, vq_jvalue *at,
+                              const char **names, size_t *n)
+{
+    const size_t count = node->op == VQ_J_EQ ? 1 : v->list.n;
+    for (size_t i = 0; i < count; i++, ++*n) {
+        const bool map = node->op == VQ_J_POW;
+        at[*n] = node->op == VQ_J_EQ ? *v : v->list.at[map ? 2 * i + 1 : i];
+        names[*n] = map ? name_of(x, &v->list.at[2 * i]) : node->name;
+        if (map && !names[*n]) return x->e->status;
+    }
+    return vq_jspend(x, count);
+}
+
 static vq_status eval_arguments(vq_jrun *x, const vq_jnode *first, vq_jarguments *args)
 {
-    vq_jvalue *at;
-    VQ_TRY(eval_list(x, first, &at, &args->n));
-    const char **names = vq_jalloc(x, args->n, sizeof *names);
-    if (!names) return VQ_E_LIMIT;
-    size_t k = 0;
-    for (const vq_jnode *i = first; i; i = i->next) names[k++] = i->name;
+    vq_jvalue *values;
+    size_t count, room = 0, k = 0;
+    VQ_TRY(eval_list(x, first, &values, &count));
+    for (const vq_jnode *i = first; i; i = i->next, k++) {
+        if (i->op != VQ_J_EQ && values[k].kind != (i->op == VQ_J_POW ? VQ_J_MAP : VQ_J_LIST))
+            return vq_jfail(x, "%s behind a \"*\" of a call", vq_jname(&values[k]));
+        room += i->op == VQ_J_EQ ? 1 : values[k].list.n;
+    }
+    vq_jvalue *at = vq_jalloc(x, room, sizeof *at);
+    const char **names = at ? vq_jalloc(x, room, sizeof *names) : NULL;
+    if (!names) return x->e->status;
+    args->n = 0;
+    for (const vq_jnode *i = first; i; i = i->next)
+        VQ_TRY(add_argument(x, i, values++, at, names, &args->n));
     args->at = at;
     args->names = names;
     return VQ_OK;
@@ -236,6 +283,8 @@ static vq_status call_method(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     const vq_jbuiltin *m = vq_jmethod(v.kind, n->left->name);
     if (!m) {
         VQ_TRY(attribute(x, &v, n->left->name, &member));
+        VQ_TRY(eval_arguments(x, n->list, &args));
+        if (member.kind == VQ_J_MACRO) return member.macro->call(x, member.macro, &args, out);
         if (member.kind == VQ_J_UNDEFINED)
             return vq_jfail(x, "the method \"%s\" of %s is not supported", n->left->name,
                             vq_jname(&v));
@@ -254,6 +303,8 @@ static vq_status eval_call(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     VQ_TRY(eval_arguments(x, n->list, &args));
     x->line = n->line;
     if (f.kind == VQ_J_MACRO) return f.macro->call(x, f.macro, &args, out);
+    if (f.kind == VQ_J_LOOP && f.loop->call && args.n == 1)
+        return f.loop->call(x, f.loop, &args.at[0], out);
     if (f.kind == VQ_J_UNDEFINED && n->left->kind == VQ_JN_NAME)
         return vq_jglobal(x, n->left->name, &args, out);
     return vq_jfail(x, "%s is called", vq_jname(&f));
@@ -271,12 +322,12 @@ static vq_status eval_negate(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 {
     VQ_TRY(vq_jeval(x, n->left, out));
     if (out->kind == VQ_J_REAL) {
-        out->r = -out->r;
+        out->r = n->op == VQ_J_ADD ? out->r : -out->r;
         return VQ_OK;
     }
     if ((out->kind != VQ_J_INT && out->kind != VQ_J_BOOL) || out->i == INT64_MIN)
-        return vq_jfail(x, "minus %s", vq_jname(out));
-    *out = vq_jint(-out->i);
+        return vq_jfail(x, "a sign before %s", vq_jname(out));
+    *out = vq_jint(n->op == VQ_J_ADD ? out->i : -out->i);
     return VQ_OK;
 }
 
@@ -356,6 +407,11 @@ static vq_status eval_arithmetic(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
     return vq_jarithmetic(x, n->op, &left, &right, out);
 }
 
+static vq_status eval_body(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
+{
+    return vq_jcapture(x, n->list, out);
+}
+
 vq_status vq_jeval(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
 {
     static const evaluator evaluators[VQ_JN_KINDS] = {
@@ -378,6 +434,8 @@ vq_status vq_jeval(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
         [VQ_JN_ARITHMETIC] = eval_arithmetic,
         [VQ_JN_CONCAT] = eval_concat,
         [VQ_JN_CONDITION] = eval_condition,
+        [VQ_JN_BODY] = eval_body,
+        [VQ_JN_CALLER] = vq_jclosure,
     };
     x->line = n->line;
     if (++x->depth > VQ_J_DEPTH)

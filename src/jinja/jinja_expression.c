@@ -169,16 +169,16 @@ static bool parse_arguments(vq_jparser *p, vq_jnode **list)
     while (!vq_jskip(p, VQ_JT_OPERATOR, ")")) {
         vq_jnode *arg = *list = vq_jnode_new(p, VQ_JN_ARGUMENT, p->at->line);
         if (!arg) return false;
-        if (vq_jis(p, VQ_JT_OPERATOR, "*") || vq_jis(p, VQ_JT_OPERATOR, "**"))
-            return vq_jparse_fail(p, "\"%s\" before an argument is not supported", p->at->s) !=
-                   NULL;
-        if (p->at->kind == VQ_JT_NAME && p->at[1].kind == VQ_JT_OPERATOR &&
+        arg->op = vq_jskip(p, VQ_JT_OPERATOR, "*")    ? VQ_J_MUL
+                  : vq_jskip(p, VQ_JT_OPERATOR, "**") ? VQ_J_POW
+                                                      : VQ_J_EQ;
+        if (arg->op == VQ_J_EQ && p->at->kind == VQ_JT_NAME && p->at[1].kind == VQ_JT_OPERATOR &&
             strcmp(p->at[1].s, "=") == 0) {
             arg->name = p->at->s;
             p->at += 2;
-        } else if (named)
+        } else if (named && arg->op != VQ_J_POW)
             return vq_jparse_fail(p, "an argument without a name behind one with a name") != NULL;
-        named = arg->name != NULL;
+        named = arg->name || arg->op == VQ_J_POW;
         if (!(arg->left = vq_jexpression(p))) return false;
         list = &arg->next;
         if (!vq_jskip(p, VQ_JT_OPERATOR, ",") && !vq_jis(p, VQ_JT_OPERATOR, ")"))
@@ -264,7 +264,7 @@ static vq_jnode *named(vq_jparser *p, vq_jnode_kind kind, vq_jnode *left)
     return vq_jexpect(p, VQ_JT_NAME, NULL) ? n : NULL;
 }
 
-static vq_jnode *parse_filter(vq_jparser *p, vq_jnode *left)
+vq_jnode *vq_jfilter_node(vq_jparser *p, vq_jnode *left)
 {
     vq_jnode *n = named(p, VQ_JN_FILTER, left);
     if (n && vq_jskip(p, VQ_JT_OPERATOR, "(") && !parse_arguments(p, &n->list)) return NULL;
@@ -302,7 +302,7 @@ vq_jnode *vq_jfilters(vq_jparser *p, vq_jnode *n)
 {
     for (;;) {
         if (n && vq_jskip(p, VQ_JT_OPERATOR, "|"))
-            n = parse_filter(p, n);
+            n = vq_jfilter_node(p, n);
         else if (n && vq_jskip(p, VQ_JT_NAME, "is"))
             n = parse_test(p, n);
         else if (n && vq_jis(p, VQ_JT_OPERATOR, "("))
@@ -318,16 +318,16 @@ static vq_jnode *parse_unary(vq_jparser *p, bool filters)
     if (++p->depth > VQ_J_PARSE_DEPTH)
         return vq_jparse_fail(p, "blocks, brackets and signs are nested more than %d deep",
                               VQ_J_PARSE_DEPTH);
-    if (vq_jskip(p, VQ_JT_OPERATOR, "-")) {
+    if (vq_jis(p, VQ_JT_OPERATOR, "-") || vq_jis(p, VQ_JT_OPERATOR, "+")) {
         n = vq_jnode_new(p, VQ_JN_NEGATE, p->at->line);
+        if (n) n->op = p->at->s[0] == '-' ? VQ_J_SUB : VQ_J_ADD;
+        p->at++;
         if (n && !(n->left = parse_unary(p, false))) n = NULL;
     } else
         n = vq_jprimary(p);
     n = parse_postfix(p, n);
     if (filters) n = vq_jfilters(p, n);
     p->depth--;
-    if (n && vq_jis(p, VQ_JT_OPERATOR, "**"))
-        return vq_jparse_fail(p, "the operator ** is not supported");
     return n;
 }
 
@@ -340,6 +340,7 @@ enum {
     LEVEL_SUM,
     LEVEL_TILDE,
     LEVEL_PRODUCT,
+    LEVEL_POWER,
     LEVEL_UNARY
 };
 static const struct {
@@ -365,6 +366,7 @@ static const struct {
     {"/", VQ_JT_OPERATOR, LEVEL_PRODUCT, VQ_JN_ARITHMETIC, VQ_J_DIV},
     {"//", VQ_JT_OPERATOR, LEVEL_PRODUCT, VQ_JN_ARITHMETIC, VQ_J_FLOOR},
     {"%", VQ_JT_OPERATOR, LEVEL_PRODUCT, VQ_JN_ARITHMETIC, VQ_J_MOD},
+    {"**", VQ_JT_OPERATOR, LEVEL_POWER, VQ_JN_ARITHMETIC, VQ_J_POW},
 };
 
 /* A node for the operator of this level that stands here, which is taken; NULL: none does, or no
@@ -463,17 +465,27 @@ vq_jnode *vq_jexpression(vq_jparser *p)
     return left;
 }
 
-vq_jnode *vq_jtuple(vq_jparser *p)
+static vq_jnode *parse_tuple(vq_jparser *p, vq_jnode *(*part)(vq_jparser *p))
 {
-    vq_jnode *first = vq_jexpression(p);
+    vq_jnode *first = part(p);
     if (!first || !vq_jis(p, VQ_JT_OPERATOR, ",")) return first;
     vq_jnode *tuple = vq_jnode_new(p, VQ_JN_TUPLE, first->line), **tail = &first->next;
     if (!tuple) return NULL;
     tuple->list = first;
     while (vq_jskip(p, VQ_JT_OPERATOR, ",") && p->at->kind != VQ_JT_OUTPUT_END &&
            p->at->kind != VQ_JT_BLOCK_END) {
-        if (!(*tail = vq_jexpression(p))) return NULL;
+        if (!(*tail = part(p))) return NULL;
         tail = &(*tail)->next;
     }
     return tuple;
+}
+
+vq_jnode *vq_jtuple(vq_jparser *p)
+{
+    return parse_tuple(p, vq_jexpression);
+}
+
+vq_jnode *vq_jor_tuple(vq_jparser *p)
+{
+    return parse_tuple(p, vq_jor_expression);
 }

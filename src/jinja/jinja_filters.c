@@ -1,14 +1,37 @@
-/* jinja_filters.c -- what {{ value | filter }} and {{ value is test }} do. */
+/* jinja_filters.c -- calls of filters, tests and methods; the filters of any value and of numbers. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "jinja/jinja.h"
+
+/* One that takes any arguments. */
+static vq_status call_open(vq_jrun *x, const vq_jbuiltin *f, const vq_jvalue *v,
+                           const vq_jarguments *args, vq_jvalue *out)
+{
+    vq_jvalue placed, named, *pairs = vq_jalloc(x, args->n, 2 * sizeof *pairs);
+    size_t n = 0, k = 0;
+    if (!pairs) return x->e->status;
+    while (n < args->n && !args->names[n]) n++;
+    for (size_t i = n; i < args->n; i++) {
+        pairs[k++] = vq_jtext(args->names[i], strlen(args->names[i]));
+        pairs[k++] = args->at[i];
+    }
+    VQ_TRY(vq_jlist(x, args->at, n, VQ_J_LIST, &placed));
+    VQ_TRY(vq_jlist(x, pairs, k / 2, VQ_J_MAP, &named));
+    placed.tuple = true;
+    const vq_jvalue *const arg[VQ_J_PARAMETERS] = {&placed, &named};
+    return f->call(x, v, arg, out);
+}
 
 vq_status vq_jcall(vq_jrun *x, const vq_jbuiltin *f, const char *what, const vq_jvalue *v,
                    const vq_jarguments *args, vq_jvalue *out)
 {
     const vq_jvalue *arg[VQ_J_PARAMETERS] = {NULL};
     VQ_TRY(vq_jspend(x, 2 * VQ_J_STEP));
+    if (f->required == VQ_J_OPEN) return call_open(x, f, v, args, out);
     for (size_t i = 0; i < args->n; i++) {
         size_t place = args->names[i] ? 0 : i;
         while (args->names[i] && place < VQ_J_PARAMETERS &&
@@ -26,22 +49,6 @@ vq_status vq_jcall(vq_jrun *x, const vq_jbuiltin *f, const char *what, const vq_
     return f->call(x, v, arg, out);
 }
 
-/* An argument that must be text, when it is given. */
-static vq_status need_text(vq_jrun *x, const vq_jvalue *v)
-{
-    return !v || v->kind == VQ_J_STRING ? VQ_OK
-                                        : vq_jfail(x, "%s where a string is needed", vq_jname(v));
-}
-
-static vq_status filter_trim(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                             vq_jvalue *out)
-{
-    vq_jvalue text;
-    VQ_TRY(need_text(x, arg[0]));
-    VQ_TRY(vq_jstring(x, v, &text));
-    return vq_jstrip_by(x, text, arg[0], true, true, out);
-}
-
 static vq_status filter_length(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
                                vq_jvalue *out)
 {
@@ -49,44 +56,6 @@ static vq_status filter_length(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *
     (void)arg;
     VQ_TRY(vq_jlength(x, v, &n));
     *out = vq_jint(n);
-    return VQ_OK;
-}
-
-static vq_status change_case(vq_jrun *x, const vq_jvalue *v, bool upper, vq_jvalue *out)
-{
-    vq_jvalue text;
-    VQ_TRY(vq_jstring(x, v, &text));
-    return vq_jcase(x, text, upper, out);
-}
-
-static vq_status filter_upper(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                              vq_jvalue *out)
-{
-    (void)arg;
-    return change_case(x, v, true, out);
-}
-
-static vq_status filter_lower(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                              vq_jvalue *out)
-{
-    (void)arg;
-    return change_case(x, v, false, out);
-}
-
-static vq_status filter_capitalize(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                                   vq_jvalue *out)
-{
-    vq_jvalue text, first, rest;
-    vq_jbuffer b = {0};
-    int32_t c;
-    (void)arg;
-    VQ_TRY(vq_jstring(x, v, &text));
-    const size_t n = text.text.n ? vq_jchar(text.text.s, text.text.n, &c) : 0;
-    VQ_TRY(vq_jcase(x, vq_jtext(text.text.s, n), true, &first));
-    VQ_TRY(vq_jcase(x, vq_jtext(text.text.s + n, text.text.n - n), false, &rest));
-    VQ_TRY(vq_jput(x, &b, first.text.s, first.text.n));
-    VQ_TRY(vq_jput(x, &b, rest.text.s, rest.text.n));
-    *out = vq_jtext(b.s, b.n);
     return VQ_OK;
 }
 
@@ -99,99 +68,6 @@ static vq_status filter_default(vq_jrun *x, const vq_jvalue *v, const vq_jvalue 
     return VQ_OK;
 }
 
-static vq_status filter_tojson(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                               vq_jvalue *out)
-{
-    vq_jbuffer b = {0};
-    int64_t indent = -1;
-    if (arg[0] && arg[0]->kind == VQ_J_INT && arg[0]->i >= 0 && arg[0]->i <= 64)
-        indent = arg[0]->i;
-    else if (arg[0] && arg[0]->kind != VQ_J_NONE)
-        return vq_jfail(x, "tojson takes an indent from 0 to 64");
-    if (arg[1] && vq_jtruth(arg[1]))
-        return vq_jfail(x, "tojson with ensure_ascii is not supported");
-    VQ_TRY(vq_jjson(x, &b, v, indent));
-    *out = vq_jtext(b.s, b.n);
-    return VQ_OK;
-}
-
-/* A member of each item: what map, join and selectattr look at. Names with points go deeper. */
-static vq_status member_of(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *name, vq_jvalue *out)
-{
-    *out = *v;
-    VQ_TRY(need_text(x, name));
-    VQ_TRY(vq_jspend(x, name->text.n));
-    for (size_t at = 0, n; at <= name->text.n; at += n + 1) {
-        const vq_jvalue point = vq_jtext(".", 1);
-        const size_t end = vq_jfind(name, &point, at);
-        n = (end == SIZE_MAX ? name->text.n : end) - at;
-        if (out->kind == VQ_J_UNDEFINED)
-            return vq_jfail(x, "\"%.*s\" is undefined", (int)out->text.n, out->text.s);
-        const vq_jvalue *member =
-            out->kind == VQ_J_MAP ? vq_jmember(x, out, name->text.s + at, n) : NULL;
-        *out = member ? *member : (vq_jvalue){.kind = VQ_J_UNDEFINED, .text = name->text};
-    }
-    return vq_jspend(x, VQ_J_STEP);
-}
-
-static vq_status filter_join(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                             vq_jvalue *out)
-{
-    const vq_jvalue *at;
-    size_t n;
-    vq_jbuffer b = {0};
-    VQ_TRY(vq_jiterate(x, v, &at, &n));
-    for (size_t i = 0; i < n; i++) {
-        vq_jvalue item = at[i];
-        if (arg[1]) VQ_TRY(member_of(x, &at[i], arg[1], &item));
-        if (i && arg[0]) VQ_TRY(vq_jprint(x, &b, arg[0]));
-        VQ_TRY(vq_jprint(x, &b, &item));
-    }
-    *out = vq_jtext(b.s, b.n);
-    return VQ_OK;
-}
-
-static vq_status end_of(vq_jrun *x, const vq_jvalue *v, bool last, vq_jvalue *out)
-{
-    const vq_jvalue *at;
-    size_t n;
-    VQ_TRY(vq_jiterate(x, v, &at, &n));
-    *out = n ? at[last ? n - 1 : 0]
-             : (vq_jvalue){.kind = VQ_J_UNDEFINED, .text = {.s = "an item of nothing", .n = 18}};
-    return VQ_OK;
-}
-
-static vq_status filter_first(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                              vq_jvalue *out)
-{
-    (void)arg;
-    return end_of(x, v, false, out);
-}
-
-static vq_status filter_last(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                             vq_jvalue *out)
-{
-    (void)arg;
-    return end_of(x, v, true, out);
-}
-
-static vq_status filter_reverse(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                                vq_jvalue *out)
-{
-    const vq_jvalue *at;
-    size_t n;
-    vq_jbuffer b = {0};
-    (void)arg;
-    VQ_TRY(vq_jiterate(x, v, &at, &n));
-    vq_jvalue *back = vq_jalloc(x, n, sizeof *back);
-    if (!back) return x->e->status;
-    for (size_t i = 0; i < n; i++) back[i] = at[n - 1 - i];
-    if (v->kind != VQ_J_STRING) return vq_jlist(x, back, n, VQ_J_LIST, out);
-    for (size_t i = 0; i < n; i++) VQ_TRY(vq_jput(x, &b, back[i].text.s, back[i].text.n));
-    *out = vq_jtext(b.s, b.n);
-    return VQ_OK;
-}
-
 static vq_status filter_items(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
                               vq_jvalue *out)
 {
@@ -199,7 +75,9 @@ static vq_status filter_items(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *c
     (void)arg;
     if (v->kind == VQ_J_UNDEFINED) return vq_jlist(x, NULL, 0, VQ_J_LIST, out);
     if (v->kind != VQ_J_MAP) return vq_jfail(x, "items of %s", vq_jname(v));
-    return vq_jcall(x, vq_jmethod(VQ_J_MAP, "items"), "method", v, &none, out);
+    VQ_TRY(vq_jcall(x, vq_jmethod(VQ_J_MAP, "items"), "method", v, &none, out));
+    out->lazy = true;
+    return VQ_OK;
 }
 
 static vq_status filter_string(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
@@ -209,161 +87,183 @@ static vq_status filter_string(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *
     return vq_jstring(x, v, out);
 }
 
+/* None, as an argument, says what leaving it out says. */
+static const vq_jvalue *given(const vq_jvalue *v)
+{
+    return v && v->kind != VQ_J_NONE ? v : NULL;
+}
+
+static vq_status read_separators(vq_jrun *x, const vq_jvalue *v, vq_jstyle *s)
+{
+    if (v->kind != VQ_J_LIST || v->list.n != 2)
+        return vq_jfail(x, "tojson: separators are two texts");
+    s->item = v->list.at[0];
+    s->member = v->list.at[1];
+    VQ_TRY(vq_jneed_text(x, &s->item));
+    return vq_jneed_text(x, &s->member);
+}
+
+/* As transformers has it: json.dumps. */
+static vq_status filter_tojson(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                               vq_jvalue *out)
+{
+    const vq_jvalue *indent = given(arg[1]), space = vq_jtext(" ", 1);
+    vq_jstyle s = {.ascii = arg[0] && vq_jtruth(arg[0]),
+                   .sort = arg[3] && vq_jtruth(arg[3]),
+                   .lines = indent,
+                   .item = vq_jtext(indent ? "," : ", ", indent ? 1 : 2),
+                   .member = vq_jtext(": ", 2)};
+    vq_jbuffer b = {0};
+    int64_t n = 0;
+    if (indent && indent->kind == VQ_J_STRING)
+        s.indent = *indent;
+    else {
+        VQ_TRY(vq_jneed_int(x, indent, 0, &n));
+        if (n > 0) VQ_TRY(vq_jarithmetic(x, VQ_J_MUL, &space, indent, &s.indent));
+    }
+    if (given(arg[2])) VQ_TRY(read_separators(x, arg[2], &s));
+    VQ_TRY(vq_jjson(x, &b, v, &s));
+    *out = vq_jtext(b.s, b.n);
+    return VQ_OK;
+}
+
+/* The number that a text is; false: it is none. Python's int() and float() pass over white space
+ * and single underscores between digits. */
+static bool read_number(const vq_jvalue *text, int base, bool real, double *r, int64_t *i)
+{
+    char s[64], *end;
+    size_t n = 0;
+    const vq_jvalue t = vq_jstrip(*text, true, true);
+    if (t.text.n == 0 || t.text.n >= sizeof s) return false;
+    for (size_t k = 0; k < t.text.n; k++) {
+        const char c = t.text.s[k];
+        if (c == '_' && (k == 0 || k + 1 == t.text.n || t.text.s[k - 1] == '_')) return false;
+        if (c == 'p' || c == 'P' || (unsigned char)c <= ' ') return false;
+        if (c != '_') s[n++] = c;
+    }
+    s[n] = '\0';
+    if (real) {
+        if (strpbrk(s, "xX")) return false;
+        *r = strtod(s, &end);
+        return *end == '\0';
+    }
+    errno = 0;
+    *i = strtoll(s, &end, base);
+    return *end == '\0' && errno == 0;
+}
+
 static vq_status filter_int(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
                             vq_jvalue *out)
 {
-    const vq_jvalue zero = vq_jint(0);
-    *out = arg[0] ? *arg[0] : zero;
+    int64_t base, i = 0;
+    double r = 0;
+    VQ_TRY(vq_jneed_int(x, arg[1], 10, &base));
+    if (v->kind == VQ_J_UNDEFINED) return vq_jfail(x, "something undefined as a number");
+    if (v->kind == VQ_J_STRING) VQ_TRY(vq_jspend(x, v->text.n));
+    *out = arg[0] ? *arg[0] : vq_jint(0);
     if (v->kind == VQ_J_INT || v->kind == VQ_J_BOOL) *out = vq_jint(v->i);
-    if (v->kind == VQ_J_REAL && v->r > -9e18 && v->r < 9e18) *out = vq_jint((int64_t)v->r);
-    if (v->kind != VQ_J_STRING) return VQ_OK;
-    char text[32] = "", *end;
-    const vq_jvalue digits = vq_jstrip(*v, true, true);
-    VQ_TRY(vq_jspend(x, v->text.n));
-    if (digits.text.n == 0 || digits.text.n > 18) return VQ_OK;
-    memcpy(text, digits.text.s, digits.text.n);
-    const long long i = strtoll(text, &end, 10);
-    if (*end == '\0') *out = vq_jint(i);
-    return VQ_OK;
-}
-
-static vq_status filter_replace(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                                vq_jvalue *out)
-{
-    vq_jvalue text;
-    VQ_TRY(need_text(x, arg[0]));
-    VQ_TRY(need_text(x, arg[1]));
-    VQ_TRY(vq_jstring(x, v, &text));
-    return vq_jreplace(x, text, *arg[0], *arg[1], out);
-}
-
-/* Does an item pass the test that is named in `name`? Without a name: is it true? */
-static vq_status passes(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *name,
-                        const vq_jvalue *value, bool *yes)
-{
-    char text[32] = "";
-    vq_jvalue answer;
-    *yes = vq_jtruth(v);
-    if (!name) return VQ_OK;
-    VQ_TRY(need_text(x, name));
-    if (name->text.n < sizeof text) memcpy(text, name->text.s, name->text.n);
-    const vq_jbuiltin *test = vq_jtest(text);
-    if (!test)
-        return vq_jfail(x, "the test \"%.*s\" is not supported",
-                        (int)(name->text.n < 40 ? name->text.n : 40), name->text.s);
-    const char *const no_name = NULL;
-    const vq_jarguments args = {.at = value, .names = &no_name, .n = value ? 1 : 0};
-    VQ_TRY(vq_jcall(x, test, "test", v, &args, &answer));
-    *yes = vq_jtruth(&answer);
-    return VQ_OK;
-}
-
-/* The items of v that pass (or do not): member NULL looks at the items themselves. */
-static vq_status sieve(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *member,
-                       const vq_jvalue *const *test, bool wanted, vq_jvalue *out)
-{
-    const vq_jvalue *at;
-    size_t n, k = 0;
-    VQ_TRY(vq_jiterate(x, v, &at, &n));
-    vq_jvalue *kept = vq_jalloc(x, n, sizeof *kept);
-    if (!kept) return x->e->status;
-    for (size_t i = 0; i < n; i++) {
-        vq_jvalue seen = at[i];
-        bool yes;
-        if (member) VQ_TRY(member_of(x, &at[i], member, &seen));
-        VQ_TRY(passes(x, &seen, test[0], test[1], &yes));
-        if (yes == wanted) kept[k++] = at[i];
-    }
-    return vq_jlist(x, kept, k, VQ_J_LIST, out);
-}
-
-static vq_status filter_selectattr(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                                   vq_jvalue *out)
-{
-    return sieve(x, v, arg[0], arg + 1, true, out);
-}
-
-static vq_status filter_rejectattr(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                                   vq_jvalue *out)
-{
-    return sieve(x, v, arg[0], arg + 1, false, out);
-}
-
-static vq_status filter_select(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                               vq_jvalue *out)
-{
-    return sieve(x, v, NULL, arg, true, out);
-}
-
-static vq_status filter_reject(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                               vq_jvalue *out)
-{
-    return sieve(x, v, NULL, arg, false, out);
-}
-
-static vq_status map_item(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                          vq_jvalue *out)
-{
-    char text[32] = "";
-    const vq_jarguments none = {0};
-    if (arg[1]) {
-        VQ_TRY(member_of(x, v, arg[1], out));
-        if (out->kind == VQ_J_UNDEFINED && arg[2]) *out = *arg[2];
+    if (v->kind == VQ_J_REAL) r = v->r;
+    if (v->kind == VQ_J_STRING && base >= 2 && base <= 36 &&
+        read_number(v, (int)base, false, &r, &i)) {
+        *out = vq_jint(i);
         return VQ_OK;
     }
-    if (arg[0] && arg[0]->kind == VQ_J_STRING && arg[0]->text.n < sizeof text)
-        memcpy(text, arg[0]->text.s, arg[0]->text.n);
-    const vq_jbuiltin *filter = vq_jfilter(text);
-    if (!filter)
-        return vq_jfail(x, "map needs an attribute, or the name of a filter that is supported");
-    return vq_jcall(x, filter, "filter", v, &none, out);
+    const bool real =
+        v->kind == VQ_J_REAL || (v->kind == VQ_J_STRING && read_number(v, 10, true, &r, &i));
+    if (real && !isnan(r) && !(r > -9e18 && r < 9e18))
+        return vq_jfail(x, "a whole number beyond 64 bits");
+    if (real && !isnan(r)) *out = vq_jint((int64_t)r);
+    return VQ_OK;
 }
 
-static vq_status filter_map(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+static vq_status filter_float(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                              vq_jvalue *out)
+{
+    double r = 0;
+    int64_t i;
+    if (v->kind == VQ_J_UNDEFINED) return vq_jfail(x, "something undefined as a number");
+    if (v->kind == VQ_J_STRING) VQ_TRY(vq_jspend(x, v->text.n));
+    *out = arg[0] ? *arg[0] : (vq_jvalue){.kind = VQ_J_REAL, .r = 0};
+    if (v->kind == VQ_J_REAL) *out = *v;
+    if (v->kind == VQ_J_INT || v->kind == VQ_J_BOOL)
+        *out = (vq_jvalue){.kind = VQ_J_REAL, .r = (double)v->i};
+    if (v->kind == VQ_J_STRING && read_number(v, 10, true, &r, &i))
+        *out = (vq_jvalue){.kind = VQ_J_REAL, .r = r};
+    return VQ_OK;
+}
+
+static vq_status filter_abs(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
                             vq_jvalue *out)
 {
-    const vq_jvalue *at;
-    size_t n;
-    if (++x->depth > VQ_J_DEPTH)
-        return vq_jfail(x, "filters are nested more than %d deep", VQ_J_DEPTH);
-    VQ_TRY(vq_jiterate(x, v, &at, &n));
-    vq_jvalue *mapped = vq_jalloc(x, n, sizeof *mapped);
-    if (!mapped) return x->e->status;
-    for (size_t i = 0; i < n; i++) VQ_TRY(map_item(x, &at[i], arg, &mapped[i]));
-    x->depth--;
-    return vq_jlist(x, mapped, n, VQ_J_LIST, out);
+    const vq_jvalue zero = vq_jint(0);
+    int order;
+    (void)arg;
+    VQ_TRY(vq_jless(x, v, &zero, &order));
+    *out = *v;
+    if (v->kind == VQ_J_BOOL) *out = vq_jint(v->i);
+    return order < 0 ? vq_jarithmetic(x, VQ_J_SUB, &zero, v, out) : VQ_OK;
+}
+
+/* To the nearest, halves of binary numbers as they print: what Python's round() does. */
+static double round_common(double r, int64_t digits)
+{
+    char text[400];
+    const double scale = pow(10, (double)-digits);
+    if (digits < 0) return rint(r / scale) * scale;
+    snprintf(text, sizeof text, "%.*f", (int)digits, r);
+    return strtod(text, NULL);
+}
+
+static vq_status filter_round(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                              vq_jvalue *out)
+{
+    int64_t digits;
+    const char *method = "common";
+    VQ_TRY(vq_jneed_int(x, arg[0], 0, &digits));
+    VQ_TRY(vq_jneed_text(x, arg[1]));
+    if (arg[1])
+        method = arg[1]->text.n == 4 && memcmp(arg[1]->text.s, "ceil", 4) == 0     ? "ceil"
+                 : arg[1]->text.n == 5 && memcmp(arg[1]->text.s, "floor", 5) == 0  ? "floor"
+                 : arg[1]->text.n == 6 && memcmp(arg[1]->text.s, "common", 6) == 0 ? method
+                                                                                   : "";
+    if (!*method) return vq_jfail(x, "round: the method is common, ceil or floor");
+    if (v->kind != VQ_J_REAL && v->kind != VQ_J_INT && v->kind != VQ_J_BOOL)
+        return vq_jfail(x, "round of %s", vq_jname(v));
+    if (digits < -18 || digits > 40) return vq_jfail(x, "round: from -18 to 40 digits");
+    const bool whole = v->kind != VQ_J_REAL, common = method[1] == 'o';
+    VQ_TRY(vq_jspend(x, 1024));
+    *out = vq_jint(v->i);
+    if (whole && common && digits >= 0) return VQ_OK;
+    const double r = whole ? (double)v->i : v->r, scale = pow(10, (double)digits),
+                 up = method[0] == 'c' ? ceil(r * scale) : floor(r * scale);
+    const double rounded = common ? round_common(r, digits) : up / scale;
+    *out =
+        whole && common ? vq_jint((int64_t)rounded) : (vq_jvalue){.kind = VQ_J_REAL, .r = rounded};
+    return VQ_OK;
 }
 
 static const vq_jbuiltin filters[] = {
-    {"trim", filter_trim, {"chars"}, 0},
     {"length", filter_length, {NULL}, 0},
     {"count", filter_length, {NULL}, 0},
-    {"upper", filter_upper, {NULL}, 0},
-    {"lower", filter_lower, {NULL}, 0},
-    {"capitalize", filter_capitalize, {NULL}, 0},
     {"default", filter_default, {"default_value", "boolean"}, 0},
     {"d", filter_default, {"default_value", "boolean"}, 0},
-    {"tojson", filter_tojson, {"indent", "ensure_ascii"}, 0},
-    {"join", filter_join, {"d", "attribute"}, 0},
-    {"first", filter_first, {NULL}, 0},
-    {"last", filter_last, {NULL}, 0},
-    {"list", vq_jlisted, {NULL}, 0},
-    {"reverse", filter_reverse, {NULL}, 0},
+    {"tojson", filter_tojson, {"ensure_ascii", "indent", "separators", "sort_keys"}, 0},
     {"items", filter_items, {NULL}, 0},
     {"string", filter_string, {NULL}, 0},
     {"safe", filter_string, {NULL}, 0},
-    {"int", filter_int, {"default"}, 0},
-    {"replace", filter_replace, {"old", "new"}, 2},
-    {"selectattr", filter_selectattr, {"attribute", "test", "value"}, 1},
-    {"rejectattr", filter_rejectattr, {"attribute", "test", "value"}, 1},
-    {"select", filter_select, {"test", "value"}, 0},
-    {"reject", filter_reject, {"test", "value"}, 0},
-    {"map", filter_map, {"filter", "attribute", "default"}, 0},
+    {"int", filter_int, {"default", "base"}, 0},
+    {"float", filter_float, {"default"}, 0},
+    {"abs", filter_abs, {NULL}, 0},
+    {"round", filter_round, {"precision", "method"}, 0},
+    {NULL, NULL, {NULL}, 0},
 };
 
 const vq_jbuiltin *vq_jfilter(const char *name)
 {
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-        if (strcmp(filters[i].name, name) == 0) return &filters[i];
+    const vq_jbuiltin *const tables[] = {filters, vq_jtext_filters, vq_jlist_filters,
+                                         vq_jsort_filters};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const vq_jbuiltin *f = tables[t]; f->name; f++)
+            if (strcmp(f->name, name) == 0) return f;
     return NULL;
 }

@@ -76,10 +76,9 @@ static size_t before_minus(const lexer *x, size_t from, size_t to)
     return from + stripped.text.n;
 }
 
-static void lex_data(lexer *x)
+/* What stands before a tag, as far as its sign leaves it. */
+static void put_data(lexer *x, size_t tag)
 {
-    size_t tag = x->at;
-    while (tag < x->n && !tag_at(x, tag)) tag++;
     size_t end = tag;
     if (tag < x->n) {
         const char sign = tag + 2 < x->n ? x->s[tag + 2] : '\0';
@@ -90,6 +89,13 @@ static void lex_data(lexer *x)
     }
     if (end > x->at) emit(x, VQ_JT_DATA, x->s + x->at, end - x->at);
     move(x, tag);
+}
+
+static void lex_data(lexer *x)
+{
+    size_t tag = x->at;
+    while (tag < x->n && !tag_at(x, tag)) tag++;
+    put_data(x, tag);
 }
 
 /* The end of a tag: "-%}" takes all white space behind it, "%}" a line's end, "+%}" nothing. mark:
@@ -290,12 +296,36 @@ static vq_status lex_tag(lexer *x, char mark)
     }
 }
 
-/* Was the last tag {% raw %}? What follows it must not be read as tags. */
-static bool is_raw(const lexer *x)
+/* Where the {% of a tag at `at` goes on behind its name; 0: it has another name, or arguments. */
+static size_t named_tag(const lexer *x, size_t at, const char *name)
 {
-    const vq_jtoken *last = x->tokens + x->count;
-    return x->count > 2 && last[-3].kind == VQ_JT_BLOCK_BEGIN && last[-2].kind == VQ_JT_NAME &&
-           strcmp(last[-2].s, "raw") == 0;
+    const size_t n = strlen(name);
+    if (at + 2 > x->n || memcmp(x->s + at, "{%", 2) != 0) return 0;
+    at += 2;
+    if (at < x->n && (x->s[at] == '-' || x->s[at] == '+')) at++;
+    for (size_t space; (space = space_at(x, at)) != 0;) at += space;
+    if (at + n > x->n || memcmp(x->s + at, name, n) != 0) return 0;
+    at += n;
+    for (size_t space; (space = space_at(x, at)) != 0;) at += space;
+    const bool minus = at < x->n && (x->s[at] == '-' || x->s[at] == '+');
+    return at + minus + 2 <= x->n && memcmp(x->s + at + minus, "%}", 2) == 0 ? at : 0;
+}
+
+/* {% raw %} and what stands before {% endraw %}; the line's end behind the first tag stays. */
+static vq_status lex_raw(lexer *x, size_t inside)
+{
+    const int line = x->line;
+    const bool minus = x->s[inside] == '-';
+    move(x, inside + (minus ? 3 : 2));
+    if (minus) skip_space(x);
+    size_t tag = x->at, end = 0;
+    while (tag < x->n && (end = named_tag(x, tag, "endraw")) == 0) tag++;
+    if (tag == x->n)
+        return vq_fail(x->e, VQ_E_INPUT, "line %d: the block has no {%% endraw %%}", line);
+    put_data(x, tag);
+    move(x, end);
+    (void)lex_end(x, '%');
+    return VQ_OK;
 }
 
 static vq_status lex_all(lexer *x)
@@ -304,12 +334,15 @@ static vq_status lex_all(lexer *x)
         lex_data(x);
         if (x->at == x->n) break;
         const char kind = x->s[x->at + 1], sign = ahead(x, 2);
+        const size_t raw = named_tag(x, x->at, "raw");
+        if (raw && x->s[raw] != '+') {
+            VQ_TRY(lex_raw(x, raw));
+            continue;
+        }
         if (kind != '#') emit(x, kind == '{' ? VQ_JT_OUTPUT_BEGIN : VQ_JT_BLOCK_BEGIN, "", 0);
         move(x, x->at + 2);
         if (kind != '#' && (sign == '-' || sign == '+')) move(x, x->at + 1);
         VQ_TRY(kind == '#' ? lex_comment(x) : lex_tag(x, kind == '{' ? '}' : '%'));
-        if (is_raw(x))
-            return vq_fail(x->e, VQ_E_INPUT, "line %d: {%% raw %%} is not supported", x->line);
     }
     emit(x, VQ_JT_END, "", 0);
     return VQ_OK;

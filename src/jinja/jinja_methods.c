@@ -1,102 +1,7 @@
-/* jinja_methods.c -- the methods of strings and maps that chat templates call. */
+/* jinja_methods.c -- the methods of maps, lists and loops that chat templates call. */
 #include <string.h>
 
 #include "jinja/jinja.h"
-
-static vq_status need_text(vq_jrun *x, const vq_jvalue *v)
-{
-    return !v || v->kind == VQ_J_STRING || v->kind == VQ_J_NONE
-               ? VQ_OK
-               : vq_jfail(x, "%s where a string is needed", vq_jname(v));
-}
-
-/* None as an argument says what leaving it out says. */
-static const vq_jvalue *given(const vq_jvalue *v)
-{
-    return v && v->kind == VQ_J_STRING ? v : NULL;
-}
-
-static vq_status strip(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *set, bool left, bool right,
-                       vq_jvalue *out)
-{
-    VQ_TRY(need_text(x, set));
-    return vq_jstrip_by(x, *v, given(set), left, right, out);
-}
-
-static vq_status text_strip(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                            vq_jvalue *out)
-{
-    return strip(x, v, arg[0], true, true, out);
-}
-
-static vq_status text_lstrip(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                             vq_jvalue *out)
-{
-    return strip(x, v, arg[0], true, false, out);
-}
-
-static vq_status text_rstrip(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                             vq_jvalue *out)
-{
-    return strip(x, v, arg[0], false, true, out);
-}
-
-static vq_status text_upper(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                            vq_jvalue *out)
-{
-    (void)arg;
-    return vq_jcase(x, *v, true, out);
-}
-
-static vq_status text_lower(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                            vq_jvalue *out)
-{
-    (void)arg;
-    return vq_jcase(x, *v, false, out);
-}
-
-static vq_status at_end(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *what, bool front,
-                        vq_jvalue *out)
-{
-    if (what->kind != VQ_J_STRING)
-        return vq_jfail(x, "%s where a string is needed", vq_jname(what));
-    const size_t n = what->text.n;
-    VQ_TRY(vq_jspend(x, n <= v->text.n ? n : 0));
-    *out =
-        vq_jbool(n <= v->text.n && (n == 0 || memcmp(front ? v->text.s : v->text.s + v->text.n - n,
-                                                     what->text.s, n) == 0));
-    return VQ_OK;
-}
-
-static vq_status text_startswith(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                                 vq_jvalue *out)
-{
-    return at_end(x, v, arg[0], true, out);
-}
-
-static vq_status text_endswith(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                               vq_jvalue *out)
-{
-    return at_end(x, v, arg[0], false, out);
-}
-
-static vq_status text_split(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                            vq_jvalue *out)
-{
-    VQ_TRY(need_text(x, arg[0]));
-    if (arg[1] && arg[1]->kind != VQ_J_INT)
-        return vq_jfail(x, "%s as the maxsplit of split", vq_jname(arg[1]));
-    return vq_jsplit(x, *v, given(arg[0]), arg[1] ? arg[1]->i : -1, out);
-}
-
-static vq_status text_replace(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
-                              vq_jvalue *out)
-{
-    for (int i = 0; i < 2; i++)
-        if (arg[i]->kind != VQ_J_STRING)
-            return vq_jfail(x, "%s where a string is needed", vq_jname(arg[i]));
-    return vq_jreplace(x, *v, *arg[0], *arg[1], out);
-}
 
 static vq_status map_get(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
                          vq_jvalue *out)
@@ -140,16 +45,70 @@ static vq_status map_values(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *con
     return vq_jlist(x, at, v->list.n, VQ_J_LIST, out);
 }
 
-static const vq_jbuiltin text_methods[] = {
-    {"strip", text_strip, {"chars"}, 0},
-    {"lstrip", text_lstrip, {"chars"}, 0},
-    {"rstrip", text_rstrip, {"chars"}, 0},
-    {"upper", text_upper, {NULL}, 0},
-    {"lower", text_lower, {NULL}, 0},
-    {"startswith", text_startswith, {"prefix"}, 1},
-    {"endswith", text_endswith, {"suffix"}, 1},
-    {"split", text_split, {"sep", "maxsplit"}, 0},
-    {"replace", text_replace, {"old", "new"}, 2},
+/* Nothing changes a list or a map, so that a copy is the thing itself. */
+static vq_status itself(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg, vq_jvalue *out)
+{
+    (void)x, (void)arg;
+    *out = *v;
+    return VQ_OK;
+}
+
+static vq_status list_count(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                            vq_jvalue *out)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < v->list.n; i++) {
+        bool equal;
+        VQ_TRY(vq_jequal(x, &v->list.at[i], arg[0], &equal));
+        n += equal;
+    }
+    *out = vq_jint(n);
+    return VQ_OK;
+}
+
+static vq_status list_index(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                            vq_jvalue *out)
+{
+    for (size_t i = 0; i < v->list.n; i++) {
+        bool equal;
+        *out = vq_jint((int64_t)i);
+        VQ_TRY(vq_jequal(x, &v->list.at[i], arg[0], &equal));
+        if (equal) return VQ_OK;
+    }
+    return vq_jfail(x, "index of a value that is not in the list");
+}
+
+/* loop.cycle(a, b): one after the other. */
+static vq_status loop_cycle(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                            vq_jvalue *out)
+{
+    const size_t n = arg[0]->list.n;
+    if (n == 0 || arg[1]->list.n) return vq_jfail(x, "loop.cycle() takes values");
+    *out = arg[0]->list.at[v->loop->i % n];
+    return VQ_OK;
+}
+
+/* loop.changed(a): are they others than the last time? */
+static vq_status loop_changed(vq_jrun *x, const vq_jvalue *v, const vq_jvalue *const *arg,
+                              vq_jvalue *out)
+{
+    bool equal;
+    VQ_TRY(vq_jequal(x, v->loop->seen, arg[0], &equal));
+    *v->loop->seen = *arg[0];
+    *out = vq_jbool(!equal);
+    return VQ_OK;
+}
+
+static const vq_jbuiltin list_methods[] = {
+    {"count", list_count, {"value"}, 1},
+    {"index", list_index, {"value"}, 1},
+    {"copy", itself, {NULL}, 0},
+    {NULL, NULL, {NULL}, 0},
+};
+
+static const vq_jbuiltin loop_methods[] = {
+    {"cycle", loop_cycle, {NULL}, VQ_J_OPEN},
+    {"changed", loop_changed, {NULL}, VQ_J_OPEN},
     {NULL, NULL, {NULL}, 0},
 };
 
@@ -158,29 +117,33 @@ static const vq_jbuiltin map_methods[] = {
     {"items", map_items, {NULL}, 0},
     {"keys", vq_jlisted, {NULL}, 0},
     {"values", map_values, {NULL}, 0},
+    {"copy", itself, {NULL}, 0},
     {NULL, NULL, {NULL}, 0},
 };
 
 const vq_jbuiltin *vq_jmethod(vq_jkind kind, const char *name)
 {
-    if (kind != VQ_J_STRING && kind != VQ_J_MAP) return NULL;
-    for (const vq_jbuiltin *m = kind == VQ_J_MAP ? map_methods : text_methods; m->name; m++)
-        if (strcmp(m->name, name) == 0) return m;
+    const vq_jbuiltin *const tables[][2] = {[VQ_J_STRING] = {vq_jtext_methods, vq_jclass_methods},
+                                            [VQ_J_MAP] = {map_methods},
+                                            [VQ_J_LIST] = {list_methods},
+                                            [VQ_J_LOOP] = {loop_methods},
+                                            [VQ_J_MACRO] = {NULL}};
+    for (int t = 0; t < 2; t++)
+        for (const vq_jbuiltin *m = tables[kind][t]; m && m->name; m++)
+            if (strcmp(m->name, name) == 0) return m;
     return NULL;
 }
 
 /* What Python's objects have beyond the tables; a member of that name would be hidden by it. */
 bool vq_jmethod_name(vq_jkind kind, const char *name)
 {
-    static const char *const of_text[] = {
-        "capitalize", "center",   "count",     "encode", "find",   "format",
-        "index",      "join",     "partition", "rfind",  "rindex", "rsplit",
-        "splitlines", "swapcase", "title",     "zfill",  NULL};
-    static const char *const of_map[] = {"clear",      "copy",   "pop", "popitem",
-                                         "setdefault", "update", NULL};
-    static const char *const of_list[] = {"append",  "copy",   "count", "extend",
-                                          "index",   "insert", "pop",   "remove",
-                                          "reverse", "sort",   NULL};
+    static const char *const of_text[] = {"encode",       "expandtabs",  "format_map",
+                                          "isidentifier", "isprintable", "istitle",
+                                          "maketrans",    "translate",   NULL};
+    static const char *const of_map[] = {"clear",      "fromkeys", "pop", "popitem",
+                                         "setdefault", "update",   NULL};
+    static const char *const of_list[] = {"append", "clear",   "extend", "insert", "pop",
+                                          "remove", "reverse", "sort",   NULL};
     static const char *const none[] = {NULL};
     const char *const *names = kind == VQ_J_STRING ? of_text
                                : kind == VQ_J_MAP  ? of_map

@@ -79,6 +79,7 @@ static vq_status put_repr(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v);
 
 static vq_status put_list(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v)
 {
+    if (v->lazy) return vq_jfail(x, "a generator is printed: make it a list with | list");
     VQ_TRY(put_text(x, b, v->tuple ? "(" : "["));
     for (size_t i = 0; i < v->list.n; i++) {
         if (i) VQ_TRY(put_text(x, b, ", "));
@@ -142,55 +143,78 @@ vq_status vq_jstring(vq_jrun *x, const vq_jvalue *v, vq_jvalue *out)
     return VQ_OK;
 }
 
-static vq_status json_text(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v)
+/* One character of a JSON string that is not written as it stands. */
+static vq_status json_char(vq_jrun *x, vq_jbuffer *b, int32_t c)
 {
     static const char letters[] = "\n\r\t\b\f\"\\", means[] = "nrtbf\"\\";
+    const char *simple = c > 0 && c < 128 ? strchr(letters, (char)c) : NULL;
+    char text[16];
+    if (simple)
+        snprintf(text, sizeof text, "\\%c", means[simple - letters]);
+    else if (c < 0x10000)
+        snprintf(text, sizeof text, "\\u%04x", (unsigned)c);
+    else /* as UTF-16 has it */
+        snprintf(text, sizeof text, "\\u%04x\\u%04x", 0xd7c0 + ((unsigned)c >> 10),
+                 0xdc00 + ((unsigned)c & 0x3ff));
+    return put_text(x, b, text);
+}
+
+static vq_status json_text(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, bool ascii)
+{
+    int32_t c;
     VQ_TRY(put_text(x, b, "\""));
-    for (size_t i = 0; i < v->text.n; i++) {
-        const char c = v->text.s[i], *simple = c ? strchr(letters, c) : NULL;
-        char text[8];
-        if (simple)
-            snprintf(text, sizeof text, "\\%c", means[simple - letters]);
-        else if ((unsigned char)c < 32)
-            snprintf(text, sizeof text, "\\u%04x", (unsigned)c);
-        VQ_TRY(simple || (unsigned char)c < 32 ? put_text(x, b, text) : vq_jput(x, b, &c, 1));
+    for (size_t at = 0, n; at < v->text.n; at += n) {
+        n = vq_jchar(v->text.s + at, v->text.n - at, &c);
+        const bool plain = c >= ' ' && c != '"' && c != '\\' && (!ascii || c < 127);
+        VQ_TRY(plain ? vq_jput(x, b, v->text.s + at, n) : json_char(x, b, c));
     }
     return put_text(x, b, "\"");
 }
 
-/* What stands between the parts of a list or map: a line of its own for each when there is an
- * indent. */
-static vq_status json_break(vq_jrun *x, vq_jbuffer *b, int64_t indent, int level, const char *mark)
+static vq_status json_break(vq_jrun *x, vq_jbuffer *b, const vq_jstyle *s, int level)
 {
-    VQ_TRY(put_text(x, b, mark));
-    if (indent < 0) return mark[0] == ',' ? put_text(x, b, " ") : VQ_OK;
+    if (!s->lines) return VQ_OK;
     VQ_TRY(put_text(x, b, "\n"));
-    for (int64_t i = 0; i < indent * level; i++) VQ_TRY(put_text(x, b, " "));
+    for (int i = 0; i < level; i++) VQ_TRY(vq_jput(x, b, s->indent.text.s, s->indent.text.n));
     return VQ_OK;
 }
 
-static vq_status json_value(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, int64_t indent,
+static vq_status json_value(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, const vq_jstyle *s,
+                            int level);
+
+static vq_status json_items(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, const vq_jstyle *s,
                             int level)
 {
     const bool map = v->kind == VQ_J_MAP;
-    VQ_TRY(vq_jspend(x, VQ_J_STEP));
-    if (v->kind == VQ_J_STRING) return json_text(x, b, v);
-    if (v->kind == VQ_J_NONE) return put_text(x, b, "null");
-    if (v->kind == VQ_J_BOOL) return put_text(x, b, v->i ? "true" : "false");
-    if (v->kind == VQ_J_INT || v->kind == VQ_J_REAL) return vq_jprint(x, b, v);
-    if (!map && v->kind != VQ_J_LIST) return vq_jfail(x, "tojson of %s", vq_jname(v));
-    if (v->list.n == 0) return put_text(x, b, map ? "{}" : "[]");
+    VQ_TRY(put_text(x, b, map ? "{" : "["));
     for (size_t i = 0; i < v->list.n; i++) {
-        VQ_TRY(json_break(x, b, indent, level + 1, i ? "," : map ? "{" : "["));
-        if (map) VQ_TRY(json_text(x, b, &v->list.at[2 * i]));
-        if (map) VQ_TRY(put_text(x, b, ": "));
-        VQ_TRY(json_value(x, b, &v->list.at[map ? 2 * i + 1 : i], indent, level + 1));
+        if (i) VQ_TRY(vq_jput(x, b, s->item.text.s, s->item.text.n));
+        VQ_TRY(json_break(x, b, s, level + 1));
+        if (map) VQ_TRY(json_text(x, b, &v->list.at[2 * i], s->ascii));
+        if (map) VQ_TRY(vq_jput(x, b, s->member.text.s, s->member.text.n));
+        VQ_TRY(json_value(x, b, &v->list.at[map ? 2 * i + 1 : i], s, level + 1));
     }
-    if (indent >= 0) VQ_TRY(json_break(x, b, indent, level, ""));
+    if (v->list.n) VQ_TRY(json_break(x, b, s, level));
     return put_text(x, b, map ? "}" : "]");
 }
 
-vq_status vq_jjson(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, int64_t indent)
+static vq_status json_value(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, const vq_jstyle *s,
+                            int level)
 {
-    return json_value(x, b, v, indent, 0);
+    vq_jvalue sorted;
+    VQ_TRY(vq_jspend(x, VQ_J_STEP));
+    if (v->kind == VQ_J_STRING) return json_text(x, b, v, s->ascii);
+    if (v->kind == VQ_J_NONE) return put_text(x, b, "null");
+    if (v->kind == VQ_J_BOOL) return put_text(x, b, v->i ? "true" : "false");
+    if (v->kind == VQ_J_INT || v->kind == VQ_J_REAL) return vq_jprint(x, b, v);
+    if ((v->kind != VQ_J_MAP && v->kind != VQ_J_LIST) || v->lazy)
+        return vq_jfail(x, "tojson of %s", v->lazy ? "a generator" : vq_jname(v));
+    if (!s->sort || v->kind != VQ_J_MAP) return json_items(x, b, v, s, level);
+    VQ_TRY(vq_jsort_map(x, v, &sorted));
+    return json_items(x, b, &sorted, s, level);
+}
+
+vq_status vq_jjson(vq_jrun *x, vq_jbuffer *b, const vq_jvalue *v, const vq_jstyle *s)
+{
+    return json_value(x, b, v, s, 0);
 }

@@ -63,19 +63,43 @@ static vq_status run_turn(vq_jrun *x, const vq_jnode *n, vq_jframe *outer, const
     return vq_jexec(x, n->list);
 }
 
-static vq_status exec_for(vq_jrun *x, const vq_jnode *n)
+static vq_status loop_over(vq_jrun *x, const vq_jnode *n, const vq_jvalue *v, int depth);
+
+/* loop(items) in a recursive loop: the same loop on them, in the scope where it stands. */
+static vq_status call_loop(vq_jrun *x, const vq_jloop *l, const vq_jvalue *items, vq_jvalue *out)
 {
-    vq_jvalue v;
+    vq_jbuffer b = {0}, *outer = x->out;
+    vq_jframe *frame = x->frame;
+    if (++x->depth > VQ_J_DEPTH)
+        return vq_jfail(x, "loops are nested more than %d deep", VQ_J_DEPTH);
+    x->out = &b;
+    x->frame = l->frame;
+    const vq_status s = loop_over(x, l->node, items, l->depth + 1);
+    x->out = outer;
+    x->frame = frame;
+    x->depth--;
+    *out = vq_jtext(b.s, b.n);
+    return s;
+}
+
+static vq_status loop_over(vq_jrun *x, const vq_jnode *n, const vq_jvalue *v, int depth)
+{
     const vq_jvalue *at;
     size_t count;
     vq_jframe *outer = x->frame;
-    VQ_TRY(vq_jeval(x, n->right, &v));
-    x->line = n->line;
-    VQ_TRY(vq_jiterate(x, &v, &at, &count));
+    VQ_TRY(vq_jiterate(x, v, &at, &count));
     if (n->third) VQ_TRY(filter_items(x, n, &at, &count));
     vq_jloop *loop = vq_jalloc(x, 1, sizeof *loop);
-    if (!loop) return x->e->status;
-    *loop = (vq_jloop){.at = at, .n = count};
+    vq_jvalue *seen = loop ? vq_jalloc(x, 1, sizeof *seen) : NULL;
+    if (!seen) return x->e->status;
+    *seen = (vq_jvalue){.kind = VQ_J_NONE};
+    *loop = (vq_jloop){.at = at,
+                       .n = count,
+                       .depth = depth,
+                       .seen = seen,
+                       .node = n,
+                       .frame = outer,
+                       .call = n->name ? call_loop : NULL};
     for (; loop->i < count && x->flow != VQ_J_BREAK; loop->i++) {
         x->flow = VQ_J_ON;
         VQ_TRY(run_turn(x, n, outer, loop));
@@ -83,6 +107,14 @@ static vq_status exec_for(vq_jrun *x, const vq_jnode *n)
     x->flow = VQ_J_ON;
     x->frame = outer;
     return count ? VQ_OK : vq_jexec(x, n->other);
+}
+
+static vq_status exec_for(vq_jrun *x, const vq_jnode *n)
+{
+    vq_jvalue v;
+    VQ_TRY(vq_jeval(x, n->right, &v));
+    x->line = n->line;
+    return loop_over(x, n, &v, 1);
 }
 
 static vq_status exec_if(vq_jrun *x, const vq_jnode *n)
@@ -99,31 +131,32 @@ static vq_status exec_set(vq_jrun *x, const vq_jnode *n)
     return vq_jassign(x, n->left, &v);
 }
 
-/* What a body prints, in a scope of its own below `up`. */
-static vq_status capture(vq_jrun *x, const vq_jnode *body, vq_jvalue *out)
+vq_status vq_jcapture(vq_jrun *x, const vq_jnode *body, vq_jvalue *out)
 {
     vq_jbuffer b = {0}, *outer = x->out;
+    vq_jframe *frame = x->frame;
+    VQ_TRY(new_frame(x, frame));
     x->out = &b;
     const vq_status s = vq_jexec(x, body);
     x->out = outer;
+    x->frame = frame;
     *out = vq_jtext(b.s, b.n);
     return s;
 }
 
-static vq_status exec_capture(vq_jrun *x, const vq_jnode *n)
-{
-    vq_jvalue v;
-    vq_jframe *outer = x->frame;
-    VQ_TRY(new_frame(x, outer));
-    VQ_TRY(capture(x, n->list, &v));
-    x->frame = outer;
-    return vq_jassign(x, n->left, &v);
-}
-
+/* All values of a {% with %} are those of the scope around it. */
 static vq_status exec_group(vq_jrun *x, const vq_jnode *n)
 {
     vq_jframe *outer = x->frame;
     VQ_TRY(new_frame(x, outer));
+    vq_jframe *inner = x->frame;
+    for (const vq_jnode *pair = n->other; pair; pair = pair->next) {
+        vq_jvalue v;
+        x->frame = outer;
+        VQ_TRY(vq_jeval(x, pair->right, &v));
+        x->frame = inner;
+        VQ_TRY(vq_jassign(x, pair->left, &v));
+    }
     VQ_TRY(vq_jexec(x, n->list));
     x->frame = outer;
     return VQ_OK;
@@ -149,6 +182,15 @@ static vq_status bind_parameters(vq_jrun *x, const vq_jnode *macro, const vq_jar
         if (!v && p->left) VQ_TRY(vq_jeval(x, p->left, &other));
         VQ_TRY(vq_jbind(x, x->frame, p->name, v ? v : &other));
     }
+    const vq_jnode caller = {.name = "caller"};
+    const vq_jvalue *body = argument_of(args, &caller, SIZE_MAX);
+    if (body && !vq_jlookup(x, x->frame, "caller", false)) {
+        VQ_TRY(vq_jbind(x, x->frame, "caller", body));
+        given++;
+    } else if (!body) {
+        const vq_jvalue none = {.kind = VQ_J_UNDEFINED, .text = {.s = "caller", .n = 6}};
+        VQ_TRY(vq_jbind(x, x->frame, "caller", &none));
+    }
     return given == args->n
                ? VQ_OK
                : vq_jfail(x, "the macro \"%s\" is called with arguments that it does not have",
@@ -161,17 +203,24 @@ static vq_status call_macro(vq_jrun *x, const vq_jmacro *m, const vq_jarguments 
     vq_jframe *caller = x->frame;
     VQ_TRY(new_frame(x, m->frame));
     VQ_TRY(bind_parameters(x, m->node, args));
-    VQ_TRY(capture(x, m->node->list, out));
+    VQ_TRY(vq_jcapture(x, m->node->list, out));
     x->frame = caller;
+    return VQ_OK;
+}
+
+vq_status vq_jclosure(vq_jrun *x, const vq_jnode *n, vq_jvalue *out)
+{
+    vq_jmacro *m = vq_jalloc(x, 1, sizeof *m);
+    if (!m) return x->e->status;
+    *m = (vq_jmacro){.node = n, .frame = x->frame, .call = call_macro};
+    *out = (vq_jvalue){.kind = VQ_J_MACRO, .macro = m};
     return VQ_OK;
 }
 
 static vq_status exec_macro(vq_jrun *x, const vq_jnode *n)
 {
-    vq_jmacro *m = vq_jalloc(x, 1, sizeof *m);
-    if (!m) return x->e->status;
-    *m = (vq_jmacro){.node = n, .frame = x->frame, .call = call_macro};
-    const vq_jvalue v = {.kind = VQ_J_MACRO, .macro = m};
+    vq_jvalue v;
+    VQ_TRY(vq_jclosure(x, n, &v));
     return vq_jbind(x, x->frame, n->name, &v);
 }
 
@@ -196,10 +245,9 @@ static vq_status exec_jump(vq_jrun *x, const vq_jnode *n)
 vq_status vq_jexec(vq_jrun *x, const vq_jnode *body)
 {
     static vq_status (*const statements[VQ_JN_KINDS])(vq_jrun * x, const vq_jnode *n) = {
-        [VQ_JN_DATA] = exec_data,     [VQ_JN_OUTPUT] = exec_output, [VQ_JN_FOR] = exec_for,
-        [VQ_JN_IF] = exec_if,         [VQ_JN_SET] = exec_set,       [VQ_JN_CAPTURE] = exec_capture,
-        [VQ_JN_MACRO] = exec_macro,   [VQ_JN_GROUP] = exec_group,   [VQ_JN_BREAK] = exec_jump,
-        [VQ_JN_CONTINUE] = exec_jump,
+        [VQ_JN_DATA] = exec_data,   [VQ_JN_OUTPUT] = exec_output, [VQ_JN_FOR] = exec_for,
+        [VQ_JN_IF] = exec_if,       [VQ_JN_SET] = exec_set,       [VQ_JN_MACRO] = exec_macro,
+        [VQ_JN_GROUP] = exec_group, [VQ_JN_BREAK] = exec_jump,    [VQ_JN_CONTINUE] = exec_jump,
     };
     if (++x->depth > VQ_J_DEPTH)
         return vq_jfail(x, "expressions, blocks and calls are nested more than %d deep",

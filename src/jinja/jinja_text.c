@@ -127,12 +127,13 @@ vq_status vq_jsplit(vq_jrun *x, vq_jvalue text, const vq_jvalue *by, int64_t mos
     return vq_jlist(x, pieces, n, VQ_J_LIST, out);
 }
 
-vq_status vq_jreplace(vq_jrun *x, vq_jvalue text, vq_jvalue from, vq_jvalue to, vq_jvalue *out)
+vq_status vq_jreplace(vq_jrun *x, vq_jvalue text, vq_jvalue from, vq_jvalue to, int64_t most,
+                      vq_jvalue *out)
 {
     vq_jbuffer b = {0};
     size_t at = 0, found;
     if (from.text.n == 0) return vq_jfail(x, "replace of an empty text");
-    for (;; at = found + from.text.n) {
+    for (int64_t n = 0; n != most; at = found + from.text.n, n++) {
         VQ_TRY(vq_jsearch(x, &text, &from, at, &found));
         if (found == SIZE_MAX) break;
         VQ_TRY(vq_jput(x, &b, text.text.s + at, found - at));

@@ -54,16 +54,17 @@ typedef enum vq_jnode_kind {
     VQ_JN_ARITHMETIC,
     VQ_JN_CONCAT,
     VQ_JN_CONDITION, /* left if right else third, which may be NULL */
-    VQ_JN_ARGUMENT,  /* name, may be NULL; left */
+    VQ_JN_ARGUMENT,  /* name, may be NULL; left; op MUL: *left, POW: **left */
+    VQ_JN_BODY,      /* what list prints */
+    VQ_JN_CALLER,    /* a macro as a value, see below */
     /* statements */
     VQ_JN_DATA,
-    VQ_JN_OUTPUT,  /* left */
-    VQ_JN_FOR,     /* for left in right if third: list, else other */
-    VQ_JN_IF,      /* if left: list, else other */
-    VQ_JN_SET,     /* left = right */
-    VQ_JN_CAPTURE, /* left = what list prints */
-    VQ_JN_MACRO,   /* name(other: names with defaults in left): list */
-    VQ_JN_GROUP,   /* list, in a scope of its own */
+    VQ_JN_OUTPUT, /* left */
+    VQ_JN_FOR,    /* for left in right if third: list, else other; name: it is recursive */
+    VQ_JN_IF,     /* if left: list, else other */
+    VQ_JN_SET,    /* left = right */
+    VQ_JN_MACRO,  /* name(other: names with defaults in left): list */
+    VQ_JN_GROUP,  /* list, in a scope of its own where other is set: left = right */
     VQ_JN_BREAK,
     VQ_JN_CONTINUE,
     VQ_JN_KINDS
@@ -84,6 +85,7 @@ typedef enum vq_jop {
     VQ_J_DIV,
     VQ_J_FLOOR,
     VQ_J_MOD,
+    VQ_J_POW,
     VQ_J_TILDE,
     VQ_J_AND,
     VQ_J_OR
@@ -115,9 +117,11 @@ typedef struct vq_jparser {
 } vq_jparser;
 /* All give NULL after a failure. */
 vq_jnode *vq_jexpression(vq_jparser *p);
-vq_jnode *vq_jtuple(vq_jparser *p); /* expressions between commas: a tuple, or just the one */
+vq_jnode *vq_jtuple(vq_jparser *p);    /* expressions between commas: a tuple, or just the one */
+vq_jnode *vq_jor_tuple(vq_jparser *p); /* the same of vq_jor_expression */
 vq_jnode *vq_jor_expression(vq_jparser *p); /* without "a if b else c" */
 vq_jnode *vq_jprimary(vq_jparser *p);
+vq_jnode *vq_jfilter_node(vq_jparser *p, vq_jnode *left); /* name(list) behind a "|" */
 vq_jnode *vq_jfilters(vq_jparser *p, vq_jnode *n);
 vq_jnode *vq_jnode_new(vq_jparser *p, vq_jnode_kind kind, int line);
 vq_jnode *vq_jparse_fail(vq_jparser *p, const char *fmt, ...) VQ_PRINTF(2, 3);

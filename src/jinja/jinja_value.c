@@ -103,7 +103,7 @@ bool vq_jtruth(const vq_jvalue *v)
         return v->text.n > 0;
     case VQ_J_LIST:
     case VQ_J_MAP:
-        return v->list.n > 0;
+        return v->lazy || v->list.n > 0;
     default:
         return true;
     }
@@ -119,6 +119,32 @@ vq_status vq_jlist(vq_jrun *x, const vq_jvalue *at, size_t n, vq_jkind kind, vq_
     return depth < VQ_J_NESTING
                ? VQ_OK
                : vq_jfail(x, "lists and maps are nested more than %d deep", VQ_J_NESTING);
+}
+
+vq_status vq_jlazy(vq_jrun *x, const vq_jvalue *at, size_t n, vq_jvalue *out)
+{
+    VQ_TRY(vq_jlist(x, at, n, VQ_J_LIST, out));
+    out->lazy = true;
+    return VQ_OK;
+}
+
+vq_jvalue vq_jbytes(const vq_jvalue *text, size_t from, size_t to)
+{
+    return vq_jtext(text->text.s + from, to - from);
+}
+
+vq_status vq_jneed_text(vq_jrun *x, const vq_jvalue *v)
+{
+    return !v || v->kind == VQ_J_STRING ? VQ_OK
+                                        : vq_jfail(x, "%s where a string is needed", vq_jname(v));
+}
+
+vq_status vq_jneed_int(vq_jrun *x, const vq_jvalue *v, int64_t other, int64_t *i)
+{
+    *i = v ? v->i : other;
+    return !v || v->kind == VQ_J_INT || v->kind == VQ_J_BOOL
+               ? VQ_OK
+               : vq_jfail(x, "%s where a whole number is needed", vq_jname(v));
 }
 
 static vq_status list_chars(vq_jrun *x, const vq_jvalue *v, const vq_jvalue **at, size_t *n)
@@ -157,6 +183,7 @@ vq_status vq_jlength(vq_jrun *x, const vq_jvalue *v, int64_t *n)
 {
     *n = 0;
     if (v->kind == VQ_J_UNDEFINED) return VQ_OK;
+    if (v->lazy) return vq_jfail(x, "the length of a generator: make it a list with | list");
     if (v->kind == VQ_J_LIST || v->kind == VQ_J_MAP) {
         *n = (int64_t)v->list.n;
         return VQ_OK;
@@ -180,7 +207,7 @@ static int order_texts(const vq_jvalue *a, const vq_jvalue *b)
 {
     const size_t n = a->text.n < b->text.n ? a->text.n : b->text.n;
     const int order = n ? memcmp(a->text.s, b->text.s, n) : 0;
-    return order ? order : (a->text.n > b->text.n) - (a->text.n < b->text.n);
+    return order ? (order > 0) - (order < 0) : (a->text.n > b->text.n) - (a->text.n < b->text.n);
 }
 
 static vq_status equal_lists(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, bool *equal)
@@ -226,8 +253,24 @@ vq_status vq_jequal(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, bool *eq
     return VQ_OK;
 }
 
+/* The first items that differ decide, else the length. */
+static vq_status order_lists(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, int *order)
+{
+    for (size_t i = 0; i < a->list.n && i < b->list.n; i++) {
+        bool equal;
+        VQ_TRY(vq_jequal(x, &a->list.at[i], &b->list.at[i], &equal));
+        if (!equal) return vq_jless(x, &a->list.at[i], &b->list.at[i], order);
+    }
+    *order = (a->list.n > b->list.n) - (a->list.n < b->list.n);
+    return VQ_OK;
+}
+
 vq_status vq_jless(vq_jrun *x, const vq_jvalue *a, const vq_jvalue *b, int *order)
 {
+    VQ_TRY(vq_jspend(x, VQ_J_STEP));
+    if (a->kind == VQ_J_LIST && b->kind == VQ_J_LIST && a->tuple == b->tuple && !a->lazy &&
+        !b->lazy)
+        return order_lists(x, a, b, order);
     if (is_number(a) && is_number(b)) {
         if (a->kind == VQ_J_REAL || b->kind == VQ_J_REAL)
             *order = (real_of(a) > real_of(b)) - (real_of(a) < real_of(b));

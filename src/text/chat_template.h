@@ -1,18 +1,23 @@
 /* chat_template.h -- the chat template of a model folder: conversations to text as transformers
  * renders them.
- *   statements   {{ }}, for (if, else, break, continue), if/elif/else, set (names, pairs,
- *                namespace members, blocks), macro, generation
- *   expressions  literals, lists, tuples, maps, attributes, items, slices, calls, filters,
- *                tests, + - * / // % ~, comparisons, and or not
- * in, a if b else c white space  {%- -%} and what trim_blocks and lstrip_blocks do An
- *     interpreter of its own with no access to anything: a
- * template sees messages, tools, the special tokens of tokenizer_config.json and
- * add_generation_prompt (false, until vq_chat_template_ask). Anything else is refused by name and line; there is no clock
- * (strftime_now is undefined, so that a template takes the date it falls back to; called all the
- * same, it gives 26 July 2024). Steps, memory
- * and nesting are bounded. Letters are changed to upper and lower case one by one. Source: Jinja
- * 3.1 and transformers 5 (behaviour). test tests/unit/text/test_chat_template.c,
- * tests/fuzz/test_fuzz_chat_template.c */
+ *   statements   {{ }}, for (if, else, recursive, break, continue), if/elif/else, set (names, pairs,
+ *                namespace members, blocks with filters), macro, call, filter, with, raw, generation
+ *   expressions  literals, lists, tuples, maps, attributes, items, slices, calls (with *a and **a),
+ *                filters, tests, + - * / // % ** ~, comparisons, in, and or not, a if b else c
+ *   names        namespace, dict, range, raise_exception, loop, caller; Jinja's filters but
+ *                filesizeformat, pprint, random, striptags, urlencode, urlize, wordwrap, xmlattr and
+ *                attr; its tests but escaped; Python's methods of strings, lists and maps that
+ *                change nothing
+ *   white space  {%- -%}, {%+ +%} and what trim_blocks and lstrip_blocks do
+ * An interpreter of its own with no access to anything: a template sees messages, tools, the special
+ * tokens of tokenizer_config.json and add_generation_prompt (false, until vq_chat_template_ask).
+ * Anything else is refused by name and line; there is no clock (strftime_now is undefined, so that a
+ * template takes the date it falls back to; called all the same, it gives 26 July 2024). Steps,
+ * memory and nesting are bounded. What Jinja has as a generator (select, map, items, batch ...) is
+ * true, has no length and is not printed, as there, but may be walked twice. Whole numbers have 64
+ * bits, the keys of maps are texts, letters are changed to upper and lower case one by one. Source:
+ * Jinja 3.1 and transformers 5 (behaviour). test tests/unit/text/test_chat_template.c,
+ * tests/text/test_template_cases.c, tests/fuzz/test_fuzz_chat_template.c */
 #ifndef VQ_TEXT_CHAT_TEMPLATE_H
 #define VQ_TEXT_CHAT_TEMPLATE_H
 
