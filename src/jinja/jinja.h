@@ -105,6 +105,8 @@ typedef struct vq_jrun {
 
 enum {
     VQ_J_WORK = 1 << 27, /* a step is VQ_J_STEP of it, an allocated byte one */
+    VQ_J_OWN = 1 << 18, /* of each rendering, and so much for each byte of the conversation; what */
+    VQ_J_OWN_BYTE = 1024, /* goes beyond is one VQ_J_WORK for all renderings of a template */
     VQ_J_STEP = 16,
     VQ_J_LOOK = 4,       /* of it for a character or a name that is looked at */
     VQ_J_NESTING = 64,   /* of lists and maps */

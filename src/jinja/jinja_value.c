@@ -349,9 +349,10 @@ vq_status vq_jfrom_json(vq_jrun *x, const json_t *j, vq_jvalue *out)
         s = from_array(x, j, out);
     else if (json_is_object(j))
         s = from_object(x, j, out);
-    else if (json_is_string(j))
+    else if (json_is_string(j)) {
         *out = vq_jtext(json_string_value(j), json_string_length(j));
-    else if (json_is_boolean(j))
+        s = vq_jspend(x, json_string_length(j));
+    } else if (json_is_boolean(j))
         *out = vq_jbool(json_is_true(j));
     else if (json_is_integer(j))
         *out = vq_jint(json_integer_value(j));

@@ -17,6 +17,7 @@ struct vq_chat_template {
     vq_jbinding *names; /* special tokens */
     bool ask;           /* add_generation_prompt */
     const volatile sig_atomic_t *stop;
+    int64_t *spare; /* work beyond their own that all renderings share */
 };
 
 static vq_status bind_name(vq_chat_template *t, const char *name, const char *text, vq_arena *a,
@@ -54,6 +55,8 @@ vq_status vq_chat_template_parse(vq_chat_template **t, const vq_chat_source *s, 
     *t = VQ_NEW(a, vq_chat_template, 1, "chat template", e);
     if (!*t) return VQ_E_LIMIT;
     (*t)->path = "chat template";
+    if (!((*t)->spare = VQ_ALLOC(a, int64_t, 1, "chat template", e))) return VQ_E_LIMIT;
+    *(*t)->spare = VQ_J_WORK;
     VQ_TRY(vq_utf8_check(s->text, s->len, "the template", e));
     VQ_TRY(vq_jlex(s->text, s->len, a, &tokens, e));
     VQ_TRY(vq_jparse(tokens, a, &(*t)->body, e));
@@ -147,6 +150,19 @@ void vq_chat_template_ask(vq_chat_template *t)
     t->ask = true;
 }
 
+/* What a rendering may take: some work per conversation and for each byte of it, and of what is
+ * left for all of them as much as it needs. `given`: what reading the conversation took. */
+static vq_status run(vq_jrun *x, const vq_chat_template *t, int64_t given)
+{
+    const int64_t own = VQ_J_OWN + VQ_J_OWN_BYTE * given, room = own + *t->spare;
+    if (room < x->work) x->work = room;
+    const int64_t before = x->work;
+    const vq_status s = vq_jexec(x, t->body);
+    const int64_t over = before - x->work - own;
+    if (over > 0) *t->spare -= over < *t->spare ? over : *t->spare;
+    return s;
+}
+
 vq_status vq_chat_template_render(const vq_chat_template *t, const json_t *messages,
                                   const json_t *tools, vq_arena *a, char **text, size_t *len,
                                   vq_err *e)
@@ -155,7 +171,7 @@ vq_status vq_chat_template_render(const vq_chat_template *t, const json_t *messa
     vq_jframe globals = {0};
     vq_jrun x = {
         .a = a, .e = e, .stop = t->stop, .work = VQ_J_WORK, .frame = &globals, .out = &out};
-    if (bind_inputs(&x, t, messages, tools) != VQ_OK || vq_jexec(&x, t->body) != VQ_OK)
+    if (bind_inputs(&x, t, messages, tools) != VQ_OK || run(&x, t, VQ_J_WORK - x.work) != VQ_OK)
         return vq_at(e, "%s", t->path);
     if (vq_jput(&x, &out, "", 1) != VQ_OK) return vq_at(e, "%s", t->path);
     *text = out.s; /* with a NUL behind it */

@@ -28,6 +28,7 @@ struct vq_tokenizer {
     vq_token *spoken;             /* [size] what the decoder is given */
     bool *special;                /* [size] */
     const volatile sig_atomic_t *stop;
+    double *pool; /* seconds of processor time beyond their own that all texts share */
 };
 
 /* So many bytes may be written on the way of a text, all steps together: a Unicode form makes at
@@ -64,7 +65,7 @@ static int64_t count_entries(const json_t *root)
 /* The tokens that are looked for after normalization are looked for in their normalized form. */
 static vq_status normalize_added(vq_tokenizer *t, vq_err *e)
 {
-    vq_effort effort = vq_effort_for(0, NULL);
+    vq_effort effort = vq_effort_for(0, NULL, NULL);
     size_t left = growth_limit(0);
     const vq_normal_work w = {.scratch = &t->arena, .effort = &effort, .left = &left};
     for (size_t i = 0; i < t->nadded; i++) {
@@ -155,7 +156,9 @@ vq_status vq_tokenizer_open(vq_tokenizer **t, const char *path, vq_err *e)
     *t = calloc(1, sizeof **t);
     if (!*t) return vq_fail(e, VQ_E_LIMIT, "tokenizer: the system has no more memory");
     vq_arena_init(&(*t)->arena, NULL);
-    const vq_status s = parse_file(*t, path, e);
+    (*t)->pool = VQ_ALLOC(&(*t)->arena, double, 1, "tokenizer", e);
+    if ((*t)->pool) *(*t)->pool = VQ_EFFORT_POOL_MS / 1e3;
+    const vq_status s = (*t)->pool ? parse_file(*t, path, e) : VQ_E_LIMIT;
     if (s == VQ_OK) return VQ_OK;
     vq_tokenizer_free(*t);
     *t = NULL;
@@ -258,7 +261,8 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e)
 {
     VQ_TRY(vq_utf8_check(text, len, "text", e));
-    encoding x = {.t = t, .effort = vq_effort_for(len, t->stop), .left = growth_limit(len)};
+    encoding x = {
+        .t = t, .effort = vq_effort_for(len, t->stop, t->pool), .left = growth_limit(len)};
     vq_arena_init(&x.ids, a->budget);
     vq_arena_init(&x.scratch, a->budget);
     x.work.arena = &x.ids;
@@ -269,6 +273,7 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
     x.cutter.ctx = &x;
     if (s == VQ_OK) s = encode_text(&x, (const uint8_t *)text, len, special, e);
     if (s == VQ_OK) s = copy_ids(&x.work, a, ids, n, e);
+    vq_effort_done(&x.effort);
     vq_cutter_done(&x.cutter);
     vq_arena_done(&x.scratch);
     vq_arena_done(&x.ids);
@@ -299,7 +304,7 @@ static vq_status list_tokens(const vq_tokenizer *t, const int32_t *ids, size_t n
         w->list[w->n++] = t->spoken[ids[i]];
         bytes += t->spoken[ids[i]].len + 1;
     }
-    w->effort = vq_effort_for(bytes, t->stop);
+    w->effort = vq_effort_for(bytes, t->stop, NULL);
     w->limit = growth_limit(bytes);
     return VQ_OK;
 }

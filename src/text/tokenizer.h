@@ -32,7 +32,9 @@ void vq_tokenizer_heed(vq_tokenizer *t, const vq_reporter *w);
 /* vq_tokenizer_encode -- UTF-8 text to ids as the tokenizers library gives them. special: add what
  * the post-processor adds (BOS). VQ_E_INPUT with the byte offset when the text is not UTF-8; when a
  * character has no token and the model no unknown token. VQ_E_LIMIT: memory, or text that grows to
- * more than 32 times its size. VQ_E_INPUT too: it takes more than 0.5 s and 2 us per byte. ids from the arena. */
+ * more than 32 times its size. VQ_E_INPUT too: it takes more than
+ * 0.5 ms and 2 us per byte and what is left of the 0.5 s that all texts of a tokenizer have
+ * together. One thread at a time. ids from the arena. */
 vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t len, bool special,
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e);
 /* vq_tokenizer_adds_bos -- id of the token that the post-processor puts first, -1 when none. */

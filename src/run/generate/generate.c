@@ -45,8 +45,10 @@ static vq_status prompt_ids(generation *g, const int32_t **ids, size_t *n, vq_er
         *n = from_file.count;
         *ids = from_file.ids;
     } else if (o->prompt.text || o->prompt.nchat || o->prompt.system) {
-        VQ_TRY(vq_prompt_ids(&o->prompt, g->model.checkpoint.dir, g->tokenizer, &g->arena, &made, n,
-                             e));
+        vq_prompt prompt = o->prompt;
+        prompt.heed = &g->job->reporter;
+        VQ_TRY(
+            vq_prompt_ids(&prompt, g->model.checkpoint.dir, g->tokenizer, &g->arena, &made, n, e));
         *ids = made;
     }
     return vq_model_check_ids(&g->model, *ids, *n, e);

@@ -48,6 +48,7 @@ static vq_status render(const vq_prompt *p, const char *dir, vq_arena *a, char *
                        "\"chat_template\" in tokenizer_config.json); give plain text with --prompt",
                        dir);
     vq_chat_template_ask(t);
+    vq_chat_template_heed(t, p->heed);
     VQ_TRY(messages_of(p, &messages, e));
     const vq_status s = vq_chat_template_render(t, messages, NULL, a, text, len, e);
     json_decref(messages);

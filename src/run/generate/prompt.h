@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/reporter.h"
 #include "text/tokenizer.h"
 
 typedef struct vq_prompt {
-    const char *text; /* of len bytes; NULL: the conversation */
+    const vq_reporter *heed; /* NULL: nothing stops the template */
+    const char *text;        /* of len bytes; NULL: the conversation */
     size_t len;
     const char *system;      /* NULL: no message of the system */
     const char *const *chat; /* what user, assistant, user ... said */

@@ -185,6 +185,43 @@ static void test_long_texts(void **state)
     expect_bounded(many, "a", 130, " = 1 %}{% endfor %}", "", "", "bytes is too long");
 }
 
+/* What a template takes beyond its own share for each conversation adds up, so that a file of many
+ * lines does not multiply it; a plain one goes on for ever. */
+static size_t renderings(const char *text, size_t most, vq_err *e)
+{
+    const vq_chat_source source = {.text = text, .len = strlen(text)};
+    vq_chat_template *t;
+    vq_arena a, work;
+    char *out;
+    size_t len, n = 0;
+    vq_arena_init(&a, NULL);
+    vq_arena_init(&work, NULL);
+    json_t *messages = json_loads(conversation, 0, NULL);
+    vq_status s = vq_chat_template_parse(&t, &source, &a, e);
+    while (s == VQ_OK && n < most) {
+        const vq_arena_mark mark = vq_arena_here(&work);
+        s = vq_chat_template_render(t, messages, NULL, &work, &out, &len, e);
+        vq_arena_rewind(&work, mark);
+        n += s == VQ_OK;
+    }
+    json_decref(messages);
+    vq_arena_done(&work);
+    vq_arena_done(&a);
+    return n;
+}
+
+static void test_many(void **state)
+{
+    vq_err e = {0};
+    (void)state;
+    const size_t n = renderings("{% for a in range(100000) %}{% endfor %}", 100, &e);
+    assert_gt(n, 1);
+    assert_lt(n, 30);
+    assert_non_null(strstr(e.text, "too many steps or too much memory"));
+    assert_eq(renderings("{% for m in messages %}{{ m.role ~ m.content }}{% endfor %}", 2000, &e),
+              2000);
+}
+
 static void test_stop(void **state)
 {
     static const volatile sig_atomic_t stop = 1;
@@ -303,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_deep_input),
         cmocka_unit_test(test_no_memory),

@@ -81,6 +81,33 @@ static void test_hostile(void **state)
     }
 }
 
+/* What texts need beyond their own share adds up over a tokenizer's life. */
+static void test_many(void **state)
+{
+    enum { BYTES = 16 << 10, MOST = 200 };
+    char text[BYTES];
+    vq_tokenizer *t;
+    vq_arena a;
+    vq_err e = {0};
+    int32_t *ids;
+    size_t n, done = 0;
+    memset(text, 'a', BYTES);
+    const char *file =
+        scratch_text(*state, "tokenizer.json",
+                     "{\"added_tokens\":[],\"normalizer\":null,\"pre_tokenizer\":" SPLIT(
+                         "(?=[ab]*+)a") ",\"post_processor\":null,\"decoder\":null,"
+                                        "\"model\":" AB "}");
+    if (vq_tokenizer_open(&t, file, &e) != VQ_OK) fail_msg("%s", e.text);
+    vq_arena_init(&a, NULL);
+    const double start = seconds();
+    while (done < MOST && vq_tokenizer_encode(t, text, BYTES, false, &a, &ids, &n, &e) == VQ_OK)
+        done++;
+    assert_lt(seconds() - start, 1.5 + (double)(done + 1) * (0.0005 + 2e-6 * BYTES));
+    if (done < MOST && !strstr(e.text, "takes too long")) fail_msg("%s", e.text);
+    vq_arena_done(&a);
+    vq_tokenizer_free(t);
+}
+
 static void test_stop(void **state)
 {
     static const volatile sig_atomic_t stop = 1;
@@ -93,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_hostile, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_many, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_stop, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
