@@ -22,6 +22,7 @@ typedef struct vq_session {
     vq_envelope output;
     vq_arena arena;
     const char *const *argv; /* the whole command line, NULL ends */
+    bool kept;               /* a stopped run is there, and --resume goes on with it */
     const char
         *made; /* the output, once it stands whole under its name; what fails then leaves it */
 } vq_session;

@@ -190,18 +190,17 @@ static int flush_stdout(vq_session *s, int code)
     return code ? code : VQ_E_IO;
 }
 
-/* The command line as it was given, and --resume where the command knows it. */
-static void say_how_to_go_on(const vq_command *c, vq_session *s)
+/* The command line as it was given, and --resume where there is something to go on with. */
+static void say_how_to_go_on(vq_session *s)
 {
     char line[VQ_HINT_BYTES] = "";
-    const bool resumes = vq_flag_find("resume", 6, c->bit) != NULL;
     for (const char *const *word = s->argv; *word; word++) {
         vq_hint_word(line, sizeof line, *word);
-        if (word == s->argv + 1 && resumes && !s->args->resume)
+        if (word == s->argv + 1 && s->kept && !s->args->resume)
             vq_hint_word(line, sizeof line, "--resume");
     }
     vq_progress_line(&s->progress, 0,
-                     resumes ? "this goes on where it stopped:"
+                     s->kept ? "this goes on where it stopped:"
                              : "nothing was kept; this begins anew:");
     vq_progress_command(&s->progress, line);
 }
@@ -212,7 +211,7 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
     int code = status != VQ_OK ? (int)status : answer ? 0 : 1;
     char full[ERROR_TEXT];
     if (status != VQ_OK) say_error(s, e->text, full);
-    if (status == VQ_E_STOPPED) say_how_to_go_on(c, s);
+    if (status == VQ_E_STOPPED) say_how_to_go_on(s);
     if (s->args->json) {
         vq_err unsaid = {VQ_OK, ""};
         code = vq_output_print(&s->output, code, status != VQ_OK ? full : NULL,

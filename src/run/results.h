@@ -30,6 +30,7 @@ extern const char *const vq_phase_names[VQ_PHASES];
 
 #define VQ_WORST_MODULES 5
 typedef struct vq_quantize_result {
+    bool kept; /* also after an error: OUT.run holds what another run with resume goes on with */
     const char *out;             /* folder of the artifact */
     const vq_file_digest *files; /* that it holds, but vq.json */
     size_t nfiles;

@@ -104,8 +104,10 @@ for signal in INT TERM HUP; do
         case $code in
         7)
             [ ! -e stopped ] || fail "an output under the final name"
-            grep -q -- ' quantize --resume ' err || fail "the error line does not say how to go on"
-            run 0 quantize "$model" -r nvfp4-arc -o stopped --resume
+            resume=
+            [ ! -e stopped.run ] || resume=--resume
+            grep -q -- " quantize $resume" err || fail "does not say how to go on"
+            run 0 quantize "$model" -r nvfp4-arc -o stopped $resume
             [ ! -e stopped.run ] || fail "stopped.run is left"
             rm -r stopped
             ;;

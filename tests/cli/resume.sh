@@ -70,17 +70,43 @@ mkdir 'a folder'
 last_args='stopped in a folder with a space'
 "$vq" $common -o 'a folder/out put' $recipe --set calib.samples=64 >out 2>err &
 pid=$!
-for _ in $(seq 100); do
-    [ -e 'a folder/out put.run/part-0000' ] && break
+for _ in $(seq 600); do
+    { [ -e 'a folder/out put.run/part-0000' ] || ! kill -0 $pid 2>/dev/null; } && break
     sleep 0.05
 done
 kill -INT $pid 2>/dev/null
 wait $pid
 if [ $? = 7 ]; then
-    err_has 'stopped while .*; (kept in a folder/out put.run: [0-9]+ of [0-9]+ parts|nothing was finished yet)'
+    err_has 'stopped while .*; kept in a folder/out put.run: [0-9]+ of [0-9]+ parts'
     goes_on=$(sed -n '/^this goes on where it stopped:$/{n;p}' err)
     [ -n "$goes_on" ] || fail "does not say how to go on"
     bash -c "$goes_on" >out 2>err || fail "'$goes_on' ends with $?"
     [ -f 'a folder/out put/vq.json' ] || fail "'$goes_on' makes no artifact"
 fi
+
+# Before anything was finished (the model writes its text): nothing is promised, nothing is left, and --resume has nothing to go on with,
+# with this recipe or another one, also where a killed run left its lock.
+begun() { # begun SIGNAL -- a run that gets it while it writes its text
+    rm -rf begun begun.run
+    "$vq" quantize $tiny -r arc-gptq --set calib.samples=512 --progress plain -o begun >out 2>err &
+    local pid=$!
+    for _ in $(seq 1000); do
+        grep -q 'writes itself' err && break
+        sleep 0.01
+    done
+    kill -$1 $pid
+    wait $pid 2>/dev/null
+}
+last_args='stopped while the model writes its text'
+begun INT
+code=$?
+[ $code = 7 ] || fail "exit code $code, not 7"
+err_has 'stopped while .*; nothing was finished yet'
+err_has '^nothing was kept; this begins anew:'
+grep -q -- --resume err && fail "speaks of --resume with nothing to go on with"
+[ ! -e begun.run ] || fail "begun.run is left: $(ls begun.run)"
+begun KILL
+[ -e begun.run/vq.lock ] || fail "no lock of a killed run"
+refuse 2 'there is no stopped run to resume; start without --resume' quantize $tiny -r arc-gptq --seed 4 -o begun --resume
+[ ! -e begun.run ] || fail "begun.run is left: $(ls begun.run)"
 end_checks

@@ -26,7 +26,9 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
         .tokens = a->tokens != NULL,
     };
     vq_quantize_result r;
-    VQ_TRY(vq_run_quantize(&s->job, &o, &r, &s->arena, e));
+    const vq_status status = vq_run_quantize(&s->job, &o, &r, &s->arena, e);
+    s->kept = r.kept;
+    VQ_TRY(status);
     s->made = r.out;
     VQ_TRY(vq_report_quantize(&r, result, e));
     if (!a->json) return VQ_OK;

@@ -200,15 +200,15 @@ static vq_status empty_run(const vq_folders *o, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
-/* Work that is finished in part is not thrown away by a repeated command. A run that was stopped
- * before its first part was finished is resumed from the start. */
-static vq_status open_work(vq_folders *o, bool resume, bool there, vq_arena *a, vq_err *e)
+/* Work that is finished in part is not thrown away by a repeated command. Without a state there is
+ * nothing to go on with, and nothing that says what the run was made from. */
+static vq_status open_work(vq_folders *o, bool resume, vq_arena *a, vq_err *e)
 {
     const bool stopped = vq_run_state_exists(o->run, a);
-    if (resume && !there)
+    if (resume && !stopped)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: there is no stopped run to resume; start without --resume", o->run);
-    o->resumes = resume && stopped;
+    o->resumes = resume;
     if (!resume && stopped && !o->force)
         return vq_fail(
             e, VQ_E_RECIPE,
@@ -243,16 +243,15 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
     VQ_TRY(check_inputs(o, q->inputs, a, e));
     VQ_TRY(check_free(o->out, o->force, q->resume, a, e));
     VQ_TRY(check_run(o->run, a, e));
-    const bool there = vq_exists(o->run);
     VQ_TRY(make_run(o, q, e));
     const char *lock = vq_join(a, o->run, LOCK_NAME, e);
     if (!lock) return e->status;
     VQ_TRY(vq_lock_open(lock, &o->lock, e));
     vq_status s =
         check_free(o->out, o->force, q->resume, a, e); /* who had the lock before made it, maybe */
-    if (s == VQ_OK) s = open_work(o, q->resume, there, a, e);
+    if (s == VQ_OK) s = open_work(o, q->resume, a, e);
     at_work = o;
-    if (s != VQ_OK) vq_folders_drop(o, false, a);
+    if (s != VQ_OK) vq_folders_drop(o, a);
     return s;
 }
 
@@ -278,12 +277,11 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
     return s;
 }
 
-void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a)
+void vq_folders_drop(vq_folders *o, vq_arena *a)
 {
     vq_err unsaid; /* why the run ends is said already */
     at_work = NULL;
-    if (o->lock >= 0 && !vq_run_state_exists(o->run, a))
-        (void)(stopped ? empty_run(o, a, &unsaid) : vq_folders_clean(o, a, &unsaid));
+    if (o->lock >= 0 && !vq_run_state_exists(o->run, a)) (void)vq_folders_clean(o, a, &unsaid);
     if (o->lock >= 0) (void)close(o->lock);
     o->lock = -1;
 }
@@ -292,6 +290,6 @@ void vq_folders_abandon(void)
 {
     vq_arena a;
     vq_arena_init(&a, NULL);
-    if (at_work) vq_folders_drop(at_work, true, &a);
+    if (at_work) vq_folders_drop(at_work, &a);
     vq_arena_done(&a);
 }

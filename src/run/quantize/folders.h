@@ -37,13 +37,10 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
 vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e);
 /* vq_folders_clean -- removes what vq made in OUT.run, and ends the lock; harmless twice. */
 vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e);
-/* vq_folders_drop -- the same unless a run is there that can be resumed; harmless after clean. A run
- * that was asked to stop leaves OUT.run even with nothing finished, so that resuming it is no
- * mistake. */
-void vq_folders_drop(vq_folders *o, bool stopped, vq_arena *a);
+/* vq_folders_drop -- the same unless a run is there that can be resumed; harmless after clean. */
+void vq_folders_drop(vq_folders *o, vq_arena *a);
 
-/* vq_folders_abandon -- vq_folders_drop as of a stopped run, when the process ends from inside a
- * library. */
+/* vq_folders_abandon -- vq_folders_drop when the process ends from inside a library. */
 void vq_folders_abandon(void);
 
 #endif

@@ -229,10 +229,10 @@ static void clean(quantization *q)
 }
 
 /* What is finished is kept when the system refused something; the other errors would come again. */
-static void say_how_to_go_on(quantization *q, vq_status s, vq_err *e)
+static void say_how_to_go_on(const quantization *q, vq_status s, vq_err *e)
 {
     const size_t n = strlen(e->text);
-    if ((s == VQ_E_LIMIT || s == VQ_E_IO) && vq_run_state_exists(q->folders.run, &q->arena))
+    if ((s == VQ_E_LIMIT || s == VQ_E_IO) && q->result->kept)
         (void)snprintf(e->text + n, sizeof e->text - n, "; the same command with --resume goes on");
 }
 
@@ -264,7 +264,8 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
     if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, &q->arena, NULL);
-    vq_folders_drop(&q->folders, s == VQ_E_STOPPED, &q->arena);
+    vq_folders_drop(&q->folders, &q->arena);
+    q->result->kept = vq_run_state_exists(q->folders.run, &q->arena);
     say_how_to_go_on(q, s, e);
     q->result->seconds = vq_seconds() - q->started;
     q->result->peak_bytes = q->job->budget.peak;
@@ -275,7 +276,7 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
                           vq_arena *a, vq_err *e)
 {
     quantization q = {.job = job, .o = o, .started = vq_seconds(), .result = r, .results = a};
-    *r = (vq_quantize_result){0};
+    *r = (vq_quantize_result){.kept = o->resume};
     q.phase_started = q.started;
     vq_arena_init(&q.arena, &job->budget);
     vq_status s = open_inputs(&q, e);

@@ -107,12 +107,15 @@ void vq_walk_close(vq_walk *w)
     vq_block_done(&w->block);
 }
 
-/* What a resumed run will not make again. */
+/* What a resumed run will not make again; one that was resumed may stop before it reads that. */
 static void tell_kept(const vq_run *r, vq_err *e)
 {
     const size_t n = strlen(e->text);
-    if (!r->schedule->by_blocks || !r->state.saved)
+    if (!vq_run_state_exists(r->request->work, r->arena))
         (void)snprintf(e->text + n, sizeof e->text - n, "; nothing was finished yet");
+    else if (!r->state.saved)
+        (void)snprintf(e->text + n, sizeof e->text - n, "; kept in %s: what was there before",
+                       r->request->work);
     else
         (void)snprintf(e->text + n, sizeof e->text - n, "; kept in %s: %d of %d parts%s",
                        r->request->work, vq_run_state_sections(&r->state), r->written.count,
