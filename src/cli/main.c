@@ -90,6 +90,7 @@ static vq_status begin_job(const vq_command *c, vq_session *s, vq_err *e)
     s->job.reporter = (vq_reporter){
         s,           on_line,     on_warning,
         on_progress, &stop_asked, s->progress.mode == VQ_PROGRESS_NONE ? NULL : on_forecast};
+    VQ_TRY(vq_stack_ready(e));
     s->job.budget.limit = (size_t)a->mem_limit;
     s->job.threads = vq_threads_startable((int)a->threads);
     if (s->job.threads < a->threads)
@@ -300,10 +301,13 @@ static void start_with_own_threads(char **argv)
 {
     const bool spins = !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"),
                pools = !getenv("OPENBLAS_NUM_THREADS");
-    if (!spins && !pools) return;
+    const char *stack = getenv("OMP_STACKSIZE");
+    const bool stacks = !stack || strcmp(stack, VQ_THREAD_STACK) != 0;
+    if (!spins && !pools && !stacks) return;
     if (spins && setenv("GOMP_SPINCOUNT", "1000", 1) != 0) return;
     if (spins && setenv("KMP_BLOCKTIME", "0", 0) != 0) return;
     if (pools && setenv("OPENBLAS_NUM_THREADS", "1", 0) != 0) return;
+    if (stacks && setenv("OMP_STACKSIZE", VQ_THREAD_STACK, 1) != 0) return;
     (void)execv("/proc/self/exe", argv); /* without /proc the defaults stay */
 }
 

@@ -25,4 +25,12 @@ for kib in 150000 180000 200000 250000 3000000; do
     limited $kib plan -r gptq-int4 --threads 2 "$model"
     limited $kib eval ppl --threads 2 --data "$model/valid.txt" --window 32 --max-windows 1 "$model"
 done
+
+# Stacks: of the first thread, which only the system can make larger, and of the others.
+small=(quantize "$model" -r gptq-nvfp4 --tokens "$work/ids" --set calib.samples=2 --set calib.seqlen=64 -q)
+"$vq" tokenize "$model" --data "$model/valid.txt" -o "$work/ids" -q
+(ulimit -s 512 && exec "$vq" "${small[@]}" -o "$work/a") >"$work/log" 2>&1
+code=$?
+[ $code = 0 ] || { [ $code = 4 ] && grep -q 'ulimit -s' "$work/log"; } || { echo "ulimit -s 512: exit $code"; cat "$work/log"; exit 1; }
+OMP_STACKSIZE=128K "$vq" "${small[@]}" -o "$work/b" --threads 2 >"$work/log" 2>&1 || { echo "OMP_STACKSIZE=128K: exit $?"; cat "$work/log"; exit 1; }
 [ "$refused" -gt 0 ] || { echo "no limit was too small: the test tests nothing"; exit 1; }
