@@ -1,4 +1,5 @@
 /* commands.c -- the list of commands, and version. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -18,6 +19,27 @@ const vq_command *const vq_commands[] = {
     &vq_command_version,  NULL,
 };
 
+/* What other tools call it. */
+static const struct {
+    const char *name, *here;
+} foreign[] = {{"perplexity", "eval ppl"}, {"evaluate", "eval ppl"}, {"imatrix", "calibrate"},
+               {"convert", "quantize"},    {"compress", "quantize"}, {"oneshot", "quantize"},
+               {"chat", "generate"},       {"run", "generate"},      {"info", "inspect"},
+               {"compare", "diff"}};
+
+/* "eval ppl" for `vq ppl` or `vq perplexity`, into buf; NULL: nobody calls a command so. */
+static const char *known_elsewhere(const char *name, char *buf, size_t len)
+{
+    for (const vq_command *const *c = vq_commands; *c; c++)
+        if (vq_command_word(*c, name)) {
+            (void)snprintf(buf, len, "%s %s", (*c)->name, name);
+            return buf;
+        }
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (strcmp(foreign[i].name, name) == 0) return foreign[i].here;
+    return NULL;
+}
+
 const vq_command *vq_command_find(const char *name, vq_err *e)
 {
     const char *names[32];
@@ -26,11 +48,13 @@ const vq_command *vq_command_find(const char *name, vq_err *e)
         if (strcmp((*c)->name, name) == 0) return *c;
         names[n++] = (*c)->name;
     }
-    const char *near = vq_nearest(name, names, n);
+    char buf[64];
+    const char *near = known_elsewhere(name, buf, sizeof buf);
+    if (!near) near = vq_nearest(name, names, n);
     if (near)
-        vq_fail(e, VQ_E_RECIPE, "unknown command '%s'; did you mean '%s'?", name, near);
+        vq_fail(e, VQ_E_RECIPE, "unknown command '%s'; did you mean `vq %s`?", name, near);
     else
-        vq_fail(e, VQ_E_RECIPE, "unknown command '%s'", name);
+        vq_fail(e, VQ_E_RECIPE, "unknown command '%s'; `vq help` lists the commands", name);
     return NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "cli/hints.h"
 #include "cli/show.h"
 #include "cli/threads.h"
+#include "recipe/alias.h"
 #include "run/quantize/folders.h"
 
 enum { ERROR_TEXT = 4096 };
@@ -100,7 +101,8 @@ static vq_status begin_job(const vq_command *c, vq_session *s, vq_err *e)
     VQ_TRY(vq_kernels_select(&s->job.kernels, a->isa, strcmp(a->numeric, "strict") == 0, e));
     if (c->bit & VQ_CMD_LONG) vq_environment_check(&s->job.reporter);
     if (a->recipe) vq_session_alias(s, a->recipe);
-    vq_say(&s->job.reporter, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
+    if (c->bit & VQ_CMD_LONG & ~(unsigned)VQ_CMD_READS)
+        vq_say(&s->job.reporter, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
     return VQ_OK;
 }
 
@@ -130,19 +132,76 @@ static vq_status check_words(const vq_command *c, const vq_args *a, vq_err *e)
     char list[128];
     const vq_word *w = vq_command_word(c, a->operands[0]);
     if (w) return check_options(c, w, a, e);
-    return vq_fail(e, VQ_E_RECIPE, "'%s' is none of %s", a->operands[0],
-                   list_words(c, list, sizeof list));
+    return vq_fail(e, VQ_E_RECIPE, "'%s' is none of %s: vq %s %s", a->operands[0],
+                   list_words(c, list, sizeof list), c->name, c->usage);
+}
+
+/* The first words of a usage are what the command cannot do without. */
+static vq_status say_missing(const vq_command *c, const vq_args *a, vq_err *e)
+{
+    char list[128];
+    const char *name = c->usage;
+    if (c->words && !a->noperands)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "what to do is missing (%s): vq %s %s; `vq help %s` says more",
+                       list_words(c, list, sizeof list), c->name, c->usage, c->name);
+    for (int i = 0; i < a->noperands; i++) name += strcspn(name, " ") + 1;
+    return vq_fail(e, VQ_E_RECIPE, "%.*s is missing: vq %s %s; `vq help %s` says more",
+                   (int)strcspn(name, " "), name, c->name, c->usage, c->name);
+}
+
+static bool is_recipe(const char *text)
+{
+    return vq_shipped_find(text) || vq_alias_find(text) || vq_ends_with(text, ".yaml") ||
+           vq_ends_with(text, ".yml");
+}
+
+static bool is_text_file(const char *text)
+{
+    return vq_ends_with(text, ".txt") && vq_exists(text);
+}
+
+static bool is_anything(const char *text)
+{
+    return *text != 0;
+}
+
+/* The option that an argument too many was meant for, as other tools order theirs; NULL: none. */
+static const char *meant_for(const vq_command *c, const vq_args *a, const char *text)
+{
+    static const struct {
+        const char *flag, *shown;
+        bool (*fits)(const char *text);
+    } table[] = {{"recipe", "-r", is_recipe},
+                 {"data", "--data", is_text_file},
+                 {"against", "--against", vq_exists},
+                 {"ref", "--ref", vq_exists},
+                 {"prompt", "--prompt", is_anything}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const vq_flag *f = vq_flag_find(table[i].flag, strlen(table[i].flag), c->bit);
+        if (f && a->origin[f - vq_flags] == VQ_FROM_BUILTIN && table[i].fits(text))
+            return table[i].shown;
+    }
+    return NULL;
+}
+
+static vq_status say_too_many(const vq_command *c, const vq_args *a, vq_err *e)
+{
+    char meant[VQ_HINT_BYTES] = "";
+    const char *text = a->operands[c->operands_max], *flag = meant_for(c, a, text);
+    if (!flag)
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq %s %s", text, c->name,
+                       c->usage);
+    vq_hint_word(meant, sizeof meant, flag);
+    vq_hint_word(meant, sizeof meant, text);
+    return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many; did you mean %s?", text, meant);
 }
 
 static vq_status check_operands(const vq_command *c, const vq_args *a, vq_err *e)
 {
     if (c->words && a->noperands) VQ_TRY(check_words(c, a, e));
-    if (a->noperands < c->operands_min)
-        return vq_fail(e, VQ_E_RECIPE, "something is missing: vq %s %s", c->name, c->usage);
-    if (a->noperands > c->operands_max)
-        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq %s %s",
-                       a->operands[c->operands_max], c->name, c->usage);
-    return VQ_OK;
+    if (a->noperands < c->operands_min) return say_missing(c, a, e);
+    return a->noperands > c->operands_max ? say_too_many(c, a, e) : VQ_OK;
 }
 
 /* What follows from an input that changed, or from memory that the system refused, is no answer: a
@@ -218,7 +277,7 @@ static int end_command(const vq_command *c, vq_session *s, vq_status status, jso
         code = vq_output_print(&s->output, code, status != VQ_OK ? full : NULL,
                                status == VQ_OK ? result : NULL, &unsaid);
         if (status == VQ_OK && unsaid.status != VQ_OK) say_error(s, unsaid.text, full);
-    } else if (status == VQ_OK)
+    } else if (status == VQ_OK && !(s->made && s->args->quiet))
         c->show(stdout, s, result);
     code = flush_stdout(s, code);
     json_decref(result);
@@ -289,7 +348,7 @@ static int session(const vq_command *c, int argc, char **argv)
 
 static int usage_error(const char *text)
 {
-    fprintf(stderr, "vq: error: %s; `vq help` lists the commands\n", text);
+    fprintf(stderr, "vq: error: %s\n", text);
     return VQ_E_RECIPE;
 }
 
@@ -333,7 +392,9 @@ int main(int argc, char **argv)
     if (argc < 2) return session(&vq_command_help, argc, argv);
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) argv[1] = version[0];
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) argv[1] = help[0];
-    if (argv[1][0] == '-') return usage_error("the command comes first, then its options");
+    if (argv[1][0] == '-')
+        return usage_error("the command comes first, then its options; `vq help` "
+                           "lists the commands");
     const vq_command *c = vq_command_find(argv[1], &e);
     return c ? session(c, argc, argv) : usage_error(e.text);
 }

@@ -230,10 +230,10 @@ static vq_status parse_environment(vq_args *a, unsigned command, vq_err *e)
     return VQ_OK;
 }
 
-/* The seed is a value of the recipe: it travels as one more override. */
+/* The seed is a value of the recipe, where the command has one: it travels as one more override. */
 static vq_status seed_to_set(vq_args *a, vq_err *e)
 {
-    const vq_flag *f = vq_flag_find("seed", 4, VQ_CMD_ALL);
+    const vq_flag *f = vq_flag_find("seed", 4, VQ_CMD_PLAN);
     const vq_origin origin = a->origin[f - vq_flags];
     if (origin == VQ_FROM_BUILTIN) return VQ_OK;
     for (int i = 0; i < a->sets.n; i++) {

@@ -226,9 +226,11 @@ void vq_progress_forecast(void *ctx, const vq_forecast *f)
     p->phase[0] = 0;
 }
 
-/* A line of text takes the place of the bar; the next step draws the bar again below it. */
+/* A line of text takes the place of the bar; the next step draws the bar again below it. What was
+ * printed before comes before it, where both streams lead to one place. */
 static void clear_bar(vq_progress *p)
 {
+    (void)fflush(stdout); /* an error stays in the stream, and is told at the end */
     if (!p->bar) return;
     fputs("\r\033[K", stderr);
     p->bar = false;
@@ -269,8 +271,13 @@ void vq_progress_warning(vq_progress *p, const char *code, const char *where, co
         print_json(vq_event_warning(code, where, text));
         return;
     }
-    fprintf(stderr, "%swarning:%s %s%s%s [%s]\n", p->color ? "\033[33m" : "",
-            p->color ? "\033[0m" : "", where, *where ? ": " : "", text, code);
+    char line[2048];
+    (void)snprintf(line, sizeof line, "%s%s%s [%s]", where, *where ? ": " : "", text, code);
+    fprintf(stderr, "%swarning:%s ", p->color ? "\033[33m" : "", p->color ? "\033[0m" : "");
+    if (p->mode == VQ_PROGRESS_TTY)
+        vq_wrap(stderr, (int)strlen("warning: "), 2, line);
+    else
+        fprintf(stderr, "%s\n", line);
 }
 
 void vq_progress_error(vq_progress *p, const char *text)

@@ -201,28 +201,16 @@ void vq_model_close(vq_model *m)
     vq_checkpoint_close(&m->checkpoint);
 }
 
-static void list_architectures(char *buf, size_t len)
-{
-    size_t at = 0;
-    for (int i = 0; vq_arch_at(i) && at < len; i++) {
-        const int n =
-            snprintf(buf + at, len - at, "%s%s", i ? ", " : "", vq_arch_at(i)->model_type);
-        at += n > 0 ? (size_t)n : 0;
-    }
-}
-
 /* Why there is no graph, in a clause. */
 static const char *no_graph(const vq_model *m, char *buf, size_t len)
 {
-    const char *type = m->checkpoint.config.model_type;
-    char known[256];
-    list_architectures(known, sizeof known);
     if (m->without_graph)
         (void)snprintf(buf, len, "%s", m->without_graph);
     else if (!m->checkpoint.config.root)
         (void)snprintf(buf, len, "there is no config.json beside the weights");
     else
-        (void)snprintf(buf, len, "architecture \"%s\" is none of %s", type, known);
+        (void)snprintf(buf, len, "vq has no forward pass of architecture \"%s\"",
+                       m->checkpoint.config.model_type);
     return buf;
 }
 

@@ -57,6 +57,7 @@ vq_status vq_report_quantize(const vq_quantize_result *r, json_t **out, vq_err *
     put_worst(&m, o, r);
     json_t *runtimes = vq_put_array(&m, o, "runtimes");
     for (int i = 0; r->runtimes[i]; i++) vq_add(&m, runtimes, vq_make_text(&m, r->runtimes[i]));
+    vq_put_flag(&m, o, "runs", r->runs);
     put_calibration(&m, o, &r->calibration);
     json_t *phases = vq_put_object(&m, o, "phases");
     for (int i = 0; i < VQ_PHASES; i++) vq_put_real(&m, phases, vq_phase_names[i], r->phases[i]);

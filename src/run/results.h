@@ -48,6 +48,7 @@ typedef struct vq_quantize_result {
     double seconds;                                /* of all */
     size_t peak_bytes;                             /* anonymous memory that was held at once */
     const char *runtimes[VQ_SUMMARY_RUNTIMES + 1]; /* that load the artifact; NULL ends */
+    bool runs; /* its forward pass is known: eval and generate can run it */
 } vq_quantize_result;
 
 /* ---- calibrate ---- */

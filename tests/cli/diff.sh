@@ -50,7 +50,7 @@ out_has '"name":"model.norm.weight","shape":"\[128\]","a":"BF16","b":null,"error
 out_has '"name":"model.other.weight","shape":"\[128\]","a":null,"b":"BF16","error":null'
 
 refuse 3 'nothing' diff one nothing -q
-refuse 2 'something is missing' diff one
+refuse 2 'B is missing' diff one
 head -c 1000 one/model.safetensors >cut.safetensors
 refuse 3 'cut' diff one cut.safetensors -q
 refuse 4 'limit' diff one four --mem-limit 100K -q

@@ -45,7 +45,7 @@ for list in "recipe list" "recipe show passes" "recipe show schemes"; do
 done
 run 0 --help
 out_has '^usage: vq COMMAND'
-refuse 2 "unknown command 'paln'; did you mean 'plan'" help paln
+refuse 2 "unknown command 'paln'; did you mean .vq plan" help paln
 
 run 0 -V
 out_has '^vq [0-9]+\.[0-9]+\.[0-9]+ \((ref|avx2|avx512|amx)\)$'

@@ -10,6 +10,16 @@ out_has '^  output +model.nvfp4-arc$'
 out_has '^  bits per weight +[45]\.'
 out_has 'SQNR dB'
 err_has '^next: .*/vq eval ppl model.nvfp4-arc '
+# Both streams into one place: the result, then what to do next. -q: nothing.
+"$vq" quantize model.safetensors -r nvfp4a16 -o both >out 2>&1 || fail "does not quantize"
+[[ $(tail -n 1 out) = "next: "* && $(grep -c bits.per.weight out) = 2 ]] || fail "the hint comes before the result"
+run 0 quantize model.safetensors -r nvfp4a16 -o both --force -q
+[ ! -s out ] && [ ! -s err ] || fail "-q prints"
+run 0 tokenize . 'a text' -o ids.i32 -q
+[ ! -s out ] && [ ! -s err ] && [ -s ids.i32 ] || fail "-q prints"
+run 0 plan model.safetensors -r nvfp4a16 -v
+err_empty
+rm -r both ids.i32
 [ -f model.nvfp4-arc/vq.json ] && [ -f model.nvfp4-arc/config.json ] && [ -f model.nvfp4-arc/tokenizer.json ] || fail "files are missing"
 [ ! -e model.nvfp4-arc.run ] || fail "the run folder is left"
 run 0 verify model.nvfp4-arc

@@ -23,6 +23,10 @@ no_forward() {
     err_has 'no-forward-pass'
     [ "$(digests "$1-out")" = "$(digests plain)" ] || fail "other weights"
     run 0 verify "$1-out"
+    run 0 quantize "$1" -r nvfp4a16 -o "$1-out" --force
+    err_has "^next: .*/vq verify $1-out --against $1$"
+    refuse 3 "cannot run this model: .*$2" generate "$1" -p x
+    [ "$(wc -l <err)" = 1 ] || fail "says it twice"
     refuse 3 "cannot run this model: .*$2" plan "$1" -r gptq-int4
     refuse 3 "cannot run this model: .*$2" quantize "$1" -r gptq-int4 -o result
     refuse 3 "cannot run this model: .*$2" eval ppl "$1" --tokens "$tokens"
@@ -44,7 +48,7 @@ config 's/"num_attention_heads": 4/"num_attention_heads": 8/' 'q_proj is \[128, 
 config 's/"head_dim": 32/"head_dim": 31/' 'head_dim is 31'
 config 's/"rms_norm_eps": 1e-05/"rms_norm_eps": "small"/' 'rms_norm_eps is not a number'
 config 's/"eos_token_id": 0/"eos_token_id": [0, "x"]/' 'eos_token_id is not a token id'
-config 's/"llama"/"stranger"/' 'architecture "stranger" is none of .*llama'
+config 's/"llama"/"stranger"/' 'no forward pass of architecture "stranger"'
 config 's/"llama"/"qwen2"/; s/"use_cache"/"layer_types": ["full_attention"], "use_cache"/' 'layer_types does not list every layer'
 
 # Any number of last tokens.

@@ -109,6 +109,18 @@ static void show_last(FILE *out, const json_t *r, const char *folder)
     vq_wrap_shown(out, 0, 2, line);
 }
 
+/* A model that vq cannot run is compared by its weights. */
+static void show_next(const vq_session *s, const json_t *r)
+{
+    const char *out = vq_result_text(r, "out"), *model = s->args->operands[0];
+    if (json_is_true(json_object_get(r, "runs")))
+        vq_session_next(s,
+                        (const char *const[]){"eval", "ppl", out, "--ref", model, "--data", NULL},
+                        " TEXT --max-windows 8");
+    else
+        vq_session_next(s, (const char *const[]){"verify", out, "--against", model, NULL}, "");
+}
+
 static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column files[] = {{"name", "files", VQ_CELL_TEXT, 0},
@@ -126,10 +138,7 @@ static void show_quantize(FILE *out, const vq_session *s, const json_t *r)
     vq_show_table(out, json_object_get(r, "files"), files, s->args->verbose ? 3 : 2);
     fputc('\n', out);
     show_last(out, r, folder);
-    vq_session_next(s,
-                    (const char *const[]){"eval", "ppl", vq_result_text(r, "out"), "--ref",
-                                          s->args->operands[0], "--data", NULL},
-                    " TEXT --max-windows 8");
+    show_next(s, r);
 }
 
 const vq_command vq_command_quantize = {

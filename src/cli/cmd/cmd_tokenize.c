@@ -45,6 +45,7 @@ static vq_status run_tokenize(vq_session *s, json_t **result, bool *answer, vq_e
                                    .names = !a->ids};
     vq_tokenize_result r;
     VQ_TRY(vq_run_tokenize(&o, &r, &s->arena, e));
+    s->made = a->out;
     if (a->decode && !a->json) {
         (void)fwrite(r.text, 1, r.bytes, stdout);
         if (isatty(STDOUT_FILENO)) putchar('\n');

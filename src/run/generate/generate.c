@@ -185,8 +185,8 @@ static vq_status run_opened(generation *g, vq_generate_result *r, vq_err *e)
 {
     if (g->model.checkpoint.note)
         vq_warn(&g->job->reporter, "config-unused", g->o->model, "%s", g->model.checkpoint.note);
-    vq_model_warn(&g->model, &g->job->reporter);
     VQ_TRY(vq_model_need_graph(&g->model, "vq generate", e));
+    vq_model_warn(&g->model, &g->job->reporter);
     VQ_TRY(vq_kernels_room(g->job->threads, e));
     g->exec = vq_model_exec(&g->model, g->job, &g->scratch, !g->o->weights_only);
     VQ_TRY(open_tokenizer(g, e));

@@ -214,6 +214,7 @@ static vq_status tell(const quantization *q, vq_err *e)
     if (!r->out) return e->status;
     for (size_t i = 0; i < set->nfiles; i++) r->bytes_in += set->files[i].map.size;
     r->calibration = q->calibration;
+    r->runs = q->model.arch != NULL;
     vq_summary_runtimes(q->plan.target->name, q->recipe.schemes[0], r->runtimes);
     r->finish = q->plan.finish ? q->plan.finish->name : NULL;
     return vq_summary_modules(&q->rounded, r, q->results, e);
