@@ -20,7 +20,8 @@ typedef struct vq_quantize_options {
     bool force, tokens /* data holds int32 ids */;
     bool resume; /* continue the stopped run in OUT.run */
 } vq_quantize_options;
-/* vq_run_plan -- headers only. VQ_E_INPUT: also a named file that is not there. */
+/* vq_run_plan -- of the model headers only; data are read, and refused, as by the run. VQ_E_INPUT:
+ * also a named file that is not there. */
 vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, vq_plan_result *r, vq_arena *a,
                       vq_err *e);
 /* vq_run_quantize -- calibrate, transform, round, pack block by block, verify what was written,

@@ -4,10 +4,13 @@
 need_model
 small='--set calib.samples=4 --set calib.seqlen=64'
 
-# bad CODE MESSAGE DATA ARGS... -- the whole message behind "vq: error: ".
+# bad CODE MESSAGE DATA ARGS... -- the whole message behind "vq: error: ", of plan as of quantize.
 bad() {
     local code=$1 message=$2 data=$3
     shift 3
+    # shellcheck disable=SC2086
+    refuse "$code" '' plan chat -r nvfp4-arc $small --data "$data" "$@"
+    err_is "vq: error: $message"
     # shellcheck disable=SC2086
     refuse "$code" '' quantize chat -r nvfp4-arc $small --data "$data" -o result "$@"
     err_is "vq: error: $message"
@@ -45,6 +48,8 @@ printf '{"text":"a"}\n{"text":"b"}\n' >few.jsonl
 bad 3 "few.jsonl: 2 tokens in 2 lines; $need" few.jsonl
 : >empty.i32
 refuse 3 '' quantize chat -r nvfp4-arc $small --tokens empty.i32 -o result
+err_is "vq: error: empty.i32: 0 tokens; $need"
+refuse 3 '' plan chat -r nvfp4-arc $small --tokens empty.i32
 err_is "vq: error: empty.i32: 0 tokens; $need"
 
 # Token ids.

@@ -35,7 +35,8 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
     VQ_TRY(vq_args_need_recipe(a, e));
     const vq_quantize_options o = {.model = a->operands[0],
                                    .recipe = a->recipe,
-                                   .data = a->data ? a->data : a->tokens,
+                                   .data = a->tokens ? a->tokens : a->data,
+                                   .tokens = a->tokens != NULL,
                                    .sets = a->sets.text,
                                    .nsets = a->sets.n,
                                    .statistics = a->stats};
@@ -48,7 +49,8 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
     VQ_TRY(vq_report_plan(&r, options, n, result, e));
     if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.reporter, &s->arena, e));
-    return vq_output_input(&s->output, o.recipe, true, &s->job.reporter, &s->arena, e);
+    VQ_TRY(vq_output_input(&s->output, o.recipe, true, &s->job.reporter, &s->arena, e));
+    return vq_output_input(&s->output, o.data, false, &s->job.reporter, &s->arena, e);
 }
 
 static bool same_kind(const json_t *group, const json_t *tensor)

@@ -4,6 +4,7 @@
 
 #include "plan/cost/rates.h"
 #include "plan/plan_make.h"
+#include "plan/samples.h"
 #include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/origin.h"
@@ -290,23 +291,31 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
     return s;
 }
 
-/* Named files are not read, but they must be there. */
-static vq_status check_named(const vq_quantize_options *o, vq_err *e)
+/* Statistics are not read, for they belong to the hash of all weights, but they must be there; so
+ * must data that nothing asks for. Data that are used must be enough: they are read as the run reads
+ * them. */
+static vq_status check_named(quantization *q, vq_err *e)
 {
-    const char *const files[] = {o->data, o->statistics};
+    const vq_quantize_options *o = q->o;
+    const bool there = o->data || q->recipe.calib.data == VQ_DATA_PATH,
+               used = there && q->schedule.samples;
+    const char *const files[] = {used ? NULL : o->data, o->statistics};
     for (int i = 0; i < 2; i++) {
         vq_map m = {0};
         if (!files[i]) continue;
         VQ_TRY(vq_map_open(&m, files[i], e));
         vq_map_close(&m);
     }
-    return VQ_OK;
+    vq_sample_set samples;
+    return used
+               ? vq_samples_find(&samples, &q->plan, o->data, o->tokens, NULL, q->job, &q->arena, e)
+               : VQ_OK;
 }
 
-static vq_status tell_plan(const quantization *q, vq_plan_result *r, vq_arena *a, vq_err *e)
+static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_err *e)
 {
     const size_t limit = q->job->budget.limit;
-    VQ_TRY(check_named(q->o, e));
+    VQ_TRY(check_named(q, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
     r->peak_bytes = vq_schedule_bytes(&q->schedule, q->job);
     r->fits = !limit || r->peak_bytes <= limit;
