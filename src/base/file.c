@@ -106,12 +106,3 @@ vq_status vq_write_file(const char *path, const void *data, size_t n, vq_err *e)
     vq_out_drop(&out);
     return s;
 }
-
-vq_status vq_copy_file(const char *from, const char *to, vq_err *e)
-{
-    vq_map m;
-    VQ_TRY(vq_map_open(&m, from, e));
-    const vq_status s = vq_write_file(to, m.data, m.size, e);
-    vq_map_close(&m);
-    return s;
-}

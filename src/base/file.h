@@ -56,7 +56,6 @@ void vq_outs_abandon(void);  /* drop all that are under construction: the proces
 
 /* vq_write_file -- a whole small file through vq_out. */
 vq_status vq_write_file(const char *path, const void *data, size_t n, vq_err *e);
-vq_status vq_copy_file(const char *from, const char *to, vq_err *e);
 
 bool vq_is_dir(const char *path); /* or a link to one */
 bool vq_is_link(const char *path);

@@ -18,8 +18,8 @@ static const uint8_t nothing[1];
 
 struct vq_watch {
     vq_watch *next;
-    const uint8_t *data;
-    size_t size; /* 0: a folder */
+    const uint8_t *data; /* NULL: a folder */
+    size_t size;
     struct stat then;
     char path[];
 };
@@ -48,9 +48,9 @@ static void look(const vq_watch *w)
 {
     struct stat now;
     if (stat(w->path, &now) != 0) return;
-    if (w->size == 0 && (now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino))
+    if (!w->data && (now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino))
         note(w->path, "the folder was replaced");
-    if (w->size == 0 || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino) return;
+    if (!w->data || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino) return;
     if (now.st_size != w->then.st_size || now.st_mtim.tv_sec != w->then.st_mtim.tv_sec ||
         now.st_mtim.tv_nsec != w->then.st_mtim.tv_nsec)
         note(w->path, changed);
@@ -94,8 +94,8 @@ static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
     struct stat st;
     if (fstat(fd, &st) != 0) return vq_fail(e, VQ_E_IO, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) return vq_fail(e, VQ_E_INPUT, "%s: not a regular file", path);
-    if (st.st_size == 0) return VQ_OK;
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *p = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
+                         : (void *)(uintptr_t)nothing;
     if (p == MAP_FAILED && errno == ENOMEM)
         return vq_fail(e, VQ_E_LIMIT,
                        "%s: no address space for its %lld bytes; raise the limit (ulimit -v)", path,

@@ -45,13 +45,17 @@ vq_status vq_checkpoint_modules(const vq_checkpoint *c, vq_arena *a, const char 
 /* Files that go along with the weights: names as "folder/name". */
 typedef struct vq_sidecars {
     const char *const *names;
+    vq_map *maps; /* [n] their bytes */
     size_t n;
     const char *const *left; /* of folders inside that hold weights, or larger than 32 MiB there */
     size_t nleft;
 } vq_sidecars;
 /* vq_checkpoint_sidecars -- files of the folder, and .json .jinja .txt .model .yaml of folders inside
- * it ("1_Pooling/config.json"), but weights, indexes, hidden files, config.json and vq.json. Arrays from a. VQ_E_INPUT: a link
- * that leads out of the model (into Hugging Face's cache it may), a name that is not UTF-8. */
+ * it ("1_Pooling/config.json"), but weights, indexes, hidden files, config.json and vq.json. Opened:
+ * one that changes until vq_sidecars_close is found by vq_maps_check. Arrays from a. VQ_E_INPUT: a
+ * link that leads out of the model (into Hugging Face's cache it may) or nowhere, a pipe or device
+ * or folder under such a name, a name that is not UTF-8. */
 vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e);
+void vq_sidecars_close(vq_sidecars *s); /* harmless on zeros */
 
 #endif

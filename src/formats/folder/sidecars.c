@@ -14,6 +14,12 @@ enum { LARGEST_INSIDE = 32 << 20 };
 static const char *const weights[] = {".safetensors", ".bin",  ".pt",         ".pth",
                                       ".gguf",        ".h5",   ".msgpack",    ".onnx",
                                       ".ckpt",        ".part", ".index.json", NULL};
+static const char *const configs[] = {".json", ".jinja", ".txt", ".model", ".yaml", NULL};
+static const char *const known[] = {"tokenizer",     "vocab",
+                                    "merges.txt",    "special_tokens_map",
+                                    "added_tokens",  "generation_config",
+                                    "chat_template", "preprocessor_config",
+                                    "spiece.model",  NULL};
 
 /* All entries of a folder. */
 typedef struct listing {
@@ -40,12 +46,6 @@ static bool in(const char *const *list, const char *name, bool at_end)
  * models. */
 static bool is_sidecar(const char *name, bool folder)
 {
-    static const char *const configs[] = {".json", ".jinja", ".txt", ".model", ".yaml", NULL};
-    static const char *const known[] = {"tokenizer",     "vocab",
-                                        "merges.txt",    "special_tokens_map",
-                                        "added_tokens",  "generation_config",
-                                        "chat_template", "preprocessor_config",
-                                        "spiece.model",  NULL};
     if (name[0] == '.' || strstr(name, "/.") || strcmp(name, "config.json") == 0 ||
         strcmp(name, "vq.json") == 0 || in(weights, name, true))
         return false;
@@ -79,6 +79,41 @@ static vq_status check_name(const char *path, vq_err *e)
     return vq_fail(e, VQ_E_INPUT, "%s: the name of this file is not UTF-8; rename it", path);
 }
 
+/* Left out, the artifact would lack it without a word. A link to a folder is a folder, which has
+ * other rules. */
+static vq_status check_file(const char *path, const struct stat *st, vq_err *e)
+{
+    if (!st)
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: this link leads to no file (a download that is not finished?); fetch "
+                       "the file, or remove the link",
+                       path);
+    if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s: this is %s, not a file; put the file itself there", path,
+                   S_ISFIFO(st->st_mode)   ? "a pipe"
+                   : S_ISSOCK(st->st_mode) ? "a socket"
+                                           : "a device");
+}
+
+/* A folder "tokenizer" holds files of some models; with the whole name of a file it is a slip. */
+static vq_status check_folders(const vq_checkpoint *c, vq_arena *a, vq_err *e)
+{
+    const char *const *names;
+    size_t n;
+    VQ_TRY(vq_list_dir(c->dir, a, &names, &n, e));
+    for (size_t i = 0; i < n; i++) {
+        if (!in(configs, names[i], true) || !is_sidecar(names[i], vq_is_dir(c->path)) ||
+            (!in(known, names[i], false) && !ends_with(names[i], ".json")))
+            continue;
+        const char *path = vq_join(a, c->dir, names[i], e);
+        if (!path) return e->status;
+        if (vq_is_dir(path))
+            return vq_fail(e, VQ_E_INPUT,
+                           "%s: this is a folder, not a file; put the file itself there", path);
+    }
+    return VQ_OK;
+}
+
 /* Length of the first folder of "folder/name"; 0: the file lies in the model's own. */
 static size_t top_of(const char *name)
 {
@@ -96,7 +131,8 @@ static bool holds_weights(const char *const *all, size_t n, const char *name)
     return false;
 }
 
-/* *copied: does this entry go along? *said: it is left out, which the user may not expect. */
+/* *copied, false before: does this entry go along? *said: it is left out, which the user may not
+ * expect. */
 static vq_status look_at(const vq_checkpoint *c, const listing *all, const char *name, bool *copied,
                          bool *said, vq_arena *a, vq_err *e)
 {
@@ -104,7 +140,10 @@ static vq_status look_at(const vq_checkpoint *c, const listing *all, const char 
     const char *path = vq_join(a, c->dir, name, e);
     const bool folder = vq_is_dir(c->path), inside = top_of(name) > 0;
     if (!path) return e->status;
-    *copied = is_sidecar(name, folder) && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (!is_sidecar(name, folder)) return VQ_OK;
+    const bool there = stat(path, &st) == 0;
+    VQ_TRY(check_file(path, there ? &st : NULL, e));
+    *copied = S_ISREG(st.st_mode);
     *said = *copied && inside &&
             (st.st_size > LARGEST_INSIDE || holds_weights(all->names, all->n, name));
     *copied = *copied && !*said;
@@ -113,19 +152,45 @@ static vq_status look_at(const vq_checkpoint *c, const listing *all, const char 
     return vq_is_link(path) ? check_place(path, c->dir, a, e) : VQ_OK;
 }
 
+/* The bytes that go along are those of now: mapped, they are watched, and another file under the name
+ * is not looked at. */
+static vq_status open_all(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e)
+{
+    const size_t n = out->n;
+    out->maps = VQ_NEW(a, vq_map, n, "files beside the weights", e);
+    if (!out->maps) return e->status;
+    for (out->n = 0; out->n < n; out->n++) {
+        const char *path = vq_join(a, c->dir, out->names[out->n], e);
+        if (!path) return e->status;
+        VQ_TRY(vq_map_open(&out->maps[out->n], path, e));
+    }
+    return VQ_OK;
+}
+
 vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e)
 {
     listing all;
+    *out = (vq_sidecars){0};
+    VQ_TRY(check_folders(c, a, e));
     VQ_TRY(vq_is_dir(c->path) ? vq_list_tree(c->dir, a, &all.names, &all.n, e)
                               : vq_list_dir(c->dir, a, &all.names, &all.n, e));
     const char **list = VQ_ALLOC(a, const char *, 2 * all.n, "names of files", e);
     if (!list) return VQ_E_LIMIT;
-    *out = (vq_sidecars){.names = list, .left = list + all.n};
+    vq_sidecars found = {.names = list, .left = list + all.n};
     for (size_t i = 0; i < all.n; i++) {
         bool copied = false, said = false;
         VQ_TRY(look_at(c, &all, all.names[i], &copied, &said, a, e));
-        if (copied) list[out->n++] = all.names[i];
-        if (said) list[all.n + out->nleft++] = all.names[i];
+        if (copied) list[found.n++] = all.names[i];
+        if (said) list[all.n + found.nleft++] = all.names[i];
     }
-    return VQ_OK;
+    *out = found;
+    const vq_status s = open_all(c, out, a, e);
+    if (s != VQ_OK) vq_sidecars_close(out);
+    return s;
+}
+
+void vq_sidecars_close(vq_sidecars *s)
+{
+    for (size_t i = 0; i < s->n; i++) vq_map_close(&s->maps[i]);
+    *s = (vq_sidecars){0};
 }

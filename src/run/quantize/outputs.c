@@ -19,16 +19,16 @@ static vq_status make_parents(const char *dir, const char *name, vq_arena *a, vq
     return VQ_OK;
 }
 
-static vq_status copy_sidecars(const char *dir, const vq_plan *p, vq_arena *a, vq_err *e)
+/* A file that was cut short meanwhile cannot be written either: that it changed is what to say. */
+static vq_status copy_sidecars(const char *dir, const vq_sidecars *all, vq_arena *a, vq_err *e)
 {
-    vq_sidecars all;
-    VQ_TRY(vq_checkpoint_sidecars(&p->model->checkpoint, &all, a, e));
-    for (size_t i = 0; i < all.n; i++) {
-        const char *from = vq_join(a, p->model->checkpoint.dir, all.names[i], e),
-                   *to = vq_join(a, dir, all.names[i], e);
-        if (!from || !to) return e->status;
-        VQ_TRY(make_parents(dir, all.names[i], a, e));
-        VQ_TRY(vq_copy_file(from, to, e));
+    for (size_t i = 0; i < all->n; i++) {
+        const char *to = vq_join(a, dir, all->names[i], e);
+        if (!to) return e->status;
+        VQ_TRY(make_parents(dir, all->names[i], a, e));
+        const vq_status s = vq_write_file(to, all->maps[i].data, all->maps[i].size, e);
+        if (s != VQ_OK) VQ_TRY(vq_maps_check(e));
+        VQ_TRY(s);
     }
     return VQ_OK;
 }
@@ -170,10 +170,11 @@ static vq_status check_whole(const char *dir, const vq_target *t, vq_arena *a, v
     return VQ_OK;
 }
 
-vq_status vq_outputs_sidecars(const char *dir, const vq_plan *p, const vq_module *modules,
-                              size_t nmodules, bool untied, vq_arena *a, vq_err *e)
+vq_status vq_outputs_sidecars(const char *dir, const vq_plan *p, const vq_sidecars *beside,
+                              const vq_module *modules, size_t nmodules, bool untied, vq_arena *a,
+                              vq_err *e)
 {
-    VQ_TRY(copy_sidecars(dir, p, a, e));
+    VQ_TRY(copy_sidecars(dir, beside, a, e));
     VQ_TRY(write_config(dir, p, modules, nmodules, untied, a, e));
     return check_whole(dir, p->target, a, e);
 }

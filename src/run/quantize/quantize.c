@@ -26,6 +26,7 @@ typedef struct quantization {
     vq_plan plan;
     vq_schedule schedule;
     vq_folders folders;
+    vq_sidecars beside;
     vq_calibrated calibration;
     vq_rounded rounded;
     vq_input_hash inputs;
@@ -34,17 +35,23 @@ typedef struct quantization {
     vq_arena *results;
 } quantization;
 
-/* What will be copied at the end is looked at before the work. */
+/* What will be copied at the end is opened before the work. */
 static vq_status check_sidecars(quantization *q, vq_err *e)
 {
-    vq_sidecars all;
-    VQ_TRY(vq_checkpoint_sidecars(&q->model.checkpoint, &all, &q->arena, e));
-    if (all.nleft)
-        vq_warn(&q->job->reporter, "files-left-out", all.left[0],
+    const vq_sidecars *all = &q->beside;
+    VQ_TRY(vq_checkpoint_sidecars(&q->model.checkpoint, &q->beside, &q->arena, e));
+    if (all->nleft)
+        vq_warn(&q->job->reporter, "files-left-out", all->left[0],
                 "%zu files like this one, of folders with weights of their own or large, are not "
                 "copied",
-                all.nleft);
+                all->nleft);
     return VQ_OK;
+}
+
+static void close_inputs(quantization *q)
+{
+    vq_sidecars_close(&q->beside);
+    vq_model_close(&q->model);
 }
 
 static vq_status open_inputs(quantization *q, vq_err *e)
@@ -60,7 +67,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_kernels_room(q->job->threads, e);
     if (s == VQ_OK) s = check_sidecars(q, e);
     if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
-    if (s != VQ_OK) vq_model_close(&q->model);
+    if (s != VQ_OK) close_inputs(q);
     return s;
 }
 
@@ -197,8 +204,9 @@ static vq_status make_artifact(quantization *q, vq_err *e)
     VQ_TRY(check_sqnr(q, e));
     VQ_TRY(check_fallbacks(q, e));
     VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->folders.work, &q->arena, e));
-    VQ_TRY(vq_outputs_sidecars(q->folders.work, &q->plan, q->rounded.modules, q->rounded.nmodules,
-                               q->rounded.untied || q->model.untied, &q->arena, e));
+    VQ_TRY(vq_outputs_sidecars(q->folders.work, &q->plan, &q->beside, q->rounded.modules,
+                               q->rounded.nmodules, q->rounded.untied || q->model.untied, &q->arena,
+                               e));
     VQ_TRY(write_manifest(q, e));
     phase(q, VQ_PHASE_MANIFEST);
     VQ_TRY(verify_own(q, e));
@@ -285,7 +293,7 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
     if (s == VQ_OK) {
         s = quantize_opened(&q, e);
         vq_input_hash_end(&q.inputs);
-        vq_model_close(&q.model);
+        close_inputs(&q);
     }
     vq_arena_done(&q.arena);
     return s;
@@ -332,7 +340,7 @@ vq_status vq_run_plan(vq_job *job, const vq_quantize_options *o, vq_plan_result 
     vq_status s = open_inputs(&q, e);
     if (s == VQ_OK) {
         s = tell_plan(&q, r, a, e);
-        vq_model_close(&q.model);
+        close_inputs(&q);
     }
     vq_arena_done(&q.arena);
     return s;

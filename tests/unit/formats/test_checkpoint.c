@@ -535,6 +535,8 @@ static void lists(void **state)
     assert_string_equal(all.names[1], "notes.txt");
     assert_int_equal(all.nleft, 1);
     assert_string_equal(all.left[0], "another/config.json");
+    assert_int_equal(all.maps[2].size, 2); /* tokenizer.json */
+    vq_sidecars_close(&all);
     assert_int_equal(symlink("/etc/hostname", scratch_path(s, "link.txt")), 0);
     assert_int_equal(vq_checkpoint_sidecars(&c, &all, &m.arena, &m.err), VQ_E_INPUT);
     assert_non_null(strstr(m.err.text, "link.txt: this link leads out of the model"));
@@ -551,6 +553,7 @@ static void lists(void **state)
     OK(&m, vq_checkpoint_sidecars(&c, &all, &m.arena, &m.err));
     assert_int_equal(all.n, 1);
     assert_string_equal(all.names[0], "tokenizer.json");
+    vq_sidecars_close(&all);
     vq_checkpoint_close(&c);
     vq_arena_done(&m.arena);
 }

@@ -73,8 +73,11 @@ static void write_model(world *w)
     }
     must(&w->p, vq_st_writer_commit(writer, &names, &n, &w->p.err));
     vq_tensor_set_close(&set);
-    must(&w->p, vq_copy_file(TINY "/config.json",
-                             vq_join(&w->p.arena, w->dir, "config.json", &w->p.err), &w->p.err));
+    vq_map config;
+    must(&w->p, vq_map_open(&config, TINY "/config.json", &w->p.err));
+    must(&w->p, vq_write_file(vq_join(&w->p.arena, w->dir, "config.json", &w->p.err), config.data,
+                              config.size, &w->p.err));
+    vq_map_close(&config);
 }
 
 static void open_world(world *w, void **state, const char *recipe)
@@ -169,8 +172,8 @@ static float *logits_of(world *w)
     vq_arena a;
     fill_ids(ids);
     vq_arena_init(&a, NULL);
-    must(&w->p, vq_outputs_sidecars(w->out, &w->p.plan, w->rounded.modules, w->rounded.nmodules,
-                                    w->rounded.untied, &a, &w->p.err));
+    must(&w->p, vq_outputs_sidecars(w->out, &w->p.plan, &(vq_sidecars){0}, w->rounded.modules,
+                                    w->rounded.nmodules, w->rounded.untied, &a, &w->p.err));
     must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
     const vq_exec x = vq_model_exec(&m, &w->p.job, &a, false);
     const vq_batch b = {.sequences = 3, .length = IDS / 3};

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What lies beside the weights goes along whole or the run says why not: links to nothing, pipes, devices, folders under a file's name; files that change meanwhile.
+. "$2/tests/cli/check.bash"
+need_model
+copy_model m
+mv m/tokenizer.json tokenizer.json
+
+# odd TEXT NAME -- m/NAME is no file: refused before anything is made, also without the folder, and by plan.
+odd() {
+    refuse 3 "m/$2: this $1" quantize m -r nvfp4a16 -o made
+    refuse 3 "m/$2: this $1" quantize m/model.safetensors -r nvfp4a16 -o made
+    refuse 3 "m/$2: this $1" plan m -r nvfp4a16
+    absent made
+    rm -r "m/$2"
+}
+for name in tokenizer.json generation_config.json chat_template.jinja merges.txt tokenizer.model; do
+    rm -f "m/$name"
+    ln -s ../blobs/nothing "m/$name" && odd 'link leads to no file .*fetch' $name
+    mkfifo "m/$name" && odd 'is a pipe' $name
+done
+ln -s tokenizer.json m/tokenizer.json && odd 'link leads to no file' tokenizer.json
+ln -s /dev/zero m/tokenizer.json && odd 'is a device' tokenizer.json
+mkdir m/tokenizer.json && odd 'is a folder' tokenizer.json
+mkdir m/tokenizer.json && cp tokenizer.json m/tokenizer.json/ && odd 'is a folder' tokenizer.json
+mkdir elsewhere && ln -s ../elsewhere m/tokenizer.json && odd 'is a folder' tokenizer.json
+ln -s nowhere m/README.md
+refuse 3 'm/README.md: this link leads to no file' quantize m -r nvfp4a16 -o made
+rm m/README.md && mkdir m/1_Pooling && ln -s nowhere m/1_Pooling/config.json
+refuse 3 'm/1_Pooling/config.json: this link leads to no file' quantize m -r nvfp4a16 -o made
+rm m/1_Pooling/config.json
+
+# Folders of other names, hidden files and links to folders stay what they were: nothing that goes along.
+cp tokenizer.json m/ && mkdir m/tokenizer && ln -s nowhere m/.hidden && ln -s ../elsewhere m/images
+run 0 quantize m -r nvfp4a16 -o fine
+cmp -s m/tokenizer.json fine/tokenizer.json || fail "the tokenizer is another one"
+
+# A file that is written to meanwhile.
+(while :; do echo more >>m/README.md; done) &
+writer=$!
+refuse 5 'm/README.md: the file changed while it was read' quantize m -r nvfp4a16 -o changed
+kill $writer
+wait $writer 2>/dev/null
+[ ! -e changed ] || fail "makes an artifact of it"
+(while :; do : >m/tokenizer.json; cat tokenizer.json >m/tokenizer.json; done) &
+writer=$!
+refuse 5 'm/tokenizer.json: the file changed while it was read' quantize m -r nvfp4a16 -o cut
+kill $writer
+wait $writer 2>/dev/null
+[ ! -e cut ] || fail "makes an artifact of it"
+
+# Another file under the name: what was there at the start goes along.
+cp tokenizer.json m/tokenizer.json && rm m/README.md
+(while :; do cp tokenizer.json other && echo >>other && mv other m/README.md; done) &
+writer=$!
+sleep 0.2
+run 0 quantize m -r nvfp4a16 -o replaced
+kill $writer
+wait $writer 2>/dev/null
+[ "$(wc -c <replaced/README.md)" = $(($(wc -c <tokenizer.json) + 1)) ] || fail "not the whole file"
+run 0 verify replaced
+end_checks
