@@ -232,7 +232,7 @@ char *vq_arena_text(vq_arena *a, vq_err *e, const char *fmt, ...)
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = n < 0 ? NULL : vq_arena_alloc(a, (size_t)n + 1, 1, "text", e);
+    char *text = n < 0 ? NULL : vq_arena_alloc(a, (size_t)n + 1, 1, "a name or a message", e);
     if (text) (void)vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);
     return text;

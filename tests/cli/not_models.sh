@@ -18,6 +18,22 @@ done
 no gpt2 'hf download gpt2'
 no ./gpt2 'no such file'
 no model.safetensors 'model.safetensors: no such file'
+# A slip: the nearest name beside it; only what cannot be a path here is taken for a name of the hub.
+mkdir -p store/qwen2 store/gemma
+no store/qwen22 'store/qwen22: no such file or folder; did you mean store/qwen2\?$'
+no store/qwen22/ 'did you mean store/qwen2\?$'
+no ./store/gemna 'did you mean ./store/gemma\?$'
+no stor 'did you mean store\?$'
+no store/quite-different 'no such file'
+grep -q 'hf download' err && fail "takes a path of a folder here for a name of the hub"
+# A file beside the weights, a folder of models.
+printf '{}' >store/qwen2/config.json
+printf '{}' >store/qwen2/vq.json
+printf '{}' >store/qwen2/other.json
+no store/qwen2/config.json 'config.json: describes a model and is none; give its folder, store/qwen2$'
+no store/qwen2/vq.json 'give its folder, store/qwen2$'
+no store/qwen2/other.json 'no index of weights: give the folder'
+no store 'a folder of models; give one of them: store/qwen2$'
 mkdir empty
 no empty 'an empty folder.*hf download'
 folder only config.json

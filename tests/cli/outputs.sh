@@ -14,6 +14,23 @@ run 2 quantize "$model" -r nvfp4a16 -o again
 run 0 quantize "$model" -r nvfp4a16 -o again --force
 run 0 verify again
 
+# An empty folder may be taken; one that somebody fills meanwhile stays.
+mkdir made && chmod 700 made
+run 0 quantize "$model" -r nvfp4a16 -o made
+run 0 verify made
+[ ! -e made.run ] || fail "made.run is left"
+mkdir linked-to && ln -s linked-to link
+refuse 2 'link exists' quantize "$model" -r nvfp4a16 -o link
+mkdir filled
+"$vq" quantize "$model" -r nvfp4-arc -o filled >out 2>err &
+pid=$!
+while kill -0 $pid 2>/dev/null && [ ! -e filled.run/artifact ]; do sleep 0.01; done
+echo mine >filled/file
+wait $pid && fail "takes a folder that was filled"
+[ "$(cat filled/file)" = mine ] && [ "$(ls filled)" = file ] || fail "touches what was put in"
+for dot in . ./ .. made/.; do refuse 2 'a folder of its own.*name one inside, -o .*/NAME' quantize "$model" -r nvfp4a16 -o $dot; done
+refuse 2 'mounted there.*-o /proc/NAME' quantize "$model" -r nvfp4a16 -o /proc
+
 # --force replaces what vq wrote, never a folder of something else or the model itself.
 refuse 2 'taken' quantize "$model" -r nvfp4a16 -o taken --force
 [ "$(cat taken/file)" = mine ] || fail "--force removes a folder that vq did not write"

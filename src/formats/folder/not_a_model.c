@@ -2,10 +2,13 @@
 #include "formats/folder/not_a_model.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/option.h"
 
 #define FETCH "hf download OWNER/NAME --local-dir FOLDER"
 
@@ -102,16 +105,50 @@ static bool is_hub_name(const char *path)
     return path[owner] ? name && !path[owner + 1 + name] : true;
 }
 
-static vq_status look_at_nothing(const char *path, vq_err *e)
+/* The path with the nearest name that lies in its folder; *near NULL: there is none, or no folder. */
+static vq_status find_near(const char *path, const char **near, vq_arena *a, vq_err *e)
+{
+    const char *base = vq_base_name(path), *const * names, *name;
+    const int before = (int)(base - path);
+    const char *dir = before ? vq_arena_text(a, e, "%.*s", before, path) : ".";
+    size_t n;
+    *near = NULL;
+    if (!dir) return e->status;
+    if (!vq_is_dir(dir)) return VQ_OK;
+    VQ_TRY(vq_list_dir(dir, a, &names, &n, e));
+    name = vq_nearest(base, names, n < INT_MAX ? (int)n : INT_MAX);
+    if (!name) return VQ_OK;
+    *near = vq_arena_text(a, e, "%.*s%s", before, path, name);
+    return *near ? VQ_OK : e->status;
+}
+
+/* Is what stands before the name a folder here? Then the path is none of the hub's names. */
+static bool is_here(const char *path)
+{
+    char dir[4096];
+    const size_t n = (size_t)(vq_base_name(path) - path);
+    return n > 0 && n < sizeof dir && snprintf(dir, sizeof dir, "%.*s", (int)n, path) > 0 &&
+           vq_is_dir(dir);
+}
+
+/* A slip, or a name of the hub. */
+static vq_status look_at_nothing(const char *given, vq_arena *a, vq_err *e)
 {
     static const char hub[] = "https://huggingface.co/";
-    const bool address = strncmp(path, hub, sizeof hub - 1) == 0;
-    const char *name = address ? path + sizeof hub - 1 : path;
-    if (!address && !is_hub_name(path)) return VQ_OK;
+    const bool address = strncmp(given, hub, sizeof hub - 1) == 0;
+    const char *name = address ? given + sizeof hub - 1 : given, *near = NULL;
+    size_t len = strlen(given);
+    while (len > 1 && given[len - 1] == '/') len--;
+    const char *path = vq_arena_text(a, e, "%.*s", (int)len, given);
+    if (!path) return e->status;
+    if (!address) VQ_TRY(find_near(path, &near, a, e));
+    if (near)
+        return vq_fail(e, VQ_E_INPUT, "%s: no such file or folder; did you mean %s?", given, near);
+    if (!address && (!is_hub_name(path) || is_here(path))) return VQ_OK;
     return vq_fail(e, VQ_E_INPUT,
                    "%s: no such file or folder; vq fetches nothing itself: if it is a model of "
                    "Hugging Face's hub, hf download %s --local-dir %s, and give that folder",
-                   path, name, vq_base_name(name));
+                   given, name, vq_base_name(name));
 }
 
 /* "-00001-of-00003.safetensors" with more than one: 3; 0: it is none of several. */
@@ -129,9 +166,35 @@ static int shards_of(const char *name)
     return count > 1 ? count : 0;
 }
 
-static vq_status look_at_file(const char *path, vq_err *e)
+/* Files that lie beside the weights: people give them for the whole. */
+static vq_status look_at_beside(const char *path, vq_arena *a, vq_err *e)
+{
+    static const char *const names[] = {"config.json",
+                                        "vq.json",
+                                        "tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "generation_config.json",
+                                        "special_tokens_map.json",
+                                        "hf_quant_config.json",
+                                        "vocab.json",
+                                        NULL};
+    const char *base = vq_base_name(path);
+    int i = 0;
+    while (names[i] && strcmp(names[i], base) != 0) i++;
+    if (!names[i]) return VQ_OK;
+    const int before = (int)(base - path);
+    const char *dir = before > 1 ? vq_arena_text(a, e, "%.*s", before - 1, path)
+                      : before   ? "/"
+                                 : ".";
+    if (!dir) return e->status;
+    return vq_fail(e, VQ_E_INPUT, "%s: describes a model and is none; give its folder, %s", path,
+                   dir);
+}
+
+static vq_status look_at_file(const char *path, vq_arena *a, vq_err *e)
 {
     const int shards = shards_of(path);
+    VQ_TRY(look_at_beside(path, a, e));
     if (is_pointer(path)) return say_pointer(path, e);
     if (begins(path, "GGUF") || vq_ends_with(path, ".gguf")) return say_gguf(path, e);
     if (vq_ends_with(path, ".onnx")) return say_onnx(path, e);
@@ -193,6 +256,36 @@ static vq_status say_cache(const looking *l, vq_err *e)
                    l->path, l->path);
 }
 
+enum { MODELS_SHOWN = 4 };
+
+static bool has_model(const char *dir, vq_arena *a)
+{
+    static const char *const files[] = {"config.json", "model.safetensors",
+                                        "model.safetensors.index.json", NULL};
+    for (int i = 0; files[i]; i++) {
+        const char *path = vq_join(a, dir, files[i], NULL);
+        if (path && vq_exists(path)) return true;
+    }
+    return false;
+}
+
+/* A folder of models: which of them? */
+static vq_status look_inside(const looking *l, vq_arena *a, vq_err *e)
+{
+    char list[1024] = "";
+    size_t found = 0, at = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        const char *inside = vq_join(a, l->path, l->names[i], e);
+        if (!inside) return e->status;
+        if (!vq_is_dir(inside) || !has_model(inside, a) || found++ >= MODELS_SHOWN) continue;
+        const int n = snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "", inside);
+        at = n > 0 && at + (size_t)n < sizeof list ? at + (size_t)n : sizeof list - 1;
+    }
+    if (!found) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s: no model, but a folder of models; give one of them: %s%s",
+                   l->path, list, found > MODELS_SHOWN ? ", ..." : "");
+}
+
 /* A folder without a file of safetensors. */
 static vq_status look_at_rest(const looking *l, vq_arena *a, vq_err *e)
 {
@@ -211,7 +304,7 @@ static vq_status look_at_rest(const looking *l, vq_arena *a, vq_err *e)
                        "%s: config.json but no weights (*.safetensors): an incomplete download? "
                        "fetch it again, " FETCH,
                        l->path);
-    return VQ_OK;
+    return look_inside(l, a, e);
 }
 
 static vq_status look_at_folder(const char *path, vq_arena *a, vq_err *e)
@@ -232,6 +325,6 @@ static vq_status look_at_folder(const char *path, vq_arena *a, vq_err *e)
 
 vq_status vq_not_a_model(const char *path, vq_arena *a, vq_err *e)
 {
-    if (!vq_exists(path)) return look_at_nothing(path, e);
-    return vq_is_dir(path) ? look_at_folder(path, a, e) : look_at_file(path, e);
+    if (!vq_exists(path)) return look_at_nothing(path, a, e);
+    return vq_is_dir(path) ? look_at_folder(path, a, e) : look_at_file(path, a, e);
 }

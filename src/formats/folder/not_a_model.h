@@ -8,7 +8,8 @@
 /* vq_not_a_model -- VQ_OK where PATH may be a model: whoever opens it has the last word. VQ_E_INPUT: in
  * one line what it is and what to do: a name of the hub, a Git LFS pointer, GGUF, pickles, ONNX,
  * weights of TensorFlow or JAX, an adapter, a pipeline of diffusers, a folder of the hub's cache, an
- * empty folder, one without weights, one of several shards. */
+ * empty folder, one without weights, one of several shards, a file that lies beside the weights, a
+ * folder of models; of what is not there the nearest name beside it. */
 vq_status vq_not_a_model(const char *path, vq_arena *a, vq_err *e);
 
 #endif

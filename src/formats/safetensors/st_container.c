@@ -79,7 +79,10 @@ static vq_status walk_index(const vq_map *m, st_index *x, vq_err *e)
     while (w.at < w.len && strchr(" \t\r\n", w.text[w.at]) && w.text[w.at]) w.at++;
     if (w.at != w.len)
         return vq_fail(e, VQ_E_INPUT, "byte %zu: text after the closing brace", w.at);
-    return x->found ? VQ_OK : vq_fail(e, VQ_E_INPUT, "no weight_map");
+    return x->found ? VQ_OK
+                    : vq_fail(e, VQ_E_INPUT,
+                              "no weight_map, so it is no index of weights: "
+                              "give the folder of the model");
 }
 
 static int by_tensor(const void *a, const void *b)

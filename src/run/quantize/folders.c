@@ -3,8 +3,10 @@
 #include "run/quantize/folders.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/lock.h"
@@ -108,7 +110,7 @@ static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
-/* --force replaces an artifact that holds what its vq.json lists, or an empty folder. */
+/* --force replaces an artifact that holds what its vq.json lists, or folders without a file. */
 static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
 {
     vq_manifest m = {0};
@@ -138,9 +140,36 @@ static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
                    out, why);
 }
 
+/* A folder without anything is taken by renaming over it, which the system does only while it is
+ * empty. */
+static vq_status is_empty(const char *out, bool *empty, vq_arena *a, vq_err *e)
+{
+    const char *const *names;
+    size_t n = 1;
+    if (!vq_is_link(out) && vq_is_dir(out)) VQ_TRY(vq_list_dir(out, a, &names, &n, e));
+    *empty = n == 0;
+    return VQ_OK;
+}
+
+/* Nothing can be renamed over where a file system, or a volume of a container, is mounted. */
+static bool is_mounted(const char *path)
+{
+    struct statx x;
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &x) == 0 &&
+           x.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 static vq_status check_free(const char *out, bool force, bool resume, vq_arena *a, vq_err *e)
 {
+    bool empty = false;
     if (!vq_exists(out)) return VQ_OK;
+    if (is_mounted(out))
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: a file system is mounted there, so it cannot be replaced; choose a "
+                       "folder inside, -o %s/NAME",
+                       out, out);
+    VQ_TRY(is_empty(out, &empty, a, e));
+    if (empty) return VQ_OK;
     if (force) return check_replaceable(out, a, e);
     if (resume)
         return vq_fail(
@@ -224,6 +253,12 @@ static vq_status name_all(vq_folders *o, const vq_folders_request *q, vq_arena *
     char *name = q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(o, q, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
+    const char *leaf = vq_base_name(name);
+    if (!*leaf || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "the output is a folder of its own, made in one step, and %s is there "
+                       "already; name one inside, -o %s%sNAME",
+                       name, name, *leaf ? "/" : "");
     o->out = name;
     o->run = vq_arena_text(a, e, "%s.run", name);
     o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
@@ -260,7 +295,9 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
     VQ_TRY(vq_maps_check(e));
     VQ_TRY(vq_memory_check(e));
     VQ_TRY(check_free(o->out, o->force, false, a, e));
-    return vq_exists(o->out) ? vq_exchange(o->work, o->out, e) : vq_rename(o->work, o->out, e);
+    bool free = true; /* without force only what is nothing, or empty, makes room */
+    if (o->force && vq_exists(o->out)) VQ_TRY(is_empty(o->out, &free, a, e));
+    return free ? vq_rename(o->work, o->out, e) : vq_exchange(o->work, o->out, e);
 }
 
 vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
