@@ -127,6 +127,20 @@ uint64_t vq_plan_stored_bytes(const vq_plan_weight *w)
     return (uint64_t)(bits * (double)w->tensor->shape[0] * (double)w->tensor->shape[1] / 8);
 }
 
+/* Behind the channels stands the order of the layer's own, an int32 each. */
+uint64_t vq_plan_most_bytes(const vq_plan *p, const vq_plan_weight *w)
+{
+    const int64_t n = w->tensor->shape[0], k = w->tensor->shape[1];
+    int64_t s = 0;
+    for (int i = 0; w->quantized && i < p->npasses; i++) {
+        const vq_plan_pass *pass = &p->passes[i];
+        if (pass->transform->augments) s += pass->transform->augments(pass->options, &w->scheme, k);
+    }
+    if (!s) return vq_plan_stored_bytes(w);
+    const double bits = vq_num_bits(&w->scheme.weight, n, k + s);
+    return (uint64_t)(bits * (double)n * (double)(k + s) / 8) + sizeof(int32_t) * (uint64_t)k;
+}
+
 uint64_t vq_plan_bytes(const vq_plan *p)
 {
     uint64_t bytes = 0;

@@ -82,7 +82,10 @@ void vq_plan_warn(const vq_plan *p, const vq_reporter *w);
 /* vq_plan_stored_bytes -- bytes of one weight as it will be stored, quantized or not. ARC's extra
  * channels are only known after calibration and not counted. */
 uint64_t vq_plan_stored_bytes(const vq_plan_weight *w);
-/* vq_plan_bytes -- bytes of all weights of the checkpoint as they will be stored. */
+/* vq_plan_most_bytes -- the same with as many of them as the passes may append. */
+uint64_t vq_plan_most_bytes(const vq_plan *p, const vq_plan_weight *w);
+/* vq_plan_bytes -- bytes of all weights of the checkpoint as they will be stored, without ARC's extra
+ * channels. */
 uint64_t vq_plan_bytes(const vq_plan *p);
 
 #endif

@@ -29,19 +29,25 @@ static vq_status tell_weight(const vq_plan *p, const vq_plan_weight *w, vq_plann
 vq_status vq_plan_tell(const vq_plan *p, vq_plan_result *r, vq_arena *a, vq_err *e)
 {
     vq_planned_tensor *list = VQ_ALLOC(a, vq_planned_tensor, p->nweights, "the plan's rows", e);
-    double bits = 0, elements = 0;
+    double bits = 0, most = 0, elements = 0;
+    uint64_t more = 0;
     if (!list) return e->status;
     for (int i = 0; i < p->nweights; i++) {
         const vq_plan_weight *w = &p->weights[i];
         VQ_TRY(tell_weight(p, w, &list[i], a, e));
         if (!w->quantized) continue;
+        const uint64_t at_most = vq_plan_most_bytes(p, w);
         bits += 8 * (double)list[i].bytes;
+        most += 8 * (double)at_most;
+        more += at_most - list[i].bytes;
         elements += (double)vq_tensor_numel(w->tensor);
     }
     *r = (vq_plan_result){.tensors = list,
                           .ntensors = (size_t)p->nweights,
                           .bits_per_weight = bits / elements,
-                          .bytes = vq_plan_bytes(p)};
+                          .bits_per_weight_most = most / elements,
+                          .bytes = vq_plan_bytes(p),
+                          .bytes_most = vq_plan_bytes(p) + more};
     return VQ_OK;
 }
 

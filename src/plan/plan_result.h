@@ -19,12 +19,14 @@ typedef struct vq_planned_tensor {
 typedef struct vq_plan_result {
     const vq_planned_tensor *tensors; /* by name */
     size_t ntensors;
-    double bits_per_weight;   /* of the quantized weights; NaN: there are none */
-    uint64_t bytes;           /* of all weights as they would be stored */
-    uint64_t peak_bytes;      /* anonymous memory that a run holds at most */
-    bool fits;                /* within the memory limit of the job */
-    double seconds;           /* expected, of all stages together */
-    double stages[VQ_STAGES]; /* seconds, each with all threads */
+    double
+        bits_per_weight; /* of the quantized weights without ARC's channels; NaN: there are none */
+    double bits_per_weight_most; /* with as many channels as the passes may append */
+    uint64_t bytes, bytes_most;  /* of all weights as they would be stored, likewise */
+    uint64_t peak_bytes;         /* anonymous memory that a run holds at most */
+    bool fits;                   /* within the memory limit of the job */
+    double seconds;              /* expected, of all stages together */
+    double stages[VQ_STAGES];    /* seconds, each with all threads */
 } vq_plan_result;
 
 /* vq_plan_tell -- what p says of every tensor, and sizes; what its run costs stays zero. Texts are

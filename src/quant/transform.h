@@ -103,8 +103,10 @@ typedef struct vq_transform {
                       * it */
     unsigned loses;  /* vq_need bits that vq_stats_map does not carry over its maps */
     bool folds;      /* changes values of weights, which then stand in f32 beside the stored ones */
-    bool augments;   /* appends residual channels to the input and the weights (map.s) */
-    bool unties;     /* gives a tied lm_head a matrix of its own */
+    /* augments -- appends residual channels to the input and the weights (map.s): at most so many to k
+     * channels. NULL: it does not. */
+    int64_t (*augments)(const vq_option_set *options, const vq_scheme *s, int64_t k);
+    bool unties;      /* gives a tied lm_head a matrix of its own */
     bool orders_keys; /* reorders the channels of keys, which rope must be told */
     unsigned (*needs)(const vq_option_set *options); /* vq_need bits; NULL: none */
     /* applies -- does this scheme take the transform? VQ_E_RECIPE says why not. NULL: any does. */

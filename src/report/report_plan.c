@@ -34,9 +34,11 @@ vq_status vq_report_plan(const vq_plan_result *r, const vq_option_row *options, 
     json_t *tensors = vq_put_array(&m, o, "tensors");
     for (size_t i = 0; i < r->ntensors; i++) add_tensor(&m, tensors, &r->tensors[i]);
     vq_put_real(&m, o, "bits_per_weight", r->bits_per_weight);
+    vq_put_real(&m, o, "bits_per_weight_most", r->bits_per_weight_most);
     vq_put_int(&m, o, "bytes", (int64_t)r->bytes);
+    vq_put_int(&m, o, "bytes_most", (int64_t)r->bytes_most);
     vq_put_int(&m, o, "peak_ram", (int64_t)r->peak_bytes);
-    vq_put_int(&m, o, "disk", (int64_t)r->bytes);
+    vq_put_int(&m, o, "disk", (int64_t)r->bytes_most);
     vq_put_flag(&m, o, "fits", r->fits);
     vq_put_real(&m, o, "seconds", r->seconds);
     json_t *stages = vq_put_object(&m, o, "stages");

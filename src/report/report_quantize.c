@@ -50,6 +50,7 @@ vq_status vq_report_quantize(const vq_quantize_result *r, json_t **out, vq_err *
     vq_put_text(&m, o, "out", r->out);
     put_files(&m, o, r);
     vq_put_int(&m, o, "bytes_in", (int64_t)r->bytes_in);
+    vq_put_int(&m, o, "bytes_weights", (int64_t)r->bytes_weights);
     vq_put_int(&m, o, "bytes_out", (int64_t)r->bytes_out);
     vq_put_real(&m, o, "bits_per_weight", r->bits_per_weight);
     vq_put_int(&m, o, "modules", (int64_t)r->modules);

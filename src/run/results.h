@@ -34,7 +34,9 @@ typedef struct vq_quantize_result {
     const char *out;             /* folder of the artifact */
     const vq_file_digest *files; /* that it holds, but vq.json */
     size_t nfiles;
-    uint64_t bytes_in, bytes_out; /* weight files of the model; files of the artifact */
+    uint64_t bytes_in, bytes_weights,
+        bytes_out;          /* weight files of the model and of the artifact; all
+                                                  * files of the artifact */
     double bits_per_weight; /* everything stored for the quantized modules, ARC's channels included,
                              * over their own weights; NaN: there are none */
     size_t modules;         /* that were quantized */

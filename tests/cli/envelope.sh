@@ -36,7 +36,7 @@ run 0 quantize "$tiny/model.safetensors" -r nvfp4a16 -o artifact --json --progre
 one_object
 out_has '"schema":"vq.quantize/1"'
 out_has "\"path\":\"[^\"]*model.safetensors\",\"sha256\":\"$sha\""
-for key in out files bytes_in bytes_out bits_per_weight modules worst seconds peak_bytes; do out_has "\"$key\":"; done
+for key in out files bytes_in bytes_weights bytes_out bits_per_weight modules worst seconds peak_bytes; do out_has "\"$key\":"; done
 run 0 verify artifact --json
 one_object
 for key in tensors checked_kernels failures worst; do out_has "\"$key\":"; done

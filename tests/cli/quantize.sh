@@ -9,6 +9,9 @@ run 0 quantize --recipe nvfp4-arc.yaml model.safetensors
 out_has '^  output +model.nvfp4-arc$'
 out_has '^  bits per weight +[45]\.'
 out_has 'SQNR dB'
+kib=$(du -b --apparent-size model.nvfp4-arc/model.safetensors | awk '{printf "%.1f KiB", $1 / 1024}')
+out_has "^  weights +[0-9.]+ [KM]iB -> $kib \\("
+out_has '^  whole folder +[0-9.]+ KiB$'
 err_has '^next: .*/vq eval ppl model.nvfp4-arc '
 # Both streams into one place: the result, then what to do next. -q: nothing.
 "$vq" quantize model.safetensors -r nvfp4a16 -o both >out 2>&1 || fail "does not quantize"
@@ -20,6 +23,19 @@ run 0 tokenize . 'a text' -o ids.i32 -q
 run 0 plan model.safetensors -r nvfp4a16 -v
 err_empty
 rm -r both ids.i32
+# The most that plan tells of residual channels is what a run takes that appends all of them.
+for fraction in 1 0.3; do
+    some="-r nvfp4-arc --set calib.samples=2 --set calib.seqlen=32 --set passes.arc.count=all --set passes.arc.max_fraction=$fraction --json"
+    run 0 plan model.safetensors $some
+    most=$(grep -oE '"bits_per_weight_most":[0-9.]+' out | cut -d: -f2)
+    run 0 quantize model.safetensors $some -o most --force
+    bits=$(grep -oE '"bits_per_weight":[0-9.]+' out | cut -d: -f2)
+    awk "BEGIN { d = $most / $bits - 1; exit !(d * d < 1e-8 && $most > 5) }" || fail "plan says at most $most bits, and the run takes $bits"
+done
+run 0 plan model.safetensors -r nvfp4-arc
+out_has '^  bits per weight +4\.50[0-9] and residual channels, which calibration decides: at most [0-9.]+$'
+out_has '^  size +[0-9.]+ KiB and residual channels: at most [0-9.]+ KiB$'
+rm -r most
 [ -f model.nvfp4-arc/vq.json ] && [ -f model.nvfp4-arc/config.json ] && [ -f model.nvfp4-arc/tokenizer.json ] || fail "files are missing"
 [ ! -e model.nvfp4-arc.run ] || fail "the run folder is left"
 run 0 verify model.nvfp4-arc

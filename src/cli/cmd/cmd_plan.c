@@ -103,6 +103,25 @@ static void show_tensors(FILE *out, const json_t *tensors, bool every)
     fputc('\n', out);
 }
 
+/* What ARC appends is decided by calibration: the text says within which bounds. */
+static void show_sizes(FILE *out, const json_t *r)
+{
+    const double bits = vq_result_real(r, "bits_per_weight"), bytes = vq_result_real(r, "bytes"),
+                 bits_most = vq_result_real(r, "bits_per_weight_most"),
+                 bytes_most = vq_result_real(r, "bytes_most");
+    char text[32], most[32];
+    const bool open = bytes_most > bytes;
+    if (open)
+        vq_show_field(out, "bits per weight",
+                      "%.3f and residual channels, which calibration decides: at most %.3f", bits,
+                      bits_most);
+    else if (!isnan(bits))
+        vq_show_field(out, "bits per weight", "%.3f", bits);
+    vq_show_bytes(bytes, text, sizeof text);
+    vq_show_field(out, "size", open ? "%s and residual channels: at most %s" : "%s", text,
+                  vq_show_bytes(bytes_most, most, sizeof most));
+}
+
 static void show_plan(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column values[] = {{"name", "option", VQ_CELL_TEXT, 0},
@@ -110,13 +129,12 @@ static void show_plan(FILE *out, const vq_session *s, const json_t *r)
                                        {"origin", "from", VQ_CELL_TEXT, 0}};
     static const struct {
         const char *key, *name;
-    } sizes[] = {{"bytes", "size"}, {"peak_ram", "memory at most"}, {"disk", "disk"}};
-    const double bits = vq_result_real(r, "bits_per_weight"),
-                 seconds = vq_result_real(r, "seconds");
+    } sizes[] = {{"peak_ram", "memory at most"}, {"disk", "disk at most"}};
+    const double seconds = vq_result_real(r, "seconds");
     const json_t *fits = json_object_get(r, "fits");
     char text[32];
     show_tensors(out, json_object_get(r, "tensors"), s->args->verbose > 0);
-    if (!isnan(bits)) vq_show_field(out, "bits per weight", "%.3f", bits);
+    show_sizes(out, r);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const double v = vq_result_real(r, sizes[i].key);
         if (!isnan(v)) vq_show_field(out, sizes[i].name, "%s", vq_show_bytes(v, text, sizeof text));

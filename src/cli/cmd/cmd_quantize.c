@@ -39,13 +39,16 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
 
 static void show_sizes(FILE *out, const json_t *r)
 {
-    char before[32], after[32], peak[32];
-    const double in = vq_result_real(r, "bytes_in"), now = vq_result_real(r, "bytes_out"),
+    char before[32], after[32], all[32], peak[32];
+    const double in = vq_result_real(r, "bytes_in"), now = vq_result_real(r, "bytes_weights"),
                  memory = vq_result_real(r, "peak_bytes");
     const double bits = vq_result_real(r, "bits_per_weight");
     if (in > 0 && now > 0)
-        vq_show_field(out, "size", "%s -> %s (%.1f %%)", vq_show_bytes(in, before, sizeof before),
+        vq_show_field(out, "weights", "%s -> %s (%.1f %%)",
+                      vq_show_bytes(in, before, sizeof before),
                       vq_show_bytes(now, after, sizeof after), 100 * now / in);
+    vq_show_field(out, "whole folder", "%s",
+                  vq_show_bytes(vq_result_real(r, "bytes_out"), all, sizeof all));
     if (!isnan(bits))
         vq_show_field(out, "bits per weight", "%.3f in %lld quantized modules", bits,
                       (long long)vq_result_int(r, "modules"));

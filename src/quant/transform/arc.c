@@ -116,26 +116,31 @@ static vq_status applies(const vq_option_set *o, const vq_scheme *s, int64_t k, 
 
 /* Unit of the count of residual channels: the smallest multiple of the scheme's block that is also
  * a multiple of the option `granularity`. */
-static int64_t granularity(const vq_transform_job *job)
+static int64_t granularity(const vq_option_set *o, const vq_scheme *s)
 {
-    const int64_t asked = strtoll(vq_option_get(job->options, "granularity")->s, NULL, 10),
-                  block = vq_arc_block(job->scheme);
+    const int64_t asked = strtoll(vq_option_get(o, "granularity")->s, NULL, 10),
+                  block = vq_arc_block(s);
     int64_t unit = block;
     while (unit % asked) unit += block;
     return unit;
+}
+
+static int64_t most(const vq_option_set *o, const vq_scheme *s, int64_t k)
+{
+    const int64_t unit = granularity(o, s),
+                  allowed = (int64_t)(vq_option_get(o, "max_fraction")->r * (double)k);
+    return allowed / unit * unit;
 }
 
 static int64_t choose_count(const vq_transform_job *job)
 {
     const vq_stats *s = job->stats;
     const char *count = vq_option_get(job->options, "count")->s;
-    const int64_t unit = granularity(job);
+    const int64_t unit = granularity(job->options, job->scheme);
     const int64_t ruled =
         strcmp(count, "official") == 0 ? vq_arc_count_official(s) : vq_arc_count_paper(s);
     const int64_t wanted = strcmp(count, "all") == 0 ? s->k : ruled;
-    const int64_t allowed =
-        (int64_t)(vq_option_get(job->options, "max_fraction")->r * (double)s->k);
-    return at_most((wanted + unit - 1) / unit * unit, allowed / unit * unit);
+    return at_most((wanted + unit - 1) / unit * unit, most(job->options, job->scheme, s->k));
 }
 
 /* map.s: residual channels, map.order [k]: channels by growing magnitude. Without residuals the
@@ -177,7 +182,7 @@ const vq_transform vq_transform_arc = {
            "columns",
     .source = "arXiv 2601.07475; ARCQuant 347a6c8",
     .options = options,
-    .augments = true,
+    .augments = most,
     .needs = needs,
     .applies = applies,
     .at_run_time = true,

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
+
 #define EXACT_DB 300 /* what JSON and tables can show of an infinite one */
 
 const char *const vq_phase_names[VQ_PHASES] = {"plan", "round", "manifest", "verify"};
@@ -70,6 +72,7 @@ vq_status vq_summary_files(const vq_file_digest *files, size_t n, vq_quantize_re
                                    .bytes = files[i].bytes};
         if (!list[i].name || !list[i].sha256) return e->status;
         r->bytes_out += files[i].bytes;
+        if (vq_ends_with(files[i].name, ".safetensors")) r->bytes_weights += files[i].bytes;
     }
     r->files = list;
     r->nfiles = n;

@@ -20,7 +20,9 @@ static const vq_planned_tensor planned[] = {{"m", "attn.q", "int4", "rule 1", {2
 static const vq_plan_result plan = {.tensors = planned,
                                     .ntensors = 1,
                                     .bits_per_weight = 4.5,
+                                    .bits_per_weight_most = 9.5,
                                     .bytes = 6,
+                                    .bytes_most = 8,
                                     .peak_bytes = 7,
                                     .fits = true,
                                     .seconds = 28,
@@ -30,6 +32,7 @@ static const vq_quantize_result quantized = {.out = "o",
                                              .files = files,
                                              .nfiles = 2,
                                              .bytes_in = 9,
+                                             .bytes_weights = 4,
                                              .bytes_out = 7,
                                              .bits_per_weight = NAN,
                                              .modules = 3,
@@ -165,13 +168,16 @@ typedef struct sample {
 static const sample samples[] = {
     {report_plan,
      "{\"tensors\":[{\"name\":\"m\",\"role\":\"attn.q\",\"shape\":[2,3],\"scheme\":\"int4\","
-     "\"rule\":\"rule 1\",\"bytes\":6}],\"bits_per_weight\":4.5,\"bytes\":6,\"peak_ram\":7,"
-     "\"disk\":6,\"fits\":true,\"seconds\":28.0,\"stages\":{\"text\":1.0,\"gradients\":2.0,"
+     "\"rule\":\"rule 1\",\"bytes\":6}],\"bits_per_weight\":4.5,\"bits_per_weight_most\":9.5,"
+     "\"bytes\":6,\"bytes_most\":8,\"peak_ram\":7,\"disk\":8,\"fits\":true,\"seconds\":28.0,"
+     "\"stages\":{\"text\":1.0,\"gradients\":2.0,"
      "\"statistics\":3.0,\"transforms\":4.0,\"rounding\":5.0,\"tuning\":6.0,\"files\":7.0},"
      "\"options\":[{\"name\":\"threads\",\"value\":\"2\",\"origin\":\"flag\"}]}"},
     {report_quantize,
      "{\"out\":\"o\",\"files\":[{\"name\":\"a.json\",\"bytes\":3,\"sha256\":\"00\"},"
-     "{\"name\":\"b.safetensors\",\"bytes\":4,\"sha256\":\"11\"}],\"bytes_in\":9,\"bytes_out\":7,"
+     "{\"name\":\"b.safetensors\",\"bytes\":4,\"sha256\":\"11\"}],\"bytes_in\":9,\"bytes_weights\":"
+     "4,"
+     "\"bytes_out\":7,"
      "\"bits_per_weight\":null,\"modules\":3,\"fallbacks\":1,\"worst\":[{\"name\":\"w\","
      "\"sqnr_db\":12.5},{\"name\":\"x\",\"sqnr_db\":300.0}],\"runtimes\":[\"vllm\"],"
      "\"calibration\":{\"kind\":"
