@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_COLUMNS 12
 #define CELL_BYTES 256
@@ -119,12 +120,34 @@ static void put_cell(FILE *f, const char *text, int width, bool right, bool last
     if (last) fputc('\n', f);
 }
 
-/* A line of the table; row NULL: the titles. */
-static void put_line(FILE *f, const json_t *row, const vq_column *columns, const int *width, int n)
+/* On a terminal the first cells of a table that is too wide stand on lines of their own. */
+static bool is_too_wide(FILE *f, const vq_column *columns, const int *width, int n)
+{
+    int column = 0;
+    for (int c = 0; c < n; c++) {
+        const bool wraps =
+            c == n - 1 && columns[c].cell == VQ_CELL_TEXT && width[c] > LEAST_WRAPPED;
+        column += 2 + (wraps ? LEAST_WRAPPED : width[c]);
+    }
+    return n > 1 && column > VQ_COLUMNS && isatty(fileno(f));
+}
+
+/* A line of the table, or two; row NULL: the titles. */
+static void put_line(FILE *f, const json_t *row, const vq_column *columns, const int *width, int n,
+                     bool wide)
 {
     char text[CELL_BYTES];
     int column = 0;
-    for (int c = 0; c < n; c++) {
+    if (wide) {
+        if (row)
+            cell_text(row, columns, text);
+        else
+            snprintf(text, sizeof text, "%s", columns[0].title);
+        fputs("  ", f);
+        vq_wrap_shown(f, 2, 4, text);
+        column = fprintf(f, "  ");
+    }
+    for (int c = wide; c < n; c++) {
         if (row)
             cell_text(row, &columns[c], text);
         else
@@ -149,8 +172,9 @@ void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
             if ((int)strlen(text) > width[c]) width[c] = (int)strlen(text);
         }
     }
-    put_line(f, NULL, columns, width, n);
-    json_array_foreach(rows, i, row) put_line(f, row, columns, width, n);
+    const bool wide = is_too_wide(f, columns, width, n);
+    put_line(f, NULL, columns, width, n, wide);
+    json_array_foreach(rows, i, row) put_line(f, row, columns, width, n, wide);
 }
 
 void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
@@ -160,8 +184,14 @@ void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    const int taken =
-        fprintf(f, "  %-*s ", NAME_COLUMNS - 1, vq_show_clean(name, clean, sizeof clean));
+    char line[CELL_BYTES + FIELD_BYTES];
+    (void)snprintf(line, sizeof line, "%s %s", vq_show_clean(name, clean, sizeof clean), text);
+    if (strlen(clean) >= NAME_COLUMNS) { /* some names are sentences */
+        fputs("  ", f);
+        vq_wrap_shown(f, 2, 4, line);
+        return;
+    }
+    const int taken = fprintf(f, "  %-*s ", NAME_COLUMNS - 1, clean);
     vq_wrap_shown(f, taken, NAME_COLUMNS + 2, text);
 }
 

@@ -18,7 +18,8 @@ typedef struct vq_column {
 const char *vq_show_clean(const char *text, char *buf, size_t len);
 /* vq_show_bytes -- "1.25 MiB (1310720)" is for people: "1.25 MiB" into buf; returns buf. */
 const char *vq_show_bytes(double bytes, char *buf, size_t len);
-/* vq_show_table -- rows (array of objects) under titles, each line indented by two. */
+/* vq_show_table -- rows (array of objects) under titles, each line indented by two. On a terminal a
+ * table of more than 80 columns has its first cells on lines of their own. */
 void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n);
 /* vq_show_field -- "  name            text" */
 void vq_show_field(FILE *f, const char *name, const char *fmt, ...)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Help of every command fits a screen; the man page and the completions are well formed; version.
 . "$2/tests/cli/check.bash"
+need_model
 
 fits() {
     awk 'length > 80 { wide = 1 } / $/ { ragged = 1 } END { exit wide || ragged || NR > 48 }' out || fail "does not fit 48 lines of 80 columns"
@@ -38,9 +39,13 @@ run 0 help recipe list
 grep -q -- --set out && fail "offers an option that recipe list does not know"
 refuse 2 "\`vq recipe list\` does not know --set" recipe list --set a=b
 refuse 2 "'pppl' has no page" help eval pppl
-for list in "recipe list" "recipe show passes" "recipe show schemes"; do
-    # shellcheck disable=SC2086
-    run 0 $list
+# On a terminal everything fits 80 columns.
+run 0 quantize "$tiny" -r nvfp4-arc --set calib.samples=1 --set calib.seqlen=16 -o arc
+for list in "recipe list" "recipe show passes" "recipe show schemes" "recipe explain nvfp4-arc $tiny" "plan -v $tiny -r nvfp4-arc --progress none" "inspect $tiny --progress none" "inspect arc --progress none" "diff $tiny arc --progress none"; do
+    script -qec true /dev/null </dev/null >/dev/null 2>&1 || break
+    last_args="$list on a terminal"
+    script -qec "'$vq' $list" /dev/null </dev/null 2>&1 | tr -d '\r' >out
+    [ "$(wc -l <out)" -gt 5 ] || fail "says little"
     awk 'length > 80 { wide = 1 } END { exit wide }' out || fail "is wider than 80 columns"
 done
 run 0 --help

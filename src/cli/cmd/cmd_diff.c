@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/show.h"
+#include "cli/wrap.h"
 
 static vq_status run_diff(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
@@ -30,8 +31,9 @@ static void show_pair(FILE *out, const json_t *row)
     fputc('\n', out);
     for (int i = 0; i < 2; i++) {
         const char *text = json_string_value(json_object_get(row, keys[i]));
-        fprintf(out, "    %c  %s\n", 'A' + i,
-                text ? vq_show_clean(text, clean, sizeof clean) : "not there");
+        const int taken = fprintf(out, "    %c  ", 'A' + i);
+        vq_wrap_shown(out, taken, taken,
+                      text ? vq_show_clean(text, clean, sizeof clean) : "not there");
     }
 }
 

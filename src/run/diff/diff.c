@@ -7,7 +7,7 @@
 #include "run/run.h"
 #include "json/json_make.h"
 
-enum { DEEPEST = 16, VALUE_TEXT = 120 };
+enum { DEEPEST = 16, VALUE_TEXT = 72 };
 
 /* Rows of one kind, as many as there are. */
 typedef struct rows {
@@ -37,7 +37,8 @@ static vq_status value_text(const json_t *v, char text[VALUE_TEXT], vq_err *e)
 {
     char *all = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
     if (!all) return vq_fail(e, VQ_E_LIMIT, "config.json: no memory for the text");
-    (void)snprintf(text, VALUE_TEXT, "%s", all);
+    if (snprintf(text, VALUE_TEXT, "%s", all) >= VALUE_TEXT)
+        memcpy(text + VALUE_TEXT - sizeof "...", "...", sizeof "...");
     free(all);
     return VQ_OK;
 }
