@@ -6,6 +6,7 @@
 #define AT(field) offsetof(vq_args, field)
 #define WORKS (VQ_CMD_QUANTIZE | VQ_CMD_CALIBRATE)
 #define PLANS (VQ_CMD_PLAN | WORKS)
+#define SEED_MAX 9000000000000000 /* of calib.seed too: whole in any reader of JSON */
 #define RECIPES (PLANS | VQ_CMD_RECIPE)
 
 const vq_flag vq_flags[] = {
@@ -27,9 +28,9 @@ const vq_flag vq_flags[] = {
      "write the ids into a file, as little-endian int32"},
     {"set", 0, VQ_FLAG_LIST, RECIPES, AT(sets), "KEY=VALUE", 0, 0, NULL,
      "override one value of the recipe; may be repeated"},
-    {"seed", 0, VQ_FLAG_INT, PLANS, AT(seed), "N", 0, INT64_MAX, "VQ_SEED",
+    {"seed", 0, VQ_FLAG_INT, PLANS, AT(seed), "N", 0, SEED_MAX, "VQ_SEED",
      "seed of whatever is drawn: calib.seed of the recipe"},
-    {"seed", 0, VQ_FLAG_INT, VQ_CMD_GENERATE, AT(seed), "N", 0, INT64_MAX, "VQ_SEED",
+    {"seed", 0, VQ_FLAG_INT, VQ_CMD_GENERATE, AT(seed), "N", 0, SEED_MAX, "VQ_SEED",
      "seed of the draw"},
     {"resume", 0, VQ_FLAG_SWITCH, VQ_CMD_QUANTIZE, AT(resume), NULL, 0, 0, NULL,
      "continue the stopped run of this output"},

@@ -346,10 +346,19 @@ static int session(const vq_command *c, int argc, char **argv)
     return code;
 }
 
-static int usage_error(const char *text)
+/* Before there is a command. */
+static int usage_error(int argc, char **argv, const char *text)
 {
+    vq_envelope o;
+    vq_err unsaid;
     fprintf(stderr, "vq: error: %s\n", text);
-    return VQ_E_RECIPE;
+    if (!wants_json(argc, argv)) return VQ_E_RECIPE;
+    vq_envelope_begin();
+    vq_envelope_init(&o, "usage");
+    const int code = vq_output_print(&o, VQ_E_RECIPE, text, NULL, &unsaid);
+    vq_envelope_done(&o);
+    (void)fflush(stdout);
+    return code;
 }
 
 /* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs want
@@ -371,13 +380,13 @@ static void start_with_own_threads(char **argv)
 }
 
 /* A file must not get the number of a closed standard stream: what is said would be written into
- * it. */
+ * it. What goes to stdout is wanted, so writing to one that was closed stays an error, also in the
+ * program that starts anew. */
 static void open_standard_streams(void)
 {
-    int fd;
-    do fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO) (void)close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
 }
 
 int main(int argc, char **argv)
@@ -393,8 +402,9 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) argv[1] = version[0];
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) argv[1] = help[0];
     if (argv[1][0] == '-')
-        return usage_error("the command comes first, then its options; `vq help` "
+        return usage_error(argc, argv,
+                           "the command comes first, then its options; `vq help` "
                            "lists the commands");
     const vq_command *c = vq_command_find(argv[1], &e);
-    return c ? session(c, argc, argv) : usage_error(e.text);
+    return c ? session(c, argc, argv) : usage_error(argc, argv, e.text);
 }

@@ -46,7 +46,7 @@ static vq_status set_int(int64_t *out, const vq_flag *f, const char *what, const
     errno = 0;
     const long long v = strtoll(text, &end, 10);
     if (end == text || *end || errno || v < f->min || v > f->max) {
-        if (f->max == INT64_MAX)
+        if (f->max == INT64_MAX && errno != ERANGE)
             return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number, at least %lld; got '%s'", what,
                            (long long)f->min, text);
         return vq_fail(e, VQ_E_RECIPE, "%s needs a whole number from %lld to %lld; got '%s'", what,
@@ -104,7 +104,7 @@ static vq_status set_real(double *out, const vq_flag *f, const char *what, const
 {
     char *end;
     const double v = strtod(text, &end);
-    const bool number = end != text && strspn(text, "0123456789.") == (size_t)(end - text);
+    const bool number = end != text && strspn(text, "0123456789.eE+-") == (size_t)(end - text);
     if (!number || *end || v < (double)f->min || v > (double)f->max)
         return vq_fail(e, VQ_E_RECIPE, "%s needs a number from %lld to %lld; got '%s'", what,
                        (long long)f->min, (long long)f->max, text);

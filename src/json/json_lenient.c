@@ -148,8 +148,10 @@ static void rewrite(rewriting *r)
 static vq_status refuse(const json_error_t *cause, bool changed, vq_err *e)
 {
     if (changed)
-        return vq_fail(e, VQ_E_INPUT, "broken JSON in line %d: %s", cause->line, cause->text);
-    return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %d: %s", cause->position, cause->text);
+        return vq_fail(e, VQ_E_INPUT, "broken JSON in line %d: %s", cause->line,
+                       vq_json_cause(cause));
+    return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %d: %s", cause->position,
+                   vq_json_cause(cause));
 }
 
 /* Seldom needed, and the text may be large: only what was refused is rewritten. At most the words

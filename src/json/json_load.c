@@ -31,3 +31,16 @@ vq_status vq_json_load(const char *text, size_t n, size_t flags, json_t **v, jso
     if (*v) return VQ_OK;
     return lost ? vq_fail(e, VQ_E_LIMIT, "no memory left to parse JSON") : VQ_E_INPUT;
 }
+
+const char *vq_json_cause(const json_error_t *cause)
+{
+    switch (json_error_code(cause)) {
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "\\u0000 stands in a text";
+    case json_error_stack_overflow:
+        return "lists and objects lie too deep in each other";
+    default:
+        return cause->text;
+    }
+}

@@ -11,5 +11,7 @@
  * VQ_E_LIMIT: no memory; VQ_E_INPUT: see cause, nothing is said in e. */
 vq_status vq_json_load(const char *text, size_t n, size_t flags, json_t **v, json_error_t *cause,
                        vq_err *e);
+/* vq_json_cause -- what is wrong, without the names of the library's flags; borrowed. */
+const char *vq_json_cause(const json_error_t *cause);
 
 #endif

@@ -8,7 +8,7 @@
 #include "json/json_lenient.h"
 #include "json/json_load.h"
 
-enum { VALUE_MAX = 65536 };
+enum { VALUE_MAX = 16 << 20 /* of a value that becomes a tree */ };
 
 static char peek(vq_json_walk *w)
 {
@@ -33,9 +33,13 @@ vq_status vq_json_value(vq_json_walk *w, json_t **v, vq_err *e)
     const vq_status s = vq_json_load(
         w->text + w->at, left < VALUE_MAX ? left : VALUE_MAX,
         JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, v, &cause, e);
+    if (s == VQ_E_INPUT && left > VALUE_MAX &&
+        json_error_code(&cause) == json_error_premature_end_of_input)
+        return vq_fail(e, VQ_E_INPUT, "the value at byte %zu is longer than %d bytes", w->at,
+                       VALUE_MAX);
     if (s == VQ_E_INPUT)
         return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %zu: %s", w->at + (size_t)cause.position,
-                       cause.text);
+                       vq_json_cause(&cause));
     VQ_TRY(s);
     w->at += (size_t)cause.position; /* jansson leaves the bytes consumed here on success */
     return VQ_OK;

@@ -59,7 +59,8 @@ static vq_status parse_line(const char *s, size_t n, json_t **v, vq_err *e)
         vq_json_load(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, v, &cause, e);
     if (parsed == VQ_E_LIMIT) return parsed;
     if (parsed != VQ_OK)
-        return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %d: %s", cause.position, cause.text);
+        return vq_fail(e, VQ_E_INPUT, "broken JSON at byte %d: %s", cause.position,
+                       vq_json_cause(&cause));
     if (json_is_object(*v)) return VQ_OK;
     json_decref(*v);
     *v = NULL;

@@ -22,6 +22,9 @@ broken 'short.safetensors' short.safetensors
 broken 'lying.safetensors' lying.safetensors
 { printf '\377\377\377\377\377\377\377\377'; printf '{}'; } >huge.safetensors
 broken 'huge.safetensors' huge.safetensors
+st_make told.safetensors "{\"__metadata__\":{\"t\":\"$(printf '%02000000d' 0)\"},$one}" 512 # tags of a training run
+run 0 inspect told.safetensors
+rm told.safetensors
 st_make cut.safetensors "{$one}" 500
 broken 'cut.safetensors' cut.safetensors
 st_make long.safetensors "{$one}" 600

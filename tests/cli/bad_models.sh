@@ -21,6 +21,7 @@ for tensor in model.norm.weight model.embed_tokens.weight; do
     poke kept/model.safetensors $(($(st_offset kept/model.safetensors $tensor) + 20)) '\xc0\x7f'
     refuse 3 "$tensor.*NaN" quantize kept -r nvfp4a16 -o result
     refuse 3 "$tensor.*NaN.*not finite" eval ppl kept --data "$tiny/test.txt" --window 64 --max-windows 2
+    refuse 3 "$tensor.*NaN.*not finite" generate kept -p The -n 2
     refuse 3 "$tensor.*NaN.*kept: the loss" eval ppl "$tiny" --ref kept --data "$tiny/test.txt" --window 64 --max-windows 2
     absent result
 done

@@ -51,6 +51,12 @@ run 0 inspect h1.vqs --json
 one_object
 out_has '"trace":[0-9.e+]+,"diag_min":'
 
+# A recipe that needs none says so, and nothing is other than without.
+run 0 quantize "$tiny" -r nvfp4a16 -o without -q
+run 0 quantize "$tiny" -r nvfp4a16 --stats h1.vqs -o with
+err_has '^warning: h1.vqs: the recipe needs no statistics; the file is not used \[data-unused\]$'
+diff -r without with >out || fail "statistics that are not needed change the artifact"
+
 run 0 calibrate --merge h1.vqs h2.vqs -o all.vqs
 out_has '^  merged +2 files, 8 samples of 64 tokens$'
 run 0 inspect all.vqs

@@ -105,6 +105,16 @@ refuse 3 'user says is not UTF-8' generate chat --chat $'\xff'
 refuse 3 'not UTF-8' generate chat --prompt $'\xff'
 refuse 2 '--temperature needs a number from 0 to 1000' generate "$tiny" --temperature -1
 refuse 2 '--top-p needs a number from 0 to 1;' generate "$tiny" --top-p 1.5
+refuse 2 '--temperature needs a number from 0 to 1000' generate "$tiny" --temperature 1e4
+refuse 2 '--temperature needs a number from 0 to 1000' generate "$tiny" --temperature 1e
+for tiny_number in 1e-40 1e-400 "0.$(printf '%0400d' 1)"; do # greedy, or nearly
+    run 0 generate "$tiny" -p 'The quick' -n 5 -q
+    mv out greedy
+    run 0 generate "$tiny" -p 'The quick' -n 5 -q --temperature "$tiny_number"
+    cmp -s out greedy || fail "draws what is not the likeliest"
+    run 0 generate "$tiny" -p 'The quick' -n 5 -q --top-p "$tiny_number"
+    cmp -s out greedy || fail "draws what is not the likeliest"
+done
 refuse 2 'draws nothing' generate "$tiny" --temperature 0 --top-k 3
 int32 600 >outside.i32
 refuse 3 'id 600 at position 0 is outside' generate "$tiny" --tokens outside.i32

@@ -92,6 +92,17 @@ if [ -w /dev/full ]; then
     "$vq" version >/dev/full 2>err
     [ $? = 5 ] || fail "a full standard output is not exit code 5"
 fi
+# Nor does what was to be said vanish into a stdout that is closed; stdin and stderr are not needed.
+for list in version "version --json" help "help plan" "plan --help" "recipe list" doctor; do
+    last_args="$list >&-"
+    # shellcheck disable=SC2086
+    "$vq" $list >&- 2>err
+    [ $? = 5 ] || fail "a closed standard output is not exit code 5"
+    err_is 'vq: error: standard output cannot be written'
+    # shellcheck disable=SC2086
+    "$vq" $list <&- >out 2>&- || fail "needs more than a standard output"
+    [ -s out ] || fail "prints nothing"
+done
 # A reader that leaves is no error: the exit code is that of the work.
 for list in "help --man" "recipe show passes"; do
     last_args="$list | true"

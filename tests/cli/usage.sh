@@ -8,7 +8,18 @@ refuse 2 "unknown command 'zzzzzzzz'; .vq help. lists the commands" zzzzzzzz
 for word in ppl perplexity evaluate; do refuse 2 "unknown command '$word'; did you mean .vq eval ppl.\?" $word m; done
 refuse 2 'did you mean `vq generate`' chat m
 refuse 2 'did you mean `vq recipe list`' list
-refuse 2 'the command comes first' --json plan
+run 2 --json plan
+one_object
+err_is "vq: error: the command comes first, then its options; \`vq help\` lists the commands"
+out_has '^\{"schema":"vq.usage/1".*"exit":2,.*"error":"the command comes first, then its options; .*"result":null\}$'
+run 2 quantise m --json
+one_object
+out_has '"error":"unknown command .quantise.; did you mean .*"result":null\}$'
+run 2 --json
+one_object
+refuse 2 '--seed needs a whole number from 0 to 9000000000000000; got .18446744073709551615' generate m --seed 18446744073709551615
+refuse 2 '--seed needs a whole number from 0 to 9000000000000000; got .9000000000000001' plan m -r nvfp4 --seed 9000000000000001
+refuse 2 '--max-tokens needs a whole number .*got .99999999999999999999' generate m --max-tokens 99999999999999999999
 
 refuse 2 'unknown option --recpie; did you mean --recipe\?' quantize m --recpie nvfp4
 refuse 2 'unknown option --xyzzyxyzzy$' plan m --xyzzyxyzzy

@@ -207,7 +207,7 @@ vq_status vq_run_generate(vq_job *job, const vq_generate_options *o, vq_generate
     vq_arena_init(&g.scratch, &job->budget);
     vq_status s = vq_model_open(&g.model, o->model, &g.arena, e);
     if (s == VQ_OK) {
-        s = run_opened(&g, r, e);
+        s = vq_model_blame(&g.model, &job->kernels, run_opened(&g, r, e), e);
         vq_model_close(&g.model);
     }
     vq_tokenizer_free(g.tokenizer);

@@ -82,6 +82,7 @@ vq_status vq_schedule_make(vq_schedule *s, const vq_plan *plan, vq_given given, 
     enum { OF_A_BLOCK = 6, OF_THE_RUN = 9 };
     const int layers = plan->model->arch ? plan->model->graph.layers : 0;
     *s = (vq_schedule){.plan = plan, .given = given};
+    s->given.statistics &= plan->needs != 0; /* the others would change nothing but the order */
     s->steps = VQ_ALLOC(a, vq_scheduled_step, OF_A_BLOCK * layers + OF_THE_RUN, "schedule", e);
     if (!s->steps) return e->status;
     decide(s);

@@ -12,8 +12,10 @@ static vq_status check_request(const vq_run_request *q, const vq_schedule *s, vq
         vq_warn(&q->job->reporter, "data-unused", q->data,
                 "the %s gathers no statistics; the data is not used",
                 s->by_blocks ? "run" : "recipe");
-    if (!s->by_blocks) return VQ_OK;
-    if (!q->statistics || !vq_model_passes_any(q->plan)) return VQ_OK;
+    if (q->statistics && !s->given.statistics)
+        vq_warn(&q->job->reporter, "data-unused", q->statistics,
+                "the recipe needs no statistics; the file is not used");
+    if (!s->given.statistics || !vq_model_passes_any(q->plan)) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "%s: statistics of the original model do not fit rotate, ksort or "
                    "stream_order; leave --stats out",

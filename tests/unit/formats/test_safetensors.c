@@ -68,7 +68,7 @@ static const header_case headers[] = {
     {"{\"\xc0\xaf\":1}", -1, 0, "JSON", 0},     /* overlong UTF-8 */
     {"{\"\xed\xa0\x80\":1}", -1, 0, "JSON", 0}, /* half a surrogate pair */
     {"{\"\\ud800\":1}", -1, 0, "JSON", 0},
-    {"{\"a\\u0000b\":1}", -1, 0, "JSON", 0},
+    {"{\"a\\u0000b\":1}", -1, 0, "\\u0000 stands in a text", 0},
     {"{" T("a\\nb", "U8", "[4]", 0, 4) "}", -1, 4, "control character", 0},
     {"{" T("a\x7f", "U8", "[4]", 0, 4) "}", -1, 4, "control character", 0},
     {"{" A4 "," A4 "}", -1, 4, "comes twice", 0},

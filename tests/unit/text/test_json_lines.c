@@ -68,7 +68,8 @@ static void test_bad_lines(void **state)
         {"{}\n\n{\"a\":", "f.jsonl:3 > broken JSON at byte "},
         {"{} {}", "f.jsonl:1 > broken JSON at byte "},
         {"{\"a\":1,\"a\":2}", "f.jsonl:1 > broken JSON at byte "},
-        {"{\"a\":\"\\u0000\"}", "f.jsonl:1 > broken JSON at byte "},
+        {"{\"a\":\"\\u0000\"}", "f.jsonl:1 > broken JSON at byte 13: \\u0000 stands in a text"},
+        {"{\"\\u0000\":1}", "f.jsonl:1 > broken JSON at byte 9: \\u0000 stands in a text"},
         {"{\"a\":\"\xff\"}", "f.jsonl:1 > the line is not UTF-8 at byte 6"},
         {"{\"a\":1e999}", "f.jsonl:1 > broken JSON at byte "},
     };
