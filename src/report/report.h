@@ -14,7 +14,7 @@
 /* An option of the command line with its value. */
 typedef struct vq_option_row {
     const char *name, *value;
-    const char *origin; /* "flag", "environment", "built-in" */
+    const char *origin; /* "flag", "environment", "recipe", "built-in" */
 } vq_option_row;
 
 vq_status vq_report_plan(const vq_plan_result *r, const vq_option_row *options, size_t noptions,

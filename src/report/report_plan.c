@@ -39,6 +39,8 @@ vq_status vq_report_plan(const vq_plan_result *r, const vq_option_row *options, 
     vq_put_int(&m, o, "bytes_most", (int64_t)r->bytes_most);
     vq_put_int(&m, o, "peak_ram", (int64_t)r->peak_bytes);
     vq_put_int(&m, o, "disk", (int64_t)r->bytes_most);
+    vq_put_text(&m, o, "out", r->out);
+    vq_put_flag(&m, o, "own_text", r->own_text);
     vq_put_flag(&m, o, "fits", r->fits);
     vq_put_real(&m, o, "seconds", r->seconds);
     json_t *stages = vq_put_object(&m, o, "stages");

@@ -6,11 +6,45 @@
 #include "cli/show.h"
 
 #define FLAGS_MAX 64 /* as vq_args.origin */
+#define SAMPLE_ROWS 3
+#define ROWS_MAX (FLAGS_MAX + VQ_MAX_SETS + 1 + SAMPLE_ROWS)
+
+/* Where a value of the recipe came from. */
+static const char *recipe_origin(const vq_args *a, const char *name)
+{
+    const size_t n = strlen(name);
+    for (int i = 0; i < a->sets.n; i++) {
+        const char *set = a->sets.text[i];
+        if (strncmp(set, name, n) != 0 || set[n] != '=') continue;
+        const vq_flag *seed = vq_flag_find("seed", 4, VQ_CMD_PLAN);
+        return vq_origin_name(set == a->seed_set ? a->origin[seed - vq_flags] : VQ_FROM_FLAG);
+    }
+    return "recipe";
+}
+
+/* The samples that a run needs, into rows. */
+static vq_status sample_rows(vq_session *s, const vq_plan_result *r, vq_option_row *rows, size_t *n,
+                             vq_err *e)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } values[SAMPLE_ROWS] = {{"calib.samples", (uint64_t)r->samples},
+                             {"calib.seqlen", (uint64_t)r->seqlen},
+                             {"calib.seed", r->seed}};
+    for (int i = 0; r->samples && i < SAMPLE_ROWS; i++) {
+        const char *value =
+            vq_arena_text(&s->arena, e, "%llu", (unsigned long long)values[i].value);
+        if (!value) return e->status;
+        rows[(*n)++] =
+            (vq_option_row){values[i].name, value, recipe_origin(s->args, values[i].name)};
+    }
+    return VQ_OK;
+}
 
 /* Every option that plan knows, with its value and where that came from, into rows; texts are
  * copied into the session's arena. */
-static vq_status option_rows(vq_session *s, vq_option_row rows[FLAGS_MAX + VQ_MAX_SETS + 1],
-                             size_t *n, vq_err *e)
+static vq_status option_rows(vq_session *s, vq_option_row rows[ROWS_MAX], size_t *n, vq_err *e)
 {
     const vq_args *a = s->args;
     *n = 0;
@@ -41,11 +75,12 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
                                    .nsets = a->sets.n,
                                    .statistics = a->stats};
     vq_plan_result r;
-    vq_option_row options[FLAGS_MAX + VQ_MAX_SETS + 1];
+    vq_option_row options[ROWS_MAX];
     size_t n;
     VQ_TRY(vq_run_plan(&s->job, &o, &r, &s->arena, e));
     *answer = r.fits;
     VQ_TRY(option_rows(s, options, &n, e));
+    VQ_TRY(sample_rows(s, &r, options, &n, e));
     VQ_TRY(vq_report_plan(&r, options, n, result, e));
     if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.reporter, &s->arena, e));
@@ -122,6 +157,26 @@ static void show_sizes(FILE *out, const json_t *r)
                   vq_show_bytes(bytes_most, most, sizeof most));
 }
 
+/* "about 9 s: text 4 s, rounding 5 s": the stages that there are. */
+static void show_time(FILE *out, const json_t *r)
+{
+    char line[256];
+    const double all = vq_result_real(r, "seconds");
+    const json_t *stages = json_object_get(r, "stages");
+    if (isnan(all)) return;
+    size_t n =
+        (size_t)snprintf(line, sizeof line, all < 100 ? "about %.3g s" : "about %.0f s", all);
+    const char *between = ": ";
+    for (int i = 0; i < VQ_STAGES; i++) {
+        const double t = vq_result_real(stages, vq_stage_names[i]);
+        if (!(t > 0)) continue;
+        n += (size_t)snprintf(line + n, sizeof line - n, t < 100 ? "%s%s %.2g s" : "%s%s %.0f s",
+                              between, vq_stage_names[i], t);
+        between = ", ";
+    }
+    vq_show_field(out, "time", "%s", line);
+}
+
 static void show_plan(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column values[] = {{"name", "option", VQ_CELL_TEXT, 0},
@@ -130,16 +185,19 @@ static void show_plan(FILE *out, const vq_session *s, const json_t *r)
     static const struct {
         const char *key, *name;
     } sizes[] = {{"peak_ram", "memory at most"}, {"disk", "disk at most"}};
-    const double seconds = vq_result_real(r, "seconds");
     const json_t *fits = json_object_get(r, "fits");
-    char text[32];
+    char text[32], folder[512];
     show_tensors(out, json_object_get(r, "tensors"), s->args->verbose > 0);
     show_sizes(out, r);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const double v = vq_result_real(r, sizes[i].key);
         if (!isnan(v)) vq_show_field(out, sizes[i].name, "%s", vq_show_bytes(v, text, sizeof text));
     }
-    if (!isnan(seconds)) vq_show_field(out, "time", "about %.3g s", seconds);
+    show_time(out, r);
+    if (json_is_true(json_object_get(r, "own_text")))
+        vq_show_field(out, "text", "%s", "the model writes it itself, unless --data gives one");
+    vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder);
+    vq_show_field(out, "output", "%s, unless -o names another", folder);
     if (fits)
         vq_show_field(out, "fits", "%s", json_is_true(fits) ? "yes" : "no: raise --mem-limit");
     fputc('\n', out);

@@ -247,7 +247,7 @@ static vq_status open_work(vq_folders *o, bool resume, vq_arena *a, vq_err *e)
     return vq_make_dir(o->work, e);
 }
 
-static vq_status name_all(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
+vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
     *o = (vq_folders){.force = q->force, .lock = -1};
     char *name = q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(o, q, a, e);
@@ -274,7 +274,7 @@ static vq_status make_run(const vq_folders *o, const vq_folders_request *q, vq_e
 
 vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
-    VQ_TRY(name_all(o, q, a, e));
+    VQ_TRY(vq_folders_name(o, q, a, e));
     VQ_TRY(check_inputs(o, q->inputs, a, e));
     VQ_TRY(check_free(o->out, o->force, q->resume, a, e));
     VQ_TRY(check_run(o->run, a, e));

@@ -27,6 +27,8 @@ typedef struct vq_folders {
     int lock;     /* of OUT.run; -1: not open */
 } vq_folders;
 
+/* vq_folders_name -- only what they are called; of q->inputs the model is looked at. Texts from a. */
+vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e);
 /* vq_folders_open -- names the folders and makes those to work in; texts from a.
  *   VQ_E_RECIPE: OUT exists, is not empty and there is no --force, or a file system is mounted there, or it holds what its vq.json does not list; it
  *   lies in an input or an input in it; OUT.run is not vq's, another process works in it, or it holds

@@ -325,6 +325,13 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     const size_t limit = q->job->budget.limit;
     VQ_TRY(check_named(q, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
+    const vq_folders_request names = {.inputs = {q->o->model}, .recipe = q->recipe.name};
+    VQ_TRY(vq_folders_name(&q->folders, &names, a, e));
+    r->out = q->folders.out;
+    r->samples = q->schedule.samples ? q->recipe.calib.samples : 0;
+    r->seqlen = vq_sample_tokens(&q->plan);
+    r->seed = q->recipe.calib.seed;
+    r->own_text = q->schedule.own_text;
     r->peak_bytes = vq_schedule_bytes(&q->schedule, q->job);
     r->fits = !limit || r->peak_bytes <= limit;
     vq_cost work[VQ_STAGES];

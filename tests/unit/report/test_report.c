@@ -23,6 +23,8 @@ static const vq_plan_result plan = {.tensors = planned,
                                     .bits_per_weight_most = 9.5,
                                     .bytes = 6,
                                     .bytes_most = 8,
+                                    .out = "o",
+                                    .own_text = true,
                                     .peak_bytes = 7,
                                     .fits = true,
                                     .seconds = 28,
@@ -169,7 +171,8 @@ static const sample samples[] = {
     {report_plan,
      "{\"tensors\":[{\"name\":\"m\",\"role\":\"attn.q\",\"shape\":[2,3],\"scheme\":\"int4\","
      "\"rule\":\"rule 1\",\"bytes\":6}],\"bits_per_weight\":4.5,\"bits_per_weight_most\":9.5,"
-     "\"bytes\":6,\"bytes_most\":8,\"peak_ram\":7,\"disk\":8,\"fits\":true,\"seconds\":28.0,"
+     "\"bytes\":6,\"bytes_most\":8,\"peak_ram\":7,\"disk\":8,\"out\":\"o\",\"own_text\":true,"
+     "\"fits\":true,\"seconds\":28.0,"
      "\"stages\":{\"text\":1.0,\"gradients\":2.0,"
      "\"statistics\":3.0,\"transforms\":4.0,\"rounding\":5.0,\"tuning\":6.0,\"files\":7.0},"
      "\"options\":[{\"name\":\"threads\",\"value\":\"2\",\"origin\":\"flag\"}]}"},
@@ -180,7 +183,7 @@ static const sample samples[] = {
      "\"bytes_out\":7,"
      "\"bits_per_weight\":null,\"modules\":3,\"fallbacks\":1,\"worst\":[{\"name\":\"w\","
      "\"sqnr_db\":12.5},{\"name\":\"x\",\"sqnr_db\":300.0}],\"runtimes\":[\"vllm\"],"
-     "\"calibration\":{\"kind\":"
+     "\"runs\":false,\"calibration\":{\"kind\":"
      "\"statistics\",\"sha256\":\"22\",\"tokens\":16,\"seqlen\":8,\"statistics_sha256\":\"33\"},"
      "\"phases\":{\"plan\":1.0,\"round\":2.0,\"manifest\":3.0,\"verify\":4.0},\"seconds\":10.0,"
      "\"peak_bytes\":11,\"tune\":{\"kl_before\":0.5,\"kl_after\":0.25,\"held_out_tokens\":16}}"},
