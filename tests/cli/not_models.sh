@@ -23,6 +23,7 @@ mkdir -p store/qwen2 store/gemma
 no store/qwen22 'store/qwen22: no such file or folder; did you mean store/qwen2\?$'
 no store/qwen22/ 'did you mean store/qwen2\?$'
 no ./store/gemna 'did you mean ./store/gemma\?$'
+refuse 3 'did you mean store/qwen2\?$' tokenize store/qwen22 text
 no stor 'did you mean store\?$'
 no store/quite-different 'no such file'
 grep -q 'hf download' err && fail "takes a path of a folder here for a name of the hub"

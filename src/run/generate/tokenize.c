@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "formats/folder/not_a_model.h"
 #include "run/generate/prompt.h"
 #include "run/run.h"
 
@@ -20,6 +21,7 @@ typedef struct tokenizing {
 static vq_status find_folder(tokenizing *t, vq_err *e)
 {
     const char *path = t->o->model, *leaf = vq_base_name(path);
+    if (!vq_exists(path)) VQ_TRY(vq_not_a_model(path, t->a, e));
     if (vq_is_dir(path))
         t->dir = path;
     else if (!vq_exists(path))
