@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "formats/folder/checkpoint.h"
 #include "json/json_make.h"
@@ -131,6 +132,16 @@ static bool holds_weights(const char *const *all, size_t n, const char *name)
     return false;
 }
 
+/* What this program says into the model's folder (`vq quantize . 2>log`) is no file of the model. */
+static bool is_own_talk(const struct stat *st)
+{
+    struct stat own;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+            return true;
+    return false;
+}
+
 /* *copied, false before: does this entry go along? *said: it is left out, which the user may not
  * expect. */
 static vq_status look_at(const vq_checkpoint *c, const listing *all, const char *name, bool *copied,
@@ -143,7 +154,7 @@ static vq_status look_at(const vq_checkpoint *c, const listing *all, const char 
     if (!is_sidecar(name, folder)) return VQ_OK;
     const bool there = stat(path, &st) == 0;
     VQ_TRY(check_file(path, there ? &st : NULL, e));
-    *copied = S_ISREG(st.st_mode);
+    *copied = S_ISREG(st.st_mode) && !is_own_talk(&st);
     *said = *copied && inside &&
             (st.st_size > LARGEST_INSIDE || holds_weights(all->names, all->n, name));
     *copied = *copied && !*said;
