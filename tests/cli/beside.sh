@@ -37,12 +37,14 @@ cmp -s m/tokenizer.json fine/tokenizer.json || fail "the tokenizer is another on
 # A file that is written to meanwhile.
 (while :; do echo more >>m/README.md; done) &
 writer=$!
+until [ -s m/README.md ]; do sleep 0.01; done
 refuse 5 'm/README.md: the file changed while it was read' quantize m -r nvfp4a16 -o changed
 kill $writer
 wait $writer 2>/dev/null
 [ ! -e changed ] || fail "makes an artifact of it"
 (while :; do : >m/tokenizer.json; cat tokenizer.json >m/tokenizer.json; done) &
 writer=$!
+until ! cmp -s tokenizer.json m/tokenizer.json; do :; done
 refuse 5 'm/tokenizer.json: the file changed while it was read' quantize m -r nvfp4a16 -o cut
 kill $writer
 wait $writer 2>/dev/null
@@ -52,7 +54,7 @@ wait $writer 2>/dev/null
 cp tokenizer.json m/tokenizer.json && rm m/README.md
 (while :; do cp tokenizer.json other && echo >>other && mv other m/README.md; done) &
 writer=$!
-sleep 0.2
+until [ -s m/README.md ]; do sleep 0.01; done
 run 0 quantize m -r nvfp4a16 -o replaced
 kill $writer
 wait $writer 2>/dev/null
