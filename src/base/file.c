@@ -34,7 +34,12 @@ static void end(vq_out *o)
 
 static vq_status write_error(const char *path, int error, uint64_t size, vq_err *e)
 {
-    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+    if (error == EFBIG)
+        return vq_fail(e, VQ_E_LIMIT,
+                       "%s: a file of %llu bytes may not be written here: %s; raise ulimit -f or "
+                       "choose a folder on another file system with -o",
+                       path, (unsigned long long)size, strerror(error));
+    if (error == ENOSPC || error == EDQUOT)
         return vq_fail(
             e, VQ_E_LIMIT,
             "%s: no space for %llu bytes: %s; free some or choose another folder with -o", path,

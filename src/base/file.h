@@ -59,7 +59,8 @@ vq_status vq_write_file(const char *path, const void *data, size_t n, vq_err *e)
 
 bool vq_is_dir(const char *path); /* or a link to one */
 bool vq_is_link(const char *path);
-bool vq_exists(const char *path); /* be it a link to nothing */
+bool vq_is_file(const char *path); /* a regular one, no link to one */
+bool vq_exists(const char *path);  /* be it a link to nothing */
 vq_status vq_make_dir(const char *path,
                       vq_err *e); /* parents are not made; existing folder is fine */
 /* vq_remove -- a file, or a folder that vq made with all below; links go, what they lead to stays.

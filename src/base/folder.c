@@ -23,6 +23,12 @@ bool vq_is_link(const char *path)
     return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
+bool vq_is_file(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 bool vq_exists(const char *path)
 {
     struct stat st;

@@ -46,7 +46,7 @@ run 0 quantize "$tiny" $common -o whole
 )
 last_args="quantize with a full disk"
 [ "$(cat code)" = 4 ] || fail "exit code $(cat code), not 4"
-err_has 'full.run/.*no space for [0-9]+ bytes'
+err_has 'full.run/.*a file of [0-9]+ bytes may not be written here.*ulimit -f'
 [ -e full.run/part-0003 ] && [ ! -e full ] || fail "the finished blocks are lost"
 
 # A resume with anything changed is refused by the name of what changed.

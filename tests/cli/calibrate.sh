@@ -100,6 +100,6 @@ refuse 3 'flipped.vqs > ' calibrate --merge flipped.vqs h2.vqs -o none.vqs
 )
 last_args="calibrate with a full disk"
 [ "$(cat code)" = 4 ] || fail "exit code $(cat code), not 4"
-err_has 'no space'
+err_has 'ulimit -f'
 for left in none twice mixed alone wrong full; do absent $left.vqs; done
 end_checks

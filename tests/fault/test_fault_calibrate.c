@@ -93,8 +93,8 @@ static void fail_each(scratch *s, command run)
         vq_arena_done(&a);
         if (status != VQ_OK && status != VQ_E_LIMIT)
             fail_msg("request %zu: status %d: %s", n, (int)status, e.text);
-        if (status != VQ_OK && (vq_exists(p.out) || vq_exists(scratch_path(s, "out.vqs.part"))))
-            fail_msg("request %zu: a file is left", n);
+        if (status != VQ_OK && (vq_exists(p.out) || vq_exists(scratch_path(s, "out.vqs.run"))))
+            fail_msg("request %zu: a file or folder is left", n);
         if (job.budget.used) fail_msg("request %zu: %zu bytes are still held", n, job.budget.used);
     }
     assert_gt(runs, 10);

@@ -112,7 +112,7 @@ class walk:
                 say("an output that is not whole")
         elif path and (code == 0 or name == "force"):
             say("no output")
-        left = set(os.listdir("try")) - self.inputs - {output} - ({f"{output}.part"} if code == -9 else set())
+        left = set(os.listdir("try")) - self.inputs - {output}
         if f"{output}.run" in left:
             left.discard(f"{output}.run")
             inside = set(os.listdir(path + ".run"))

@@ -74,15 +74,15 @@ const vq_tensor *vq_stats_find(const vq_stats_file *f, const char *name);
  * ids, samples, sequence length or (gradients) seed. */
 vq_status vq_stats_check_origin(const vq_stats_origin *have, const vq_stats_origin *want,
                                 bool same_data, const char *path, vq_err *e);
-/* vq_stats_check_free -- may PATH be written? VQ_E_RECIPE: it exists and is not to be replaced. Asked
- * before the work and again once PATH is locked: who had the lock before may have made it. */
-vq_status vq_stats_check_free(const char *path, bool replace, vq_err *e);
+/* vq_stats_made -- is the file at PATH statistics, of whatever version and whole or not? Only its
+ * header is looked at. */
+bool vq_stats_made(const char *path);
 /* vq_stats_merge -- sums of files with one origin but for data, into PATH; tensor by tensor, so
  * that memory is one tensor. Sums of F32 are made in f64 and rounded once. *merged (may be NULL):
  * origin of the result. common: of tensors and needs, those
  * that all files hold. VQ_E_INPUT: origins or tensors that differ, or the same data twice;
  * VQ_E_NUMERIC: a sum is not finite. */
-vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool replace,
-                         bool common, vq_stats_origin *merged, vq_arena *scratch, vq_err *e);
+vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool common,
+                         vq_stats_origin *merged, vq_arena *scratch, vq_err *e);
 
 #endif

@@ -185,7 +185,7 @@ static vq_status declare_all(merging *m, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status write_merged(merging *m, const char *path, bool replace, vq_err *e)
+static vq_status write_merged(merging *m, const char *path, vq_err *e)
 {
     const char *dir;
     VQ_TRY(merge_origins(m, e));
@@ -193,7 +193,6 @@ static vq_status write_merged(merging *m, const char *path, bool replace, vq_err
     VQ_TRY(declare_all(m, e));
     VQ_TRY(vq_origin_write(&m->origin, m->out, e));
     VQ_TRY(vq_st_writer_open(m->out, dir, 0, e));
-    VQ_TRY(vq_stats_check_free(path, replace, e));
     for (size_t i = 0; i < m->count; i++) {
         const vq_arena_mark mark = vq_arena_here(m->arena);
         const vq_status s = merge_tensor(m, i, e);
@@ -214,13 +213,13 @@ static vq_status open_all(merging *m, vq_err *e)
     return VQ_OK;
 }
 
-vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool replace,
-                         bool common, vq_stats_origin *merged, vq_arena *scratch, vq_err *e)
+vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool common,
+                         vq_stats_origin *merged, vq_arena *scratch, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(scratch);
     merging m = {.paths = paths, .n = n, .common = common, .arena = scratch};
     vq_status s = open_all(&m, e);
-    if (s == VQ_OK) s = write_merged(&m, out, replace, e);
+    if (s == VQ_OK) s = write_merged(&m, out, e);
     if (s == VQ_OK && merged) *merged = m.origin;
     vq_st_writer_drop(m.out);
     for (int i = 0; m.files && i < n; i++) vq_stats_close(&m.files[i]);

@@ -76,13 +76,18 @@ static vq_status open_writer(vq_stats_writer *w, const char *path, int count, vq
     return vq_st_writer_open(w->out, dir, 0, e);
 }
 
-vq_status vq_stats_check_free(const char *path, bool replace, vq_err *e)
+/* A safetensors file: the bytes of its header as u64 in little-endian, the header. */
+bool vq_stats_made(const char *path)
 {
-    if (replace || !vq_exists(path)) return VQ_OK;
-    return vq_fail(
-        e, VQ_E_RECIPE,
-        "%s exists already; remove it, choose another name with -o, or replace it with --force",
-        path);
+    static const char schema[] = "\"vq.statistics/";
+    vq_map m;
+    uint64_t n = 0;
+    if (vq_map_open(&m, path, NULL) != VQ_OK) return false;
+    for (size_t i = 8; m.size > 8 && i-- > 0;) n = n << 8 | m.data[i];
+    const bool made =
+        m.size > 8 && n <= m.size - 8 && memmem(m.data + 8, n, schema, sizeof schema - 1);
+    vq_map_close(&m);
+    return made;
 }
 
 vq_status vq_stats_create(vq_stats_writer **w, const char *path, const vq_stats_origin *o,

@@ -8,6 +8,7 @@
 #include "plan/plan_make.h"
 #include "plan/samples.h"
 #include "run/origin.h"
+#include "run/quantize/folders.h"
 #include "run/recipe_open.h"
 #include "run/run.h"
 
@@ -18,6 +19,7 @@ typedef struct calibration_job {
     vq_recipe recipe;
     vq_model model;
     vq_plan plan;
+    vq_folders folders;
     vq_input_hash inputs;
     vq_sample_set set;
     vq_stats_origin origin;
@@ -56,9 +58,10 @@ static vq_status put_layer(void *ctx, int layer, const vq_stats *stats, int nsta
     return vq_stats_put(c->writer, layer, stats, nstats, e);
 }
 
-static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_dir, vq_err *e)
+static vq_status sweep(calibration_job *c, const vq_exec *x, vq_err *e)
 {
-    const vq_calib_options o = vq_calibration_options(&c->plan, c->job, c->plan.needs, spool_dir);
+    const vq_calib_options o =
+        vq_calibration_options(&c->plan, c->job, c->plan.needs, c->folders.run);
     const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
     if (!(c->plan.needs & VQ_NEED_GRADIENT))
         return vq_calib_forward(x, &c->set.samples, &o, &sink, &c->job->reporter, &c->arena, e);
@@ -66,27 +69,18 @@ static vq_status sweep(calibration_job *c, const vq_exec *x, const char *spool_d
                               &c->job->reporter, &c->arena, e);
 }
 
-/* The folder that a file lies in. */
-static const char *folder_of(const char *path, vq_arena *a, vq_err *e)
-{
-    const int n = (int)(vq_base_name(path) - path);
-    return n ? vq_arena_text(a, e, "%.*s", n, path) : ".";
-}
-
 static vq_status gather(calibration_job *c, vq_err *e)
 {
     const vq_exec x = vq_model_exec(&c->model, c->job, &c->scratch, false);
-    const char *dir = folder_of(c->o->out, &c->arena, e);
-    if (!dir) return e->status;
     VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, c->o->tokens, &x, c->job, &c->arena, e));
     char model[VQ_SHA256_TEXT];
     VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, &c->arena, e));
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
-    VQ_TRY(vq_stats_create(&c->writer, c->o->out, &c->origin, &c->model.graph, 0,
+    VQ_TRY(vq_stats_create(&c->writer, c->folders.file, &c->origin, &c->model.graph, 0,
                            c->model.graph.layers, &c->arena, e));
-    VQ_TRY(vq_stats_check_free(c->o->out, c->o->force, e));
-    VQ_TRY(sweep(c, &x, dir, e));
-    return vq_stats_commit(c->writer, e);
+    VQ_TRY(sweep(c, &x, e));
+    VQ_TRY(vq_stats_commit(c->writer, e));
+    return vq_folders_commit(&c->folders, &c->arena, e);
 }
 
 static void tell(const calibration_job *c, vq_calibrate_result *r)
@@ -116,17 +110,41 @@ static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena
     return s;
 }
 
+static bool is_made(const void *ctx, const char *path)
+{
+    (void)ctx;
+    return vq_stats_made(path);
+}
+static const vq_file_kind statistics = {.name = "a statistics file of vq", .made = is_made};
+
+/* It has its name, or nothing has: what stays beside it is no failure. */
+static void close_folders(vq_folders *o, const vq_reporter *w)
+{
+    vq_err why;
+    if (vq_folders_clean(o, &why) != VQ_OK) vq_warn(w, "run-folder-left", o->run, "%s", why.text);
+    vq_folders_drop(o);
+}
+
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
                            vq_arena *a, vq_err *e)
 {
     calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
-    VQ_TRY(vq_stats_check_free(o->out, o->force, e));
+    const char *const inputs[] = {o->model, o->recipe, o->data};
+    const vq_folders_request folders = {.inputs = inputs,
+                                        .ninputs = sizeof inputs / sizeof *inputs,
+                                        .out = o->out,
+                                        .kind = &statistics,
+                                        .force = o->force};
     vq_arena_init(&c.arena, &job->budget);
     vq_arena_init(&c.scratch, &job->budget);
-    vq_status s = open_inputs(&c, e);
+    vq_status s = vq_folders_open(&c.folders, &folders, &c.arena, e);
     if (s == VQ_OK) {
-        s = run_opened(&c, r, a, e);
-        vq_model_close(&c.model);
+        s = open_inputs(&c, e);
+        if (s == VQ_OK) {
+            s = run_opened(&c, r, a, e);
+            vq_model_close(&c.model);
+        }
+        close_folders(&c.folders, &job->reporter);
     }
     vq_arena_done(&c.scratch);
     vq_arena_done(&c.arena);
@@ -138,11 +156,18 @@ vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const
 {
     vq_stats_origin merged;
     vq_arena scratch;
+    vq_folders f;
+    const vq_folders_request folders = {
+        .inputs = files, .ninputs = (size_t)n, .out = out, .kind = &statistics, .force = force};
     const char *name = vq_arena_text(a, e, "%s", out);
     if (!name) return e->status;
-    VQ_TRY(vq_stats_check_free(out, force, e));
     vq_arena_init(&scratch, &job->budget);
-    const vq_status s = vq_stats_merge(files, n, out, force, common, &merged, &scratch, e);
+    vq_status s = vq_folders_open(&f, &folders, &scratch, e);
+    if (s == VQ_OK) {
+        s = vq_stats_merge(files, n, f.file, common, &merged, &scratch, e);
+        if (s == VQ_OK) s = vq_folders_commit(&f, &scratch, e);
+        close_folders(&f, &job->reporter);
+    }
     vq_arena_done(&scratch);
     if (s == VQ_OK)
         *r = (vq_merge_result){.out = name,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "formats/folder/not_a_model.h"
 #include "run/generate/prompt.h"
+#include "run/quantize/folders.h"
 #include "run/run.h"
 
 typedef struct tokenizing {
@@ -55,25 +56,63 @@ static vq_status name_tokens(tokenizing *t, vq_err *e)
     return VQ_OK;
 }
 
-static vq_status save(const tokenizing *t, vq_err *e)
+/* Ids and nothing else: four letters are no id of any vocabulary. */
+static bool are_ids(const void *ctx, const char *path)
 {
-    const char *out = t->o->out;
-    if (vq_exists(out) && (!t->o->force || vq_is_dir(out)))
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s exists already; choose another file with -o, or replace it with --force",
-                       out);
-    return vq_write_file(out, t->r->ids, t->r->count * sizeof *t->r->ids, e);
+    const tokenizing *t = ctx;
+    const int64_t size = vq_tokenizer_size(t->tokenizer);
+    vq_map m;
+    int32_t id = 0;
+    if (vq_map_open(&m, path, NULL) != VQ_OK) return false;
+    bool ids = m.size % sizeof id == 0;
+    for (size_t at = 0; ids && at < m.size; at += sizeof id) {
+        memcpy(&id, m.data + at, sizeof id);
+        ids = id >= 0 && id < size;
+    }
+    vq_map_close(&m);
+    return ids;
 }
 
-static vq_status encode(tokenizing *t, vq_err *e)
+/* What is wrong with what a file says is said with its name. */
+static vq_status blame(const char *file, vq_status s, vq_err *e)
+{
+    return s == VQ_OK || !file ? s : vq_at(e, "%s", file);
+}
+
+static vq_status make_ids(tokenizing *t, vq_err *e)
 {
     vq_prompt p = t->o->prompt;
     int32_t *ids;
     if (t->map.data) p.text = (const char *)t->map.data;
     if (t->map.data) p.len = t->map.size;
-    VQ_TRY(vq_prompt_ids(&p, t->dir, t->tokenizer, t->a, &ids, &t->r->count, e));
+    VQ_TRY(
+        blame(t->o->data, vq_prompt_ids(&p, t->dir, t->tokenizer, t->a, &ids, &t->r->count, e), e));
     t->r->ids = ids;
-    if (t->o->out) return save(t, e);
+    return VQ_OK;
+}
+
+static vq_status save_ids(tokenizing *t, vq_err *e)
+{
+    const char *const inputs[] = {t->o->model, t->o->data};
+    const vq_file_kind kind = {.name = "a file of this tokenizer's ids", .made = are_ids, .ctx = t};
+    const vq_folders_request request = {.inputs = inputs,
+                                        .ninputs = sizeof inputs / sizeof *inputs,
+                                        .out = t->o->out,
+                                        .kind = &kind,
+                                        .force = t->o->force};
+    vq_folders f;
+    VQ_TRY(vq_folders_open(&f, &request, t->a, e));
+    vq_status s = make_ids(t, e);
+    if (s == VQ_OK) s = vq_write_file(f.file, t->r->ids, t->r->count * sizeof *t->r->ids, e);
+    if (s == VQ_OK) s = vq_folders_commit(&f, t->a, e);
+    vq_folders_drop(&f);
+    return s;
+}
+
+static vq_status encode(tokenizing *t, vq_err *e)
+{
+    if (t->o->out) return save_ids(t, e);
+    VQ_TRY(make_ids(t, e));
     return t->o->names ? name_tokens(t, e) : VQ_OK;
 }
 
@@ -123,8 +162,8 @@ vq_status vq_run_tokenize(const vq_tokenize_options *o, vq_tokenize_result *r, v
     if (file) VQ_TRY(vq_map_open(&t.map, file, e));
     if (file) r->bytes = t.map.size;
     vq_status s = open_tokenizer(&t, e);
-    if (s == VQ_OK) s = o->decode ? decode(&t, e) : encode(&t, e);
+    if (s == VQ_OK) s = o->decode ? blame(file, decode(&t, e), e) : encode(&t, e);
     vq_tokenizer_free(t.tokenizer);
     if (file) vq_map_close(&t.map);
-    return s == VQ_OK || !file ? s : vq_at(e, "%s", file);
+    return s;
 }

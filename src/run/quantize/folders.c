@@ -159,10 +159,35 @@ static bool is_mounted(const char *path)
            x.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-static vq_status check_free(const char *out, bool force, bool resume, vq_arena *a, vq_err *e)
+/* Of an output that is one file. */
+static vq_status check_file(const vq_folders *o, vq_err *e)
 {
+    if (vq_is_dir(o->out) && !vq_is_link(o->out))
+        return vq_fail(e, VQ_E_RECIPE, "%s is a folder; name a file with -o", o->out);
+    if (!vq_is_file(o->out))
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "%s exists already and is no regular file (a link, a pipe, a device); choose "
+            "another name with -o",
+            o->out);
+    if (!o->force)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s exists already; remove it, choose another name with -o, or replace it "
+                       "with --force",
+                       o->out);
+    if (o->kind->made(o->kind->ctx, o->out)) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s exists already and is not %s; --force replaces nothing else: move it, or "
+                   "choose another name with -o",
+                   o->out, o->kind->name);
+}
+
+static vq_status check_free(const vq_folders *o, bool resume, vq_arena *a, vq_err *e)
+{
+    const char *out = o->out;
     bool empty = false;
     if (!vq_exists(out)) return VQ_OK;
+    if (o->kind) return check_file(o, e);
     if (is_mounted(out))
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: a file system is mounted there, so it cannot be replaced; choose a "
@@ -170,7 +195,7 @@ static vq_status check_free(const char *out, bool force, bool resume, vq_arena *
                        out, out);
     VQ_TRY(is_empty(out, &empty, a, e));
     if (empty) return VQ_OK;
-    if (force) return check_replaceable(out, a, e);
+    if (o->force) return check_replaceable(out, a, e);
     if (resume)
         return vq_fail(
             e, VQ_E_RECIPE,
@@ -186,27 +211,28 @@ static vq_status check_free(const char *out, bool force, bool resume, vq_arena *
 /* Is b a, or inside it? */
 static bool holds(const char *a, const char *b)
 {
-    const size_t n = strlen(a);
+    const size_t n = strcmp(a, "/") == 0 ? 0 : strlen(a);
     return strncmp(a, b, n) == 0 && (b[n] == '/' || b[n] == '\0');
 }
 
 /* What is read must not be what is written, nor inside it, nor around it. A recipe may be a name; what
  * is missing is said where it is read. */
-static vq_status check_inputs(const vq_folders *o, const char *const *inputs, vq_arena *a,
+static vq_status check_inputs(const vq_folders *o, const vq_folders_request *q, vq_arena *a,
                               vq_err *e)
 {
+    const char *const *inputs = q->inputs;
     const char *out = vq_real_path(o->out, a, e),
                *run = out ? vq_arena_text(a, e, "%s.run", out) : NULL;
     if (!run) return e->status;
-    for (int i = 0; i < VQ_FOLDERS_INPUTS; i++) {
+    for (size_t i = 0; i < q->ninputs; i++) {
         if (!inputs[i] || !vq_exists(inputs[i])) continue;
         const char *in = vq_real_path(inputs[i], a, e);
         if (!in) return e->status;
         if (holds(out, in) || holds(in, out) || holds(run, in))
             return vq_fail(e, VQ_E_RECIPE,
                            "the output %s and the input %s lie in each other; choose another "
-                           "folder with -o",
-                           o->out, inputs[i]);
+                           "%s with -o",
+                           o->out, inputs[i], o->kind ? "name" : "folder");
     }
     return VQ_OK;
 }
@@ -238,6 +264,10 @@ static vq_status open_work(vq_folders *o, bool resume, vq_arena *a, vq_err *e)
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: there is no stopped run to resume; start without --resume", o->run);
     o->resumes = resume;
+    if (stopped && o->kind)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s holds a stopped run of vq quantize; choose another name with -o",
+                       o->run);
     if (!resume && stopped && !o->force)
         return vq_fail(
             e, VQ_E_RECIPE,
@@ -249,12 +279,12 @@ static vq_status open_work(vq_folders *o, bool resume, vq_arena *a, vq_err *e)
 
 vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
-    *o = (vq_folders){.force = q->force, .lock = -1};
+    *o = (vq_folders){.force = q->force, .kind = q->kind, .lock = -1};
     char *name = q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(o, q, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
     const char *leaf = vq_base_name(name);
-    if (!*leaf || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0)
+    if (!q->kind && (!*leaf || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0))
         return vq_fail(e, VQ_E_RECIPE,
                        "the output is a folder of its own, made in one step, and %s is there "
                        "already; name one inside, -o %s%sNAME",
@@ -262,7 +292,8 @@ vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *
     o->out = name;
     o->run = vq_arena_text(a, e, "%s.run", name);
     o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
-    return o->work ? VQ_OK : e->status;
+    if (o->work && o->kind) o->file = vq_join(a, o->work, vq_base_name(name), e);
+    return o->work && (o->file || !o->kind) ? VQ_OK : e->status;
 }
 
 static vq_status make_run(const vq_folders *o, const vq_folders_request *q, vq_err *e)
@@ -275,18 +306,19 @@ static vq_status make_run(const vq_folders *o, const vq_folders_request *q, vq_e
 vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_folders_name(o, q, a, e));
-    VQ_TRY(check_inputs(o, q->inputs, a, e));
-    VQ_TRY(check_free(o->out, o->force, q->resume, a, e));
+    VQ_TRY(check_inputs(o, q, a, e));
+    VQ_TRY(check_free(o, q->resume, a, e));
     VQ_TRY(check_run(o->run, a, e));
-    VQ_TRY(make_run(o, q, e));
     const char *lock = vq_join(a, o->run, LOCK_NAME, e);
     if (!lock) return e->status;
-    VQ_TRY(vq_lock_open(lock, &o->lock, e));
-    vq_status s =
-        check_free(o->out, o->force, q->resume, a, e); /* who had the lock before made it, maybe */
+    VQ_TRY(make_run(o, q, e));
+    vq_status s = vq_lock_open(lock, &o->lock, e);
+    if (s == VQ_E_LIMIT || s == VQ_E_IO) (void)rmdir(o->run); /* another one's is not empty */
+    VQ_TRY(s);
+    s = check_free(o, q->resume, a, e); /* who had the lock before made it, maybe */
     if (s == VQ_OK) s = open_work(o, q->resume, a, e);
     at_work = o;
-    if (s != VQ_OK) vq_folders_drop(o, a);
+    if (s != VQ_OK) vq_folders_drop(o);
     return s;
 }
 
@@ -294,18 +326,22 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_maps_check(e));
     VQ_TRY(vq_memory_check(e));
-    VQ_TRY(check_free(o->out, o->force, false, a, e));
+    VQ_TRY(check_free(o, false, a, e));
+    if (o->file) return vq_rename(o->file, o->out, e);
     bool free = true; /* without force only what is nothing, or empty, makes room */
     if (o->force && vq_exists(o->out)) VQ_TRY(is_empty(o->out, &free, a, e));
     return free ? vq_rename(o->work, o->out, e) : vq_exchange(o->work, o->out, e);
 }
 
-vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
+vq_status vq_folders_clean(vq_folders *o, vq_err *e)
 {
     if (o->lock < 0) return VQ_OK;
-    const char *lock = vq_join(a, o->run, LOCK_NAME, e);
-    vq_status s = lock ? empty_run(o, a, e) : e->status;
+    vq_arena a; /* without the budget, of which there may be nothing left */
+    vq_arena_init(&a, NULL);
+    const char *lock = vq_join(&a, o->run, LOCK_NAME, e);
+    vq_status s = lock ? empty_run(o, &a, e) : VQ_E_LIMIT;
     if (s == VQ_OK) s = vq_remove(lock, e);
+    vq_arena_done(&a);
     /* somebody may have put something in */
     if (s == VQ_OK && rmdir(o->run) != 0 && errno != ENOTEMPTY && errno != EEXIST)
         s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", o->run, strerror(errno));
@@ -314,19 +350,26 @@ vq_status vq_folders_clean(vq_folders *o, vq_arena *a, vq_err *e)
     return s;
 }
 
-void vq_folders_drop(vq_folders *o, vq_arena *a)
+/* Is something left that can be resumed? */
+static bool is_kept(const vq_folders *o)
+{
+    vq_arena a;
+    vq_arena_init(&a, NULL);
+    const bool kept = vq_run_state_exists(o->run, &a);
+    vq_arena_done(&a);
+    return kept;
+}
+
+void vq_folders_drop(vq_folders *o)
 {
     vq_err unsaid; /* why the run ends is said already */
     at_work = NULL;
-    if (o->lock >= 0 && !vq_run_state_exists(o->run, a)) (void)vq_folders_clean(o, a, &unsaid);
+    if (o->lock >= 0 && !is_kept(o)) (void)vq_folders_clean(o, &unsaid);
     if (o->lock >= 0) (void)close(o->lock);
     o->lock = -1;
 }
 
 void vq_folders_abandon(void)
 {
-    vq_arena a;
-    vq_arena_init(&a, NULL);
-    if (at_work) vq_folders_drop(at_work, &a);
-    vq_arena_done(&a);
+    if (at_work) vq_folders_drop(at_work);
 }

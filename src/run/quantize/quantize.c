@@ -233,7 +233,7 @@ static vq_status tell(const quantization *q, vq_err *e)
 static void clean(quantization *q)
 {
     vq_err why;
-    if (vq_folders_clean(&q->folders, &q->arena, &why) != VQ_OK)
+    if (vq_folders_clean(&q->folders, &why) != VQ_OK)
         vq_warn(&q->job->reporter, "run-folder-left", q->folders.run, "%s; the artifact is whole",
                 why.text);
 }
@@ -256,7 +256,9 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
     const vq_quantize_options *o = q->o;
-    const vq_folders_request folders = {.inputs = {o->model, o->recipe, o->data, o->statistics},
+    const char *const inputs[] = {o->model, o->recipe, o->data, o->statistics};
+    const vq_folders_request folders = {.inputs = inputs,
+                                        .ninputs = sizeof inputs / sizeof *inputs,
                                         .recipe = q->recipe.name,
                                         .out = o->out,
                                         .force = o->force,
@@ -273,8 +275,8 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (s == VQ_OK) s = tell(q, e);
     if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
-    if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, &q->arena, NULL);
-    vq_folders_drop(&q->folders, &q->arena);
+    if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, NULL);
+    vq_folders_drop(&q->folders);
     q->result->kept = vq_run_state_exists(q->folders.run, &q->arena);
     say_how_to_go_on(q, s, e);
     q->result->seconds = vq_seconds() - q->started;
@@ -325,7 +327,8 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     const size_t limit = q->job->budget.limit;
     VQ_TRY(check_named(q, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
-    const vq_folders_request names = {.inputs = {q->o->model}, .recipe = q->recipe.name};
+    const vq_folders_request names = {
+        .inputs = &q->o->model, .ninputs = 1, .recipe = q->recipe.name};
     VQ_TRY(vq_folders_name(&q->folders, &names, a, e));
     r->out = q->folders.out;
     r->samples = q->schedule.samples ? q->recipe.calib.samples : 0;

@@ -53,7 +53,7 @@ static void close_parts(parts *p)
 static vq_status merge(parts *p, vq_err *e)
 {
     const char *const paths[] = {p->path[0], p->path[1]};
-    return vq_stats_merge(paths, 2, p->out, false, false, NULL, &p->a, e);
+    return vq_stats_merge(paths, 2, p->out, false, NULL, &p->a, e);
 }
 
 static void sums(const float *a, const float *b, const float *got, int64_t n)
