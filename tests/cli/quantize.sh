@@ -18,7 +18,7 @@ err_has '^next: .*/vq eval ppl model.nvfp4-arc '
 [[ $(tail -n 1 out) = "next: "* && $(grep -c bits.per.weight out) = 2 ]] || fail "the hint comes before the result"
 run 0 quantize model.safetensors -r nvfp4a16 -o both --force -q
 [ ! -s out ] && [ ! -s err ] || fail "-q prints"
-run 0 tokenize . 'a text' -o ids.i32 -q
+run 0 tokenize tokenizer.json 'a text' -o ids.i32 -q
 [ ! -s out ] && [ ! -s err ] && [ -s ids.i32 ] || fail "-q prints"
 run 0 plan model.safetensors -r nvfp4a16 -v
 err_empty
