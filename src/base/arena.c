@@ -121,9 +121,21 @@ void vq_arena_begin(void)
 #endif
 }
 
+void vq_budget_measure(vq_budget *b)
+{
+    const size_t all = vq_memory_anonymous(), arenas = b->used + b->spared;
+    if (all > arenas && all - arenas > b->outside) b->outside = all - arenas;
+}
+
+size_t vq_budget_left(const vq_budget *b)
+{
+    const size_t taken = b->used + b->outside;
+    return taken < b->limit ? b->limit - taken : 0;
+}
+
 static int budget_refuses(const vq_budget *b, size_t bytes)
 {
-    return b->limit && (bytes > b->limit || b->used > b->limit - bytes);
+    return b->limit && bytes > vq_budget_left(b);
 }
 
 static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, vq_err *e)
@@ -133,7 +145,7 @@ static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, v
         return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; the system has no more memory", what,
                        bytes);
     return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; %zu of the %zu-byte limit are left", what,
-                   bytes, b->limit - b->used, b->limit);
+                   bytes, vq_budget_left(b), b->limit);
 }
 
 static vq_arena_chunk *chunk_make(size_t size)

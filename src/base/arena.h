@@ -19,12 +19,20 @@ enum { VQ_SPARES = 16 };
  * no more than `peak`. When nothing is in use, none waits. */
 typedef struct vq_budget {
     size_t limit;   /* bytes, 0 = no limit */
+    size_t outside; /* of the limit, taken by what is in no arena (vq_budget_measure) */
     size_t used;    /* bytes held by the arenas now */
     size_t peak;    /* largest `used` so far */
     size_t fail_in; /* test hook: the n-th request from now fails as if over the limit; 0 = off */
     size_t spared;  /* bytes in spare */
     vq_arena_chunk *spare[VQ_SPARES];
 } vq_budget;
+
+/* vq_budget_measure -- outside = what the process holds beside the arenas, when that is more than
+ * before: JSON, tables of tokenizers, buffers of BLAS, stacks, data of the program. Arenas that were
+ * not written to yet hide as much of it, so the first measure belongs before they are large. */
+void vq_budget_measure(vq_budget *b);
+/* vq_budget_left -- bytes that arenas may still take; b has a limit. */
+size_t vq_budget_left(const vq_budget *b);
 
 typedef struct vq_arena {
     vq_budget *budget;     /* borrowed, may be NULL */

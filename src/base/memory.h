@@ -1,5 +1,5 @@
 /* memory.h -- was a request for memory refused? Libraries say "broken input" when they mean it, and a
- * caller that can do without says nothing. */
+ * caller that can do without says nothing. And how much memory the process has. */
 #ifndef VQ_BASE_MEMORY_H
 #define VQ_BASE_MEMORY_H
 
@@ -14,5 +14,9 @@ void vq_memory_note(void); /* the system refused a request */
 bool vq_memory_refused(void);
 /* vq_memory_check -- VQ_E_LIMIT when one was: before an output gets its final name. */
 vq_status vq_memory_check(vq_err *e);
+
+/* vq_memory_anonymous -- bytes of the process that no file is behind and that are in memory now
+ * (RssAnon); 0 where there is no /proc. test tests/unit/base/test_arena.c */
+size_t vq_memory_anonymous(void);
 
 #endif

@@ -35,7 +35,7 @@ static int64_t batch_size(const vq_graph *g, const vq_samples *s, const vq_budge
 {
     size_t room = CACHE_BYTES;
     if (budget && budget->limit) {
-        const size_t left = budget->limit > budget->used ? (budget->limit - budget->used) / 4 : 0;
+        const size_t left = vq_budget_left(budget) / 4;
         if (left < room) room = left;
     }
     const int64_t n = (int64_t)(room / sample_bytes(g, s->length));

@@ -93,6 +93,7 @@ static vq_status begin_job(const vq_command *c, vq_session *s, vq_err *e)
         on_progress, &stop_asked, s->progress.mode == VQ_PROGRESS_NONE ? NULL : on_forecast};
     VQ_TRY(vq_stack_ready(e));
     s->job.budget.limit = (size_t)a->mem_limit;
+    vq_budget_measure(&s->job.budget);
     s->job.threads = vq_threads_startable((int)a->threads);
     if (s->job.threads < a->threads)
         vq_warn(&s->job.reporter, "fewer-threads", NULL, "the system lets %d of %d threads start",

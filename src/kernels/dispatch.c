@@ -1,9 +1,11 @@
 /* dispatch.c -- which level of kernels runs: asked for by name, or the best that this machine has.
  */
 #include <cblas.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/memory.h"
 #include "kernels/bf16_product.h"
 
 /* One declaration per kernel and level, and one table row per level, all from kernels.inc. */
@@ -90,6 +92,33 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
 }
 
 enum { BLAS_BUFFER_MB = 128 };
+
+/* x: zeros, of the result too. Sizes of tiles of gemm.c and of factors. */
+static void multiply(float *x, bool factors)
+{
+    enum { ROWS = 512, COLS = 3072, DEPTH = 384, SIDE = 384, TOKENS = 2048 };
+    float *out = x + COLS * DEPTH;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, COLS, DEPTH, 1.0F, x, DEPTH, x,
+                DEPTH, 0.0F, out, COLS);
+    if (!factors) return;
+    const double *a = (const double *)(const void *)x;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE,
+                0.0, (double *)(void *)out, SIDE);
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, SIDE, TOKENS, 1.0F, x, SIDE, 0.0F, out,
+                SIDE);
+}
+
+size_t vq_kernels_buffers(int threads, bool factors)
+{
+    enum { INPUT = 3072 * 384, OUTPUT = 512 * 3072 };
+    float *x = calloc(INPUT + OUTPUT, sizeof *x);
+    if (!x) return 0; /* whoever multiplies next says so */
+    const size_t before = vq_memory_anonymous();
+    multiply(x, factors);
+    free(x);
+    const size_t after = vq_memory_anonymous();
+    return after > before ? (after - before) * (size_t)(threads - 1) : 0;
+}
 
 vq_status vq_kernels_room(int threads, vq_err *e)
 {

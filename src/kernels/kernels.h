@@ -55,6 +55,10 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
  * multiplies, and waits for ever where the address space (ulimit -v) has no room for it.
  * VQ_E_LIMIT then. test tests/cli/address_space.sh */
 vq_status vq_kernels_room(int threads, vq_err *e);
+/* vq_kernels_buffers -- multiplies once, as large as a tile (factors: also sums of outer products and
+ * in f64): OpenBLAS keeps the pages of its buffer. Bytes that the buffers of the other threads will
+ * take beside it; a measure, 0 where there is no /proc. */
+size_t vq_kernels_buffers(int threads, bool factors);
 /* vq_kernels_best -- name of the best level here. */
 const char *vq_kernels_best(void);
 

@@ -96,11 +96,18 @@ static vq_status samples_from_file(vq_sample_set *set, const vq_plan *p, const c
     const vq_data_kind kind = kind_of(p, path, tokens);
     VQ_TRY(vq_step(&job->reporter, "reading text", 0, 1, e));
     if (kind == VQ_KIND_JSONL) return samples_from_lines(set, p, path, job, a, e);
-    VQ_TRY(vq_model_ids(p->model, path, kind == VQ_KIND_TOKENS, &job->reporter, &ids, a, e));
-    memcpy(set->sha256, ids.sha256, sizeof set->sha256);
-    set->kind = vq_kind_texts[kind];
-    VQ_TRY(count_samples(p, &ids, path, &job->reporter, &set->samples, e));
-    return pick_samples(p, &ids, &set->samples, a, e);
+    vq_arena text; /* whose ids are as many as the file has */
+    vq_arena_init(&text, a->budget);
+    vq_status s =
+        vq_model_ids(p->model, path, kind == VQ_KIND_TOKENS, &job->reporter, &ids, &text, e);
+    if (s == VQ_OK) {
+        memcpy(set->sha256, ids.sha256, sizeof set->sha256);
+        set->kind = vq_kind_texts[kind];
+        s = count_samples(p, &ids, path, &job->reporter, &set->samples, e);
+    }
+    if (s == VQ_OK) s = pick_samples(p, &ids, &set->samples, a, e);
+    vq_arena_done(&text);
+    return s;
 }
 
 static vq_status samples_from_model(vq_sample_set *set, const vq_plan *p, const vq_exec *x,

@@ -125,7 +125,8 @@ static void add_up(void *ctx, plan_world *w, const char *recipe, int way)
                      sum[stage]);
     }
     const uint64_t bytes = vq_schedule_bytes(s, &w->job);
-    assert_true(bytes > most && bytes - most < 32 << 20 && (bytes - most) % (1 << 20) == 0);
+    assert_int_equal(bytes, most + (2 << 20) + (uint64_t)w->job.threads * (1 << 20) +
+                                w->job.budget.used + w->job.budget.outside);
 }
 
 static void forecasts_are_sums(void **state)

@@ -184,7 +184,9 @@ static void show_plan(FILE *out, const vq_session *s, const json_t *r)
                                        {"origin", "from", VQ_CELL_TEXT, 0}};
     static const struct {
         const char *key, *name;
-    } sizes[] = {{"peak_ram", "memory at most"}, {"disk", "disk at most"}};
+    } sizes[] = {{"peak_ram", "memory at most"},
+                 {"outside_ram", "  outside of tensors"},
+                 {"disk", "disk at most"}};
     const json_t *fits = json_object_get(r, "fits");
     char text[32], folder[512];
     show_tensors(out, json_object_get(r, "tensors"), s->args->verbose > 0);

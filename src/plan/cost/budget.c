@@ -13,7 +13,9 @@
 vq_batch vq_calibration_batch(const vq_plan *p)
 {
     const int64_t len = vq_sample_tokens(p);
-    return (vq_batch){.sequences = len < BATCH_TOKENS ? BATCH_TOKENS / len : 1, .length = len};
+    const int64_t most = len < BATCH_TOKENS ? BATCH_TOKENS / len : 1,
+                  samples = p->recipe->calib.samples;
+    return (vq_batch){.sequences = samples && samples < most ? samples : most, .length = len};
 }
 
 /* Bytes of memory for the activations of all samples between two blocks. What exceeds a quarter of

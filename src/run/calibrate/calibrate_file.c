@@ -47,6 +47,7 @@ static vq_status open_inputs(calibration_job *c, vq_err *e)
                     "gathered; vq quantize does both",
                     c->recipe.path);
     if (s == VQ_OK) vq_plan_warn(&c->plan, &c->job->reporter);
+    vq_budget_measure(&c->job->budget);
     if (s != VQ_OK) vq_model_close(&c->model);
     return s;
 }

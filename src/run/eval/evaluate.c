@@ -114,6 +114,7 @@ static vq_status open_side(evaluation *v, side *s, const char *path, bool quanti
     vq_status status = vq_model_need_graph(&s->model, "vq eval ppl", e);
     if (status == VQ_OK) status = vq_kernels_room(v->job->threads, e);
     if (status == VQ_OK) vq_model_warn(&s->model, &v->job->reporter);
+    vq_budget_measure(&v->job->budget);
     if (status != VQ_OK) vq_model_close(&s->model);
     return status;
 }

@@ -192,6 +192,7 @@ static vq_status run_opened(generation *g, vq_generate_result *r, vq_err *e)
     VQ_TRY(open_tokenizer(g, e));
     if (g->tokenizer) vq_tokenizer_heed(g->tokenizer, &g->job->reporter);
     VQ_TRY(set_prompt(g, e));
+    vq_budget_measure(g->arena.budget);
     VQ_TRY(allocate(g, e));
     const vq_batch b = {.sequences = 1, .length = g->prompt, .cache = g->cache};
     VQ_TRY(vq_arena_reserve(&g->scratch, vq_exec_bytes(&g->exec, &b), "scratch of a block", e));

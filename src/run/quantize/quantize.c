@@ -54,6 +54,17 @@ static void close_inputs(quantization *q)
     vq_model_close(&q->model);
 }
 
+/* What lies outside of the arenas, with the threads, the digests and the products of a run, which
+ * take memory from their first use on. */
+static void measure_outside(vq_job *job, bool multiplies, bool factors)
+{
+    const size_t others = multiplies ? vq_kernels_buffers(job->threads, factors) : 0;
+#pragma omp parallel num_threads(job->threads)
+    vq_sha256_of("", 0, (char[VQ_SHA256_TEXT]){0});
+    vq_budget_measure(&job->budget);
+    job->budget.outside += others;
+}
+
 static vq_status open_inputs(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
@@ -67,6 +78,9 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_kernels_room(q->job->threads, e);
     if (s == VQ_OK) s = check_sidecars(q, e);
     if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
+    if (s == VQ_OK)
+        measure_outside(q->job, q->schedule.by_blocks,
+                        (q->plan.needs & (VQ_NEED_HESSIAN | VQ_NEED_GRADIENT)) != 0);
     if (s != VQ_OK) close_inputs(q);
     return s;
 }
@@ -76,10 +90,11 @@ static vq_status check_memory(const quantization *q, vq_err *e)
     const size_t limit = q->job->budget.limit;
     const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
     if (!limit || peak <= limit) return VQ_OK;
-    return vq_fail(e, VQ_E_LIMIT,
-                   "the plan needs %.1f MiB of memory and the limit is %.1f MiB; raise "
-                   "--mem-limit, or lower calib.seqlen",
-                   (double)peak / 0x1p20, (double)limit / 0x1p20);
+    return vq_fail(
+        e, VQ_E_LIMIT,
+        "the plan needs %.1f MiB of memory (%.1f of it outside of tensors) and the limit "
+        "is %.1f MiB; raise --mem-limit, or lower calib.seqlen",
+        (double)peak / 0x1p20, (double)q->job->budget.outside / 0x1p20, (double)limit / 0x1p20);
 }
 
 /* A full disk is found before the work: the artifact, and of a run block by block what it is put
@@ -336,6 +351,7 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     r->seed = q->recipe.calib.seed;
     r->own_text = q->schedule.own_text;
     r->peak_bytes = vq_schedule_bytes(&q->schedule, q->job);
+    r->outside_bytes = q->job->budget.outside;
     r->fits = !limit || r->peak_bytes <= limit;
     vq_cost work[VQ_STAGES];
     vq_schedule_costs(&q->schedule, q->job, work);

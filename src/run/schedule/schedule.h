@@ -47,7 +47,8 @@ vq_status vq_schedule_make(vq_schedule *s, const vq_plan *plan, vq_given given, 
  * outside of them) were finished before a stop. */
 void vq_schedule_mark(vq_schedule *s, int sections);
 
-/* vq_schedule_bytes -- the anonymous memory that a run holds at most. */
+/* vq_schedule_bytes -- the anonymous memory that a run holds at most: what its steps take, beside what
+ * the job's arenas hold already and what is outside of them (vq_budget_measure). */
 uint64_t vq_schedule_bytes(const vq_schedule *s, const vq_job *job);
 /* vq_schedule_costs -- the work of every stage: the sum over the steps. */
 void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_STAGES]);

@@ -71,11 +71,10 @@ vq_status vq_walk_open(vq_walk *w, const vq_run_request *q, vq_schedule *s, vq_r
  * finished its steps, is only emptied. */
 static vq_status enter(vq_walk *w, const vq_scheduled_step *step, vq_err *e)
 {
+    if (w->block.layer == step->layer && step->layer != VQ_WHOLE_RUN) return VQ_OK;
+    vq_tensor_set_forget(&w->run.plan->model->checkpoint.weights);
+    vq_written_forget(&w->run.written);
     if (w->block.layer == step->layer) return VQ_OK;
-    if (w->block.layer != VQ_WHOLE_RUN) {
-        vq_tensor_set_forget(&w->run.plan->model->checkpoint.weights);
-        vq_written_forget(&w->run.written);
-    }
     if (!step->finished) return vq_block_begin(&w->run, &w->block, step->layer, e);
     w->block.layer = step->layer;
     return vq_block_empty(&w->run, &w->block, e);
@@ -87,6 +86,7 @@ vq_status vq_walk_to(vq_walk *w, int end, vq_err *e)
         const vq_scheduled_step *step = &w->run.schedule->steps[w->next];
         const vq_forecast f = vq_schedule_forecast(w->run.schedule, w->next);
         vq_expect(&w->run.job->reporter, &f);
+        vq_budget_measure(w->run.request->budget);
         if (w->run.schedule->by_blocks) VQ_TRY(enter(w, step, e));
         if (!step->finished)
             VQ_TRY(step->kind->run(&w->run, &w->block, e));

@@ -23,6 +23,7 @@ static vq_status save_layer(void *ctx, int layer, const vq_stats *stats, int nst
     if (s == VQ_OK)
         s = vq_stats_save(path, &r->statistics.origin, r->models.graph, layer, 1, list, a, e);
     vq_arena_rewind(a, mark);
+    vq_tensor_set_forget(&r->plan->model->checkpoint.weights);
     return s == VQ_OK ? vq_step(&r->job->reporter, "gradients", 2 * layers - layer, 2 * layers, e)
                       : s;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -165,9 +166,35 @@ static void test_text(void **state)
     vq_arena_done(&a);
 }
 
+/* What no arena holds counts against the limit as soon as it was measured. */
+static void outside_counts(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    vq_budget b = {.limit = (size_t)64 * MIB};
+    vq_arena a;
+    vq_err e;
+    vq_arena_init(&a, &b);
+    vq_budget_measure(&b);
+    if (!b.outside) skip(); /* no /proc */
+    assert_non_null(vq_arena_alloc(&a, 8 * MIB, 1, "much", &e));
+    vq_arena_done(&a);
+    const size_t before = b.outside;
+    char *volatile other = malloc((size_t)60 * MIB);
+    assert_non_null(other);
+    memset(other, 1, (size_t)60 * MIB);
+    vq_budget_measure(&b);
+    assert_in_range(b.outside - before, 59 * MIB, 62 * MIB);
+    assert_null(vq_arena_alloc(&a, 8 * MIB, 1, "much", &e));
+    assert_int_equal(e.status, VQ_E_LIMIT);
+    free(other);
+    vq_arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(outside_counts),
         cmocka_unit_test(test_alignment_and_zero),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_overflow),
