@@ -151,8 +151,8 @@ static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, v
 static vq_arena_chunk *chunk_make(size_t size)
 {
     vq_arena_chunk *c = malloc(sizeof *c);
-    void *payload = c ? aligned_alloc(size < HUGE_PAGE ? ALIGN : HUGE_PAGE, size) : NULL;
-    if (!payload) {
+    void *payload;
+    if (!c || posix_memalign(&payload, size < HUGE_PAGE ? ALIGN : HUGE_PAGE, size) != 0) {
         free(c);
         return NULL;
     }
