@@ -16,7 +16,7 @@ bool vq_memory_refused(void);
 vq_status vq_memory_check(vq_err *e);
 
 /* vq_memory_anonymous -- bytes of the process that no file is behind and that are in memory now
- * (RssAnon); 0 where there is no /proc. test tests/unit/base/test_arena.c */
+ * (RssAnon); 0 where there is no /proc, and under ASan. test tests/unit/base/test_arena.c */
 size_t vq_memory_anonymous(void);
 
 #endif
