@@ -6,7 +6,7 @@ refuse 2 "--threads needs a whole number from 1 to 1024; got '0'" plan m -r nvfp
 refuse 2 "got '4x'" plan m -r nvfp4 -t 4x
 refuse 2 "got '99999999999999999999'" plan m -r nvfp4 -t 99999999999999999999
 refuse 2 "--window needs a whole number from 2 to [0-9]*; got '-5'" eval ppl m --data t --window -5
-refuse 2 "--seed needs a whole number, at least 0; got 'abc'" plan m -r nvfp4 --seed abc
+refuse 2 "--seed needs a whole number from 0 to 9000000000000000; got 'abc'" plan m -r nvfp4 --seed abc
 for size in '' x -1 1X 1.2.3 0 nan inf 1e400 0x10; do
     run 2 plan m -r nvfp4 --mem-limit "$size"
     err_has '--mem-limit needs a (size such as 512M or 16G|value)'
