@@ -95,13 +95,13 @@ static void chunk_free(vq_arena *a)
     while (!b->used && b->spared) drop_spare(b);
 }
 
-/* The smallest spare that holds size bytes and is at most a quarter larger; NULL: there is none. */
+/* The smallest spare that holds size bytes and is at most a sixteenth larger; NULL: there is none. */
 static vq_arena_chunk *find_spare(vq_budget *b, size_t size)
 {
     unsigned best = VQ_SPARES;
     for (unsigned i = 0; i < VQ_SPARES; i++) {
         const vq_arena_chunk *c = b->spare[i];
-        if (c && c->size >= size && c->size - size <= size / 4 &&
+        if (c && c->size >= size && c->size - size <= size / 16 &&
             (best == VQ_SPARES || c->size < b->spare[best]->size))
             best = i;
     }

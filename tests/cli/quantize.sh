@@ -23,6 +23,14 @@ run 0 tokenize tokenizer.json 'a text' -o ids.i32 -q
 run 0 plan model.safetensors -r nvfp4a16 -v
 err_empty
 rm -r both ids.i32
+# The memory that plan tells is enough as a limit, and three quarters of it are refused at once.
+for some in "nvfp4a16" "nvfp4 --set calib.samples=2 --set calib.seqlen=32" "gptq-nvfp4 --set calib.samples=2 --set calib.seqlen=32"; do
+    run 0 plan model.safetensors -r $some --json
+    peak=$(grep -oE '"peak_ram":[0-9]+' out | cut -d: -f2)
+    run 0 quantize model.safetensors -r $some -o limited --force -q --mem-limit "$peak"
+    refuse 4 'the plan needs' quantize model.safetensors -r $some -o limited --force --mem-limit $((peak * 3 / 4))
+done
+rm -r limited
 # The most that plan tells of residual channels is what a run takes that appends all of them.
 for fraction in 1 0.3; do
     some="-r nvfp4-arc --set calib.samples=2 --set calib.seqlen=32 --set passes.arc.count=all --set passes.arc.max_fraction=$fraction --json"

@@ -89,7 +89,7 @@ static vq_status check_memory(const quantization *q, vq_err *e)
 {
     const size_t limit = q->job->budget.limit;
     const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
-    if (!limit || peak <= limit) return VQ_OK;
+    if (vq_schedule_fits(peak, q->job)) return VQ_OK;
     return vq_fail(
         e, VQ_E_LIMIT,
         "the plan needs %.1f MiB of memory (%.1f of it outside of tensors) and the limit "
@@ -339,7 +339,6 @@ static vq_status check_named(quantization *q, vq_err *e)
 
 static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_err *e)
 {
-    const size_t limit = q->job->budget.limit;
     VQ_TRY(check_named(q, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
     const vq_folders_request names = {
@@ -352,7 +351,7 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     r->own_text = q->schedule.own_text;
     r->peak_bytes = vq_schedule_bytes(&q->schedule, q->job);
     r->outside_bytes = q->job->budget.outside;
-    r->fits = !limit || r->peak_bytes <= limit;
+    r->fits = vq_schedule_fits(r->peak_bytes, q->job);
     vq_cost work[VQ_STAGES];
     vq_schedule_costs(&q->schedule, q->job, work);
     return vq_plan_tell_time(&q->plan, q->job, work, r, e);

@@ -50,6 +50,8 @@ void vq_schedule_mark(vq_schedule *s, int sections);
 /* vq_schedule_bytes -- the anonymous memory that a run holds at most: what its steps take, beside what
  * the job's arenas hold already and what is outside of them (vq_budget_measure). */
 uint64_t vq_schedule_bytes(const vq_schedule *s, const vq_job *job);
+/* vq_schedule_fits -- is that within the memory limit of the job? test tests/cli/quantize.sh */
+bool vq_schedule_fits(uint64_t bytes, const vq_job *job);
 /* vq_schedule_costs -- the work of every stage: the sum over the steps. */
 void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_STAGES]);
 /* vq_schedule_expect -- the seconds of every step on this machine, which is measured in a fraction of
