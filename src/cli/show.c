@@ -174,7 +174,10 @@ void vq_show_table(FILE *f, const json_t *rows, const vq_column *columns, int n)
     }
     const bool wide = is_too_wide(f, columns, width, n);
     put_line(f, NULL, columns, width, n, wide);
-    json_array_foreach(rows, i, row) put_line(f, row, columns, width, n, wide);
+    json_array_foreach(rows, i, row)
+    {
+        put_line(f, row, columns, width, n, wide);
+    }
 }
 
 void vq_show_field(FILE *f, const char *name, const char *fmt, ...)

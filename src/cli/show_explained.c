@@ -68,12 +68,18 @@ void vq_show_explained(FILE *out, const json_t *r, bool options)
     char clean[1024];
     put_text(out, 0, "%s: %s", vq_result_text(r, "name"), vq_result_text(r, "about"));
     fprintf(out, "\nrules (the last one that matches decides)\n");
-    json_array_foreach(json_object_get(r, "rules"), i, item) show_rule(out, item);
+    json_array_foreach(json_object_get(r, "rules"), i, item)
+    {
+        show_rule(out, item);
+    }
     if (vq_result_int(r, "unruled") > 0)
         fprintf(out, "  kept without a rule: %lld (routers, layers behind the last block)\n",
                 (long long)vq_result_int(r, "unruled"));
     fprintf(out, "\npasses, in this order\n");
-    json_array_foreach(json_object_get(r, "passes"), i, item) show_pass(out, item, options);
+    json_array_foreach(json_object_get(r, "passes"), i, item)
+    {
+        show_pass(out, item, options);
+    }
     fputc('\n', out);
     vq_show_field(out, "calibration data", "%s",
                   vq_show_clean(vq_result_text(r, "data"), clean, sizeof clean));

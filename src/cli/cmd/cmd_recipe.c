@@ -97,9 +97,12 @@ static void show_options(FILE *out, const json_t *r)
                   vq_result_text(r, "doc"));
     vq_show_field(out, "source", "%s", vq_result_text(r, "source"));
     fprintf(out, "\n  option            default (range): meaning\n");
-    json_array_foreach(options, i, one) vq_show_field(
-        out, vq_result_text(one, "name"), "%s (%s): %s", vq_result_text(one, "default"),
-        vq_result_text(one, "range"), vq_result_text(one, "doc"));
+    json_array_foreach(options, i, one)
+    {
+        vq_show_field(out, vq_result_text(one, "name"), "%s (%s): %s",
+                      vq_result_text(one, "default"), vq_result_text(one, "range"),
+                      vq_result_text(one, "doc"));
+    }
     if (!json_array_size(options)) fprintf(out, "  none\n");
 }
 
@@ -160,13 +163,18 @@ static void show_recipes(FILE *out, const vq_session *s, json_t *rows)
         {"loads", "loads in", VQ_CELL_TEXT, 0}};
     json_t *row;
     size_t i;
-    json_array_foreach(rows, i, row) name_runtimes(row);
+    json_array_foreach(rows, i, row)
+    {
+        name_runtimes(row);
+    }
     vq_show_table(out, rows, columns, 7);
     vq_wrap(out, 0, 0, legend);
     if (!s->args->verbose) return;
     fputc('\n', out);
     json_array_foreach(rows, i, row)
+    {
         vq_show_field(out, vq_result_text(row, "name"), "%s", vq_result_text(row, "about"));
+    }
 }
 
 static void show_recipe(FILE *out, const vq_session *s, const json_t *r)

@@ -153,7 +153,7 @@ enum { CHUNK = 4096, FEW_STEPS = 64 };
  * without a look at the clock. */
 static size_t chunk_of(size_t left)
 {
-    const size_t places = ((size_t)1 << 27) / (left + 1);
+    const size_t places = ((size_t)1 << 27) / (left ? left : 1);
     return places < 1 ? 1 : places < CHUNK ? places : CHUNK;
 }
 
