@@ -34,6 +34,10 @@ void vq_unwatch(vq_watch *w);
  * test tests/unit/base/test_map.c */
 bool vq_maps_broken(void);
 vq_status vq_maps_check(vq_err *e);
+/* vq_map_may_change -- an open file that is no input: vq_maps_check leaves it out. vq_map_changed --
+ * was it written to since it was opened? Then its bytes mean nothing. test tests/cli/beside.sh */
+void vq_map_may_change(vq_map *m);
+bool vq_map_changed(const vq_map *m);
 /* vq_map_forget -- pages read so far need not stay in memory; they come back from the file when
  * they are read again. */
 void vq_map_forget(const vq_map *m);

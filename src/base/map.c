@@ -21,6 +21,8 @@ struct vq_watch {
     const uint8_t *data; /* NULL: a folder */
     size_t size;
     struct stat then;
+    bool may_change; /* it is no input: that it did is noted here alone */
+    atomic_bool changed;
     char path[];
 };
 
@@ -31,12 +33,13 @@ static atomic_bool broken;
 static char broken_path[1024];
 static const char *what_happened;
 
-static void note(const char *path, const char *what)
+static void note(vq_watch *w, const char *what)
 {
-    if (atomic_exchange(&broken, true)) return;
-    size_t n = strlen(path);
+    atomic_store(&w->changed, true);
+    if (w->may_change || atomic_exchange(&broken, true)) return;
+    size_t n = strlen(w->path);
     if (n >= sizeof broken_path) n = sizeof broken_path - 1;
-    memcpy(broken_path, path, n);
+    memcpy(broken_path, w->path, n);
     what_happened = what;
 }
 
@@ -44,16 +47,16 @@ static const char changed[] = "the file changed";
 
 /* Written to in place since it was mapped? Another file under the name is none of our business: what
  * was mapped is as it was. */
-static void look(const vq_watch *w)
+static void look(vq_watch *w)
 {
     struct stat now;
     if (stat(w->path, &now) != 0) return;
     if (!w->data && (now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino))
-        note(w->path, "the folder was replaced");
+        note(w, "the folder was replaced");
     if (!w->data || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino) return;
     if (now.st_size != w->then.st_size || now.st_mtim.tv_sec != w->then.st_mtim.tv_sec ||
         now.st_mtim.tv_nsec != w->then.st_mtim.tv_nsec)
-        note(w->path, changed);
+        note(w, changed);
 }
 
 static vq_watch *watch(const uint8_t *data, size_t size, const struct stat *st, const char *path)
@@ -127,6 +130,17 @@ void vq_map_close(vq_map *m)
     *m = (vq_map){.data = nothing};
 }
 
+void vq_map_may_change(vq_map *m)
+{
+    m->watch->may_change = true;
+}
+
+bool vq_map_changed(const vq_map *m)
+{
+    look(m->watch);
+    return atomic_load(&m->watch->changed);
+}
+
 void vq_map_forget(const vq_map *m)
 {
     vq_mapped_forget(m->data, m->size);
@@ -145,10 +159,10 @@ void vq_mapped_forget(const void *data, size_t n)
 static bool replace(uintptr_t at)
 {
     const uintptr_t page = at - at % (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (const vq_watch *w = watched; w; w = w->next) {
+    for (vq_watch *w = watched; w; w = w->next) {
         const uintptr_t begin = (uintptr_t)w->data;
         if (at < begin || at - begin >= w->size) continue;
-        note(w->path, changed);
+        note(w, changed);
         return mmap((void *)page, w->size - (page - begin), PROT_READ,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
     }
@@ -179,7 +193,7 @@ bool vq_maps_broken(void)
 vq_status vq_maps_check(vq_err *e)
 {
     (void)pthread_mutex_lock(&changing);
-    for (const vq_watch *w = watched; w; w = w->next) look(w);
+    for (vq_watch *w = watched; w; w = w->next) look(w);
     (void)pthread_mutex_unlock(&changing);
     if (!vq_maps_broken()) return VQ_OK;
     return vq_fail(e, VQ_E_IO, "%s: %s while it was read; run again when nothing writes to it",

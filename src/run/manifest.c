@@ -306,3 +306,19 @@ vq_status vq_folder_digests(const char *dir, const vq_file_digest **files, size_
     *files = list;
     return VQ_OK;
 }
+
+vq_status vq_manifest_changed(const char *dir, const vq_manifest *m, const char **name, vq_arena *a,
+                              vq_err *e)
+{
+    *name = NULL;
+    for (size_t i = 0; i < m->nfiles && !*name; i++) {
+        const vq_file_digest *f = &m->files[i];
+        const char *path = vq_join(a, dir, f->name, e);
+        vq_file_digest now;
+        if (!path) return e->status;
+        if (!vq_exists(path)) continue;
+        VQ_TRY(digest_file(path, f->name, &now, a, e));
+        if (!f->sha256 || strcmp(f->sha256, now.sha256) != 0) *name = f->name;
+    }
+    return VQ_OK;
+}

@@ -75,5 +75,9 @@ const vq_file_digest *vq_manifest_file_named(const vq_manifest *m, const char *n
  * sizes in bytes. */
 vq_status vq_folder_digests(const char *dir, const vq_file_digest **files, size_t *n, vq_arena *a,
                             vq_err *e);
+/* vq_manifest_changed -- the first listed file that is there with other bytes than the manifest says
+ * (or of which it says none); *name NULL: none. Reads every file. test tests/cli/outputs.sh */
+vq_status vq_manifest_changed(const char *dir, const vq_manifest *m, const char **name, vq_arena *a,
+                              vq_err *e);
 
 #endif

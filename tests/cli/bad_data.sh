@@ -28,8 +28,20 @@ copy_model chat
 
 # No data.
 bad 3 'none.txt: no such file' none.txt
-refuse 2 '' quantize chat -r nvfp4-arc --set calib.data=required -o result
-err_is 'vq: error: nvfp4-arc: this recipe needs calibration text; give it with --data FILE'
+for data in required none; do
+    for command in plan 'quantize -o result' 'calibrate -o result'; do
+        # shellcheck disable=SC2086
+        refuse 2 '' $command chat -r nvfp4-arc --set calib.data=$data
+        err_is 'vq: error: nvfp4-arc: this recipe needs calibration text; give it with --data FILE'
+        absent result
+    done
+done
+run 0 calibrate chat -r nvfp4-arc --data "$tiny/train.txt" $small -o text.vqs
+for command in plan 'quantize -o result'; do
+    # shellcheck disable=SC2086
+    refuse 2 '' $command chat -r nvfp4-arc $small --set calib.data=required --stats text.vqs --set 'passes=[{do: arc}, {do: round, method: rtn}, {do: tune, what: norms}]'
+    err_is 'vq: error: nvfp4-arc: this recipe needs calibration text (also with --stats: the finishing pass trains on samples); give it with --data FILE'
+done
 
 # Too little data says how much is needed.
 need='4 samples of 64 need 256: give more text, or lower calib.samples or calib.seqlen'

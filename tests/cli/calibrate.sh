@@ -55,6 +55,10 @@ out_has '"trace":[0-9.e+]+,"diag_min":'
 run 0 quantize "$tiny" -r nvfp4a16 -o without -q
 run 0 quantize "$tiny" -r nvfp4a16 --stats h1.vqs -o with
 err_has '^warning: h1.vqs: the recipe needs no statistics; the file is not used \[data-unused\]$'
+run 0 plan "$tiny" -r nvfp4a16 --stats h1.vqs --data first.txt
+err_has '^warning: h1.vqs: the recipe needs no statistics; the file is not used \[data-unused\]$'
+err_has '^warning: first.txt: the recipe gathers no statistics; the data is not used \[data-unused\]$'
+refuse 2 'h1.vqs: statistics of the original model do not fit rotate' plan "$tiny" -r hessian.yaml --set 'passes=[{do: rotate}, {do: round, method: gptq, curvature: input}]' --stats h1.vqs
 diff -r without with >out || fail "statistics that are not needed change the artifact"
 
 run 0 calibrate --merge h1.vqs h2.vqs -o all.vqs

@@ -41,7 +41,7 @@ refuse 2 "\`vq recipe list\` does not know --set" recipe list --set a=b
 refuse 2 "'pppl' has no page" help eval pppl
 # On a terminal everything fits 80 columns.
 run 0 quantize "$tiny" -r nvfp4-arc --set calib.samples=1 --set calib.seqlen=16 -o arc
-for list in "recipe list" "recipe show passes" "recipe show schemes" "recipe explain nvfp4-arc $tiny" "plan -v $tiny -r nvfp4-arc --progress none" "inspect $tiny --progress none" "inspect arc --progress none" "diff $tiny arc --progress none"; do
+for list in "recipe list" "recipe show passes" "recipe show schemes" "recipe explain nvfp4-arc $tiny" "plan -v $tiny/model.safetensors -r nvfp4-arc --progress none" "inspect $tiny --progress none" "inspect arc --progress none" "diff $tiny arc --progress none"; do
     script -qec true /dev/null </dev/null >/dev/null 2>&1 || break
     last_args="$list on a terminal"
     script -qec "'$vq' $list" /dev/null </dev/null 2>&1 | tr -d '\r' >out

@@ -44,6 +44,16 @@ cp -r again mixed
 mkdir mixed/mine && echo mine >mixed/mine/file
 refuse 2 'mixed.*does not list mine' quantize "$model" -r nvfp4a16 -o mixed --force
 [ "$(cat mixed/mine/file)" = mine ] || fail "--force removes what vq.json does not list"
+cp -r again edited
+run 0 quantize "$model" -r mxfp4 -o edited --force
+for file in generation_config.json vq.json; do
+    echo >>edited/$file && cp edited/$file mine
+    refuse 2 "edited/$file was changed after vq wrote it; .*move or remove edited, or choose" quantize "$model" -r nvfp4a16 -o edited --force
+    cmp -s mine edited/$file || fail "--force loses an edit of $file"
+    truncate -s -1 edited/$file
+done
+[ ! -e edited.run ] || fail "edited.run is left"
+run 0 quantize "$model" -r nvfp4a16 -o edited --force
 mkdir aside && echo mine >aside/file && ln -s aside linked.run
 refuse 2 'linked.run' quantize "$model" -r nvfp4a16 -o linked.run --force
 refuse 2 'linked.run' quantize "$model" -r nvfp4a16 -o linked

@@ -211,7 +211,7 @@ const vq_command vq_command_plan = {
     .bit = VQ_CMD_PLAN,
     .operands_min = 1,
     .operands_max = 1,
-    .usage = "MODEL -r RECIPE",
+    .usage = "MODEL -r RECIPE [--data TEXT]",
     .about = "show what quantize would do: schemes, sizes, memory, time",
     .operands = "  MODEL                       a .safetensors file or a Hugging Face folder; only "
                 "headers are read\n",

@@ -47,12 +47,14 @@ typedef struct vq_sidecars {
     const char *const *names;
     vq_map *maps; /* [n] their bytes */
     size_t n;
-    const char *const *left; /* of folders inside that hold weights, or larger than 32 MiB there */
+    const char *const *left; /* of folders inside: not of these kinds, larger than 32 MiB, or beside
+                              * weights */
     size_t nleft;
 } vq_sidecars;
 /* vq_checkpoint_sidecars -- files of the folder, and .json .jinja .txt .model .yaml of folders inside
  * it ("1_Pooling/config.json"), but weights, indexes, hidden files, config.json and vq.json. Opened:
- * one that changes until vq_sidecars_close is found by vq_maps_check. Arrays from a. VQ_E_INPUT: a
+ * one that changes until vq_sidecars_close is found by vq_maps_check where loaders read it, else by
+ * vq_map_changed. Arrays from a. VQ_E_INPUT: a
  * link that leads out of the model (into Hugging Face's cache it may) or nowhere, a pipe or device
  * or folder under such a name, a name that is not UTF-8. */
 vq_status vq_checkpoint_sidecars(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a, vq_err *e);

@@ -42,16 +42,29 @@ static bool in(const char *const *list, const char *name, bool at_end)
     return false;
 }
 
+static bool is_hidden(const char *name)
+{
+    return name[0] == '.' || strstr(name, "/.");
+}
+
 /* In a folder of its own a model owns every file, and the configurations in folders inside it (what
  * else is there was left by people); a lone weights file owns only what is known to belong to
  * models. */
 static bool is_sidecar(const char *name, bool folder)
 {
-    if (name[0] == '.' || strstr(name, "/.") || strcmp(name, "config.json") == 0 ||
-        strcmp(name, "vq.json") == 0 || in(weights, name, true))
+    if (is_hidden(name) || strcmp(name, "config.json") == 0 || strcmp(name, "vq.json") == 0 ||
+        in(weights, name, true))
         return false;
     if (strchr(name, '/')) return folder && in(configs, name, true);
     return folder || in(known, name, false);
+}
+
+/* What loaders of a model, and vq, read. Anything else (a README, the log of this very run that `tee`
+ * writes) may change while vq works. */
+static bool is_read(const char *name)
+{
+    static const char *const ends[] = {".json", ".jinja", ".model", NULL};
+    return in(known, vq_base_name(name), false) || in(ends, name, true);
 }
 
 /* Does the path lie in the folder, or, where that is a snapshot of Hugging Face's cache, among the
@@ -151,8 +164,11 @@ static vq_status look_at(const vq_checkpoint *c, const listing *all, const char 
     const char *path = vq_join(a, c->dir, name, e);
     const bool folder = vq_is_dir(c->path), inside = top_of(name) > 0;
     if (!path) return e->status;
-    if (!is_sidecar(name, folder)) return VQ_OK;
     const bool there = stat(path, &st) == 0;
+    if (!is_sidecar(name, folder)) {
+        *said = folder && inside && !is_hidden(name) && there && S_ISREG(st.st_mode);
+        return VQ_OK;
+    }
     VQ_TRY(check_file(path, there ? &st : NULL, e));
     *copied = S_ISREG(st.st_mode) && !is_own_talk(&st);
     *said = *copied && inside &&
@@ -174,6 +190,7 @@ static vq_status open_all(const vq_checkpoint *c, vq_sidecars *out, vq_arena *a,
         const char *path = vq_join(a, c->dir, out->names[out->n], e);
         if (!path) return e->status;
         VQ_TRY(vq_map_open(&out->maps[out->n], path, e));
+        if (!is_read(out->names[out->n])) vq_map_may_change(&out->maps[out->n]);
     }
     return VQ_OK;
 }

@@ -140,6 +140,25 @@ static vq_status check_replaceable(const char *out, vq_arena *a, vq_err *e)
                    out, why);
 }
 
+/* An edit of a listed file is somebody's, as a file of their own is. Reads the whole artifact: once
+ * before the work, once before it makes room. */
+static vq_status check_unchanged(const vq_folders *o, vq_arena *a, vq_err *e)
+{
+    vq_manifest m;
+    bool intact;
+    const char *changed = VQ_MANIFEST_NAME;
+    const char *path = vq_join(a, o->out, VQ_MANIFEST_NAME, e);
+    if (!path) return e->status;
+    if (!o->force || o->kind || !vq_exists(path)) return VQ_OK;
+    VQ_TRY(vq_manifest_read(o->out, &m, &intact, a, e));
+    if (intact) VQ_TRY(vq_manifest_changed(o->out, &m, &changed, a, e));
+    if (!changed) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s/%s was changed after vq wrote it; --force replaces only what vq wrote: move "
+                   "or remove %s, or choose another folder with -o",
+                   o->out, changed, o->out);
+}
+
 /* A folder without anything is taken by renaming over it, which the system does only while it is
  * empty. */
 static vq_status is_empty(const char *out, bool *empty, vq_arena *a, vq_err *e)
@@ -316,6 +335,7 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
     if (s == VQ_E_LIMIT || s == VQ_E_IO) (void)rmdir(o->run); /* another one's is not empty */
     VQ_TRY(s);
     s = check_free(o, q->resume, a, e); /* who had the lock before made it, maybe */
+    if (s == VQ_OK) s = check_unchanged(o, a, e);
     if (s == VQ_OK) s = open_work(o, q->resume, a, e);
     at_work = o;
     if (s != VQ_OK) vq_folders_drop(o);
@@ -327,6 +347,7 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
     VQ_TRY(vq_maps_check(e));
     VQ_TRY(vq_memory_check(e));
     VQ_TRY(check_free(o, false, a, e));
+    VQ_TRY(check_unchanged(o, a, e));
     if (o->file) return vq_rename(o->file, o->out, e);
     bool free = true; /* without force only what is nothing, or empty, makes room */
     if (o->force && vq_exists(o->out)) VQ_TRY(is_empty(o->out, &free, a, e));

@@ -20,15 +20,28 @@ static vq_status make_parents(const char *dir, const char *name, vq_arena *a, vq
 }
 
 /* A file that was cut short meanwhile cannot be written either: that it changed is what to say. */
-static vq_status copy_sidecars(const char *dir, const vq_sidecars *all, vq_arena *a, vq_err *e)
+static vq_status copy_sidecar(const char *to, const vq_map *m, vq_err *e)
+{
+    const vq_status s = vq_write_file(to, m->data, m->size, e);
+    if (vq_map_changed(m)) {
+        VQ_TRY(vq_maps_check(e)); /* an input may not */
+        return vq_remove(to, e);
+    }
+    return s;
+}
+
+/* What somebody writes to while vq works is not handed on half written. */
+static vq_status copy_sidecars(const char *dir, const vq_sidecars *all, const vq_reporter *reporter,
+                               vq_arena *a, vq_err *e)
 {
     for (size_t i = 0; i < all->n; i++) {
         const char *to = vq_join(a, dir, all->names[i], e);
         if (!to) return e->status;
         VQ_TRY(make_parents(dir, all->names[i], a, e));
-        const vq_status s = vq_write_file(to, all->maps[i].data, all->maps[i].size, e);
-        if (s != VQ_OK) VQ_TRY(vq_maps_check(e));
-        VQ_TRY(s);
+        VQ_TRY(copy_sidecar(to, &all->maps[i], e));
+        if (!vq_exists(to))
+            vq_warn(reporter, "files-left-out", all->names[i],
+                    "the file was written to meanwhile, and is not copied");
     }
     return VQ_OK;
 }
@@ -171,10 +184,10 @@ static vq_status check_whole(const char *dir, const vq_target *t, vq_arena *a, v
 }
 
 vq_status vq_outputs_sidecars(const char *dir, const vq_plan *p, const vq_sidecars *beside,
-                              const vq_module *modules, size_t nmodules, bool untied, vq_arena *a,
-                              vq_err *e)
+                              const vq_module *modules, size_t nmodules, bool untied,
+                              const vq_reporter *reporter, vq_arena *a, vq_err *e)
 {
-    VQ_TRY(copy_sidecars(dir, beside, a, e));
+    VQ_TRY(copy_sidecars(dir, beside, reporter, a, e));
     VQ_TRY(write_config(dir, p, modules, nmodules, untied, a, e));
     return check_whole(dir, p->target, a, e);
 }

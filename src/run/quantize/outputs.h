@@ -5,10 +5,10 @@
 #include "plan/plan.h"
 
 /* vq_outputs_sidecars -- into the folder `dir`: copies of what lies beside the weights, and config.json
- * with quantization_config added; every file that the target asks for is there then. VQ_E_IO: a file
- * changed since it was opened. */
+ * with quantization_config added; every file that the target asks for is there then. A file that is
+ * no input and was written to since it was opened is left out, and named. VQ_E_IO: another one was. */
 vq_status vq_outputs_sidecars(const char *dir, const vq_plan *p, const vq_sidecars *beside,
-                              const vq_module *modules, size_t nmodules, bool untied, vq_arena *a,
-                              vq_err *e);
+                              const vq_module *modules, size_t nmodules, bool untied,
+                              const vq_reporter *reporter, vq_arena *a, vq_err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "plan/cost/rates.h"
+#include "plan/model_passes.h"
 #include "plan/plan_make.h"
 #include "plan/samples.h"
 #include "run/input_hash.h"
@@ -42,9 +43,9 @@ static vq_status check_sidecars(quantization *q, vq_err *e)
     VQ_TRY(vq_checkpoint_sidecars(&q->model.checkpoint, &q->beside, &q->arena, e));
     if (all->nleft)
         vq_warn(&q->job->reporter, "files-left-out", all->left[0],
-                "%zu files like this one, of folders with weights of their own or large, are not "
-                "copied",
-                all->nleft);
+                "%zu file%s like this one, of folders inside the model (programs, weights, large "
+                "files), %s not copied",
+                all->nleft, all->nleft == 1 ? "" : "s", all->nleft == 1 ? "is" : "are");
     return VQ_OK;
 }
 
@@ -65,6 +66,25 @@ static void measure_outside(vq_job *job, bool multiplies, bool factors)
     job->budget.outside += others;
 }
 
+/* What the user gave beside recipe and model, and the run makes nothing of. */
+static vq_status check_given(const quantization *q, vq_err *e)
+{
+    const vq_quantize_options *o = q->o;
+    const vq_schedule *s = &q->schedule;
+    if (!s->samples && o->data)
+        vq_warn(&q->job->reporter, "data-unused", o->data,
+                "the %s gathers no statistics; the data is not used",
+                s->by_blocks ? "run" : "recipe");
+    if (o->statistics && !s->given.statistics)
+        vq_warn(&q->job->reporter, "data-unused", o->statistics,
+                "the recipe needs no statistics; the file is not used");
+    if (!s->given.statistics || !vq_model_passes_any(&q->plan)) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s: statistics of the original model do not fit rotate, ksort or "
+                   "stream_order; leave --stats out",
+                   o->statistics);
+}
+
 static vq_status open_inputs(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
@@ -76,6 +96,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_model_need_graph(&q->model, "calibration", e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_kernels_room(q->job->threads, e);
+    if (s == VQ_OK) s = check_given(q, e);
     if (s == VQ_OK) s = check_sidecars(q, e);
     if (s == VQ_OK) vq_plan_warn(&q->plan, &q->job->reporter);
     if (s == VQ_OK)
@@ -220,8 +241,8 @@ static vq_status make_artifact(quantization *q, vq_err *e)
     VQ_TRY(check_fallbacks(q, e));
     VQ_TRY(vq_rounding_digests(&q->rounded, &q->plan, q->folders.work, &q->arena, e));
     VQ_TRY(vq_outputs_sidecars(q->folders.work, &q->plan, &q->beside, q->rounded.modules,
-                               q->rounded.nmodules, q->rounded.untied || q->model.untied, &q->arena,
-                               e));
+                               q->rounded.nmodules, q->rounded.untied || q->model.untied,
+                               &q->job->reporter, &q->arena, e));
     VQ_TRY(write_manifest(q, e));
     phase(q, VQ_PHASE_MANIFEST);
     VQ_TRY(verify_own(q, e));
@@ -317,14 +338,13 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
 }
 
 /* Statistics are not read, for they belong to the hash of all weights, but they must be there; so
- * must data that nothing asks for. Data that are used must be enough: they are read as the run reads
- * them. */
+ * must data that nothing asks for. Data that are used, or missing, are found as the run finds them;
+ * what the model writes itself is not made. */
 static vq_status check_named(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
-    const bool there = o->data || q->recipe.calib.data == VQ_DATA_PATH,
-               used = there && q->schedule.samples;
-    const char *const files[] = {used ? NULL : o->data, o->statistics};
+    const bool found = q->schedule.samples && !q->schedule.own_text;
+    const char *const files[] = {found ? NULL : o->data, o->statistics};
     for (int i = 0; i < 2; i++) {
         vq_map m = {0};
         if (!files[i]) continue;
@@ -332,7 +352,7 @@ static vq_status check_named(quantization *q, vq_err *e)
         vq_map_close(&m);
     }
     vq_sample_set samples;
-    return used
+    return found
                ? vq_samples_find(&samples, &q->plan, o->data, o->tokens, NULL, q->job, &q->arena, e)
                : VQ_OK;
 }

@@ -6,22 +6,6 @@
 
 #include "run/block/block_scope.h"
 
-static vq_status check_request(const vq_run_request *q, const vq_schedule *s, vq_err *e)
-{
-    if (!s->samples && q->data)
-        vq_warn(&q->job->reporter, "data-unused", q->data,
-                "the %s gathers no statistics; the data is not used",
-                s->by_blocks ? "run" : "recipe");
-    if (q->statistics && !s->given.statistics)
-        vq_warn(&q->job->reporter, "data-unused", q->statistics,
-                "the recipe needs no statistics; the file is not used");
-    if (!s->given.statistics || !vq_model_passes_any(q->plan)) return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "%s: statistics of the original model do not fit rotate, ksort or "
-                   "stream_order; leave --stats out",
-                   q->statistics);
-}
-
 /* Executors of the model as it is stored, and of the block under work. */
 static vq_status open_models(vq_walk *w, vq_err *e)
 {
@@ -62,7 +46,6 @@ vq_status vq_walk_open(vq_walk *w, const vq_run_request *q, vq_schedule *s, vq_r
                                     .out = out,
                                     .scratch = &w->run.scratch,
                                     .cache = &w->run.cache};
-    VQ_TRY(check_request(q, s, e));
     return s->by_blocks ? open_models(w, e) : VQ_OK;
 }
 

@@ -533,8 +533,9 @@ static void lists(void **state)
     assert_int_equal(all.n, 3);
     assert_string_equal(all.names[0], "1_Pooling/config.json");
     assert_string_equal(all.names[1], "notes.txt");
-    assert_int_equal(all.nleft, 1);
+    assert_int_equal(all.nleft, 2);
     assert_string_equal(all.left[0], "another/config.json");
+    assert_string_equal(all.left[1], "another/model.safetensors");
     assert_int_equal(all.maps[2].size, 2); /* tokenizer.json */
     vq_sidecars_close(&all);
     assert_int_equal(symlink("/etc/hostname", scratch_path(s, "link.txt")), 0);

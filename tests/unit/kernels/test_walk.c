@@ -114,7 +114,8 @@ static void same_as_artifact(world *w)
     vq_arena a;
     vq_arena_init(&a, NULL);
     must(&w->p, vq_outputs_sidecars(w->out, &w->p.plan, &(vq_sidecars){0}, w->rounded.modules,
-                                    w->rounded.nmodules, w->rounded.untied, &a, &w->p.err));
+                                    w->rounded.nmodules, w->rounded.untied, &w->p.job.reporter, &a,
+                                    &w->p.err));
     must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
     same_inputs(w, &m, true);
     vq_model_close(&m);

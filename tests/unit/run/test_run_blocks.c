@@ -173,7 +173,8 @@ static float *logits_of(world *w)
     fill_ids(ids);
     vq_arena_init(&a, NULL);
     must(&w->p, vq_outputs_sidecars(w->out, &w->p.plan, &(vq_sidecars){0}, w->rounded.modules,
-                                    w->rounded.nmodules, w->rounded.untied, &a, &w->p.err));
+                                    w->rounded.nmodules, w->rounded.untied, &w->p.job.reporter, &a,
+                                    &w->p.err));
     must(&w->p, vq_model_open(&m, w->out, &a, &w->p.err));
     const vq_exec x = vq_model_exec(&m, &w->p.job, &a, false);
     const vq_batch b = {.sequences = 3, .length = IDS / 3};
