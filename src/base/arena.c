@@ -71,7 +71,7 @@ enum { SPARES = 1 };
 
 static void spare_or_free(vq_budget *b, vq_arena_chunk *c)
 {
-    if (!SPARES || c->size <= CHUNK || b->used + b->spared + c->size > b->peak) {
+    if (!SPARES || b->used + b->spared + c->size > b->peak) {
         give_back(c);
         return;
     }
@@ -116,7 +116,7 @@ void vq_arena_done(vq_arena *a)
 void vq_arena_begin(void)
 {
 #ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, (int)CHUNK * 2);
+    (void)mallopt(M_MMAP_THRESHOLD, (int)CHUNK);
     (void)mallopt(M_ARENA_MAX, 1); /* threads ask for little, and never in a loop */
 #endif
 }

@@ -98,7 +98,7 @@ static void add_up(void *ctx, plan_world *w, const char *recipe, int way)
     (void)ctx, (void)way;
     const vq_schedule *s = &w->schedule;
     double sum[VQ_STAGES] = {0};
-    uint64_t most = 0;
+    uint64_t most = 0, stays = 0;
     for (int i = 0; i < s->count; i++) {
         vq_cost one[VQ_STAGES] = {{0}};
         if (s->steps[i].kind->cost) s->steps[i].kind->cost(s, &w->job, s->steps[i].layer, one);
@@ -113,6 +113,8 @@ static void add_up(void *ctx, plan_world *w, const char *recipe, int way)
             now += j == i ? b.most : b.stays;
         }
         if (now > most) most = now;
+        if (s->steps[i].kind->bytes && s->steps[i].layer < 0)
+            stays += s->steps[i].kind->bytes(s, &w->job, s->steps[i].layer).stays;
     }
     vq_cost told[VQ_STAGES];
     vq_schedule_costs(s, &w->job, told);
@@ -126,8 +128,13 @@ static void add_up(void *ctx, plan_world *w, const char *recipe, int way)
     }
     const uint64_t bytes = vq_schedule_bytes(s, &w->job);
     const bool factors = s->plan->needs & (VQ_NEED_HESSIAN | VQ_NEED_GRADIENT);
-    const uint64_t margin = (uint64_t)(2 + w->job.threads * (factors ? 2 : 1)) << 20;
-    assert_int_equal(bytes, most + margin + w->job.budget.used + w->job.budget.outside);
+    const int thread = s->by_blocks ? (factors ? 2048 : 1024) : 256;
+    const uint64_t margin = (uint64_t)(512 + w->job.threads * thread) << 10,
+                   weights = (uint64_t)s->plan->nweights,
+                   rounding = most + weights * (s->by_blocks ? 3072 : 1536),
+                   end = stays + weights * (s->by_blocks ? 9216 : 4608);
+    assert_int_equal(bytes, (rounding > end ? rounding : end) + margin + w->job.budget.used +
+                                w->job.budget.outside);
 }
 
 static void forecasts_are_sums(void **state)
