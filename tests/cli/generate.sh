@@ -60,6 +60,21 @@ for how in '' --weights-only; do
     done
 done
 
+# Weights that meet plain inputs are decoded once where they fit, to the same tokens as where they do not.
+for recipe in nvfp4a16 int4-g64 fp8; do
+    run 0 quantize "$tiny" -r $recipe -o once -q --force
+    for how in '' --weights-only; do
+        # shellcheck disable=SC2086
+        run 0 generate once -p 'The quick' -n 24 --json -v $how
+        held=$(ids)
+        ! grep -q 'decoded anew' err || fail "does not hold what fits"
+        # shellcheck disable=SC2086
+        run 0 generate once -p 'The quick' -n 24 --json --mem-limit 3M $how
+        says "$held"
+        [ "$recipe$how" = fp8 ] || err_has '^[0-9]+ MiB of decoded weights do not fit the memory: they are decoded anew for every token$'
+    done
+done
+
 # Draws: the same for a seed and for every number of threads, others for another seed; the likeliest alone is greedy.
 run 0 generate "$tiny" -p The -n 40 --seed 5 -t 1 --json
 first=$(ids)

@@ -38,6 +38,11 @@ static uint64_t kilobytes_of(const char *path, const char *key)
     return strtoull(text, NULL, 10) << 10;
 }
 
+uint64_t vq_machine_memory_free(void)
+{
+    return kilobytes_of("/proc/meminfo", "MemAvailable");
+}
+
 static bool has_word(const char *list, const char *word)
 {
     const size_t n = strlen(word);
@@ -92,7 +97,7 @@ vq_status vq_machine_tell(const vq_job *job, vq_doctor_result *r, vq_arena *a, v
         .threads = job->threads,
         .processors = (int)sysconf(_SC_NPROCESSORS_ONLN),
         .memory = kilobytes_of("/proc/meminfo", "MemTotal"),
-        .memory_free = kilobytes_of("/proc/meminfo", "MemAvailable"),
+        .memory_free = vq_machine_memory_free(),
         .page = (uint64_t)sysconf(_SC_PAGESIZE),
         .disk_free = free_disk(),
         .blas = vq_arena_text(a, e, "%s, running as %s", openblas_get_config(),

@@ -3,6 +3,7 @@
 
 #include "load/model.h"
 #include "model/op/attention/kv_cache.h"
+#include "run/generate/held.h"
 #include "run/generate/pieces.h"
 #include "run/generate/prompt.h"
 #include "run/run.h"
@@ -15,6 +16,7 @@ typedef struct generation {
     vq_arena arena, scratch, *results; /* results: the caller's */
     vq_model model;
     vq_exec exec;
+    vq_overlay held; /* quantized weights, decoded */
     vq_tokenizer *tokenizer; /* NULL: ids in, ids out */
     vq_kv_cache *cache;
     int32_t *ids; /* [room]: prompt, then what was generated */
@@ -196,6 +198,7 @@ static vq_status run_opened(generation *g, vq_generate_result *r, vq_err *e)
     VQ_TRY(allocate(g, e));
     const vq_batch b = {.sequences = 1, .length = g->prompt, .cache = g->cache};
     VQ_TRY(vq_arena_reserve(&g->scratch, vq_exec_bytes(&g->exec, &b), "scratch of a block", e));
+    VQ_TRY(vq_held_make(&g->held, &g->exec, g->job, &g->arena, e));
     return generate(g, r, e);
 }
 
