@@ -19,5 +19,9 @@ vq_status vq_json_parse(const char *text, size_t n, json_t **v, vq_err *e);
  * `key` replaced by value, or with a new last member; not a byte of the others changes. *text is
  * freed and replaced; NUL-terminated. VQ_E_LIMIT: then it stays. */
 vq_status vq_json_splice(char **text, size_t *len, const char *key, const json_t *value, vq_err *e);
+/* vq_json_splice_in -- the same for a member of the member `outer`, which is an object. test
+ * tests/cli/config_text.sh */
+vq_status vq_json_splice_in(char **text, size_t *len, const char *outer, const char *key,
+                            const json_t *value, vq_err *e);
 
 #endif

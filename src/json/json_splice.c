@@ -107,6 +107,24 @@ static char *joined(const char *text, const place *p, const char *key, const cha
     return out;
 }
 
+vq_status vq_json_splice_in(char **text, size_t *len, const char *outer, const char *key,
+                            const json_t *value, vq_err *e)
+{
+    const place p = find(*text, outer);
+    size_t n;
+    char *inner = strndup(p.from, (size_t)(p.end - p.from)), *out = NULL;
+    if (!inner) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", outer);
+    const vq_status s = vq_json_splice(&inner, &n, key, value, e);
+    if (s == VQ_OK) out = joined(*text, &p, outer, inner);
+    free(inner);
+    VQ_TRY(s);
+    if (!out) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", outer);
+    free(*text);
+    *text = out;
+    *len = strlen(out);
+    return VQ_OK;
+}
+
 vq_status vq_json_splice(char **text, size_t *len, const char *key, const json_t *value, vq_err *e)
 {
     char *plain;

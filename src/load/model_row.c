@@ -16,7 +16,10 @@ void vq_model_row(const vq_kernels *kr, const vq_linear *l, const float *stored,
 void vq_linear_text(const vq_linear *l, char *text, size_t len)
 {
     char weight[160], act[160], rotated[40] = "";
-    (void)vq_num_text(&l->scheme.weight, weight, sizeof weight);
+    vq_num stored = l->scheme.weight;
+    stored.compat =
+        VQ_COMPAT_NONE; /* of weights it says how they were rounded, which nobody reads */
+    (void)vq_num_text(&stored, weight, sizeof weight);
     if (l->scheme.has_act) (void)vq_num_text(&l->scheme.act, act, sizeof act);
     if (l->hadamard)
         (void)snprintf(rotated, sizeof rotated, "; input rotated by %lld", (long long)l->hadamard);

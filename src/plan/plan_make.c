@@ -1,6 +1,7 @@
 /* plan_make.c -- decides scheme and group of every 2-D weight. */
 #include "plan/plan_make.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "calib/observer.h"
@@ -169,8 +170,23 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     VQ_TRY(check_float(w, e));
     w->scheme = *rule->scheme;
     vq_target_adapt(p->target, p->model->dtype, &w->scheme);
-    VQ_TRY(check_groups(w, e));
-    return check_format(p, w, e);
+    return VQ_OK;
+}
+
+/* The first weight whose width the groups do not divide, and how many others there are. */
+static vq_status check_widths(const vq_plan *p, vq_err *e)
+{
+    int bad = 0;
+    vq_err again;
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized && check_groups(&p->weights[i], bad ? &again : e) != VQ_OK)
+            bad++;
+    const size_t n = bad ? strlen(e->text) : 0;
+    if (bad > 1)
+        (void)snprintf(e->text + n, sizeof e->text - n,
+                       "; so with %d more weights: keep them, or give them another scheme",
+                       bad - 1);
+    return bad ? e->status : VQ_OK;
 }
 
 static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
@@ -181,13 +197,16 @@ static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
         VQ_TRY(decide(p, &p->weights[i], used, e));
         p->nquantized += p->weights[i].quantized;
     }
+    VQ_TRY(check_widths(p, e));
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized) VQ_TRY(check_format(p, &p->weights[i], e));
     for (int i = 0; i < p->recipe->nrules; i++) {
         const vq_rule_recipe *r = &p->recipe->rules[i];
         if (used[i] || r->optional) continue;
         return vq_fail(
             e, VQ_E_RECIPE,
             "%s: %s decides no tensor of this model; correct it, drop it, or say optional: true%s",
-            p->recipe->path, r->text, vq_rule_hint(p, r, a, e));
+            r->file, r->text, vq_rule_hint(p, r, a, e));
     }
     for (int i = 0; i < p->nweights; i++)
         if (p->weights[i].quantized) VQ_TRY(check_table(p, &p->weights[i], e));
@@ -338,7 +357,7 @@ static vq_status resolve_passes(vq_plan *p, vq_err *e)
             continue;
         }
         if (p->npasses == VQ_PLAN_PASSES)
-            return vq_fail(e, VQ_E_RECIPE, "%s:%d: more than %d passes", r->path, pass->line,
+            return vq_fail(e, VQ_E_RECIPE, "%s:%d: more than %d passes", pass->file, pass->line,
                            VQ_PLAN_PASSES);
         const vq_transform *t = vq_transform_find(pass->name);
         p->passes[p->npasses++] = (vq_plan_pass){.transform = t, .options = &pass->options};

@@ -122,7 +122,7 @@ static vq_status decide(const vq_recipe *r, const char *role, const char *name, 
             !spells((const char *const *)one->names, one->nnames, name))
             continue;
         if (match_rule(one, role, name, layer, &yes, e) != VQ_OK)
-            return vq_at(e, "%s: %s", r->path, one->text);
+            return vq_at(e, "%s: %s", one->file, one->text);
         if (yes) break;
     }
     return VQ_OK;

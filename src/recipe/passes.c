@@ -42,6 +42,7 @@ static vq_status read_pass(vq_reader *rd, const vq_yaml *n, vq_pass_recipe *p)
     const vq_yaml *name = vq_yaml_child(n, "do");
     if (!name) return vq_yaml_fail(rd->e, n, "a pass needs the key \"do\"");
     VQ_TRY(vq_read_scalar(rd, name, &p->name));
+    p->file = n->file;
     p->line = n->line;
     p->round = strcmp(p->name, "round") == 0;
     if (p->round) {

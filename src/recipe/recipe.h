@@ -35,7 +35,7 @@ typedef struct vq_rule_recipe {
     bool keep;
     const vq_scheme *scheme; /* when not keep; always has a weight */
     bool optional;
-    int line;
+    const char *file; /* that it stands in: of what the recipe extends, maybe */
     const char *text; /* "rule 2 (line 14)" */
 } vq_rule_recipe;
 
@@ -44,6 +44,7 @@ typedef struct vq_pass_recipe {
     bool round;
     bool finish; /* comes after the round pass: works on the quantized model as a whole */
     vq_option_set options;
+    const char *file; /* that it stands in */
     int line;
 } vq_pass_recipe;
 

@@ -135,7 +135,7 @@ vq_status vq_recipe_read_rules(vq_reader *rd, const vq_yaml *n, const vq_field *
     if (!r->rules) return VQ_E_LIMIT;
     for (const vq_yaml *c = n->first; c; c = c->next) {
         vq_rule_recipe *rule = &r->rules[r->nrules];
-        *rule = (vq_rule_recipe){.layer_first = -1, .layer_last = -1, .line = c->line};
+        *rule = (vq_rule_recipe){.layer_first = -1, .layer_last = -1, .file = c->file};
         rule->text = vq_arena_text(rd->a, rd->e, "rule %d (line %d)", r->nrules, c->line);
         if (!rule->text) return VQ_E_LIMIT;
         VQ_TRY(vq_read_map(rd, c, "a rule", rule_fields, rule));

@@ -26,7 +26,8 @@ vq_status vq_report_diff(const vq_diff_result *r, json_t **out, vq_err *e)
     for (size_t i = 0; i < r->ntensors; i++) {
         json_t *row = vq_add_object(&m, tensors);
         vq_put_text(&m, row, "name", r->tensors[i].name);
-        vq_put_text(&m, row, "shape", r->tensors[i].shape);
+        json_t *shape = vq_put_array(&m, row, "shape");
+        for (int d = 0; d < r->tensors[i].ndim; d++) vq_add_int(&m, shape, r->tensors[i].shape[d]);
         vq_put_text(&m, row, "a", r->tensors[i].a);
         vq_put_text(&m, row, "b", r->tensors[i].b);
         vq_put_real(&m, row, "error", r->tensors[i].error);

@@ -142,8 +142,9 @@ typedef struct vq_tokenize_result {
 /* ---- diff ---- */
 
 typedef struct vq_diff_tensor {
-    const char *name;  /* as the model has it: MODULE.weight of a quantized linear */
-    const char *shape; /* in A, or in B where A has none */
+    const char *name;           /* as the model has it: MODULE.weight of a quantized linear */
+    int64_t shape[VQ_MAX_DIMS]; /* [ndim] in A, or in B where A has none */
+    int ndim;
     const char *a, *b; /* how it is stored; NULL: not there */
     double
         error; /* |A - B| / |A| (Frobenius) of the decoded values; NaN: they cannot be compared */

@@ -92,7 +92,7 @@ run 0 quantize short -r nvfp4a16 -o short-out
 err_has 'warning: model.layers.3.*num_hidden_layers 3; 7 weights'
 run 0 plan short -r nvfp4a16
 err_has 'num_hidden_layers 3'
-run 0 plan "$tiny" -r nvfp4a16
+run 0 plan "$tiny/model.safetensors" -r nvfp4a16
 err_empty
 
 # An unknown architecture: data-free recipes quantize its matrices, others say why not.

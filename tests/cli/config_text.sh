@@ -36,8 +36,8 @@ odd 's/"rms_norm_eps": 1e-05/"rms_norm_eps": NaN/'
 refuse 3 'rms_norm_eps' eval ppl model --data "$tiny/test.txt"
 printf '\0' >>model/config.json
 refuse 3 'config.json > broken JSON' quantize model -r nvfp4a16 -o out.nul
-# Types: loaders decode FP4 to BF16, so a model in F16 has to be loaded in it.
-odd 's/"torch_dtype": "bfloat16"/"torch_dtype": "float16"/'
+# Types, of models inside the model too: loaders decode FP4 to BF16, so a model in F16 has to be loaded in it.
+odd 's/"torch_dtype": "bfloat16"/"torch_dtype": "float16", "text_config": {"a": 1e30, "dtype": "float16"}, "other": {"torch_dtype": "float16"}/'
 mv model/model.safetensors bf16.safetensors
 st_edit bf16.safetensors model/model.safetensors 's/"BF16"/"F16"/g'
 run 0 plan model -r nvfp4a16
@@ -45,6 +45,7 @@ err_has 'loads-as-bf16'
 run 0 quantize model -r nvfp4a16 -o out.half
 err_has 'config.json will say bfloat16'
 grep -q '"torch_dtype": "bfloat16"' out.half/config.json || fail "config.json does not say bfloat16"
+grep -qF '"text_config": {"a": 1e30, "dtype": "bfloat16"}, "other": {"torch_dtype": "bfloat16"}' out.half/config.json || fail "the models inside do not say bfloat16"
 run 0 quantize model -r int8-w8a16 -o out.int8
 
 grep -q loads-as-bf16 err && fail "warns without need"

@@ -16,8 +16,8 @@ run 0 quantize one -r nvfp4 -o four
 run 1 diff one four --json -q
 one_object
 out_has '"same":10,'
-out_has '"shape":"\[64, 128\]","a":"BF16","b":"weight e2m1'
-worst=$(grep -oE '"name":"[^"]*","shape":"[^"]*","a":"[^"]*","b":"[^"]*","error":[0-9.]+' out | head -1)
+out_has '"shape":\[64,128\],"a":"BF16","b":"weight e2m1'
+worst=$(grep -oE '"name":"[^"]*","shape":[^]]*],"a":"[^"]*","b":"[^"]*","error":[0-9.]+' out | head -1)
 name=$(sed -E 's/"name":"([^"]*)\.weight".*/\1/' <<<"$worst")
 error=${worst##*:}
 db=$(tr -d ' \n' <four/vq.json | grep -oE "\"$name\":\{[^}]*" | grep -oE '"sqnr_db":[0-9.]+' | cut -d: -f2)
@@ -39,15 +39,15 @@ poke two/model.safetensors "$at" '\x00\x40'
 sed -i 's/"rope_theta": 10000.0/"rope_theta": 20000.0/; s/"use_cache": true,//' two/config.json
 echo more >two/more.txt
 run 1 diff one two --json -q
-out_has '"name":"model.norm.weight","shape":"\[128\]","a":"BF16","b":"BF16","error":0\.[0-9]+\}\]'
+out_has '"name":"model.norm.weight","shape":\[128\],"a":"BF16","b":"BF16","error":0\.[0-9]+\}\]'
 out_has '\{"name":"rope_theta","a":"10000.0","b":"20000.0"\}'
 out_has '\{"name":"use_cache","a":"true","b":null\}'
 out_has '\{"name":"more.txt","a":null,"b":"5 bytes"\}'
 st_edit one/model.safetensors less.safetensors 's/model\.norm\.weight/model.other.weight/'
 mkdir three && mv less.safetensors three/model.safetensors && cp one/tokenizer.json three/
 run 1 diff one three --json -q
-out_has '"name":"model.norm.weight","shape":"\[128\]","a":"BF16","b":null,"error":null'
-out_has '"name":"model.other.weight","shape":"\[128\]","a":null,"b":"BF16","error":null'
+out_has '"name":"model.norm.weight","shape":\[128\],"a":"BF16","b":null,"error":null'
+out_has '"name":"model.other.weight","shape":\[128\],"a":null,"b":"BF16","error":null'
 
 refuse 3 'nothing' diff one nothing -q
 refuse 2 'B is missing' diff one

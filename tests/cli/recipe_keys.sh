@@ -108,6 +108,9 @@ rules='[{match: {}, use: keep}, {match: {role: [attn.*, mlp.*]}, use: s}, {match
 refuse 2 'rule 2 .* decides no tensor' plan "$tiny" -r weights.yaml --set calib.data=self --set "rules=$rules}]"
 run 0 plan "$tiny" -r weights.yaml --set calib.data=self --set "rules=$rules, optional: true}]"
 tested[rules.optional]=1
+sed 's/^rules:/&\n  - {match: {role: moe.up}, use: s}/' weights.yaml >base.yaml
+printf 'vq: 1\nname: child\nextends: base.yaml\ncalib: {data: self}\n' >child.yaml
+refuse 2 '^vq: error: base.yaml: rule 0 .line [0-9]+. decides no tensor' plan "$tiny" -r child.yaml
 
 # output: which files, and what is in them; a runtime only has a say where it cannot read them
 measure() { quantize "$tiny" -r nvfp4a16 --set "$1"; digest=$(sha256sum made/*.safetensors); }

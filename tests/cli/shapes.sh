@@ -83,7 +83,7 @@ evaluate biased
 [ "$(perplexity)" = "$want" ] || fail "a bias without a place changes the model"
 run 0 quantize biased -r nvfp4a16 -o biased-out
 err_has 'model.layers.0.self_attn.q_proj.bias: 1 tensor of the model is read by nothing.*orphans'
-run 0 plan "$tiny" -r nvfp4a16
+run 0 plan "$tiny/model.safetensors" -r nvfp4a16
 err_empty
 
 # Heads that read the embedding and are not stored are linears all the same: no loader may look for their scales.

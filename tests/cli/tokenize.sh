@@ -41,6 +41,7 @@ run 0 tokenize around The --ids --no-special
 out_is '445'
 run 0 tokenize around --chat 'The ' --ids
 out_is '445 221 81 85 73 67 75'
+err_is '7 tokens'
 
 refuse 2 'give a text' tokenize "$tiny"
 refuse 2 'give one text' tokenize "$tiny" The --data "$tiny/test.txt"

@@ -22,43 +22,53 @@ static const char *recipe_origin(const vq_args *a, const char *name)
     return "recipe";
 }
 
+static const char *const sample_names[SAMPLE_ROWS] = {"calib.samples", "calib.seqlen",
+                                                      "calib.seed"};
+
+/* Does this override give one of them? */
+static bool is_sample_set(const char *set)
+{
+    for (int i = 0; i < SAMPLE_ROWS; i++) {
+        const size_t n = strlen(sample_names[i]);
+        if (strncmp(set, sample_names[i], n) == 0 && set[n] == '=') return true;
+    }
+    return false;
+}
+
 /* The samples that a run needs, into rows. */
 static vq_status sample_rows(vq_session *s, const vq_plan_result *r, vq_option_row *rows, size_t *n,
                              vq_err *e)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } values[SAMPLE_ROWS] = {{"calib.samples", (uint64_t)r->samples},
-                             {"calib.seqlen", (uint64_t)r->seqlen},
-                             {"calib.seed", r->seed}};
+    const uint64_t values[SAMPLE_ROWS] = {(uint64_t)r->samples, (uint64_t)r->seqlen, r->seed};
     for (int i = 0; r->samples && i < SAMPLE_ROWS; i++) {
-        const char *value =
-            vq_arena_text(&s->arena, e, "%llu", (unsigned long long)values[i].value);
+        const char *value = vq_arena_text(&s->arena, e, "%llu", (unsigned long long)values[i]);
         if (!value) return e->status;
         rows[(*n)++] =
-            (vq_option_row){values[i].name, value, recipe_origin(s->args, values[i].name)};
+            (vq_option_row){sample_names[i], value, recipe_origin(s->args, sample_names[i])};
     }
     return VQ_OK;
 }
 
 /* Every option that plan knows, with its value and where that came from, into rows; texts are
  * copied into the session's arena. */
-static vq_status option_rows(vq_session *s, vq_option_row rows[ROWS_MAX], size_t *n, vq_err *e)
+static vq_status option_rows(vq_session *s, const vq_plan_result *r, vq_option_row rows[ROWS_MAX],
+                             size_t *n, vq_err *e)
 {
     const vq_args *a = s->args;
+    const bool drawn = r->samples > 0; /* then calib.seed has a row of its own */
     *n = 0;
     for (const vq_flag *f = vq_flags; f->name; f++) {
         char buf[32];
         const vq_origin origin = a->origin[f - vq_flags];
         const bool view = f->env && (f->commands & VQ_CMD_PLAN) && f->type != VQ_FLAG_SWITCH;
-        if (!view || (strcmp(f->name, "seed") == 0 && origin == VQ_FROM_BUILTIN)) continue;
+        if (!view || (strcmp(f->name, "seed") == 0 && (drawn || origin == VQ_FROM_BUILTIN)))
+            continue;
         const char *value = vq_arena_text(&s->arena, e, "%s", vq_flag_text(a, f, buf, sizeof buf));
         if (!value) return e->status;
         rows[(*n)++] = (vq_option_row){f->name, value, vq_origin_name(origin)};
     }
     for (int i = 0; i < a->sets.n; i++)
-        if (a->sets.text[i] != a->seed_set)
+        if (a->sets.text[i] != a->seed_set && !(drawn && is_sample_set(a->sets.text[i])))
             rows[(*n)++] = (vq_option_row){"set", a->sets.text[i], vq_origin_name(VQ_FROM_FLAG)};
     return VQ_OK;
 }
@@ -79,7 +89,7 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
     size_t n;
     VQ_TRY(vq_run_plan(&s->job, &o, &r, &s->arena, e));
     *answer = r.fits;
-    VQ_TRY(option_rows(s, options, &n, e));
+    VQ_TRY(option_rows(s, &r, options, &n, e));
     VQ_TRY(sample_rows(s, &r, options, &n, e));
     VQ_TRY(vq_report_plan(&r, options, n, result, e));
     if (!a->json) return VQ_OK;

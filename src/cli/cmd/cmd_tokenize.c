@@ -49,6 +49,8 @@ static vq_status run_tokenize(vq_session *s, json_t **result, bool *answer, vq_e
     if (a->decode && !a->json) {
         (void)fwrite(r.text, 1, r.bytes, stdout);
         if (isatty(STDOUT_FILENO)) putchar('\n');
+    } else if (a->chat.n) {
+        vq_say(&s->job.reporter, 0, "%zu tokens", r.count);
     } else if (!a->decode) {
         vq_say(&s->job.reporter, 0, "%zu tokens of %zu bytes", r.count, r.bytes);
     }

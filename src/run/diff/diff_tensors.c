@@ -87,7 +87,9 @@ static vq_status find_linear(const side *s, const item *i, vq_linear *l, vq_err 
 
 /* How a tensor is stored, and its shape as the model has it. */
 typedef struct description {
-    char way[384], shape[128];
+    char way[384], text[128]; /* of the shape */
+    int64_t shape[VQ_MAX_DIMS];
+    int ndim;
 } description;
 
 static vq_status describe(const side *s, const item *i, description *d, vq_err *e)
@@ -95,12 +97,16 @@ static vq_status describe(const side *s, const item *i, description *d, vq_err *
     vq_linear l;
     if (i->tensor) {
         (void)snprintf(d->way, sizeof d->way, "%s", vq_dtype_name(i->tensor->dtype));
-        (void)vq_shape_text(i->tensor->shape, i->tensor->ndim, d->shape, sizeof d->shape);
-        return VQ_OK;
+        d->ndim = i->tensor->ndim;
+        memcpy(d->shape, i->tensor->shape, sizeof d->shape);
+    } else {
+        VQ_TRY(find_linear(s, i, &l, e));
+        vq_linear_text(&l, d->way, sizeof d->way);
+        d->ndim = 2;
+        d->shape[0] = l.n;
+        d->shape[1] = l.k;
     }
-    VQ_TRY(find_linear(s, i, &l, e));
-    vq_linear_text(&l, d->way, sizeof d->way);
-    (void)vq_shape_text((int64_t[]){l.n, l.k}, 2, d->shape, sizeof d->shape);
+    (void)vq_shape_text(d->shape, d->ndim, d->text, sizeof d->text);
     return VQ_OK;
 }
 
@@ -108,16 +114,17 @@ static vq_status describe(const side *s, const item *i, description *d, vq_err *
 static vq_status describe_pair(const side *a, const item *ia, const side *b, const item *ib,
                                vq_diff_tensor *row, vq_arena *out, vq_err *e)
 {
-    description x = {"", ""}, y = {"", ""};
+    description x = {0}, y = {0};
     if (ia) VQ_TRY(describe(a, ia, &x, e));
     if (ib) VQ_TRY(describe(b, ib, &y, e));
-    const bool shapes = ia && ib && strcmp(x.shape, y.shape) != 0;
-    row->shape = vq_arena_text(out, e, "%s", ia ? x.shape : y.shape);
+    const bool shapes = ia && ib && strcmp(x.text, y.text) != 0;
+    row->ndim = ia ? x.ndim : y.ndim;
+    memcpy(row->shape, ia ? x.shape : y.shape, sizeof row->shape);
     if (ia)
-        row->a = vq_arena_text(out, e, "%s%s%s", x.way, shapes ? " " : "", shapes ? x.shape : "");
+        row->a = vq_arena_text(out, e, "%s%s%s", x.way, shapes ? " " : "", shapes ? x.text : "");
     if (ib)
-        row->b = vq_arena_text(out, e, "%s%s%s", y.way, shapes ? " " : "", shapes ? y.shape : "");
-    return row->shape && (!ia || row->a) && (!ib || row->b) ? VQ_OK : e->status;
+        row->b = vq_arena_text(out, e, "%s%s%s", y.way, shapes ? " " : "", shapes ? y.text : "");
+    return (!ia || row->a) && (!ib || row->b) ? VQ_OK : e->status;
 }
 
 static vq_status decode_linear(const side *s, const item *i, const vq_kernels *kr, values *v,

@@ -16,7 +16,7 @@ typedef struct generation {
     vq_arena arena, scratch, *results; /* results: the caller's */
     vq_model model;
     vq_exec exec;
-    vq_overlay held; /* quantized weights, decoded */
+    vq_overlay held;         /* quantized weights, decoded */
     vq_tokenizer *tokenizer; /* NULL: ids in, ids out */
     vq_kv_cache *cache;
     int32_t *ids; /* [room]: prompt, then what was generated */

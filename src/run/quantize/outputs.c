@@ -46,6 +46,24 @@ static vq_status copy_sidecars(const char *dir, const vq_sidecars *all, const vq
     return VQ_OK;
 }
 
+static const char *const type_names[] = {"dtype", "torch_dtype"};
+
+/* Of the models inside this one (text_config, vision_config) that say it, too. */
+static vq_status say_inner_types(const json_t *given, const json_t *type, char **text, size_t *len,
+                                 vq_err *e)
+{
+    const char *outer;
+    json_t *inner;
+    json_object_foreach((json_t *)(uintptr_t)given, outer, inner)
+    {
+        if (!json_is_object(inner) || strcmp(outer, "quantization_config") == 0) continue;
+        for (int i = 0; i < 2; i++)
+            if (json_is_string(json_object_get(inner, type_names[i])))
+                VQ_TRY(vq_json_splice_in(text, len, outer, type_names[i], type, e));
+    }
+    return VQ_OK;
+}
+
 /* The type of which loaders make the weights, under the name that the config has for it. */
 static vq_status say_type(const vq_plan *p, char **text, size_t *len, vq_err *e)
 {
@@ -58,6 +76,7 @@ static vq_status say_type(const vq_plan *p, char **text, size_t *len, vq_err *e)
     vq_status s = older ? vq_json_splice(text, len, "torch_dtype", type, e) : VQ_OK;
     if (s == VQ_OK && json_object_get(given, "dtype"))
         s = vq_json_splice(text, len, "dtype", type, e);
+    if (s == VQ_OK) s = say_inner_types(given, type, text, len, e);
     json_decref(type);
     return s;
 }
