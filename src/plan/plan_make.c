@@ -70,16 +70,22 @@ static vq_status check_float(const vq_plan_weight *w, vq_err *e)
         w->tensor->name, vq_dtype_name(t));
 }
 
+static bool stores_input_scale(const vq_plan *p, const vq_plan_weight *w)
+{
+    const vq_num *act = &w->scheme.act;
+    return w->scheme.has_act &&
+           (act->when == VQ_STATIC || (p->target->act_global_scale && act->global_scale));
+}
+
 /* What the format cannot hold of this weight and its scheme. */
 static vq_status check_format(const vq_plan *p, const vq_plan_weight *w, vq_err *e)
 {
     const vq_recipe *r = p->recipe;
     const vq_module m = vq_plan_module(p, w, 0);
-    if (p->target->act_global_scale && w->scheme.has_act && w->scheme.act.global_scale &&
-        r->calib.data == VQ_DATA_NONE)
+    if (stores_input_scale(p, w) && r->calib.data == VQ_DATA_NONE)
         return vq_fail(e, VQ_E_RECIPE,
-                       "%s: %s stores a calibrated input scale, so calib.data must be self, "
-                       "required or a path",
+                       "%s: %s stores a calibrated input scale: --set calib.data=self, or --set "
+                       "calib.data=required --data FILE",
                        r->path, w->scheme.id);
     if (!p->target->input_maps && w->tensor->transposed)
         return vq_fail(e, VQ_E_RECIPE,

@@ -29,7 +29,7 @@ run 0 calibrate "$tiny" -r both.yaml --data first.txt -o one.vqs --threads 1
 out_has '^  output +one.vqs$'
 out_has '^  holds +.*fisher,output$'
 out_has '^  calibrated on +text, 256 tokens$'
-err_has '^next: .*/vq inspect one.vqs$'
+err_has '^next: .*/vq quantize .* -r both.yaml --stats one.vqs$'
 run 0 calibrate "$tiny" -r both.yaml --data first.txt -o three.vqs --threads 3
 cmp -s one.vqs three.vqs || fail "bytes depend on the number of threads"
 run 0 calibrate "$tiny"/model.safetensors -r both.yaml --data first.txt -o named.vqs

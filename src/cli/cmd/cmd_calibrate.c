@@ -93,7 +93,11 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
     if (!isnan(memory))
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
                       vq_show_bytes(memory, peak, sizeof peak));
-    if (c) vq_session_next(s, (const char *const[]){"inspect", s->args->out, NULL}, "");
+    if (c)
+        vq_session_next(s,
+                        (const char *const[]){"quantize", s->args->operands[0], "-r",
+                                              s->args->recipe, "--stats", s->args->out, NULL},
+                        "");
 }
 
 const vq_command vq_command_calibrate = {

@@ -127,8 +127,8 @@ static vq_status put_act_scale(sink *s, const vq_layout_field *f, vq_err *e)
     uint8_t buf[4];
     if (s->extra->act_scale == 0)
         return vq_fail(e, VQ_E_RECIPE,
-                       "a static scale of the input needs calibration data; give --data or use a "
-                       "dynamic scheme");
+                       "a static scale of the input needs calibration: --set calib.data=self, or "
+                       "--set calib.data=required --data FILE");
     VQ_TRY(vq_pack_scales(&s->module->scheme->act, &s->extra->act_scale, 1, buf, e));
     return emit(s, 0, buf, (size_t)vq_dtype_bits(vq_layout_dtype(f, s->module)) / 8, e);
 }
@@ -139,8 +139,8 @@ static vq_status put_act_global_scale(sink *s, const vq_layout_field *f, vq_err 
     (void)f;
     if (x->value == 0)
         return vq_fail(e, VQ_E_RECIPE,
-                       "the second-level scale of the input needs calibration data; give --data or "
-                       "calib.data: self");
+                       "the second-level scale of the input needs calibration: --set "
+                       "calib.data=self, or --set calib.data=required --data FILE");
     if (x->divides != s->target->global_scale_divides)
         return vq_fail(e, VQ_E_BUG,
                        "second-level scale of the input in the form of another format");

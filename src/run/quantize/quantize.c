@@ -71,6 +71,10 @@ static vq_status check_given(const quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
     const vq_schedule *s = &q->schedule;
+    if (s->given.statistics && s->own_text)
+        vq_warn(&q->job->reporter, "own-text", o->statistics,
+                "the recipe runs samples through the model beside the statistics, and the model "
+                "writes them itself; --data TEXT takes those of a text");
     if (!s->samples && o->data)
         vq_warn(&q->job->reporter, "data-unused", o->data,
                 "the %s gathers no statistics; the data is not used",
@@ -260,7 +264,7 @@ static vq_status tell(const quantization *q, vq_err *e)
     for (size_t i = 0; i < set->nfiles; i++) r->bytes_in += set->files[i].map.size;
     r->calibration = q->calibration;
     r->runs = q->model.arch != NULL;
-    vq_summary_runtimes(q->plan.target->name, q->recipe.schemes[0], r->runtimes);
+    vq_summary_loaders(&q->plan, r->runtimes);
     r->finish = q->plan.finish ? q->plan.finish->name : NULL;
     return vq_summary_modules(&q->rounded, r, q->results, e);
 }
@@ -337,24 +341,40 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
     return s;
 }
 
-/* Statistics are not read, for they belong to the hash of all weights, but they must be there; so
- * must data that nothing asks for. Data that are used, or missing, are found as the run finds them;
- * what the model writes itself is not made. */
+/* Whose model they are is not asked: that takes the hash of all weights. */
+static vq_status check_statistics(quantization *q, vq_err *e)
+{
+    const char *path = q->o->statistics;
+    vq_stats_file f;
+    VQ_TRY(vq_stats_load(&f, path, &q->model.graph, &q->arena, e));
+    vq_stats_origin want = vq_origin_of(&q->plan, NULL, f.origin.model);
+    if (q->schedule.quantized) want.needs &= VQ_NEED_GRADIENT;
+    const vq_status s = vq_stats_check_origin(&f.origin, &want, false, path, e);
+    vq_stats_close(&f);
+    return s;
+}
+
+/* What is used, or missing, is found as the run finds it, but for what the model writes itself; what
+ * nothing asks for must only be there. */
+static vq_status check_there(const char *path, vq_err *e)
+{
+    vq_map m = {0};
+    if (!path) return VQ_OK;
+    VQ_TRY(vq_map_open(&m, path, e));
+    vq_map_close(&m);
+    return VQ_OK;
+}
+
 static vq_status check_named(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
-    const bool found = q->schedule.samples && !q->schedule.own_text;
-    const char *const files[] = {found ? NULL : o->data, o->statistics};
-    for (int i = 0; i < 2; i++) {
-        vq_map m = {0};
-        if (!files[i]) continue;
-        VQ_TRY(vq_map_open(&m, files[i], e));
-        vq_map_close(&m);
-    }
+    const vq_schedule *s = &q->schedule;
     vq_sample_set samples;
-    return found
-               ? vq_samples_find(&samples, &q->plan, o->data, o->tokens, NULL, q->job, &q->arena, e)
-               : VQ_OK;
+    if (s->samples && !s->own_text)
+        VQ_TRY(vq_samples_find(&samples, &q->plan, o->data, o->tokens, NULL, q->job, &q->arena, e));
+    else
+        VQ_TRY(check_there(o->data, e));
+    return s->given.statistics ? check_statistics(q, e) : check_there(o->statistics, e);
 }
 
 static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_err *e)

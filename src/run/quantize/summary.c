@@ -2,8 +2,10 @@
 #include "run/quantize/summary.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
+#include "plan/names.h"
 
 #define EXACT_DB 300 /* what JSON and tables can show of an infinite one */
 
@@ -96,4 +98,25 @@ vq_status vq_summary_entries(const vq_rounded *rounded, const vq_manifest_module
                                       .transformed = rounded->transformed[i]};
     *list = all;
     return VQ_OK;
+}
+
+static bool has_scaled_experts(const vq_plan *p)
+{
+    const char *rest;
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized && p->weights[i].scheme.weight.global_scale &&
+            vq_name_expert(p->weights[i].module, &rest))
+            return true;
+    return false;
+}
+
+void vq_summary_loaders(const vq_plan *p, const char *list[VQ_SUMMARY_RUNTIMES + 1])
+{
+    const bool joined = has_scaled_experts(p);
+    int n = 0;
+    vq_summary_runtimes(p->target->name, p->recipe->schemes[0], list);
+    if (!p->model->arch) list[0] = NULL;
+    for (int i = 0; list[i]; i++)
+        if (!joined || strcmp(list[i], "transformers") != 0) list[n++] = list[i];
+    list[n] = NULL;
 }
