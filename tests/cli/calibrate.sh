@@ -51,6 +51,17 @@ run 0 inspect h1.vqs --json
 one_object
 out_has '"trace":[0-9.e+]+,"diag_min":'
 
+# plan reads statistics as the run does: what they lack, and what they are not.
+for command in plan 'quantize -o lacking'; do
+    # shellcheck disable=SC2086
+    refuse 3 'h1.vqs: holds no fisher,output, which the recipe needs' $command "$tiny" -r both.yaml --stats h1.vqs
+    # shellcheck disable=SC2086
+    refuse 3 'first.txt' $command "$tiny" -r both.yaml --stats first.txt
+    # shellcheck disable=SC2086
+    refuse 2 'fp8-static stores a calibrated input scale: --set calib.data=self, or' $command "$tiny" -r fp8 --set rules.0.use=fp8-static
+done
+run 0 quantize "$tiny" -r fp8 --set rules.0.use=fp8-static --set calib.data=required --set calib.samples=2 --data first.txt --set calib.seqlen=64 -o static -q
+
 # A recipe that needs none says so, and nothing is other than without.
 run 0 quantize "$tiny" -r nvfp4a16 -o without -q
 run 0 quantize "$tiny" -r nvfp4a16 --stats h1.vqs -o with

@@ -91,5 +91,6 @@ mkdir bert
 st_make bert/model.safetensors '{"bert.encoder.layer.0.output.dense.weight":{"dtype":"F32","shape":[32,64],"data_offsets":[0,8192]},"cls.predictions.bias":{"dtype":"F32","shape":[40],"data_offsets":[8192,8352]},"vocab_projector.bias":{"dtype":"F32","shape":[40],"data_offsets":[8352,8512]}}' 8512
 printf '{"model_type": "bert", "vocab_size": 40}' >bert/config.json
 run 0 quantize bert -r int8 -o bert-out
+grep -q 'loads in' out && fail 'says who loads a model that vq does not know'
 for head in cls.predictions.decoder vocab_projector; do grep -q "\"$head\"" bert-out/config.json || fail "config.json does not ignore $head"; done
 end_checks
