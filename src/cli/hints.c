@@ -52,3 +52,10 @@ void vq_hint_word(char *buf, size_t len, const char *word)
     add(buf, len, word);
     add(buf, len, "'");
 }
+
+const char *vq_hint_path(const char *path, char buf[VQ_HINT_PATH])
+{
+    if (path[0] != '-') return path;
+    (void)snprintf(buf, VQ_HINT_PATH, "./%s", path);
+    return buf;
+}

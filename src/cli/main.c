@@ -248,7 +248,7 @@ static int flush_stdout(vq_session *s, int code)
     char full[ERROR_TEXT];
     if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_left()) return code;
     say_error(s, "standard output cannot be written", full);
-    return code ? code : VQ_E_IO;
+    return code > 1 ? code : VQ_E_IO; /* "no" is an answer too */
 }
 
 /* The command line as it was given, and --resume where there is something to go on with. */

@@ -18,6 +18,7 @@ enum { DIGITS_MAX = 18 /* of a whole number that fits into 64 bits whatever they
 typedef struct rewriting {
     const char *at, *end;
     char *to;
+    bool exact;         /* texts stay as they are */
     bool changed, lost; /* lost: no memory for a number */
 } rewriting;
 
@@ -59,7 +60,8 @@ static void escape(rewriting *r)
 {
     const long unit = code_unit(r->at, r->end),
                next = high(unit) ? code_unit(r->at + 6, r->end) : -1;
-    const char *instead = unit == 0                                 ? NUL_TEXT
+    const char *instead = r->exact                                  ? NULL
+                          : unit == 0                               ? NUL_TEXT
                           : low(unit) || (high(unit) && !low(next)) ? LONE_TEXT
                                                                     : NULL;
     const size_t n = unit < 0 ? 2 : low(next) ? 12 : 6;
@@ -156,12 +158,12 @@ static vq_status refuse(const json_error_t *cause, bool changed, vq_err *e)
 
 /* Seldom needed, and the text may be large: only what was refused is rewritten. At most the words
  * grow, by two bytes of at least three. */
-static vq_status parse_rewritten(const char *text, size_t n, json_error_t *cause, json_t **v,
-                                 vq_err *e)
+static vq_status parse_rewritten(const char *text, size_t n, bool exact, json_error_t *cause,
+                                 json_t **v, vq_err *e)
 {
     char *copy = malloc(2 * n + 16);
     if (!copy) return vq_fail(e, VQ_E_LIMIT, "no memory left to parse JSON");
-    rewriting r = {.at = text, .end = text + n, .to = copy};
+    rewriting r = {.at = text, .end = text + n, .to = copy, .exact = exact};
     vq_status s = VQ_E_INPUT;
     rewrite(&r);
     if (r.lost)
@@ -177,10 +179,20 @@ static size_t mark_of(const char *text, size_t n)
     return n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-vq_status vq_json_parse(const char *text, size_t n, json_t **v, vq_err *e)
+static vq_status parse(const char *text, size_t n, bool exact, json_t **v, vq_err *e)
 {
     json_error_t cause;
     const size_t mark = mark_of(text, n);
     const vq_status s = vq_json_load(text + mark, n - mark, JSON_DECODE_ANY, v, &cause, e);
-    return s == VQ_E_INPUT ? parse_rewritten(text + mark, n - mark, &cause, v, e) : s;
+    return s == VQ_E_INPUT ? parse_rewritten(text + mark, n - mark, exact, &cause, v, e) : s;
+}
+
+vq_status vq_json_parse(const char *text, size_t n, json_t **v, vq_err *e)
+{
+    return parse(text, n, false, v, e);
+}
+
+vq_status vq_json_parse_exact(const char *text, size_t n, json_t **v, vq_err *e)
+{
+    return parse(text, n, true, v, e);
 }

@@ -14,6 +14,9 @@
  * numbers of more than 18 digits are reals; \u0000 is U+10FFFF, a lone surrogate U+FFFD. A byte order
  * mark at the start is left out. New reference in *v. VQ_E_INPUT: what is wrong and where. */
 vq_status vq_json_parse(const char *text, size_t n, json_t **v, vq_err *e);
+/* vq_json_parse_exact -- the same where each character of a text counts, as in a vocabulary:
+ * \u0000 and a lone surrogate are VQ_E_INPUT. */
+vq_status vq_json_parse_exact(const char *text, size_t n, json_t **v, vq_err *e);
 
 /* vq_json_splice -- the object in `text` (one that vq_json_parse takes, *len bytes) with its member
  * `key` replaced by value, or with a new last member; not a byte of the others changes. *text is

@@ -143,7 +143,7 @@ static vq_status parse_file(vq_tokenizer *t, const char *path, vq_err *e)
     vq_map map;
     VQ_TRY(vq_map_open(&map, path, e));
     json_t *root;
-    vq_status s = vq_json_parse((const char *)map.data, map.size, &root, e);
+    vq_status s = vq_json_parse_exact((const char *)map.data, map.size, &root, e);
     if (s == VQ_OK) s = parse(t, root, e);
     if (s != VQ_OK) s = vq_at(e, "%s", path);
     json_decref(root);

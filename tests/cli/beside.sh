@@ -63,6 +63,17 @@ refuse 5 'm/tokenizer.json: the file changed while it was read' quantize m -r nv
 kill $writer
 wait $writer 2>/dev/null
 [ ! -e cut ] || fail "makes an artifact of it"
+cp tokenizer.json m/tokenizer.json
+
+# So does the configuration, which is read long before it is written.
+cp m/config.json config.json
+(while :; do touch m/config.json; done) &
+writer=$!
+until [ m/config.json -nt config.json ]; do :; done
+refuse 5 'm/config.json: the file changed while it was read' quantize m -r nvfp4a16 -o cut
+kill $writer
+wait $writer 2>/dev/null
+[ ! -e cut ] || fail "makes an artifact of it"
 
 # Another file under the name: what was there at the start goes along.
 cp tokenizer.json m/tokenizer.json && rm m/README.md

@@ -53,5 +53,7 @@ refuse 3 'nothing' diff one nothing -q
 refuse 2 'B is missing' diff one
 head -c 1000 one/model.safetensors >cut.safetensors
 refuse 3 'cut' diff one cut.safetensors -q
+mkdir short && printf abc >short/model.safetensors # of two models the right one is named
+refuse 3 'error: short/model.safetensors > 3 bytes' diff one short -q
 refuse 4 'limit' diff one four --mem-limit 100K -q
 end_checks

@@ -21,4 +21,5 @@ run 0 doctor --isa ref --numeric strict
 out_has '^  kernels +ref$'
 refuse 2 'one argument too many' doctor more
 refuse 4 'limit' doctor --mem-limit 1K
+refuse 4 'limit' doctor --mem-limit 1M # met inside a check
 end_checks

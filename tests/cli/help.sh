@@ -91,6 +91,16 @@ if [ -w /dev/full ]; then
     last_args='version > /dev/full'
     "$vq" version >/dev/full 2>err
     [ $? = 5 ] || fail "a full standard output is not exit code 5"
+    for list in "diff same other" "diff same other --json"; do # the answer would be no
+        mkdir -p same other
+        st_make same/model.safetensors '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' 4
+        st_make other/model.safetensors '{"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' 4
+        # shellcheck disable=SC2086
+        run 1 $list
+        # shellcheck disable=SC2086
+        "$vq" $list >/dev/full 2>err
+        [ $? = 5 ] || fail "an answer that cannot be written is not exit code 5"
+    done
 fi
 # Nor does what was to be said vanish into a stdout that is closed; stdin and stderr are not needed.
 for list in version "version --json" help "help plan" "plan --help" "recipe list" doctor; do

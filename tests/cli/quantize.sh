@@ -22,7 +22,10 @@ run 0 tokenize tokenizer.json 'a text' -o ids.i32 -q
 [ ! -s out ] && [ ! -s err ] && [ -s ids.i32 ] || fail "-q prints"
 run 0 plan model.safetensors -r nvfp4a16 -v
 err_empty
-rm -r both ids.i32
+# A name that begins like an option: the hint works as it is printed.
+run 0 quantize model.safetensors -r nvfp4a16 -o -both
+err_has '^next: .*/vq eval ppl \./-both --ref model'
+rm -r both ./-both ids.i32
 # The memory that plan tells is enough as a limit, and three quarters of it are refused at once.
 for some in "nvfp4a16" "nvfp4 --set calib.samples=2 --set calib.seqlen=32" "gptq-nvfp4 --set calib.samples=2 --set calib.seqlen=32"; do
     run 0 plan model.safetensors -r $some --json

@@ -23,6 +23,13 @@ done
 # A stack of experts alone leaves nothing to quantize, in the plan as in the run.
 refuse 2 'every tensor of this model is kept|decides no tensor' plan "$made/mxfp4-experts" -r seven.yaml
 refuse 2 'every tensor of this model is kept|decides no tensor' quantize "$made/mxfp4-experts" -r seven.yaml
+# Of another type, or alone, its parts are no weights to hand on.
+mkdir odd
+cp "$made/mxfp4-experts/"*.json odd/
+st_edit "$made/mxfp4-experts/model.safetensors" odd/model.safetensors 's/_blocks":{"dtype":"U8/_blocks":{"dtype":"I8/'
+refuse 3 '_blocks is I8 .*U8' quantize odd -r seven.yaml -o result
+st_edit "$made/mxfp4-experts/model.safetensors" odd/model.safetensors 's/_blocks"/_others"/'
+refuse 3 '_scales stands without its _blocks' quantize odd -r seven.yaml -o result
 
 # Of vq's own artifacts the residual columns, orders and rotations are undone: what is written in 16 bits computes what the artifact does.
 need_model

@@ -30,6 +30,8 @@ out_is 'TheThe'
 refuse 2 'ids.i32 exists already' tokenize "$tiny" The -o ids.i32
 run 0 tokenize "$tiny" The -o ids.i32 --force
 [ "$(wc -c <ids.i32)" = 4 ] || fail "--force does not replace"
+printf 'AB!\n' >note.txt
+refuse 2 'note.txt' tokenize "$tiny" The -o note.txt --force
 
 # Special tokens are put around a text, and left out when asked; a template writes its own.
 copy_model around
@@ -49,6 +51,13 @@ refuse 2 'goes with --decode' tokenize "$tiny" --tokens ids.i32
 refuse 2 'takes ids' tokenize "$tiny" --decode --data "$tiny/test.txt"
 refuse 3 "'x' is no token id" tokenize "$tiny" --decode '1 x'
 refuse 3 "'99999999999' is no token id" tokenize "$tiny" --decode 99999999999
+# Characters that a vocabulary cannot hold here, and those that it cannot hold anywhere.
+mkdir nul
+for odd in '\\u0000' '\\ud800' '\\udc00x'; do
+    sed -E "s/\"ell\": ?300/\"a$odd\": 300/" "$tiny/tokenizer.json" >nul/tokenizer.json
+    cmp -s nul/tokenizer.json "$tiny/tokenizer.json" && fail "nothing is edited"
+    refuse 3 'nul/tokenizer.json > broken JSON at byte [0-9]+' tokenize nul The
+done
 refuse 3 'names no token' tokenize "$tiny" --decode 512
 refuse 3 'not UTF-8' tokenize "$tiny" $'\xff'
 refuse 3 'no such file or folder' tokenize nothing The

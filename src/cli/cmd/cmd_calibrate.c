@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cli/command.h"
+#include "cli/hints.h"
 #include "cli/show.h"
 
 static vq_status check_arguments(const vq_args *a, vq_err *e)
@@ -72,6 +73,17 @@ static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_
     return a->json ? list_inputs(s, e) : VQ_OK;
 }
 
+static void show_next(const vq_session *s)
+{
+    const vq_args *a = s->args;
+    char model[VQ_HINT_PATH], recipe[VQ_HINT_PATH], stats[VQ_HINT_PATH];
+    vq_session_next(s,
+                    (const char *const[]){"quantize", vq_hint_path(a->operands[0], model), "-r",
+                                          vq_hint_path(a->recipe, recipe), "--stats",
+                                          vq_hint_path(a->out, stats), NULL},
+                    "");
+}
+
 static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
 {
     char text[512], peak[32];
@@ -93,11 +105,7 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
     if (!isnan(memory))
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
                       vq_show_bytes(memory, peak, sizeof peak));
-    if (c)
-        vq_session_next(s,
-                        (const char *const[]){"quantize", s->args->operands[0], "-r",
-                                              s->args->recipe, "--stats", s->args->out, NULL},
-                        "");
+    if (c) show_next(s);
 }
 
 const vq_command vq_command_calibrate = {

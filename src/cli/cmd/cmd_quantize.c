@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/hints.h"
 #include "cli/show.h"
 #include "cli/wrap.h"
 
@@ -115,7 +116,9 @@ static void show_last(FILE *out, const json_t *r, const char *folder)
 /* A model that vq cannot run is compared by its weights. */
 static void show_next(const vq_session *s, const json_t *r)
 {
-    const char *out = vq_result_text(r, "out"), *model = s->args->operands[0];
+    char of_out[VQ_HINT_PATH], of_model[VQ_HINT_PATH];
+    const char *out = vq_hint_path(vq_result_text(r, "out"), of_out),
+               *model = vq_hint_path(s->args->operands[0], of_model);
     if (json_is_true(json_object_get(r, "runs")))
         vq_session_next(s,
                         (const char *const[]){"eval", "ppl", out, "--ref", model, "--data", NULL},

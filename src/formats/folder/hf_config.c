@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "json/json_walk.h"
 
 enum { CONFIG_MAX = 8 << 20 };
@@ -95,13 +94,12 @@ static vq_status read_names(vq_hf_config *c, vq_err *e)
 /* What is written from it keeps every byte that it does not change. */
 static vq_status keep_text(vq_hf_config *c, const char *path, vq_err *e)
 {
-    vq_map m;
-    VQ_TRY(vq_map_open(&m, path, e));
-    const char *from = (const char *)m.data;
-    const size_t mark = m.size >= 3 && memcmp(from, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    if (m.size <= CONFIG_MAX) c->text = strndup(from + mark, m.size - mark);
-    vq_map_close(&m);
-    return c->text || m.size > CONFIG_MAX
+    vq_map *m = &c->map;
+    VQ_TRY(vq_map_open(m, path, e));
+    const char *from = (const char *)m->data;
+    const size_t mark = m->size >= 3 && memcmp(from, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    if (m->size <= CONFIG_MAX) c->text = strndup(from + mark, m->size - mark);
+    return c->text || m->size > CONFIG_MAX
                ? VQ_OK
                : vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", path);
 }
@@ -137,5 +135,6 @@ void vq_hf_config_done(vq_hf_config *c)
 {
     json_decref(c->root);
     free(c->text);
+    vq_map_close(&c->map);
     *c = (vq_hf_config){0};
 }

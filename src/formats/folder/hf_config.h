@@ -9,10 +9,12 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 
 typedef struct vq_hf_config {
     json_t *root;          /* whole file; owned by the config until vq_hf_config_done */
     char *text;            /* the file as it is, likewise, without byte order mark */
+    vq_map map;            /* open as long, so that vq_maps_check finds a file that changed */
     char model_type[64];   /* "llama"; "" when there is no config.json */
     char architecture[96]; /* architectures[0] */
     int64_t bos, eos[8];   /* -1 when absent */

@@ -48,20 +48,21 @@ static bool ends_with(const char *text, const char *end)
 
 static bool is_blocks(const vq_tensor *t)
 {
-    return t->dtype == VQ_U8 && ends_with(t->name, BLOCKS);
+    return ends_with(t->name, BLOCKS);
 }
 
 static vq_status check_shapes(const vq_tensor *blocks, const vq_tensor *scales, vq_err *e)
 {
     char is[96];
-    if (scales && scales->dtype == VQ_U8 && blocks->ndim == 4 && scales->ndim == 3 &&
-        blocks->shape[3] == 16 && vq_tensor_numel(blocks) > 0 &&
+    if (scales && blocks->dtype == VQ_U8 && scales->dtype == VQ_U8 && blocks->ndim == 4 &&
+        scales->ndim == 3 && blocks->shape[3] == 16 && vq_tensor_numel(blocks) > 0 &&
         memcmp(blocks->shape, scales->shape, 3 * sizeof *blocks->shape) == 0)
         return VQ_OK;
     return vq_fail(e, VQ_E_INPUT,
-                   "%s is %s: [experts, rows, groups, 16] is expected, and " SCALES
+                   "%s is %s %s: U8 [experts, rows, groups, 16] is expected, and " SCALES
                    " U8 of the first three beside it",
-                   blocks->name, vq_shape_text(blocks->shape, blocks->ndim, is, sizeof is));
+                   blocks->name, vq_dtype_name(blocks->dtype),
+                   vq_shape_text(blocks->shape, blocks->ndim, is, sizeof is));
 }
 
 /* Matrix i of a stack, row by row: the last dimensions as one. */
@@ -98,6 +99,17 @@ static vq_status add_stack(vq_module_map *m, const vq_tensor *blocks, const vq_t
     return stack ? VQ_OK : e->status;
 }
 
+/* Scales alone would be copied as if they were weights. */
+static vq_status check_lone(const vq_folder *f, const vq_tensor *t, vq_arena *a, vq_err *e)
+{
+    if (t->dtype != VQ_U8 || !ends_with(t->name, SCALES)) return VQ_OK;
+    const int n = (int)(strlen(t->name) - strlen(SCALES));
+    const char *name = vq_arena_text(a, e, "%.*s" BLOCKS, n, t->name);
+    if (!name) return e->status;
+    if (vq_tensor_set_find(f->weights, name)) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT, "%s stands without its " BLOCKS, t->name);
+}
+
 static vq_status find_scales(const vq_folder *f, const vq_tensor *blocks, const vq_tensor **scales,
                              vq_arena *a, vq_err *e)
 {
@@ -114,6 +126,7 @@ static vq_status read_config(vq_module_map *m, const vq_folder *f, vq_arena *a, 
     const vq_tensor *scales;
     int64_t n = 0;
     for (size_t i = 0; i < set->count; i++) {
+        VQ_TRY(check_lone(f, set->sorted[i], a, e));
         if (!is_blocks(set->sorted[i])) continue;
         VQ_TRY(find_scales(f, set->sorted[i], &scales, a, e));
         n += set->sorted[i]->shape[0];

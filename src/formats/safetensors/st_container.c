@@ -104,12 +104,12 @@ static vq_status read_index(st_index *x, const char *path, vq_arena *a, vq_err *
         s = x->pool ? walk_index(&m, x, e) : VQ_E_LIMIT;
     }
     vq_map_close(&m);
-    if (s != VQ_OK) (void)vq_at(e, "%s", vq_base_name(path));
+    if (s != VQ_OK) (void)vq_at(e, "%s", path);
     VQ_TRY(s);
     qsort(x->map, x->count, sizeof *x->map, by_tensor);
     for (size_t i = 1; i < x->count; i++) {
         if (strcmp(x->map[i - 1].tensor, x->map[i].tensor) == 0) {
-            return vq_fail(e, VQ_E_INPUT, "%s: %s comes twice in weight_map", vq_base_name(path),
+            return vq_fail(e, VQ_E_INPUT, "%s: %s comes twice in weight_map", path,
                            x->map[i].tensor);
         }
     }

@@ -340,7 +340,7 @@ vq_status vq_st_open(vq_st_file *f, const char *path, vq_arena *a, vq_err *e)
     VQ_TRY(vq_map_open(&f->map, path, e));
     const vq_status s = parse(f, a, e);
     if (s == VQ_OK) return s;
-    (void)vq_at(e, "%s", vq_base_name(path));
+    (void)vq_at(e, "%s", path);
     vq_st_close(f);
     return s;
 }

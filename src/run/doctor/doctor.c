@@ -151,6 +151,7 @@ static vq_status check_all(world *t, vq_doctor_result *r, vq_arena *out, vq_err 
     for (int i = 0; i < CHECKS; i++) {
         t->why[0] = 0;
         const bool ok = table[i].check(t, e);
+        if (!ok && e->status == VQ_E_LIMIT) return VQ_E_LIMIT; /* says nothing of the machine */
         checks[i] = (vq_doctor_check){.name = table[i].name, .ok = ok};
         checks[i].why = ok ? NULL : vq_arena_text(out, e, "%s", *t->why ? t->why : e->text);
         if (!ok && !checks[i].why) return e->status;

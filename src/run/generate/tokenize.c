@@ -56,7 +56,8 @@ static vq_status name_tokens(tokenizing *t, vq_err *e)
     return VQ_OK;
 }
 
-/* Ids and nothing else: four letters are no id of any vocabulary. */
+/* Ids and nothing else: four letters are no id of any vocabulary. Text in UTF-32 is the same bytes as
+ * ids, so nothing tells them apart. */
 static bool are_ids(const void *ctx, const char *path)
 {
     const tokenizing *t = ctx;

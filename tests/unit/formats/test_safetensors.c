@@ -135,7 +135,7 @@ static void test_headers(void **state)
         vq_st_file f;
         const vq_status s = vq_st_open(&f, path, &a, &e);
         const bool right = c->refusal ? s == VQ_E_INPUT && strstr(e.text, c->refusal) &&
-                                            strncmp(e.text, "x.safetensors > ", 16) == 0
+                                            strncmp(e.text, path, strlen(path)) == 0
                                       : s == VQ_OK && f.count == c->tensors;
         if (!right) fail_msg("case %zu %s: status %d: %s", i, c->header, s, e.text);
         vq_st_close(&f);
