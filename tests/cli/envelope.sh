@@ -28,7 +28,8 @@ one_object
 out_has '"schema":"vq.plan/1"'
 out_has '"tensors":\[\{"name":"'
 for key in bits_per_weight bytes peak_ram disk seconds; do out_has "\"$key\":"; done
-run 1 plan "$tiny/model.safetensors" -r nvfp4a16 --json --mem-limit 2M
+peak=$(grep -oE '"peak_ram":[0-9]+' out | cut -d: -f2)
+run 1 plan "$tiny/model.safetensors" -r nvfp4a16 --json --mem-limit $((peak * 4 / 5))
 one_object
 out_has '"ok":false,"exit":1'
 
