@@ -39,7 +39,7 @@ vq_status vq_make_dir(const char *path, vq_err *e)
 {
     if (mkdir(path, 0777) == 0 || (errno == EEXIST && vq_is_dir(path))) return VQ_OK;
     return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot make the folder: %s",
-                   path, strerror(errno));
+                   path, vq_why(errno));
 }
 
 /* Renames survive a power cut only once the folder that holds them is synced. */
@@ -58,7 +58,7 @@ static void sync_parent(const char *path)
 vq_status vq_rename(const char *from, const char *to, vq_err *e)
 {
     if (rename(from, to) != 0)
-        return vq_fail(e, VQ_E_IO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
+        return vq_fail(e, VQ_E_IO, "%s: cannot rename to %s: %s", from, to, vq_why(errno));
     sync_parent(to);
     return VQ_OK;
 }
@@ -92,7 +92,7 @@ static char *real_parent(const char *path, vq_err *e)
     if (errno == ENOMEM)
         (void)vq_fail(e, VQ_E_LIMIT, "%s: no memory for the path", path);
     else
-        (void)vq_fail(e, VQ_E_IO, "%s: the folder that it would be in: %s", path, strerror(errno));
+        (void)vq_fail(e, VQ_E_IO, "%s: the folder that it would be in: %s", path, vq_why(errno));
     return NULL;
 }
 
@@ -146,7 +146,7 @@ vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, 
     DIR *dir = opendir(path);
     if (!dir)
         return vq_fail(e, errno == ENOENT ? VQ_E_INPUT : VQ_E_IO, "%s: cannot read the folder: %s",
-                       path, strerror(errno));
+                       path, vq_why(errno));
     const size_t room = count_entries(dir);
     const char **list = VQ_NEW(a, const char *, room, "folder listing", e);
     size_t count = 0;
@@ -232,11 +232,11 @@ vq_status vq_remove(const char *path, vq_err *e)
     if (lstat(path, &st) != 0) return VQ_OK;
     const bool is_dir = S_ISDIR(st.st_mode);
     DIR *dir = is_dir ? opendir(path) : NULL;
-    if (is_dir && !dir) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    if (is_dir && !dir) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, vq_why(errno));
     const vq_status s = dir ? remove_entries(dir, path, e) : VQ_OK;
     if (dir) (void)closedir(dir);
     if (s != VQ_OK || (is_dir ? rmdir(path) : unlink(path)) == 0 || errno == ENOENT) return s;
-    return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, vq_why(errno));
 }
 
 char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e)

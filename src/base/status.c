@@ -1,6 +1,7 @@
 /* status.c -- error text: written once by the deepest function, prefixed by callers. */
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,11 @@ vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...)
     va_end(args);
     make_printable(e->text);
     return status;
+}
+
+const char *vq_why(int error)
+{
+    return error == EMFILE ? "too many open files; raise the limit (ulimit -n)" : strerror(error);
 }
 
 vq_status vq_at(vq_err *e, const char *fmt, ...)

@@ -34,6 +34,10 @@ typedef struct vq_err {
  *   test tests/unit/base/test_status.c */
 vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...) VQ_PRINTF(3, 4);
 
+/* vq_why -- what errno says, and for a limit of the system how it is raised; until the next call.
+ *   test tests/cli/outputs.sh */
+const char *vq_why(int error);
+
 /* vq_at -- put "NAME > " in front of what e says and return e's status. Call it while passing an
  * error up. */
 vq_status vq_at(vq_err *e, const char *fmt, ...) VQ_PRINTF(2, 3);

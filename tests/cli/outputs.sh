@@ -61,6 +61,56 @@ mkdir theirs.run && echo mine >theirs.run/file
 refuse 2 'theirs.run/file: vq did not make it' quantize "$model" -r nvfp4a16 -o theirs
 [ "$(cat aside/file theirs.run/file)" = "$(printf 'mine\nmine')" ] || fail "removes files that vq did not make"
 
+# What somebody puts into vq's folder while it works, or after it stopped, is neither handed on nor lost.
+long="quantize $tiny -r gptq-nvfp4 --data $tiny/train.txt --set calib.samples=64 --set calib.seqlen=256 -t 1"
+begin() { # begin OUT FILE -- a run in the background, up to the moment when it has made FILE
+    last_args="$long -o $1"
+    "$vq" $long -o "$1" --json >out 2>err &
+    pid=$!
+    while kill -0 $pid 2>/dev/null && [ ! -e "$1.run/$2" ]; do sleep 0.005; done
+}
+kept() { [ "$(cat "$1")" = mine ] || fail "$1 is lost"; }
+begin put artifact
+mkdir put.run/artifact/sub && echo mine >put.run/artifact/sub/notes
+wait $pid
+code=$?
+[ $code = 5 ] || fail "exit code $code, not 5"
+err_has 'put.run/artifact/sub/notes: vq did not write it.*--resume goes on'
+[ ! -e put ] || fail "hands on what it did not write"
+for again in --resume --force; do
+    refuse 2 'put.run/artifact/sub/notes: vq did not make it' $long -o put $again
+    kept put.run/artifact/sub/notes
+done
+rm put.run/artifact/sub/notes
+for part in part-0000 part-0003; do
+    echo mine >put.run/$part/precious
+    for again in --resume --force; do
+        refuse 2 "put.run/$part/precious: vq did not make it" $long -o put $again
+        kept put.run/$part/precious
+    done
+    rm put.run/$part/precious
+done
+run 0 $long -o put --resume
+[ ! -e put.run ] || fail "put.run is left: $(find put.run)"
+run 0 verify put
+[ ! -e put/sub ] || fail "hands on a folder that it did not make"
+begin beside artifact
+echo mine >beside.run/notes
+wait $pid || fail "fails for a file beside its own"
+out_has '"code":"run-folder-left","where":"beside.run","text":"beside.run/notes: '
+[ "$(ls beside.run)" = notes ] || fail "leaves more than what is not its own: $(ls beside.run)"
+kept beside.run/notes
+diff -r put beside >/dev/null || fail "a resumed run makes other bytes"
+
+# What fails before the work leaves nothing, and says which limit it was.
+last_args='under ulimit -n 4'
+# shellcheck disable=SC2016
+bash -c 'for fd in {3..30}; do eval "exec $fd>&-"; done; ulimit -n 4 && exec "$@"' bash "$vq" $long -o few >out 2>err
+code=$?
+[ $code = 5 ] || fail "exit code $code, not 5"
+err_has 'ulimit -n'
+absent few
+
 # Outputs and inputs do not lie in each other.
 cp -r own again/inside
 refuse 2 'again' quantize again/inside -r nvfp4a16 -o again --force

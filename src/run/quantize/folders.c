@@ -12,15 +12,8 @@
 #include "base/lock.h"
 #include "base/memory.h"
 #include "run/manifest.h"
+#include "run/quantize/own_files.h"
 #include "run/store/run_state.h"
-
-/* Its owner works in the folder while it is locked; where it is, vq made the folder. */
-#define LOCK_NAME "vq.lock"
-#define STATE_NAME "state.json"
-
-/* What vq puts into OUT.run: the beginnings of the names. */
-static const char *const run_entries[] = {LOCK_NAME, STATE_NAME,  "artifact", "part-",
-                                          "layer-",  "vq-spool-", NULL};
 
 /* The one that this process works in: what a sudden end leaves is removed. */
 static vq_folders *at_work;
@@ -80,14 +73,20 @@ static char *default_name(vq_folders *o, const vq_folders_request *q, vq_arena *
                      : vq_arena_text(a, e, "%s.%s", beside, q->recipe);
 }
 
-static bool begins_with_any(const char *name, const char *const *list)
+static vq_own_files own_files(const vq_folders *o)
 {
-    for (; *list; list++)
-        if (strncmp(name, *list, strlen(*list)) == 0) return true;
-    return false;
+    return (vq_own_files){.run = o->run, .copied = o->copied, .ncopied = o->ncopied};
 }
 
-/* A link, or a folder with something that vq did not make, is somebody's. */
+static vq_status say_foreign(const char *path, vq_err *e)
+{
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s: vq did not make it, and works in this folder; move it, or choose another "
+                   "name with -o",
+                   path);
+}
+
+/* A link, or a folder that has not vq's mark, is somebody's. */
 static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
 {
     const char *const *names;
@@ -99,15 +98,19 @@ static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
                        "with -o",
                        run);
     VQ_TRY(vq_list_dir(run, a, &names, &n, e));
-    const bool own = vq_lists(names, n, LOCK_NAME) || vq_lists(names, n, STATE_NAME);
-    for (size_t i = 0; i < n; i++)
-        if (!own || !begins_with_any(names[i], run_entries))
-            return vq_fail(
-                e, VQ_E_RECIPE,
-                "%s/%s: vq did not make it, and works in this folder; move it, or choose "
-                "another name with -o",
-                run, names[i]);
-    return VQ_OK;
+    if (n == 0 || vq_lists(names, n, VQ_RUN_LOCK) || vq_lists(names, n, VQ_RUN_STATE)) return VQ_OK;
+    const char *first = vq_join(a, run, names[0], e);
+    return first ? say_foreign(first, e) : e->status;
+}
+
+/* What somebody put into a folder of vq's, of which only vq's own may go; with the lock, for another
+ * process's files come and go. */
+static vq_status check_own(const vq_folders *o, vq_arena *a, vq_err *e)
+{
+    const vq_own_files own = own_files(o);
+    const char *path;
+    VQ_TRY(vq_own_foreign(&own, "", &path, a, e));
+    return path ? say_foreign(path, e) : VQ_OK;
 }
 
 /* --force replaces an artifact that holds what its vq.json lists, or folders without a file. */
@@ -259,19 +262,11 @@ static vq_status check_inputs(const vq_folders *o, const vq_folders_request *q, 
 /* All of OUT.run but the lock; the state first, for without parts it says what is not so. */
 static vq_status empty_run(const vq_folders *o, vq_arena *a, vq_err *e)
 {
-    const char *const *names;
-    size_t n;
-    const char *state = vq_join(a, o->run, STATE_NAME, e);
+    const vq_own_files own = own_files(o);
+    const char *state = vq_join(a, o->run, VQ_RUN_STATE, e);
     if (!state) return e->status;
     VQ_TRY(vq_remove(state, e));
-    VQ_TRY(vq_list_dir(o->run, a, &names, &n, e));
-    for (size_t i = 0; i < n; i++) {
-        const char *path = vq_join(a, o->run, names[i], e);
-        if (!path) return e->status;
-        if (strcmp(names[i], LOCK_NAME) == 0 || !begins_with_any(names[i], run_entries)) continue;
-        VQ_TRY(vq_remove(path, e));
-    }
-    return VQ_OK;
+    return vq_own_remove(&own, "", a, e);
 }
 
 /* Work that is finished in part is not thrown away by a repeated command. Without a state there is
@@ -292,13 +287,15 @@ static vq_status open_work(vq_folders *o, bool resume, vq_arena *a, vq_err *e)
             e, VQ_E_RECIPE,
             "%s holds a stopped run; continue it with --resume, or start anew with --force",
             o->run);
-    VQ_TRY(o->resumes ? vq_remove(o->work, e) : empty_run(o, a, e));
+    const vq_own_files own = own_files(o);
+    VQ_TRY(o->resumes ? vq_own_remove(&own, vq_base_name(o->work), a, e) : empty_run(o, a, e));
     return vq_make_dir(o->work, e);
 }
 
 vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
-    *o = (vq_folders){.force = q->force, .kind = q->kind, .lock = -1};
+    *o = (vq_folders){
+        .force = q->force, .kind = q->kind, .copied = q->copied, .ncopied = q->ncopied, .lock = -1};
     char *name = q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(o, q, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
@@ -312,6 +309,11 @@ vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *
     o->run = vq_arena_text(a, e, "%s.run", name);
     o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
     if (o->work && o->kind) o->file = vq_join(a, o->work, vq_base_name(name), e);
+    if (o->file) {
+        o->leaf = vq_base_name(name);
+        o->copied = &o->leaf;
+        o->ncopied = 1;
+    }
     return o->work && (o->file || !o->kind) ? VQ_OK : e->status;
 }
 
@@ -322,24 +324,52 @@ static vq_status make_run(const vq_folders *o, const vq_folders_request *q, vq_e
     return vq_fail(e, why.status, "%s%s", why.text, q->out ? "" : "; name another output with -o");
 }
 
+/* Nothing was done yet. lock: of a folder that was made for this, which goes without being read. */
+static vq_status leave(vq_folders *o, const char *lock, vq_status s)
+{
+    if (lock) {
+        (void)rmdir(o->work);
+        (void)unlink(lock);
+        (void)rmdir(o->run);
+    }
+    (void)close(o->lock);
+    o->lock = -1;
+    return s;
+}
+
 vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
     VQ_TRY(vq_folders_name(o, q, a, e));
     VQ_TRY(check_inputs(o, q, a, e));
     VQ_TRY(check_free(o, q->resume, a, e));
     VQ_TRY(check_run(o->run, a, e));
-    const char *lock = vq_join(a, o->run, LOCK_NAME, e);
+    const char *lock = vq_join(a, o->run, VQ_RUN_LOCK, e);
     if (!lock) return e->status;
+    const bool fresh = !vq_exists(o->run);
     VQ_TRY(make_run(o, q, e));
     vq_status s = vq_lock_open(lock, &o->lock, e);
     if (s == VQ_E_LIMIT || s == VQ_E_IO) (void)rmdir(o->run); /* another one's is not empty */
     VQ_TRY(s);
+    s = check_own(o, a, e);
+    if (s != VQ_OK) return leave(o, fresh ? lock : NULL, s);
     s = check_free(o, q->resume, a, e); /* who had the lock before made it, maybe */
     if (s == VQ_OK) s = check_unchanged(o, a, e);
     if (s == VQ_OK) s = open_work(o, q->resume, a, e);
+    if (s != VQ_OK && fresh) return leave(o, lock, s);
     at_work = o;
     if (s != VQ_OK) vq_folders_drop(o);
     return s;
+}
+
+vq_status vq_folders_check(const vq_folders *o, vq_arena *a, vq_err *e)
+{
+    const vq_own_files own = own_files(o);
+    const char *path;
+    VQ_TRY(vq_own_foreign(&own, vq_base_name(o->work), &path, a, e));
+    if (!path) return VQ_OK;
+    return vq_fail(e, VQ_E_IO,
+                   "%s: vq did not write it, and makes the output in this folder; move it out",
+                   path);
 }
 
 vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
@@ -348,6 +378,7 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
     VQ_TRY(vq_memory_check(e));
     VQ_TRY(check_free(o, false, a, e));
     VQ_TRY(check_unchanged(o, a, e));
+    VQ_TRY(vq_folders_check(o, a, e));
     if (o->file) return vq_rename(o->file, o->out, e);
     bool free = true; /* without force only what is nothing, or empty, makes room */
     if (o->force && vq_exists(o->out)) VQ_TRY(is_empty(o->out, &free, a, e));
@@ -359,13 +390,17 @@ vq_status vq_folders_clean(vq_folders *o, vq_err *e)
     if (o->lock < 0) return VQ_OK;
     vq_arena a; /* without the budget, of which there may be nothing left */
     vq_arena_init(&a, NULL);
-    const char *lock = vq_join(&a, o->run, LOCK_NAME, e);
+    const vq_own_files own = own_files(o);
+    const char *lock = vq_join(&a, o->run, VQ_RUN_LOCK, e), *path = NULL;
     vq_status s = lock ? empty_run(o, &a, e) : VQ_E_LIMIT;
+    if (s == VQ_OK) s = vq_own_foreign(&own, "", &path, &a, e);
     if (s == VQ_OK) s = vq_remove(lock, e);
+    if (s == VQ_OK && path)
+        s = vq_fail(e, VQ_E_IO, "%s: vq did not make it, and leaves it there", path);
     vq_arena_done(&a);
     /* somebody may have put something in */
-    if (s == VQ_OK && rmdir(o->run) != 0 && errno != ENOTEMPTY && errno != EEXIST)
-        s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", o->run, strerror(errno));
+    if (s == VQ_OK && rmdir(o->run) != 0)
+        s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", o->run, vq_why(errno));
     (void)close(o->lock);
     o->lock = -1;
     return s;

@@ -22,7 +22,10 @@ typedef struct vq_folders_request {
     const char *recipe; /* its name */
     const char *out;    /* NULL: MODEL.RECIPE beside the model, of a model in a cache of downloads
                          * NAME.RECIPE in the current folder */
-    const vq_file_kind *kind; /* OUT is such a file; borrowed until drop. NULL: it is a folder */
+    const vq_file_kind *kind;  /* OUT is such a file; borrowed until drop. NULL: it is a folder */
+    const char *const *copied; /* what the run puts into the folder beside weights and config;
+                                * borrowed until drop */
+    size_t ncopied;
     bool force, resume;
 } vq_folders_request;
 
@@ -33,6 +36,9 @@ typedef struct vq_folders {
     const char *work; /* OUT.run/artifact: becomes OUT */
     const char *file; /* of a kind: OUT.run/artifact/NAME, which becomes OUT; NULL: a folder */
     const vq_file_kind *kind;
+    const char *leaf; /* of file */
+    const char *const *copied;
+    size_t ncopied;
     bool force;
     bool resumes; /* a stopped run is there and goes on; false: from the start */
     int lock;     /* of OUT.run; -1: not open */
@@ -43,13 +49,16 @@ vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *
 /* vq_folders_open -- names the folders and makes those to work in; texts from a.
  *   VQ_E_RECIPE: OUT exists, is not empty and there is no --force, or it holds what its vq.json does
  *   not list or lists with other bytes, or vq did not make the file; a file system is mounted there; it lies in an input or an
- *   input in it; OUT.run is not vq's, another process works in it, or it holds a stopped run and
+ *   input in it; OUT.run is not vq's or holds something else, another process works in it, or it holds a stopped run and
  *   neither resume nor force says what to do with it; nothing to resume. */
 vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e);
+/* vq_folders_check -- VQ_E_IO, naming it: somebody put a file into the artifact while it was made. */
+vq_status vq_folders_check(const vq_folders *o, vq_arena *a, vq_err *e);
 /* vq_folders_commit -- the artifact takes its name in one step; with force what was there is in its
  * place then. */
 vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e);
-/* vq_folders_clean -- removes what vq made in OUT.run, and ends the lock; harmless twice. */
+/* vq_folders_clean -- removes what vq made in OUT.run, and ends the lock; harmless twice. VQ_E_IO,
+ * naming it: something else is there, and stays. */
 vq_status vq_folders_clean(vq_folders *o, vq_err *e);
 /* vq_folders_drop -- the same unless a run is there that can be resumed; harmless after clean. */
 void vq_folders_drop(vq_folders *o);

@@ -145,6 +145,7 @@ static vq_status write_manifest(quantization *q, vq_err *e)
                      .nmodules = q->rounded.nmodules,
                      .finish = q->plan.finish ? q->plan.finish->name : NULL,
                      .finished = q->rounded.finished};
+    VQ_TRY(vq_folders_check(&q->folders, &q->arena, e));
     VQ_TRY(vq_folder_digests(q->folders.work, &m.files, &m.nfiles, &q->arena, e));
     VQ_TRY(vq_input_hash_list(&q->inputs, &m.inputs, &q->arena, e));
     VQ_TRY(vq_summary_entries(&q->rounded, &m.modules, &q->arena, e));
@@ -160,6 +161,7 @@ static vq_status verify_own(quantization *q, vq_err *e)
     VQ_TRY(vq_verify_folder(&f, q->job, q->folders.work, true, NULL, &q->job->budget, &q->arena,
                             &q->arena, e));
     if (!f.count) return VQ_OK;
+    VQ_TRY(vq_folders_check(&q->folders, &q->arena, e));
     return vq_fail(e, VQ_E_BUG, "what was written does not verify: %s: %s", f.failures[0].tensor,
                    f.failures[0].what);
 }
@@ -301,6 +303,8 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
                                         .ninputs = sizeof inputs / sizeof *inputs,
                                         .recipe = q->recipe.name,
                                         .out = o->out,
+                                        .copied = q->beside.names,
+                                        .ncopied = q->beside.n,
                                         .force = o->force,
                                         .resume = o->resume};
     VQ_TRY(vq_folders_open(&q->folders, &folders, &q->arena, e));
@@ -315,7 +319,8 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (s == VQ_OK) s = tell(q, e);
     if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
-    if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, NULL);
+    vq_err unsaid;
+    if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, &unsaid);
     vq_folders_drop(&q->folders);
     q->result->kept = vq_run_state_exists(q->folders.run, &q->arena);
     say_how_to_go_on(q, s, e);
