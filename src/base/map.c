@@ -37,9 +37,7 @@ static void note(vq_watch *w, const char *what)
 {
     atomic_store(&w->changed, true);
     if (w->may_change || atomic_exchange(&broken, true)) return;
-    size_t n = strlen(w->path);
-    if (n >= sizeof broken_path) n = sizeof broken_path - 1;
-    memcpy(broken_path, w->path, n);
+    (void)strncpy(broken_path, w->path, sizeof broken_path - 1);
     what_happened = what;
 }
 

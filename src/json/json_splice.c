@@ -112,6 +112,7 @@ vq_status vq_json_splice_in(char **text, size_t *len, const char *outer, const c
 {
     const place p = find(*text, outer);
     size_t n;
+    if (!p.from) return vq_fail(e, VQ_E_BUG, "%s: not in the text that it is changed in", outer);
     char *inner = strndup(p.from, (size_t)(p.end - p.from)), *out = NULL;
     if (!inner) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", outer);
     const vq_status s = vq_json_splice(&inner, &n, key, value, e);

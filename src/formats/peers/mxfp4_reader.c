@@ -2,6 +2,7 @@
  * tensor, NAME_blocks U8 [experts][out][in / 32][16] and NAME_scales U8 [experts][out][in / 32].
  * Dense, the tensor is NAME [experts][in][out]. Source: transformers integrations/mxfp4.py
  * convert_moe_packed_tensors. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,7 +124,7 @@ static vq_status find_scales(const vq_folder *f, const vq_tensor *blocks, const 
 static vq_status read_config(vq_module_map *m, const vq_folder *f, vq_arena *a, vq_err *e)
 {
     const vq_tensor_set *set = f->weights;
-    const vq_tensor *scales;
+    const vq_tensor *scales = NULL;
     int64_t n = 0;
     for (size_t i = 0; i < set->count; i++) {
         VQ_TRY(check_lone(f, set->sorted[i], a, e));
@@ -139,6 +140,7 @@ static vq_status read_config(vq_module_map *m, const vq_folder *f, vq_arena *a, 
     for (size_t i = 0; i < set->count; i++) {
         if (!is_blocks(set->sorted[i])) continue;
         VQ_TRY(find_scales(f, set->sorted[i], &scales, a, e));
+        assert(scales);
         VQ_TRY(add_stack(m, set->sorted[i], scales, a, e));
     }
     return VQ_OK;

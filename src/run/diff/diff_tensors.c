@@ -1,6 +1,7 @@
 /* diff_tensors.c -- names of both sides merged, each pair decoded and compared. */
 #include "run/diff/diff_tensors.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +197,7 @@ static vq_status add_pair(const side *a, const item *ia, const side *b, const it
                           vq_arena *scratch, vq_arena *out, vq_err *e)
 {
     const vq_arena_mark mark = vq_arena_here(scratch);
+    assert(ia || ib);
     *row = (vq_diff_tensor){.name = vq_arena_text(out, e, "%s", ia ? ia->name : ib->name),
                             .error = NAN};
     if (!row->name) return e->status;

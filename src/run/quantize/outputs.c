@@ -181,7 +181,7 @@ static vq_status write_config(const char *dir, const vq_plan *p, const vq_module
     VQ_TRY(list_tied(p, dense, &ndense, a, e));
     json_t *quantization = NULL;
     char *text = NULL;
-    size_t len;
+    size_t len = 0;
     VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
     vq_status s = config_text(p, quantization, untied, &text, &len, e);
     if (s == VQ_OK) s = vq_write_file(path, text, len, e);

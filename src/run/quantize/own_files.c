@@ -92,7 +92,7 @@ vq_status vq_own_foreign(const vq_own_files *of, const char *inside, const char 
     *path = NULL;
     VQ_TRY(look(&o, a, e));
     for (size_t i = 0; i < o.n && !*path; i++) {
-        bool own;
+        bool own = false;
         VQ_TRY(is_own(&o, o.names[i], &own, a, e));
         if (own || !lies_in(o.names[i], inside)) continue;
         *path = vq_join(a, of->run, o.names[i], e);
@@ -122,7 +122,7 @@ vq_status vq_own_remove(const vq_own_files *of, const char *inside, vq_arena *a,
     owner o = {.own = of};
     VQ_TRY(look(&o, a, e));
     for (size_t i = 0; i < o.n; i++) {
-        bool own;
+        bool own = false;
         const char *path = vq_join(a, of->run, o.names[i], e);
         if (!path) return e->status;
         VQ_TRY(is_own(&o, o.names[i], &own, a, e));
