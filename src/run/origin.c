@@ -59,3 +59,11 @@ vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *
     o.seqlen = s->length;
     return o;
 }
+
+vq_status vq_origin_serves(const vq_stats_origin *have, const vq_plan *p, bool quantized,
+                           const char *model_sha, const char *path, vq_err *e)
+{
+    vq_stats_origin want = vq_origin_of(p, NULL, model_sha);
+    if (quantized) want.needs &= VQ_NEED_GRADIENT;
+    return vq_stats_check_origin(have, &want, false, path, e);
+}

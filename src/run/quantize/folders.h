@@ -48,9 +48,10 @@ typedef struct vq_folders {
 vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e);
 /* vq_folders_open -- names the folders and makes those to work in; texts from a.
  *   VQ_E_RECIPE: OUT exists, is not empty and there is no --force, or it holds what its vq.json does
- *   not list or lists with other bytes, or vq did not make the file; a file system is mounted there; it lies in an input or an
- *   input in it; OUT.run is not vq's or holds something else, another process works in it, or it holds a stopped run and
- *   neither resume nor force says what to do with it; nothing to resume. */
+ *   not list or lists with other bytes, or vq did not make the file; a file system is mounted there;
+ *   it lies in an input or an input in it; OUT.run is not vq's or holds something else, another
+ *   process works in it, or it holds a stopped run and neither resume nor force says what to do with
+ *   it; nothing to resume. */
 vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e);
 /* vq_folders_check -- VQ_E_IO, naming it: somebody put a file into the artifact while it was made. */
 vq_status vq_folders_check(const vq_folders *o, vq_arena *a, vq_err *e);

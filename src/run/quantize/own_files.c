@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "run/manifest.h"
+#include "run/store/run_state.h"
 
 #define SHARD "model-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9].safetensors"
 #define SECTION "part-[0-9][0-9][0-9][0-9]"

@@ -6,7 +6,6 @@
 #include "base/arena.h"
 
 #define VQ_RUN_LOCK "vq.lock" /* its owner works in the folder; where it is, vq made the folder */
-#define VQ_RUN_STATE "state.json"
 
 /* Borrowed. */
 typedef struct vq_own_files {

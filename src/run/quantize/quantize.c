@@ -352,15 +352,12 @@ static vq_status check_statistics(quantization *q, vq_err *e)
     const char *path = q->o->statistics;
     vq_stats_file f;
     VQ_TRY(vq_stats_load(&f, path, &q->model.graph, &q->arena, e));
-    vq_stats_origin want = vq_origin_of(&q->plan, NULL, f.origin.model);
-    if (q->schedule.quantized) want.needs &= VQ_NEED_GRADIENT;
-    const vq_status s = vq_stats_check_origin(&f.origin, &want, false, path, e);
+    const vq_status s =
+        vq_origin_serves(&f.origin, &q->plan, q->schedule.quantized, f.origin.model, path, e);
     vq_stats_close(&f);
     return s;
 }
 
-/* What is used, or missing, is found as the run finds it, but for what the model writes itself; what
- * nothing asks for must only be there. */
 static vq_status check_there(const char *path, vq_err *e)
 {
     vq_map m = {0};
@@ -370,6 +367,8 @@ static vq_status check_there(const char *path, vq_err *e)
     return VQ_OK;
 }
 
+/* What is used, or missing, is found as the run finds it, but for what the model writes itself; what
+ * nothing asks for must only be there. */
 static vq_status check_named(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;

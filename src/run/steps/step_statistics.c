@@ -5,16 +5,6 @@
 #include "run/block/run_scope.h"
 #include "run/origin.h"
 
-/* A run that follows the quantized model gathers statistics of inputs itself: only those of
- * gradients must be in the file. */
-static vq_status check(const vq_run *r, vq_err *e)
-{
-    vq_stats_origin want = vq_origin_of(r->plan, NULL, r->request->model_sha);
-    if (r->schedule->quantized) want.needs &= VQ_NEED_GRADIENT;
-    return vq_stats_check_origin(&r->statistics.file.origin, &want, false, r->request->statistics,
-                                 e);
-}
-
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     (void)b;
@@ -24,7 +14,8 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
         vq_stats_load(&r->statistics.file, r->request->statistics, r->models.graph, r->arena, e));
     r->statistics.open = true;
     memcpy(c->statistics, f->sha256, sizeof c->statistics);
-    VQ_TRY(check(r, e));
+    VQ_TRY(vq_origin_serves(&f->origin, r->plan, r->schedule->quantized, r->request->model_sha,
+                            r->request->statistics, e));
     if (!c->samples) {
         c->kind = "statistics";
         c->samples = f->origin.samples;

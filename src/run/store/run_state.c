@@ -7,19 +7,17 @@
 #include "base/file.h"
 #include "base/num/hadamard_matrix.h"
 
-#define STATE_NAME "state.json"
-
 bool vq_run_state_exists(const char *dir, vq_arena *a)
 {
     vq_err ignored;
-    const char *path = vq_join(a, dir, STATE_NAME, &ignored);
+    const char *path = vq_join(a, dir, VQ_RUN_STATE, &ignored);
     return path && vq_exists(path);
 }
 
 vq_status vq_run_state_new(vq_run_state *s, const char *dir, const vq_made_from *made_from,
                            vq_arena *a, vq_err *e)
 {
-    *s = (vq_run_state){.path = vq_join(a, dir, STATE_NAME, e), .arena = a};
+    *s = (vq_run_state){.path = vq_join(a, dir, VQ_RUN_STATE, e), .arena = a};
     s->state.made_from = *made_from;
     return s->path ? VQ_OK : e->status;
 }
@@ -40,7 +38,7 @@ static vq_status compare(const vq_run_state *s, const vq_made_from *want, vq_err
 vq_status vq_run_state_load(vq_run_state *s, const char *dir, const vq_made_from *made_from,
                             vq_arena *a, vq_err *e)
 {
-    *s = (vq_run_state){.path = vq_join(a, dir, STATE_NAME, e), .arena = a};
+    *s = (vq_run_state){.path = vq_join(a, dir, VQ_RUN_STATE, e), .arena = a};
     if (!s->path) return e->status;
     if (!vq_exists(s->path))
         return vq_fail(e, VQ_E_RECIPE,

@@ -8,6 +8,8 @@
 #include "run/store/rounding.h"
 #include "run/store/state_file.h"
 
+#define VQ_RUN_STATE "state.json"
+
 typedef struct vq_run_state {
     vq_state state;
     const char *path;
