@@ -68,6 +68,12 @@ const vq_command *vq_command_find(const char *name, vq_err *e);
 const vq_word *vq_command_word(const vq_command *c, const char *name);
 bool vq_command_knows(const vq_command *c, const vq_word *w, const vq_flag *flag);
 
+/* vq_session_sources -- what --data and --tokens say; n 0: nothing. VQ_E_RECIPE: a share that is none,
+ * shares that do not sum to 1.
+ * vq_session_source_inputs -- their files into the inputs of --json. */
+vq_status vq_session_sources(vq_session *s, vq_calib_sources *out, vq_err *e);
+vq_status vq_session_source_inputs(vq_session *s, const vq_calib_sources *sources, vq_err *e);
+
 /* vq_session_alias -- says which shipped recipe a name of other tools means; nothing of others. */
 void vq_session_alias(const vq_session *s, const char *recipe);
 

@@ -263,9 +263,6 @@ vq_status vq_args_need_recipe(const vq_args *a, vq_err *e)
     if (!a->recipe)
         return vq_fail(e, VQ_E_RECIPE,
                        "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
-    if (a->data && a->tokens)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "--data and --tokens both give the calibration data: use one");
     return VQ_OK;
 }
 

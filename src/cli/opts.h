@@ -51,7 +51,7 @@ typedef struct vq_args {
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref,
         *completion, *prompt, *system;
     bool json, quiet, force, resume, bos, weights_only, help, man, ids, decode, no_special;
-    vq_text_list sets, chat;
+    vq_text_list sets, chat, sources, token_sources;
     vq_origin origin[64]; /* by row of vq_flags */
     char seed_set[40];    /* "calib.seed=N" */
 } vq_args;
@@ -91,7 +91,7 @@ const vq_flag *vq_flag_find(const char *name, size_t len, unsigned mask);
  *         a: filled, borrows
  * argv and environ */
 vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_err *e);
-/* vq_args_need_recipe -- VQ_E_RECIPE: no recipe, or calibration data given twice. */
+/* vq_args_need_recipe -- VQ_E_RECIPE: no recipe. */
 vq_status vq_args_need_recipe(const vq_args *a, vq_err *e);
 
 /* vq_flag_text -- the value of a flag as text into buf ("" when unset), for `vq plan`. */

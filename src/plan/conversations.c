@@ -150,7 +150,7 @@ static vq_status order_lines(packer *p, vq_err *e)
     p->order = VQ_ALLOC(&p->names, size_t, p->lines.count, "order of the lines", e);
     if (!p->order) return e->status;
     for (size_t i = 0; i < p->lines.count; i++) p->order[i] = i;
-    for (size_t i = p->lines.count; r->random && i > 1; i--) {
+    for (size_t i = p->lines.count; r->select != VQ_SELECT_FIRST && i > 1; i--) {
         const size_t j = (size_t)(vq_rng_at(r->seed, i) % i), last = p->order[i - 1];
         p->order[i - 1] = p->order[j];
         p->order[j] = last;
@@ -177,14 +177,15 @@ static vq_status prepare(packer *p, const vq_map *map, const char *path, const v
     return p->ids ? VQ_OK : e->status;
 }
 
-vq_status vq_conversations_pack(vq_sample_set *set, const vq_plan *plan, const char *path,
-                                const vq_reporter *w, vq_conversations *out, vq_arena *a, vq_err *e)
+vq_status vq_conversations_pack(vq_samples *samples, const vq_plan *plan, const char *path,
+                                const vq_reporter *w, vq_conversations *out,
+                                char sha256[VQ_SHA256_TEXT], vq_arena *a, vq_err *e)
 {
-    packer p = {.plan = plan, .samples = &set->samples, .out = out};
+    packer p = {.plan = plan, .samples = samples, .out = out};
     vq_map map;
     *out = (vq_conversations){0};
     VQ_TRY(vq_map_open(&map, path, e));
-    vq_sha256_of(map.data, map.size, set->sha256);
+    vq_sha256_of(map.data, map.size, sha256);
     vq_arena_init(&p.names, a->budget);
     vq_arena_init(&p.work, a->budget);
     vq_status s = prepare(&p, &map, path, w, a, e);

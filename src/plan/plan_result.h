@@ -4,7 +4,7 @@
 #define VQ_PLAN_PLAN_RESULT_H
 
 #include "plan/cost/cost.h"
-#include "plan/plan.h"
+#include "plan/sample_set.h"
 
 /* A 2-D weight and what would happen to it. */
 typedef struct vq_planned_tensor {
@@ -28,10 +28,12 @@ typedef struct vq_plan_result {
     const char *out;             /* folder of the artifact when no other one is named */
     int64_t samples, seqlen;     /* calibration samples of seqlen tokens each; samples 0: none */
     uint64_t seed;               /* of the samples */
-    bool own_text;               /* the model writes them itself */
-    bool fits;                   /* within the memory limit of the job */
-    double seconds;              /* expected, of all stages together */
-    double stages[VQ_STAGES];    /* seconds, each with all threads */
+    bool own_text;               /* the model writes them itself, or some of them */
+    const vq_sample_part *sources; /* where they come from, and how many from each */
+    int nsources;
+    bool fits;                /* within the memory limit of the job */
+    double seconds;           /* expected, of all stages together */
+    double stages[VQ_STAGES]; /* seconds, each with all threads */
 } vq_plan_result;
 
 /* vq_plan_tell -- what p says of every tensor, and sizes; what its run costs stays zero. Texts are

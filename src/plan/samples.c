@@ -8,19 +8,29 @@
 #include "calib/calibrate.h"
 #include "plan/conversations.h"
 
+/* A source that is read: what is wanted of it, and what it gives. */
+typedef struct reading {
+    const vq_plan *plan;
+    const vq_job *job;
+    vq_calib_source source;
+    vq_samples samples; /* ids from `a` */
+    vq_sample_part *part;
+    vq_arena *a;
+} reading;
+
 /* Data that hold at least half of the samples give what they hold, with a warning; less would be
  * another recipe. */
-static vq_status accept_fewer(vq_samples *s, int64_t fits, const char *path, const char *holds,
-                              const vq_reporter *reporter, vq_err *e)
+static vq_status accept_fewer(reading *r, int64_t fits, const char *holds, vq_err *e)
 {
+    vq_samples *s = &r->samples;
     if (fits >= s->count) return VQ_OK;
     if (fits < 1 || 2 * fits < s->count)
         return vq_fail(e, VQ_E_INPUT,
                        "%s: %s; %lld samples of %lld need %lld: give more text, or lower "
                        "calib.samples or calib.seqlen",
-                       path, holds, (long long)s->count, (long long)s->length,
+                       r->source.path, holds, (long long)s->count, (long long)s->length,
                        (long long)(s->count * s->length));
-    vq_warn(reporter, "fewer-samples", path,
+    vq_warn(&r->job->reporter, "fewer-samples", r->source.path,
             "%s hold %lld of the %lld samples of %lld; calibrating on those", holds,
             (long long)fits, (long long)s->count, (long long)s->length);
     s->count = fits;
@@ -34,107 +44,183 @@ static int64_t text_of(const vq_samples *s, const vq_ids *ids)
     return s->length - (ids->bos >= 0 ? 1 : 0);
 }
 
-static vq_status count_samples(const vq_plan *p, const vq_ids *ids, const char *path,
-                               const vq_reporter *reporter, vq_samples *s, vq_err *e)
+static vq_status count_samples(reading *r, const vq_ids *ids, vq_err *e)
 {
     char holds[64];
-    if (text_of(s, ids) < 1)
+    const int64_t text = text_of(&r->samples, ids);
+    if (text < 1)
         return vq_fail(e, VQ_E_RECIPE,
                        "calib.seqlen 1 holds the token that the tokenizer puts "
                        "first and no text");
-    const int64_t fits = (int64_t)ids->count / text_of(s, ids);
-    if (p->recipe->calib.random && fits >= 1 && 2 * fits >= s->count)
+    const int64_t fits = (int64_t)ids->count / text;
+    if (r->plan->recipe->calib.select == VQ_SELECT_RANDOM && fits >= 1 &&
+        2 * fits >= r->samples.count)
         return VQ_OK; /* windows that overlap */
     snprintf(holds, sizeof holds, "%zu tokens", ids->count);
-    return accept_fewer(s, fits, path, holds, reporter, e);
+    return accept_fewer(r, fits, holds, e);
 }
 
-/* Windows of the data: the first ones, or seeded random starts (with repetition only when there are
- * more samples than places). */
-static vq_status pick_samples(const vq_plan *p, const vq_ids *ids, vq_samples *s, vq_arena *a,
-                              vq_err *e)
+/* Where sample i of the text begins. spread: what the samples leave over is shared out between them,
+ * so that each lies at a random place of its own stretch and none overlap. */
+static int64_t place(const reading *r, int64_t i, int64_t text, int64_t tokens)
 {
-    const int64_t text = text_of(s, ids), places = (int64_t)ids->count - text + 1;
-    int32_t *out = VQ_ALLOC(a, int32_t, s->count * s->length, "samples", e);
+    const vq_calib_recipe *c = &r->plan->recipe->calib;
+    const int64_t n = r->samples.count;
+    switch (c->select) {
+    case VQ_SELECT_FIRST:
+        return i * text;
+    case VQ_SELECT_RANDOM:
+        return (int64_t)(vq_rng_at(c->seed, (uint64_t)i) % (uint64_t)(tokens - text + 1));
+    case VQ_SELECT_SPREAD:
+        break;
+    }
+    const double rest = (double)(tokens - n * text);
+    return i * text + (int64_t)(rest * ((double)i + vq_rng_unit(c->seed, (uint64_t)i)) / (double)n);
+}
+
+static vq_status pick_samples(reading *r, const vq_ids *ids, vq_err *e)
+{
+    vq_samples *s = &r->samples;
+    const int64_t text = text_of(s, ids);
+    int32_t *out = VQ_ALLOC(r->a, int32_t, s->count * s->length, "samples", e);
     if (!out) return e->status;
     s->ids = out;
     for (int64_t i = 0; i < s->count; i++) {
-        const uint64_t r = vq_rng_at(p->recipe->calib.seed, (uint64_t)i);
-        const int64_t at = p->recipe->calib.random ? (int64_t)(r % (uint64_t)places) : i * text;
         if (text < s->length) *out++ = (int32_t)ids->bos;
-        memcpy(out, ids->ids + at, (size_t)text * sizeof *out);
+        memcpy(out, ids->ids + place(r, i, text, (int64_t)ids->count), (size_t)text * sizeof *out);
         out += text;
     }
     return VQ_OK;
 }
 
-static vq_status samples_from_lines(vq_sample_set *set, const vq_plan *p, const char *path,
-                                    const vq_job *job, vq_arena *a, vq_err *e)
-{
-    char holds[96];
-    vq_conversations c;
-    vq_samples wanted = set->samples;
-    set->kind = vq_kind_texts[VQ_KIND_JSONL];
-    VQ_TRY(vq_conversations_pack(set, p, path, &job->reporter, &c, a, e));
-    snprintf(holds, sizeof holds, "%lld tokens in %zu line%s", (long long)c.tokens, c.used,
-             c.used == 1 ? "" : "s");
-    return accept_fewer(&wanted, set->samples.count, path, holds, &job->reporter, e);
-}
-
-/* A file that is called .jsonl holds JSON lines, whatever the recipe was made for. */
-static vq_data_kind kind_of(const vq_plan *p, const char *path, bool tokens)
-{
-    const size_t n = strlen(path);
-    if (tokens || p->recipe->calib.kind == VQ_KIND_TOKENS) return VQ_KIND_TOKENS;
-    return n > 6 && strcmp(path + n - 6, ".jsonl") == 0 ? VQ_KIND_JSONL : p->recipe->calib.kind;
-}
-
-static vq_status samples_from_file(vq_sample_set *set, const vq_plan *p, const char *path,
-                                   bool tokens, const vq_job *job, vq_arena *a, vq_err *e)
+static vq_status read_text(reading *r, vq_err *e)
 {
     vq_ids ids;
-    const vq_data_kind kind = kind_of(p, path, tokens);
-    VQ_TRY(vq_step(&job->reporter, "reading text", 0, 1, e));
-    if (kind == VQ_KIND_JSONL) return samples_from_lines(set, p, path, job, a, e);
     vq_arena text; /* whose ids are as many as the file has */
-    vq_arena_init(&text, a->budget);
-    vq_status s =
-        vq_model_ids(p->model, path, kind == VQ_KIND_TOKENS, &job->reporter, &ids, &text, e);
+    vq_arena_init(&text, r->a->budget);
+    vq_status s = vq_model_ids(r->plan->model, r->source.path, r->source.kind == VQ_KIND_TOKENS,
+                               &r->job->reporter, &ids, &text, e);
     if (s == VQ_OK) {
-        memcpy(set->sha256, ids.sha256, sizeof set->sha256);
-        set->kind = vq_kind_texts[kind];
-        s = count_samples(p, &ids, path, &job->reporter, &set->samples, e);
+        memcpy(r->part->sha256, ids.sha256, sizeof r->part->sha256);
+        s = count_samples(r, &ids, e);
     }
-    if (s == VQ_OK) s = pick_samples(p, &ids, &set->samples, a, e);
+    if (s == VQ_OK) s = pick_samples(r, &ids, e);
     vq_arena_done(&text);
     return s;
 }
 
-static vq_status samples_from_model(vq_sample_set *set, const vq_plan *p, const vq_exec *x,
-                                    const vq_job *job, vq_arena *a, vq_err *e)
+static vq_status read_lines(reading *r, vq_err *e)
 {
-    const int64_t start = vq_model_first_token(p->model);
-    vq_samples *s = &set->samples;
-    set->kind = "self";
-    vq_say(&job->reporter, 0,
-           "no calibration data given: calibrating on %lld x %lld tokens that the model writes "
-           "itself (seed %llu)",
-           (long long)s->count, (long long)s->length, (unsigned long long)p->recipe->calib.seed);
-    return vq_calib_self(x, start, p->recipe->calib.seed, s, &job->reporter, a, e);
+    char holds[96];
+    vq_conversations c;
+    const int64_t wanted = r->samples.count;
+    VQ_TRY(vq_conversations_pack(&r->samples, r->plan, r->source.path, &r->job->reporter, &c,
+                                 r->part->sha256, r->a, e));
+    const int64_t fits = r->samples.count;
+    r->samples.count = wanted;
+    snprintf(holds, sizeof holds, "%lld tokens in %zu line%s", (long long)c.tokens, c.used,
+             c.used == 1 ? "" : "s");
+    return accept_fewer(r, fits, holds, e);
 }
 
-vq_status vq_samples_find(vq_sample_set *set, const vq_plan *p, const char *data, bool tokens,
+static vq_status write_own(reading *r, const vq_exec *x, vq_err *e)
+{
+    const uint64_t seed = r->plan->recipe->calib.seed;
+    if (!x) return VQ_OK;
+    vq_say(&r->job->reporter, 0,
+           "calibrating on %lld x %lld tokens that the model writes itself (seed %llu)",
+           (long long)r->samples.count, (long long)r->samples.length, (unsigned long long)seed);
+    return vq_calib_self(x, vq_model_first_token(r->plan->model), seed, &r->samples,
+                         &r->job->reporter, r->a, e);
+}
+
+static vq_status read_source(reading *r, const vq_exec *x, vq_err *e)
+{
+    const vq_data_kind kind = r->source.kind;
+    r->part->path = r->source.path;
+    r->part->kind = kind == VQ_KIND_SELF ? "self" : vq_kind_texts[kind];
+    if (kind == VQ_KIND_SELF)
+        VQ_TRY(write_own(r, x, e));
+    else
+        VQ_TRY(kind == VQ_KIND_JSONL ? read_lines(r, e) : read_text(r, e));
+    r->part->samples = r->samples.count;
+    return VQ_OK;
+}
+
+/* The samples of all parts in one order, in which each part is spread evenly. */
+static vq_status mix(vq_sample_set *set, const reading *from, vq_arena *a, vq_err *e)
+{
+    vq_samples *s = &set->samples;
+    int64_t *had = vq_arena_zero(a, (size_t)set->nparts, sizeof *had, "samples", e);
+    s->count = 0;
+    for (int i = 0; i < set->nparts; i++) s->count += set->parts[i].samples;
+    int32_t *ids = had ? VQ_ALLOC(a, int32_t, s->count * s->length, "samples", e) : NULL;
+    if (!ids) return e->status;
+    for (int64_t i = 0; i < s->count; i++) {
+        const int part = vq_samples_next(set->parts, had, set->nparts);
+        const int32_t *one = from[part].samples.ids;
+        if (one)
+            memcpy(ids + i * s->length, one + had[part] * s->length,
+                   (size_t)s->length * sizeof *ids);
+        had[part]++;
+    }
+    s->ids = ids;
+    return VQ_OK;
+}
+
+static vq_status read_all(vq_sample_set *set, vq_sample_part *parts, reading *list,
+                          const vq_exec *x, vq_arena *a, vq_err *e)
+{
+    for (int i = 0; i < set->nparts; i++) {
+        VQ_TRY(vq_step(&list[i].job->reporter, "reading text", i, set->nparts, e));
+        list[i].part = &parts[i];
+        VQ_TRY(read_source(&list[i], x, e));
+    }
+    if (set->nparts > 1) {
+        set->kind = "mix";
+        return mix(set, list, a, e);
+    }
+    set->samples = list[0].samples;
+    set->kind = parts[0].kind;
+    memcpy(set->sha256, parts[0].sha256, sizeof set->sha256);
+    return VQ_OK;
+}
+
+static vq_status open_readings(vq_sample_set *set, const vq_plan *p, vq_calib_sources s,
+                               reading **out, const vq_job *job, vq_arena *a, vq_err *e)
+{
+    reading *list = VQ_NEW(a, reading, s.n, "sources", e);
+    int64_t *counts = list ? VQ_ALLOC(a, int64_t, s.n, "sources", e) : NULL;
+    if (!counts) return e->status;
+    VQ_TRY(vq_sources_samples(p, s, counts, a, e));
+    for (int i = 0; i < s.n; i++) {
+        list[i] = (reading){.plan = p,
+                            .job = job,
+                            .source = s.list[i],
+                            .samples = {.count = counts[i], .length = set->samples.length},
+                            .a = a};
+        if (s.list[i].kind == VQ_KIND_UNSAID) list[i].source.kind = p->recipe->calib.kind;
+    }
+    *out = list;
+    return VQ_OK;
+}
+
+vq_status vq_samples_find(vq_sample_set *set, const vq_plan *p, vq_calib_sources given,
                           const vq_exec *x, const vq_job *job, vq_arena *a, vq_err *e)
 {
-    const vq_calib_recipe *r = &p->recipe->calib;
-    *set = (vq_sample_set){.kind = "none",
-                           .samples = {.count = r->samples, .length = vq_sample_tokens(p)}};
+    const vq_calib_sources s = vq_sources_used(p, given);
+    *set =
+        (vq_sample_set){.kind = "none", .samples = {.length = vq_sample_tokens(p)}, .nparts = s.n};
     VQ_TRY(vq_samples_check(p, e));
-    if (data) return samples_from_file(set, p, data, tokens, job, a, e);
-    if (r->data == VQ_DATA_PATH) return samples_from_file(set, p, r->path, false, job, a, e);
-    if (r->data == VQ_DATA_SELF) return samples_from_model(set, p, x, job, a, e);
-    return vq_fail(e, VQ_E_RECIPE,
-                   "%s: this recipe needs calibration text%s; give it with --data FILE",
-                   p->recipe->path,
-                   p->finish ? " (also with --stats: the finishing pass trains on samples)" : "");
+    if (!s.n)
+        return vq_fail(
+            e, VQ_E_RECIPE, "%s: this recipe needs calibration text%s; give it with --data FILE",
+            p->recipe->path,
+            p->finish ? " (also with --stats: the finishing pass trains on samples)" : "");
+    reading *list = NULL;
+    VQ_TRY(open_readings(set, p, s, &list, job, a, e));
+    vq_sample_part *parts = VQ_NEW(a, vq_sample_part, s.n, "sources", e);
+    if (!parts) return e->status;
+    set->parts = parts;
+    return read_all(set, parts, list, x, a, e);
 }

@@ -9,19 +9,42 @@
 #include "base/num/num.h"
 #include "base/option.h"
 
-typedef enum vq_data { VQ_DATA_NONE, VQ_DATA_SELF, VQ_DATA_REQUIRED, VQ_DATA_PATH } vq_data;
-typedef enum vq_data_kind { VQ_KIND_TEXT, VQ_KIND_JSONL, VQ_KIND_TOKENS } vq_data_kind;
-extern const char *const vq_kind_texts[]; /* in the order of the enum */
+typedef enum vq_data { VQ_DATA_NONE, VQ_DATA_SELF, VQ_DATA_REQUIRED, VQ_DATA_GIVEN } vq_data;
+typedef enum vq_data_kind {
+    VQ_KIND_TEXT,
+    VQ_KIND_JSONL,
+    VQ_KIND_TOKENS,
+    VQ_KIND_SELF,
+    VQ_KIND_UNSAID
+} vq_data_kind;
+extern const char *const vq_kind_texts[]; /* in the order of the enum, of files */
+/* Which samples of a source: one drawn from each of as many equal stretches; its first ones; drawn
+ * from all of it. */
+typedef enum vq_select { VQ_SELECT_SPREAD, VQ_SELECT_FIRST, VQ_SELECT_RANDOM } vq_select;
+extern const char *const vq_select_texts[]; /* in the order of the enum */
+
+/* One of the places that calibration samples come from. */
+typedef struct vq_calib_source {
+    vq_data_kind kind;
+    const char *path; /* NULL: VQ_KIND_SELF, text that the model writes */
+    double share;     /* of the samples; 0: not said */
+} vq_calib_source;
+
+enum { VQ_SOURCES_MAX = 64 };
+typedef struct vq_calib_sources {
+    const vq_calib_source *list;
+    int n; /* at most VQ_SOURCES_MAX; 0: none were given */
+} vq_calib_sources;
 
 typedef struct vq_calib_recipe {
     vq_data data;
-    const char *path; /* VQ_DATA_PATH */
-    vq_data_kind kind;
+    vq_calib_sources sources; /* VQ_DATA_GIVEN */
+    vq_data_kind kind;        /* of files that do not say it themselves */
     bool plain_chat; /* template: none, messages without their roles; else chat, through the model's
                      * own template */
     int64_t samples, seqlen;
     uint64_t seed;
-    bool random;              /* select: random; else first */
+    vq_select select;
     bool propagate_quantized; /* propagate: quantized, blocks see what the quantized blocks before
                               * them give; else original */
 } vq_calib_recipe;
@@ -89,6 +112,15 @@ typedef struct vq_pass_table {
         const char *name);           /* options of a finishing pass, NULL when unknown */
     const vq_recipe_format *formats; /* ended by name NULL */
 } vq_pass_table;
+
+/* vq_source_read -- "FILE", "self", or either behind its share of the samples, "0.25:FILE"; a file
+ * that is there under the whole name is that file. A name that ends in .jsonl says its kind, others
+ * do not. VQ_E_RECIPE: no share. The path is a part of `text`. */
+vq_status vq_source_read(vq_calib_source *s, const char *text, vq_err *e);
+/* vq_sources_share -- the shares of all, their sum 1: those that are not said get equal parts of what
+ * the others leave. VQ_E_RECIPE: what is said is more than 1, or less and nothing is left to be
+ * shared. test tests/unit/recipe/test_sources.c */
+vq_status vq_sources_share(const vq_calib_sources *s, double *shares, vq_err *e);
 
 /* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the
  * current folder, then among `shipped`).

@@ -8,7 +8,7 @@
 
 #include "recipe/scheme_read.h"
 
-const char *const vq_kind_texts[] = {"text", "jsonl", "tokens", NULL};
+const char *const vq_select_texts[] = {"spread", "first", "random", NULL};
 static const char *const kind_later[] = {"classes", NULL};
 
 static vq_status read_version(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
@@ -31,21 +31,6 @@ static vq_status read_name(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
     return VQ_OK;
 }
 
-static vq_status read_data(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
-{
-    static const char *const words[] = {"none", "self", "required"};
-    vq_calib_recipe *c = at;
-    VQ_TRY(vq_read_text(rd, n, f, &c->path));
-    c->data = VQ_DATA_PATH;
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(c->path, words[i]) != 0) continue;
-        c->data = (vq_data)i;
-        c->path = NULL;
-        break;
-    }
-    return VQ_OK;
-}
-
 /* One of two words into a bool: the second is true. */
 static vq_status read_second(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
@@ -55,18 +40,17 @@ static vq_status read_second(vq_reader *rd, const vq_yaml *n, const vq_field *f,
     return VQ_OK;
 }
 
-static const char *const select_texts[] = {"first", "random", NULL}, *const select_later[] = {
-                                                                         "entropy", NULL};
+static const char *const select_later[] = {"entropy", NULL};
 static const char *const template_texts[] = {"chat", "none", NULL}, *const propagate_texts[] = {
                                                                         "original", "quantized",
                                                                         NULL};
 static const vq_field calib_fields[] = {
-    {.key = "data", .read = read_data},
     {.key = "kind",
      .read = vq_read_choice,
      .offset = offsetof(vq_calib_recipe, kind),
      .choices = vq_kind_texts,
      .later = kind_later},
+    {.key = "data", .read = vq_recipe_read_data},
     {.key = "template",
      .read = read_second,
      .offset = offsetof(vq_calib_recipe, plain_chat),
@@ -87,9 +71,9 @@ static const vq_field calib_fields[] = {
      .min = 0,
      .max = 9e15},
     {.key = "select",
-     .read = read_second,
-     .offset = offsetof(vq_calib_recipe, random),
-     .choices = select_texts,
+     .read = vq_read_choice,
+     .offset = offsetof(vq_calib_recipe, select),
+     .choices = vq_select_texts,
      .later = select_later},
     {.key = "propagate",
      .read = read_second,

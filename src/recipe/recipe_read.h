@@ -20,6 +20,9 @@ vq_status vq_recipe_read(vq_recipe *r, const vq_yaml *root, const vq_pass_table 
 vq_status vq_recipe_read_passes(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at);
 /* vq_recipe_read_rules -- the list of rules. */
 vq_status vq_recipe_read_rules(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at);
+/* vq_recipe_read_data -- calib.data into a vq_calib_recipe: a word, a file, or a list of sources. The
+ * kind of the others is read before. */
+vq_status vq_recipe_read_data(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at);
 /* vq_recipe_resolve -- r as YAML with every default spelled out, into r->resolved. */
 vq_status vq_recipe_resolve(vq_recipe *r, vq_arena *a, vq_err *e);
 

@@ -120,18 +120,38 @@ static void put_schemes(writer *w, const vq_recipe *r)
     }
 }
 
-static void put_calib(writer *w, const vq_calib_recipe *c)
+static void put_source(writer *w, const vq_calib_source *s)
+{
+    put(w, "{from: ");
+    put_quoted(w, s->path ? s->path : "self");
+    if (s->path) putf(w, ", kind: %s", vq_kind_texts[s->kind]);
+    if (s->share > 0) putf(w, ", share: %.17g", s->share);
+    put(w, "}");
+}
+
+static void put_data(writer *w, const vq_calib_recipe *c)
 {
     static const char *const words[] = {"none", "self", "required"};
-    put(w, "calib: {data: ");
-    if (c->data == VQ_DATA_PATH)
-        put_quoted(w, c->path);
-    else
+    const vq_calib_sources *s = &c->sources;
+    if (c->data != VQ_DATA_GIVEN) {
         put(w, words[c->data]);
+        return;
+    }
+    for (int i = 0; i < s->n; i++) {
+        put(w, i ? ", " : "[");
+        put_source(w, &s->list[i]);
+    }
+    put(w, "]");
+}
+
+static void put_calib(writer *w, const vq_calib_recipe *c)
+{
+    put(w, "calib: {data: ");
+    put_data(w, c);
     putf(w, ", kind: %s, template: %s, samples: %lld, seqlen: %lld, seed: %llu",
          vq_kind_texts[c->kind], c->plain_chat ? "none" : "chat", (long long)c->samples,
          (long long)c->seqlen, (unsigned long long)c->seed);
-    putf(w, ", select: %s, propagate: %s}\n", c->random ? "random" : "first",
+    putf(w, ", select: %s, propagate: %s}\n", vq_select_texts[c->select],
          c->propagate_quantized ? "quantized" : "original");
 }
 

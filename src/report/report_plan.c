@@ -26,6 +26,17 @@ static void put_options(vq_json_maker *m, json_t *o, const vq_option_row *option
     }
 }
 
+static void put_sources(vq_json_maker *m, json_t *o, const vq_plan_result *r)
+{
+    json_t *list = vq_put_array(m, o, "sources");
+    for (int i = 0; i < r->nsources; i++) {
+        json_t *one = vq_add_object(m, list);
+        vq_put_text(m, one, "kind", r->sources[i].kind);
+        vq_put_text(m, one, "path", r->sources[i].path);
+        vq_put_int(m, one, "tokens", r->sources[i].samples * r->seqlen);
+    }
+}
+
 vq_status vq_report_plan(const vq_plan_result *r, const vq_option_row *options, size_t noptions,
                          json_t **out, vq_err *e)
 {
@@ -42,6 +53,7 @@ vq_status vq_report_plan(const vq_plan_result *r, const vq_option_row *options, 
     vq_put_int(&m, o, "disk", (int64_t)r->bytes_most);
     vq_put_text(&m, o, "out", r->out);
     vq_put_flag(&m, o, "own_text", r->own_text);
+    put_sources(&m, o, r);
     vq_put_flag(&m, o, "fits", r->fits);
     vq_put_real(&m, o, "seconds", r->seconds);
     json_t *stages = vq_put_object(&m, o, "stages");

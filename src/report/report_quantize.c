@@ -4,16 +4,6 @@
 #include "calib/stats/stats_file.h"
 #include "json/json_make.h"
 
-static void put_calibration(vq_json_maker *m, json_t *o, const vq_calibrated *c)
-{
-    json_t *to = vq_put_object(m, o, "calibration");
-    vq_put_text(m, to, "kind", c->kind);
-    vq_put_text(m, to, "sha256", c->sha256);
-    vq_put_int(m, to, "tokens", c->samples * c->seqlen);
-    vq_put_int(m, to, "seqlen", c->seqlen);
-    if (*c->statistics) vq_put_text(m, to, "statistics_sha256", c->statistics);
-}
-
 static void put_files(vq_json_maker *m, json_t *o, const vq_quantize_result *r)
 {
     json_t *list = vq_put_array(m, o, "files");
@@ -59,7 +49,7 @@ vq_status vq_report_quantize(const vq_quantize_result *r, json_t **out, vq_err *
     json_t *runtimes = vq_put_array(&m, o, "runtimes");
     for (int i = 0; r->runtimes[i]; i++) vq_add(&m, runtimes, vq_make_text(&m, r->runtimes[i]));
     vq_put_flag(&m, o, "runs", r->runs);
-    put_calibration(&m, o, &r->calibration);
+    vq_calibrated_put(&m, o, &r->calibration);
     json_t *phases = vq_put_object(&m, o, "phases");
     for (int i = 0; i < VQ_PHASES; i++) vq_put_real(&m, phases, vq_phase_names[i], r->phases[i]);
     vq_put_real(&m, o, "seconds", r->seconds);
@@ -82,7 +72,7 @@ vq_status vq_report_calibrate(const vq_calibrate_result *r, json_t **out, vq_err
     put_holds(&m, o, r->needs);
     vq_put_int(&m, o, "layers", r->layers);
     vq_put_text(&m, o, "model", r->model);
-    put_calibration(&m, o, &r->calibration);
+    vq_calibrated_put(&m, o, &r->calibration);
     vq_put_real(&m, o, "seconds", r->seconds);
     vq_put_int(&m, o, "peak_bytes", (int64_t)r->peak_bytes);
     vq_put_int(&m, o, "unseen_experts", r->unseen_experts);

@@ -30,7 +30,15 @@ static void put_dequantized(vq_json_maker *m, json_t *root, const vq_manifest *f
     vq_put_int(m, o, "weights", (int64_t)f->ndequantized);
 }
 
-static void put_calibration(vq_json_maker *m, json_t *root, const vq_calibrated *c)
+static void put_part(vq_json_maker *m, json_t *list, const vq_sample_part *p, int64_t seqlen)
+{
+    json_t *o = vq_add_object(m, list);
+    vq_put_text(m, o, "kind", p->kind);
+    vq_put_text(m, o, "sha256", p->sha256);
+    vq_put_int(m, o, "tokens", p->samples * seqlen);
+}
+
+void vq_calibrated_put(vq_json_maker *m, json_t *root, const vq_calibrated *c)
 {
     json_t *o = vq_put_object(m, root, "calibration");
     vq_put_text(m, o, "kind", c->kind);
@@ -38,6 +46,9 @@ static void put_calibration(vq_json_maker *m, json_t *root, const vq_calibrated 
     vq_put_int(m, o, "tokens", c->samples * c->seqlen);
     vq_put_int(m, o, "seqlen", c->seqlen);
     if (*c->statistics) vq_put_text(m, o, "statistics_sha256", c->statistics);
+    if (!c->nparts) return;
+    json_t *list = vq_put_array(m, o, "sources");
+    for (int i = 0; i < c->nparts; i++) put_part(m, list, &c->parts[i], c->seqlen);
 }
 
 static void put_module(vq_json_maker *m, json_t *all, const vq_manifest_module *of)
@@ -73,7 +84,7 @@ static vq_status manifest_json(const vq_manifest *f, json_t **root, vq_err *e)
     put_inputs(&m, o, f);
     if (f->dequantized) put_dequantized(&m, o, f);
     if (f->ndraft) vq_put_int(&m, o, "draft_weights", f->ndraft);
-    put_calibration(&m, o, &f->calibration);
+    vq_calibrated_put(&m, o, &f->calibration);
     json_t *tensors = vq_put_object(&m, o, "tensors");
     for (size_t i = 0; i < f->nmodules; i++) put_module(&m, tensors, &f->modules[i]);
     json_t *files = vq_put_object(&m, o, "files");

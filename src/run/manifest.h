@@ -5,6 +5,8 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "plan/sample_set.h"
+#include "json/json_make.h"
 
 #define VQ_MANIFEST_NAME "vq.json"
 
@@ -17,11 +19,13 @@ typedef struct vq_file_digest {
 
 /* What a run was calibrated on. */
 typedef struct vq_calibrated {
-    const char *kind;            /* "none", "self", "text", "jsonl", "tokens", "statistics" */
-    char sha256[VQ_SHA256_TEXT]; /* of the data file; "" for none and self */
+    const char *kind; /* "none", "self", "text", "jsonl", "tokens", "mix", "statistics" */
+    char sha256[VQ_SHA256_TEXT]; /* of the data file; "" for none, self and mix */
     char statistics
-        [VQ_SHA256_TEXT];    /* of the .vqs file; "" when statistics were gathered on the way */
-    int64_t samples, seqlen; /* seqlen tokens each */
+        [VQ_SHA256_TEXT];        /* of the .vqs file; "" when statistics were gathered on the way */
+    int64_t samples, seqlen;     /* seqlen tokens each */
+    const vq_sample_part *parts; /* of a mix, from each source; not read back */
+    int nparts;
 } vq_calibrated;
 
 /* What the finishing pass reached on the samples that it held out. */
@@ -59,6 +63,8 @@ typedef struct vq_manifest {
     vq_finished finished;
 } vq_manifest;
 
+/* vq_calibrated_put -- c as the member "calibration" of root, as vq.json and --json have it. */
+void vq_calibrated_put(vq_json_maker *m, json_t *root, const vq_calibrated *c);
 /* vq_manifest_write -- DIR/vq.json from m, with self_sha256, the digest of this very text with that
  * field empty. VQ_E_LIMIT | VQ_E_IO. */
 vq_status vq_manifest_write(const char *dir, const vq_manifest *m, vq_err *e);

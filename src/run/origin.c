@@ -47,6 +47,17 @@ void vq_origin_samples(const vq_samples *s, char sha[VQ_SHA256_TEXT])
     vq_sha256_of(s->ids, (size_t)(s->count * s->length) * sizeof *s->ids, sha);
 }
 
+vq_calibrated vq_origin_calibrated(const vq_sample_set *set)
+{
+    vq_calibrated c = {.kind = set->kind,
+                       .samples = set->samples.count,
+                       .seqlen = set->samples.length,
+                       .parts = set->parts,
+                       .nparts = set->nparts > 1 ? set->nparts : 0};
+    memcpy(c.sha256, set->sha256, sizeof c.sha256);
+    return c;
+}
+
 vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha)
 {
     vq_stats_origin o = {.needs = p->needs,

@@ -37,7 +37,7 @@ static vq_status check_data(const vq_recipe_request *q, const vq_recipe *r, cons
 {
     const vq_calibrated *c = &m->calibration;
     const bool made = !c->kind || strcmp(c->kind, "none") == 0 || strcmp(c->kind, "self") == 0;
-    if (made || q->data || sets_data(q) || r->calib.data == VQ_DATA_PATH) return VQ_OK;
+    if (made || q->data || sets_data(q) || r->calib.data == VQ_DATA_GIVEN) return VQ_OK;
     const char *option = strcmp(c->kind, "tokens") == 0       ? "--tokens FILE"
                          : strcmp(c->kind, "statistics") == 0 ? "--stats FILE.vqs"
                                                               : "--data FILE";

@@ -13,11 +13,12 @@
 #include "run/results.h"
 
 typedef struct vq_quantize_options {
-    const char *model, *recipe, *data, *out; /* data, out may be NULL */
+    const char *model, *recipe, *out; /* out may be NULL */
+    vq_calib_sources data;            /* n 0: as the recipe says */
     const char *const *sets;
     int nsets;
     const char *statistics; /* .vqs made before; NULL: gather */
-    bool force, tokens /* data holds int32 ids */;
+    bool force;
     bool resume; /* continue the stopped run in OUT.run */
 } vq_quantize_options;
 /* vq_run_plan -- of the model headers only; data are read, and refused, as by the run. VQ_E_INPUT:
@@ -30,10 +31,11 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
                           vq_arena *a, vq_err *e);
 
 typedef struct vq_calibrate_options {
-    const char *model, *recipe, *data, *out; /* data may be NULL */
+    const char *model, *recipe, *out;
+    vq_calib_sources data; /* n 0: as the recipe says */
     const char *const *sets;
     int nsets;
-    bool force, tokens /* data holds int32 ids */;
+    bool force;
 } vq_calibrate_options;
 /* vq_run_calibrate -- statistics of the original model that the recipe's passes need, into the file
  * `out`. VQ_E_RECIPE: the recipe needs none, or out exists. After a failure or a stop nothing is

@@ -13,13 +13,15 @@
 #define RECIPES VQ_SOURCE_DIR "/recipes"
 #define SNAPSHOTS VQ_SOURCE_DIR "/tests/plans/schedules"
 
+static const vq_calib_source text = {.kind = VQ_KIND_TEXT, .path = "text"};
+
 /* What each recipe is planned with: as it is, other propagation, statistics at hand. */
 static const struct {
     const char *name, *set;
     vq_given given;
-} ways[] = {{"as it is", NULL, {.data = false}},
-            {"propagate: quantized", "calib.propagate=quantized", {.data = false}},
-            {"with data and statistics", NULL, {.data = true, .statistics = true}}};
+} ways[] = {{"as it is", NULL, {.statistics = false}},
+            {"propagate: quantized", "calib.propagate=quantized", {.statistics = false}},
+            {"with data and statistics", NULL, {.data = {&text, 1}, .statistics = true}}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 static void plan_recipe(plan_world *w, const char *path, int way)

@@ -10,7 +10,7 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
     if (!a->out)
         return vq_fail(e, VQ_E_RECIPE, "no output: name the statistics file with -o S.vqs");
-    if (a->merge && (a->recipe || a->data || a->tokens || a->sets.n))
+    if (a->merge && (a->recipe || a->sources.n || a->token_sources.n || a->sets.n))
         return vq_fail(e, VQ_E_RECIPE,
                        "--merge only adds files up: it takes no recipe, no data and no --set");
     if (a->merge && a->noperands < 2)
@@ -25,14 +25,13 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
     return vq_args_need_recipe(a, e);
 }
 
-static vq_status list_inputs(vq_session *s, vq_err *e)
+static vq_status list_inputs(vq_session *s, const vq_calib_sources *data, vq_err *e)
 {
     const vq_args *a = s->args;
     for (int i = 0; i < a->noperands; i++)
         VQ_TRY(vq_output_input(&s->output, a->operands[i], false, &s->job.reporter, &s->arena, e));
     VQ_TRY(vq_output_input(&s->output, a->recipe, false, &s->job.reporter, &s->arena, e));
-    return vq_output_input(&s->output, a->tokens ? a->tokens : a->data, false, &s->job.reporter,
-                           &s->arena, e);
+    return vq_session_source_inputs(s, data, e);
 }
 
 static vq_status merge(vq_session *s, json_t **result, vq_err *e)
@@ -45,19 +44,18 @@ static vq_status merge(vq_session *s, json_t **result, vq_err *e)
     return vq_report_merge(&r, result, e);
 }
 
-static vq_status gather(vq_session *s, json_t **result, vq_err *e)
+static vq_status gather(vq_session *s, const vq_calib_sources *data, json_t **result, vq_err *e)
 {
     const vq_args *a = s->args;
     vq_calibrate_result r;
     const vq_calibrate_options o = {
         .model = a->operands[0],
         .recipe = a->recipe,
-        .data = a->tokens ? a->tokens : a->data,
+        .data = *data,
         .out = a->out,
         .sets = a->sets.text,
         .nsets = a->sets.n,
         .force = a->force,
-        .tokens = a->tokens != NULL,
     };
     VQ_TRY(vq_run_calibrate(&s->job, &o, &r, &s->arena, e));
     s->made = r.out;
@@ -68,9 +66,11 @@ static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_
 {
     const vq_args *a = s->args;
     (void)answer;
+    vq_calib_sources data;
     VQ_TRY(check_arguments(a, e));
-    VQ_TRY(a->merge ? merge(s, result, e) : gather(s, result, e));
-    return a->json ? list_inputs(s, e) : VQ_OK;
+    VQ_TRY(vq_session_sources(s, &data, e));
+    VQ_TRY(a->merge ? merge(s, result, e) : gather(s, &data, result, e));
+    return a->json ? list_inputs(s, &data, e) : VQ_OK;
 }
 
 static void show_next(const vq_session *s)
@@ -113,7 +113,7 @@ const vq_command vq_command_calibrate = {
     .bit = VQ_CMD_CALIBRATE,
     .operands_min = 1,
     .operands_max = VQ_MAX_OPERANDS,
-    .usage = "MODEL -r RECIPE [--data TEXT] -o S.vqs | --merge A.vqs B.vqs ... -o S.vqs",
+    .usage = "MODEL -r RECIPE [--data TEXT ...] -o S.vqs | --merge A.vqs B.vqs ... -o S.vqs",
     .about = "gather the statistics that a recipe's passes need, or add such files up",
     .operands = "  MODEL                       a .safetensors file or a Hugging Face folder\n",
     .example = "vq calibrate model.safetensors -r nvfp4-arc --data calibration.txt -o model.vqs",

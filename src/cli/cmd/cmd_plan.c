@@ -76,11 +76,12 @@ static vq_status option_rows(vq_session *s, const vq_plan_result *r, vq_option_r
 static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
     const vq_args *a = s->args;
+    vq_calib_sources data;
     VQ_TRY(vq_args_need_recipe(a, e));
+    VQ_TRY(vq_session_sources(s, &data, e));
     const vq_quantize_options o = {.model = a->operands[0],
                                    .recipe = a->recipe,
-                                   .data = a->tokens ? a->tokens : a->data,
-                                   .tokens = a->tokens != NULL,
+                                   .data = data,
                                    .sets = a->sets.text,
                                    .nsets = a->sets.n,
                                    .statistics = a->stats};
@@ -95,7 +96,7 @@ static vq_status run_plan(vq_session *s, json_t **result, bool *answer, vq_err *
     if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, true, &s->job.reporter, &s->arena, e));
     VQ_TRY(vq_output_input(&s->output, o.recipe, true, &s->job.reporter, &s->arena, e));
-    return vq_output_input(&s->output, o.data, false, &s->job.reporter, &s->arena, e);
+    return vq_session_source_inputs(s, &data, e);
 }
 
 static bool same_kind(const json_t *group, const json_t *tensor)
@@ -187,6 +188,25 @@ static void show_time(FILE *out, const json_t *r)
     vq_show_field(out, "time", "%s", line);
 }
 
+/* Of a recipe that asks for none there is no line. */
+static void show_sources(FILE *out, const json_t *sources)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(sources, i, one)
+    {
+        const char *path = vq_result_text(one, "path");
+        char clean[512];
+        vq_show_clean(path, clean, sizeof clean);
+        vq_show_field(out, i ? "" : "text", "%lld tokens %s",
+                      (long long)vq_result_int(one, "tokens"),
+                      *path ? clean
+                      : json_array_size(sources) > 1
+                          ? "that the model writes itself"
+                          : "that the model writes itself, unless --data gives one");
+    }
+}
+
 static void show_plan(FILE *out, const vq_session *s, const json_t *r)
 {
     static const vq_column values[] = {{"name", "option", VQ_CELL_TEXT, 0},
@@ -206,8 +226,7 @@ static void show_plan(FILE *out, const vq_session *s, const json_t *r)
         if (!isnan(v)) vq_show_field(out, sizes[i].name, "%s", vq_show_bytes(v, text, sizeof text));
     }
     show_time(out, r);
-    if (json_is_true(json_object_get(r, "own_text")))
-        vq_show_field(out, "text", "%s", "the model writes it itself, unless --data gives one");
+    show_sources(out, json_object_get(r, "sources"));
     vq_show_clean(vq_result_text(r, "out"), folder, sizeof folder);
     vq_show_field(out, "output", "%s, unless -o names another", folder);
     if (fits)
@@ -221,7 +240,7 @@ const vq_command vq_command_plan = {
     .bit = VQ_CMD_PLAN,
     .operands_min = 1,
     .operands_max = 1,
-    .usage = "MODEL -r RECIPE [--data TEXT]",
+    .usage = "MODEL -r RECIPE [--data TEXT ...]",
     .about = "show what quantize would do: schemes, sizes, memory, time",
     .operands = "  MODEL                       a .safetensors file or a Hugging Face folder; only "
                 "headers are read\n",

@@ -13,18 +13,19 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
 {
     const vq_args *a = s->args;
     (void)answer;
+    vq_calib_sources data;
     VQ_TRY(vq_args_need_recipe(a, e));
+    VQ_TRY(vq_session_sources(s, &data, e));
     const vq_quantize_options o = {
         .model = a->operands[0],
         .recipe = a->recipe,
-        .data = a->tokens ? a->tokens : a->data,
+        .data = data,
         .out = a->out,
         .sets = a->sets.text,
         .nsets = a->sets.n,
         .statistics = a->stats,
         .force = a->force,
         .resume = a->resume,
-        .tokens = a->tokens != NULL,
     };
     vq_quantize_result r;
     const vq_status status = vq_run_quantize(&s->job, &o, &r, &s->arena, e);
@@ -35,7 +36,7 @@ static vq_status run_quantize(vq_session *s, json_t **result, bool *answer, vq_e
     if (!a->json) return VQ_OK;
     VQ_TRY(vq_output_input(&s->output, o.model, false, &s->job.reporter, &s->arena, e));
     VQ_TRY(vq_output_input(&s->output, o.recipe, false, &s->job.reporter, &s->arena, e));
-    return vq_output_input(&s->output, o.data, false, &s->job.reporter, &s->arena, e);
+    return vq_session_source_inputs(s, &data, e);
 }
 
 static void show_sizes(FILE *out, const json_t *r)
@@ -152,7 +153,7 @@ const vq_command vq_command_quantize = {
     .bit = VQ_CMD_QUANTIZE,
     .operands_min = 1,
     .operands_max = 1,
-    .usage = "MODEL -r RECIPE [--data TEXT] [-o OUT]",
+    .usage = "MODEL -r RECIPE [--data TEXT ...] [-o OUT]",
     .about = "quantize a model by a recipe and verify what was written",
     .operands = "  MODEL                       a .safetensors file or a Hugging Face folder\n",
     .example = "vq quantize model.safetensors -r nvfp4-arc --data calibration.txt",

@@ -24,8 +24,7 @@ typedef struct vq_run_request {
     const char *dir;        /* where the final files go */
     const char *work;       /* OUT.run: finished sections, state, statistics, spool; the caller
                              * removes it in the end */
-    const char *data;       /* NULL: as the recipe says */
-    bool tokens;            /* data holds int32 ids */
+    vq_calib_sources data;  /* n 0: as the recipe says */
     const char *statistics; /* .vqs made before; NULL: gather */
     bool resume;
     const char *model_sha;   /* of origin.h */

@@ -31,7 +31,7 @@ typedef struct calibration_job {
 static vq_status open_inputs(calibration_job *c, vq_err *e)
 {
     const vq_calibrate_options *o = c->o;
-    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data != NULL};
+    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data.n > 0};
     VQ_TRY(vq_recipe_open(&c->recipe, &recipe, &c->arena, e));
     VQ_TRY(vq_model_open_dense(&c->model, o->model, c->job, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
@@ -73,7 +73,7 @@ static vq_status sweep(calibration_job *c, const vq_exec *x, vq_err *e)
 static vq_status gather(calibration_job *c, vq_err *e)
 {
     const vq_exec x = vq_model_exec(&c->model, c->job, &c->scratch, false);
-    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, c->o->tokens, &x, c->job, &c->arena, e));
+    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, &x, c->job, &c->arena, e));
     char model[VQ_SHA256_TEXT];
     VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, &c->arena, e));
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);
@@ -84,18 +84,17 @@ static vq_status gather(calibration_job *c, vq_err *e)
     return vq_folders_commit(&c->folders, &c->arena, e);
 }
 
-static void tell(const calibration_job *c, vq_calibrate_result *r)
+static vq_status tell(const calibration_job *c, vq_calibrate_result *r, vq_arena *a, vq_err *e)
 {
     const vq_stats_origin *o = &c->origin;
     r->needs = o->needs;
     r->layers = c->model.graph.layers;
     memcpy(r->model, o->model, sizeof r->model);
-    r->calibration =
-        (vq_calibrated){.kind = c->set.kind, .samples = o->samples, .seqlen = o->seqlen};
-    memcpy(r->calibration.sha256, c->set.sha256, sizeof r->calibration.sha256);
+    r->calibration = vq_origin_calibrated(&c->set);
     r->seconds = vq_seconds() - c->started;
     r->peak_bytes = c->job->budget.peak;
     r->unseen_experts = c->unseen;
+    return vq_sample_parts_copy(&r->calibration.parts, r->calibration.nparts, a, e);
 }
 
 static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena *a, vq_err *e)
@@ -104,9 +103,9 @@ static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena
     if (!r->out) return e->status;
     VQ_TRY(vq_input_hash_begin(&c->inputs, &c->model.checkpoint.weights, c->job->threads, &c->arena,
                                e));
-    const vq_status s = vq_model_blame(&c->model, &c->job->kernels, gather(c, e), e);
+    vq_status s = vq_model_blame(&c->model, &c->job->kernels, gather(c, e), e);
     vq_stats_drop(c->writer);
-    if (s == VQ_OK) tell(c, r);
+    if (s == VQ_OK) s = tell(c, r, a, e);
     vq_input_hash_end(&c->inputs);
     return s;
 }
@@ -130,12 +129,13 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
                            vq_arena *a, vq_err *e)
 {
     calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
-    const char *const inputs[] = {o->model, o->recipe, o->data};
+    const char *inputs[VQ_SOURCES_MAX + 2] = {o->model, o->recipe};
     const vq_folders_request folders = {.inputs = inputs,
-                                        .ninputs = sizeof inputs / sizeof *inputs,
+                                        .ninputs = 2 + (size_t)o->data.n,
                                         .out = o->out,
                                         .kind = &statistics,
                                         .force = o->force};
+    for (int i = 0; i < o->data.n; i++) inputs[2 + i] = o->data.list[i].path;
     vq_arena_init(&c.arena, &job->budget);
     vq_arena_init(&c.scratch, &job->budget);
     vq_status s = vq_folders_open(&c.folders, &folders, &c.arena, e);

@@ -84,7 +84,11 @@ static const char *data_words(const vq_calib_recipe *c, vq_arena *a, vq_err *e)
     (void)snprintf(size, sizeof size, "%lld samples of %lld tokens", (long long)c->samples,
                    (long long)c->seqlen);
     if (c->data == VQ_DATA_NONE) return vq_arena_text(a, e, "none");
-    if (c->data == VQ_DATA_PATH) return vq_arena_text(a, e, "%s from %s", size, c->path);
+    if (c->data == VQ_DATA_GIVEN && c->sources.n > 1)
+        return vq_arena_text(a, e, "%s from %d sources", size, c->sources.n);
+    if (c->data == VQ_DATA_GIVEN)
+        return vq_arena_text(a, e, "%s from %s", size,
+                             c->sources.list->path ? c->sources.list->path : "the model itself");
     return vq_arena_text(a, e, "%s %s", size,
                          c->data == VQ_DATA_SELF ? "that the model writes itself, or of --data"
                                                  : "that have to be given with --data");

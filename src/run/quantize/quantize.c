@@ -75,8 +75,8 @@ static vq_status check_given(const quantization *q, vq_err *e)
         vq_warn(&q->job->reporter, "own-text", o->statistics,
                 "the recipe runs samples through the model beside the statistics, and the model "
                 "writes them itself; --data TEXT takes those of a text");
-    if (!s->samples && o->data)
-        vq_warn(&q->job->reporter, "data-unused", o->data,
+    if (!s->samples && o->data.n && o->data.list[0].path)
+        vq_warn(&q->job->reporter, "data-unused", o->data.list[0].path,
                 "the %s gathers no statistics; the data is not used",
                 s->by_blocks ? "run" : "recipe");
     if (o->statistics && !s->given.statistics)
@@ -92,11 +92,11 @@ static vq_status check_given(const quantization *q, vq_err *e)
 static vq_status open_inputs(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
-    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data || o->statistics};
+    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data.n || o->statistics};
     VQ_TRY(vq_recipe_open(&q->recipe, &recipe, &q->arena, e));
     VQ_TRY(vq_model_open_dense(&q->model, o->model, q->job, &q->arena, e));
     vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
-    const vq_given given = {.data = o->data != NULL, .statistics = o->statistics != NULL};
+    const vq_given given = {.data = o->data, .statistics = o->statistics != NULL};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_model_need_graph(&q->model, "calibration", e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_kernels_room(q->job->threads, e);
@@ -226,7 +226,6 @@ static vq_status round_all(quantization *q, vq_err *e)
                               .dir = q->folders.work,
                               .work = q->folders.run,
                               .data = o->data,
-                              .tokens = o->tokens,
                               .statistics = o->statistics,
                               .resume = q->folders.resumes,
                               .model_sha = model,
@@ -265,6 +264,7 @@ static vq_status tell(const quantization *q, vq_err *e)
     if (!r->out) return e->status;
     for (size_t i = 0; i < set->nfiles; i++) r->bytes_in += set->files[i].map.size;
     r->calibration = q->calibration;
+    VQ_TRY(vq_sample_parts_copy(&r->calibration.parts, r->calibration.nparts, q->results, e));
     r->runs = q->model.arch != NULL;
     vq_summary_loaders(&q->plan, r->runtimes);
     r->finish = q->plan.finish ? q->plan.finish->name : NULL;
@@ -298,9 +298,10 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
 {
     VQ_TRY(check_memory(q, e));
     const vq_quantize_options *o = q->o;
-    const char *const inputs[] = {o->model, o->recipe, o->data, o->statistics};
+    const char *inputs[VQ_SOURCES_MAX + 3] = {o->model, o->recipe, o->statistics};
+    for (int i = 0; i < o->data.n; i++) inputs[3 + i] = o->data.list[i].path;
     const vq_folders_request folders = {.inputs = inputs,
-                                        .ninputs = sizeof inputs / sizeof *inputs,
+                                        .ninputs = 3 + (size_t)o->data.n,
                                         .recipe = q->recipe.name,
                                         .out = o->out,
                                         .copied = q->beside.names,
@@ -369,21 +370,22 @@ static vq_status check_there(const char *path, vq_err *e)
 
 /* What is used, or missing, is found as the run finds it, but for what the model writes itself; what
  * nothing asks for must only be there. */
-static vq_status check_named(quantization *q, vq_err *e)
+static vq_status check_named(quantization *q, vq_sample_set *samples, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
     const vq_schedule *s = &q->schedule;
-    vq_sample_set samples;
-    if (s->samples && !s->own_text)
-        VQ_TRY(vq_samples_find(&samples, &q->plan, o->data, o->tokens, NULL, q->job, &q->arena, e));
+    *samples = (vq_sample_set){0};
+    if (s->samples)
+        VQ_TRY(vq_samples_find(samples, &q->plan, o->data, NULL, q->job, &q->arena, e));
     else
-        VQ_TRY(check_there(o->data, e));
+        for (int i = 0; i < o->data.n; i++) VQ_TRY(check_there(o->data.list[i].path, e));
     return s->given.statistics ? check_statistics(q, e) : check_there(o->statistics, e);
 }
 
 static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_err *e)
 {
-    VQ_TRY(check_named(q, e));
+    vq_sample_set samples;
+    VQ_TRY(check_named(q, &samples, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
     const vq_folders_request names = {
         .inputs = &q->o->model, .ninputs = 1, .recipe = q->recipe.name};
@@ -392,7 +394,10 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     r->samples = q->schedule.samples ? q->recipe.calib.samples : 0;
     r->seqlen = vq_sample_tokens(&q->plan);
     r->seed = q->recipe.calib.seed;
-    r->own_text = q->schedule.own_text;
+    r->own_text = q->schedule.own_text > 0;
+    r->sources = samples.parts;
+    r->nsources = samples.nparts;
+    VQ_TRY(vq_sample_parts_copy(&r->sources, r->nsources, a, e));
     r->peak_bytes = vq_schedule_bytes(&q->schedule, q->job);
     r->outside_bytes = q->job->budget.outside;
     r->fits = vq_schedule_fits(r->peak_bytes, q->job);

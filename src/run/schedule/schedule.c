@@ -3,6 +3,7 @@
 
 #include "plan/cost/rates.h"
 #include "plan/model_passes.h"
+#include "plan/sample_set.h"
 
 static bool tries_candidates(const vq_plan *p)
 {
@@ -21,7 +22,7 @@ static bool changes_groups(const vq_plan *p)
 /* Statistics of gradients need the whole model, so they are gathered before the first block, and
  * those of the inputs with them; only when a block is to see its quantized predecessors are the
  * inputs gathered again, block by block. */
-static void decide(vq_schedule *s)
+static void decide(vq_schedule *s, vq_arena *a)
 {
     const vq_plan *p = s->plan;
     const unsigned backward = p->needs & VQ_NEED_GRADIENT,
@@ -35,7 +36,7 @@ static void decide(vq_schedule *s)
     s->gathers = forward && (!s->loads || s->quantized);
     s->sweeps = s->gathers || s->tries || s->trains;
     s->samples = s->sweeps || p->finish || (p->needs && !s->given.statistics);
-    s->own_text = s->samples && !s->given.data && p->recipe->calib.data == VQ_DATA_SELF;
+    s->own_text = s->samples ? vq_sources_own(p, vq_sources_used(p, s->given.data), a) : 0;
     s->two_sided = (s->tries || s->trains) && !s->quantized;
     s->self_moving = s->gathers && !s->quantized && !s->two_sided;
 }
@@ -85,7 +86,7 @@ vq_status vq_schedule_make(vq_schedule *s, const vq_plan *plan, vq_given given, 
     s->given.statistics &= plan->needs != 0; /* the others would change nothing but the order */
     s->steps = VQ_ALLOC(a, vq_scheduled_step, OF_A_BLOCK * layers + OF_THE_RUN, "schedule", e);
     if (!s->steps) return e->status;
-    decide(s);
+    decide(s, a);
     fill(s);
     return VQ_OK;
 }

@@ -10,8 +10,8 @@
 
 /* What the user has beside recipe and model. */
 typedef struct vq_given {
-    bool data;       /* calibration data */
-    bool statistics; /* a statistics file made before */
+    vq_calib_sources data; /* calibration data */
+    bool statistics;       /* a statistics file made before */
 } vq_given;
 
 typedef struct vq_scheduled_step {
@@ -26,7 +26,7 @@ struct vq_schedule {
     vq_given given;
     bool by_blocks;   /* false: weight after weight, without a graph */
     bool samples;     /* there must be calibration samples */
-    bool own_text;    /* which the model writes itself */
+    int64_t own_text; /* of them, which the model writes itself */
     bool gradients;   /* a sweep forwards and back before the blocks; its statistics go to files */
     bool loads;       /* statistics of a block come from a file: the user's, or of that sweep */
     bool gathers;     /* statistics of a block's inputs are gathered when its turn comes */

@@ -1,6 +1,4 @@
 /* step_text.c -- the calibration samples: from a file, or written by the model itself. */
-#include <string.h>
-
 #include "calib/calibrate.h"
 #include "plan/cost/budget.h"
 #include "plan/samples.h"
@@ -11,13 +9,10 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     (void)b;
     char ids[VQ_SHA256_TEXT];
-    VQ_TRY(vq_samples_find(&r->samples, r->plan, r->request->data, r->request->tokens,
-                           &r->models.current, r->job, r->arena, e));
+    VQ_TRY(vq_samples_find(&r->samples, r->plan, r->request->data, &r->models.current, r->job,
+                           r->arena, e));
     const vq_samples *s = &r->samples.samples;
-    r->calibrated->kind = r->samples.kind;
-    memcpy(r->calibrated->sha256, r->samples.sha256, sizeof r->calibrated->sha256);
-    r->calibrated->samples = s->count;
-    r->calibrated->seqlen = s->length;
+    *r->calibrated = vq_origin_calibrated(&r->samples);
     vq_origin_samples(s, ids);
     return vq_made_note(r->request->made_from, VQ_MADE_DATA, ids, r->arena, e);
 }
@@ -28,8 +23,7 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
     (void)layer;
     if (!s->own_text) return (vq_step_bytes){0};
     const vq_exec x = vq_model_exec(s->plan->model, job, NULL, false);
-    const vq_samples samples = {.count = s->plan->recipe->calib.samples,
-                                .length = vq_sample_tokens(s->plan)};
+    const vq_samples samples = {.count = s->own_text, .length = vq_sample_tokens(s->plan)};
     const vq_batch b = {.sequences = samples.count, .length = 1, .position = samples.length - 1};
     return (vq_step_bytes){.most = vq_calib_self_bytes(x.graph, &samples, &job->budget) +
                                    vq_exec_bytes(&x, &b)};
@@ -41,7 +35,7 @@ static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cos
     if (!s->own_text) return;
     const int64_t length = vq_sample_tokens(s->plan);
     const vq_pass_shape shape = {.graph = &s->plan->model->graph,
-                                 .tokens = (double)s->plan->recipe->calib.samples * (double)length,
+                                 .tokens = (double)s->own_text * (double)length,
                                  .batches = (double)length,
                                  .keys = (double)length / 2,
                                  .plain = true};

@@ -59,19 +59,19 @@ static void walk(world *w, bool resume, int last)
     vq_walk walk;
     vq_calibrated calibrated;
     vq_made_from made = {0};
-    const char *data = scratch_file(w->p.files, "ids", w->ids, sizeof w->ids);
+    const vq_calib_source data = {.kind = VQ_KIND_TOKENS,
+                                  .path = scratch_file(w->p.files, "ids", w->ids, sizeof w->ids)};
     const vq_run_request q = {
         .plan = &w->p.plan,
         .job = &w->p.job,
         .budget = &w->p.job.budget,
         .dir = w->out,
         .work = w->work,
-        .data = data,
-        .tokens = true,
+        .data = {&data, 1},
         .resume = resume,
         .model_sha = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         .made_from = &made};
-    const vq_given given = {.data = true};
+    const vq_given given = {.data = {&data, 1}};
     vq_schedule *s = &w->p.schedule;
     must(&w->p, vq_schedule_make(s, &w->p.plan, given, &w->p.arena, &w->p.err));
     must(&w->p, vq_rounded_init(&w->rounded, &w->p.plan, &w->p.arena, &w->p.err));

@@ -44,6 +44,8 @@ static void plan_make(planned *t, const char *propagate, const char *passes, con
 }
 
 /* The same plan with data or statistics at hand. */
+static const vq_calib_source text = {.kind = VQ_KIND_TEXT, .path = "text"};
+
 static void give(planned *t, vq_given given)
 {
     must(&t->p, vq_schedule_make(&t->p.schedule, &t->p.plan, given, &t->p.arena, &t->p.err));
@@ -91,7 +93,7 @@ static void forward_statistics(void **state)
     /* the model's own text: every token once through the model, half of the keys on average, and
      * the head */
     assert_eq(t.cost[VQ_STAGE_TEXT].plain, layers * tokens * linears() + tokens * vocab * 128);
-    give(&t, (vq_given){.data = true});
+    give(&t, (vq_given){.data = {&text, 1}});
     assert_eq(t.cost[VQ_STAGE_TEXT].plain, 0);
     assert_gt(t.cost[VQ_STAGE_STATISTICS].products, 0);
     give(&t, (vq_given){.statistics = true});
@@ -186,7 +188,7 @@ static void memory_of_statistics(void **state)
                      4 * factor + vectors);
     /* what the sweep of gradients takes falls away with statistics at hand */
     const uint64_t all = vq_schedule_bytes(&t.p.schedule, &t.p.job);
-    give(&t, (vq_given){.data = true, .statistics = true});
+    give(&t, (vq_given){.data = {&text, 1}, .statistics = true});
     assert_lt(vq_schedule_bytes(&t.p.schedule, &t.p.job), all);
     plan_world_close(&t.p);
 }

@@ -24,7 +24,7 @@
 typedef struct sampling {
     const char *tokenizer, *text;
     int64_t count, length;
-    bool random;
+    vq_select select;
     vq_status status;
     int64_t got;             /* samples */
     const int32_t *expected; /* NULL: only the first of each sample is looked at, 5 */
@@ -36,14 +36,17 @@ static vq_status find(scratch *s, const sampling *c, vq_sample_set *set, vq_aren
     vq_recipe r = {
         .path = "r",
         .calib = {
-            .kind = VQ_KIND_TEXT, .samples = c->count, .seqlen = c->length, .random = c->random}};
+            .kind = VQ_KIND_TEXT, .samples = c->count, .seqlen = c->length, .select = c->select}};
     const vq_plan p = {.recipe = &r, .model = &m};
     const vq_job job = {.threads = 1};
     VQ_TRY(vq_model_open(&m, TINY, a, e));
     m.checkpoint.dir = s->dir;
     scratch_text(s, "tokenizer.json", c->tokenizer);
-    const char *data = vq_arena_text(a, e, "%s", scratch_text(s, "text.txt", c->text));
-    const vq_status status = vq_samples_find(set, &p, data, false, NULL, &job, a, e);
+    const vq_calib_source data = {
+        .kind = VQ_KIND_UNSAID,
+        .path = vq_arena_text(a, e, "%s", scratch_text(s, "text.txt", c->text))};
+    const vq_status status =
+        vq_samples_find(set, &p, (vq_calib_sources){&data, 1}, NULL, &job, a, e);
     vq_model_close(&m);
     return status;
 }
@@ -67,13 +70,16 @@ static void test_bos(void **state)
 {
     static const int32_t plain[] = {0, 1, 2, 3, 4, 0, 1, 2}, with[] = {5, 0, 1, 2, 5, 3, 4, 0};
     const sampling cases[] = {
-        {TOKENIZER("null"), "abcdeabc", 2, 4, false, VQ_OK, 2, plain},
-        {TOKENIZER(BOS), "abcdeabc", 2, 4, false, VQ_OK, 2, with},
-        {TOKENIZER(BOS), "abcdea", 2, 4, false, VQ_OK, 2, with}, /* six tokens are enough */
-        {TOKENIZER("null"), "abcdea", 2, 4, false, VQ_OK, 1, plain},
-        {TOKENIZER(BOS), "abcdea", 9, 4, true, VQ_E_INPUT, 0, NULL},
-        {TOKENIZER(BOS), "abcdeabcdeabcde", 9, 4, true, VQ_OK, 9, NULL},
-        {TOKENIZER(BOS), "abcdea", 2, 1, false, VQ_E_RECIPE, 0, NULL},
+        {TOKENIZER("null"), "abcdeabc", 2, 4, VQ_SELECT_FIRST, VQ_OK, 2, plain},
+        {TOKENIZER(BOS), "abcdeabc", 2, 4, VQ_SELECT_FIRST, VQ_OK, 2, with},
+        {TOKENIZER(BOS), "abcdea", 2, 4, VQ_SELECT_FIRST, VQ_OK, 2,
+         with}, /* six tokens are enough */
+        {TOKENIZER("null"), "abcdea", 2, 4, VQ_SELECT_FIRST, VQ_OK, 1, plain},
+        {TOKENIZER(BOS), "abcdea", 9, 4, VQ_SELECT_RANDOM, VQ_E_INPUT, 0, NULL},
+        {TOKENIZER(BOS), "abcdeabcdeabcde", 9, 4, VQ_SELECT_RANDOM, VQ_OK, 9, NULL},
+        {TOKENIZER("null"), "abcdeabc", 2, 4, VQ_SELECT_SPREAD, VQ_OK, 2, plain}, /* no room */
+        {TOKENIZER(BOS), "abcdeabcdeabcde", 3, 4, VQ_SELECT_SPREAD, VQ_OK, 3, NULL},
+        {TOKENIZER(BOS), "abcdea", 2, 1, VQ_SELECT_FIRST, VQ_E_RECIPE, 0, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) expect(*state, &cases[i]);
 }

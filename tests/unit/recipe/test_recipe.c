@@ -89,13 +89,14 @@ static void test_values(void **state)
     must_parse(full);
     assert_string_equal(recipe.name, "mine-1.0");
     assert_string_equal(recipe.about, "a \"quoted\" word");
-    assert_int_equal(recipe.calib.data, VQ_DATA_PATH);
-    assert_string_equal(recipe.calib.path, "texts/a.txt");
+    assert_int_equal(recipe.calib.data, VQ_DATA_GIVEN);
+    assert_int_equal(recipe.calib.sources.n, 1);
+    assert_string_equal(recipe.calib.sources.list->path, "texts/a.txt");
     assert_int_equal(recipe.calib.kind, VQ_KIND_JSONL);
     assert_int_equal(recipe.calib.samples, 7);
     assert_int_equal(recipe.calib.seqlen, 99);
     assert_int_equal(recipe.calib.seed, 5);
-    assert_true(recipe.calib.random);
+    assert_int_equal(recipe.calib.select, VQ_SELECT_RANDOM);
     assert_true(recipe.calib.propagate_quantized);
     assert_true(recipe.calib.plain_chat);
     assert_int_equal(recipe.npasses, 3);
@@ -175,7 +176,7 @@ static void test_defaults(void **state)
     must_parse(HEAD RULES TAIL);
     assert_int_equal(recipe.calib.data, VQ_DATA_NONE);
     assert_int_equal(recipe.calib.samples, 32);
-    assert_false(recipe.calib.random);
+    assert_int_equal(recipe.calib.select, VQ_SELECT_SPREAD);
     assert_false(recipe.calib.propagate_quantized);
     assert_false(recipe.calib.plain_chat);
     assert_null(recipe.runtime);

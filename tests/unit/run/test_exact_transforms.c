@@ -63,8 +63,9 @@ static void quantize(const decoder_world *w, scratch *s, const char *passes)
     snprintf(data, sizeof data, "%s", scratch_path(s, "ids"));
     snprintf(out, sizeof out, "%s", scratch_path(s, "out"));
     snprintf(model, sizeof model, "%s", scratch_path(s, "model.safetensors"));
+    const vq_calib_source ids = {.kind = VQ_KIND_TOKENS, .path = data};
     const vq_quantize_options o = {
-        .model = model, .recipe = recipe, .data = data, .out = out, .force = true, .tokens = true};
+        .model = model, .recipe = recipe, .data = {&ids, 1}, .out = out, .force = true};
     vq_arena_init(&a, NULL);
     if (vq_run_quantize(&job, &o, &r, &a, &e) != VQ_OK)
         fail_msg("%s, %s: %s", w->config.model_type, passes, e.text);

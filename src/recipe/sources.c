@@ -1,0 +1,127 @@
+/* sources.c -- where calibration samples come from, and how many of them from each. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "recipe/recipe_read.h"
+
+const char *const vq_kind_texts[] = {"text", "jsonl", "tokens", NULL};
+
+static bool ends_in(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static vq_calib_source source_of(const char *from, vq_data_kind kind)
+{
+    if (strcmp(from, "self") == 0) return (vq_calib_source){.kind = VQ_KIND_SELF};
+    return (vq_calib_source){.path = from, .kind = ends_in(from, ".jsonl") ? VQ_KIND_JSONL : kind};
+}
+
+vq_status vq_source_read(vq_calib_source *s, const char *text, vq_err *e)
+{
+    const size_t n = strspn(text, "0123456789.eE+-");
+    *s = source_of(text, VQ_KIND_UNSAID);
+    if (n == 0 || text[n] != ':' || vq_exists(text)) return VQ_OK;
+    char *end;
+    const double share = strtod(text, &end);
+    if (end != text + n || !(share > 0 && share <= 1))
+        return vq_fail(e, VQ_E_RECIPE, "%s: the share before ':' is no number above 0, at most 1",
+                       text);
+    if (!end[1]) return vq_fail(e, VQ_E_RECIPE, "%s: no file behind the share", text);
+    *s = source_of(end + 1, VQ_KIND_UNSAID);
+    s->share = share;
+    return VQ_OK;
+}
+
+vq_status vq_sources_share(const vq_calib_sources *s, double *shares, vq_err *e)
+{
+    double said = 0;
+    int open = 0;
+    for (int i = 0; i < s->n; i++) {
+        said += s->list[i].share;
+        open += s->list[i].share == 0;
+    }
+    if (said > 1 + 1e-6 || (open && said > 1 - 1e-6) || (!open && said < 1 - 1e-6))
+        return vq_fail(e, VQ_E_RECIPE,
+                       "the shares of the calibration data are %.6g together%s, and must be 1",
+                       said, open ? ", which leaves nothing to the sources without a share" : "");
+    for (int i = 0; i < s->n; i++)
+        shares[i] = s->list[i].share > 0 ? s->list[i].share : (1 - said) / open;
+    return VQ_OK;
+}
+
+/* {from: FILE | self, kind?, share?} */
+typedef struct source_row {
+    const char *from;
+    int kind; /* -1: as the recipe says */
+    double share;
+} source_row;
+
+static vq_status read_share(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+{
+    VQ_TRY(vq_read_real(rd, n, f, at));
+    if (*(double *)at > 0) return VQ_OK;
+    return vq_yaml_fail(rd->e, n, "share: a source needs more than 0 of the samples");
+}
+
+static const vq_field source_fields[] = {
+    {.key = "from", .read = vq_read_text, .required = true},
+    {.key = "kind",
+     .read = vq_read_choice,
+     .offset = offsetof(source_row, kind),
+     .choices = vq_kind_texts},
+    {.key = "share", .read = read_share, .offset = offsetof(source_row, share), .min = 0, .max = 1},
+    {.key = NULL},
+};
+
+static vq_status read_source(vq_reader *rd, const vq_yaml *n, vq_data_kind kind, vq_calib_source *s)
+{
+    source_row row = {.kind = -1};
+    if (n->kind == VQ_YAML_MAP)
+        VQ_TRY(vq_read_map(rd, n, "a source", source_fields, &row));
+    else
+        VQ_TRY(vq_read_scalar(rd, n, &row.from));
+    *s = source_of(row.from, row.kind < 0 ? kind : (vq_data_kind)row.kind);
+    if (row.kind >= 0 && s->path) s->kind = (vq_data_kind)row.kind;
+    s->share = row.share;
+    return VQ_OK;
+}
+
+static vq_status read_list(vq_reader *rd, const vq_yaml *n, vq_calib_recipe *c)
+{
+    if (n->count == 0 || n->count > VQ_SOURCES_MAX)
+        return vq_yaml_fail(rd->e, n, "data: the list holds %d sources; 1 to %d are possible",
+                            n->count, VQ_SOURCES_MAX);
+    vq_calib_source *list = VQ_NEW(rd->a, vq_calib_source, n->count, "sources", rd->e);
+    double *shares = list ? VQ_ALLOC(rd->a, double, n->count, "sources", rd->e) : NULL;
+    if (!shares) return VQ_E_LIMIT;
+    c->sources = (vq_calib_sources){.list = list};
+    for (const vq_yaml *one = n->first; one; one = one->next)
+        VQ_TRY(read_source(rd, one, c->kind, &list[c->sources.n++]));
+    vq_err why;
+    if (vq_sources_share(&c->sources, shares, &why) == VQ_OK) return VQ_OK;
+    return vq_yaml_fail(rd->e, n, "data: %s", why.text);
+}
+
+vq_status vq_recipe_read_data(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
+{
+    static const char *const words[] = {"none", "self", "required"};
+    vq_calib_recipe *c = at;
+    const char *text;
+    c->data = VQ_DATA_GIVEN;
+    if (n->kind == VQ_YAML_LIST) return read_list(rd, n, c);
+    VQ_TRY(vq_read_text(rd, n, f, &text));
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, words[i]) != 0) continue;
+        c->data = (vq_data)i;
+        return VQ_OK;
+    }
+    vq_calib_source *one = VQ_NEW(rd->a, vq_calib_source, 1, "source", rd->e);
+    if (!one) return VQ_E_LIMIT;
+    *one = source_of(text, c->kind);
+    c->sources = (vq_calib_sources){one, 1};
+    return VQ_OK;
+}
