@@ -122,7 +122,8 @@ static void put_bash_value(FILE *f, const vq_flag *flag)
     } else if (flag->offset == offsetof(vq_args, recipe)) {
         fputs("words=$recipes ;;\n", f);
     } else {
-        fputs(flag->type == VQ_FLAG_TEXT ? ";;\n" : "return ;;\n", f);
+        const bool file = flag->type == VQ_FLAG_TEXT || flag->type == VQ_FLAG_TEXTS;
+        fputs(file ? ";;\n" : "return ;;\n", f);
     }
 }
 

@@ -33,7 +33,8 @@ weights random said.jsonl --set calib.select=random
 weights again said.jsonl --set calib.select=random
 weights seed said.jsonl --set calib.select=random --set calib.seed=1
 same random again
-differ random said
+weights first said.jsonl --set calib.select=first
+differ first said
 differ random seed
 
 # A name that does not end in .jsonl needs the kind; a template in tokenizer_config.json serves as well.

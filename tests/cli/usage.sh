@@ -47,7 +47,6 @@ refuse 2 'did you mean --data words.txt\?' quantize m words.txt -r nvfp4
 refuse 2 'did you mean --against words.txt\?' verify m words.txt
 refuse 2 'one argument too many: vq quantize MODEL' quantize m words.txt -r nvfp4 --data x
 refuse 2 'an argument is empty' inspect ''
-refuse 2 '--data and --tokens' quantize m -r nvfp4 --data a --tokens b
 refuse 2 '--seed and --set calib.seed' plan m -r nvfp4 --seed 1 --set calib.seed=2
 refuse 2 'needs KEY=VALUE' plan m -r nvfp4 --set calib.samples
 

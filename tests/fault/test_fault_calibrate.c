@@ -32,9 +32,10 @@ static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, c
                               vq_arena *a, vq_err *e)
 {
     const char *const sets[] = {seqlen};
+    const vq_calib_source text = {.kind = VQ_KIND_TEXT, .path = TINY "/test.txt"};
     const vq_calibrate_options o = {.model = TINY,
                                     .recipe = p->recipe,
-                                    .data = TINY "/test.txt",
+                                    .data = {&text, 1},
                                     .out = out,
                                     .sets = sets,
                                     .nsets = 1};

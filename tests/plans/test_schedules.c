@@ -13,7 +13,7 @@
 #define RECIPES VQ_SOURCE_DIR "/recipes"
 #define SNAPSHOTS VQ_SOURCE_DIR "/tests/plans/schedules"
 
-static const vq_calib_source text = {.kind = VQ_KIND_TEXT, .path = "text"};
+static const vq_calib_source a_text = {.kind = VQ_KIND_TEXT, .path = "text"};
 
 /* What each recipe is planned with: as it is, other propagation, statistics at hand. */
 static const struct {
@@ -21,7 +21,7 @@ static const struct {
     vq_given given;
 } ways[] = {{"as it is", NULL, {.statistics = false}},
             {"propagate: quantized", "calib.propagate=quantized", {.statistics = false}},
-            {"with data and statistics", NULL, {.data = {&text, 1}, .statistics = true}}};
+            {"with data and statistics", NULL, {.data = {&a_text, 1}, .statistics = true}}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 static void plan_recipe(plan_world *w, const char *path, int way)

@@ -173,7 +173,7 @@ static const sample samples[] = {
      "{\"tensors\":[{\"name\":\"m\",\"role\":\"attn.q\",\"shape\":[2,3],\"scheme\":\"int4\","
      "\"rule\":\"rule 1\",\"bytes\":6}],\"bits_per_weight\":4.5,\"bits_per_weight_most\":9.5,"
      "\"bytes\":6,\"bytes_most\":8,\"peak_ram\":7,\"outside_ram\":3,\"disk\":8,"
-     "\"out\":\"o\",\"own_text\":true,"
+     "\"out\":\"o\",\"own_text\":true,\"sources\":[],"
      "\"fits\":true,\"seconds\":28.0,"
      "\"stages\":{\"text\":1.0,\"gradients\":2.0,"
      "\"statistics\":3.0,\"transforms\":4.0,\"rounding\":5.0,\"tuning\":6.0,\"files\":7.0},"

@@ -38,6 +38,7 @@ typedef struct world {
     plan_world p;
     vq_rounded rounded;
     vq_made_from made_from;
+    vq_calib_source source;
     char dir[300], out[300];
 } world;
 
@@ -110,14 +111,14 @@ static vq_run_request request_of(world *w)
 {
     int32_t ids[IDS];
     fill_ids(ids);
-    const char *data = scratch_file(w->p.files, "ids", ids, sizeof ids);
+    w->source = (vq_calib_source){.kind = VQ_KIND_TOKENS,
+                                  .path = scratch_file(w->p.files, "ids", ids, sizeof ids)};
     return (vq_run_request){.plan = &w->p.plan,
                             .job = &w->p.job,
                             .budget = &w->p.job.budget,
                             .dir = w->out,
                             .work = w->p.files->dir,
-                            .data = w->p.recipe.calib.data == VQ_DATA_NONE ? NULL : data,
-                            .tokens = true,
+                            .data = {&w->source, w->p.recipe.calib.data != VQ_DATA_NONE},
                             .model_sha =
                                 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                             .made_from = &w->made_from};
@@ -125,7 +126,7 @@ static vq_run_request request_of(world *w)
 
 static void schedule(world *w, const vq_run_request *q)
 {
-    const vq_given given = {.data = q->data != NULL};
+    const vq_given given = {.data = q->data};
     must(&w->p, vq_schedule_make(&w->p.schedule, &w->p.plan, given, &w->p.arena, &w->p.err));
 }
 
