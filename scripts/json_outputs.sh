@@ -96,6 +96,7 @@ one quantize tiny -r best-4bit -o from --force --stats both.vqs $small
 one eval ppl nvfp4 --data tiny/test.txt --window 65 --max-windows 4
 one eval ppl nvfp4 --data tiny/test.txt --window 65 --max-windows 1 --ref tiny
 one eval ppl nvfp4-arc --data tiny/test.txt --window 65 --max-windows 4 --ref tiny
+one eval ppl nvfp4 nvfp4-arc --data tiny/test.txt --data tiny/valid.txt --window 65 --max-windows 4 --ref tiny
 printf x >>nvfp4/model.safetensors
 rm int8-w8a16/tokenizer.json
 sed -i 's/"sqnr_db": 3/"sqnr_db": 2/' gptq-int4/vq.json

@@ -155,7 +155,8 @@ void vq_help_bash(FILE *f)
 
 static void put_zsh_flag(FILE *f, const vq_flag *flag)
 {
-    const bool many = flag->type == VQ_FLAG_LIST || flag->type == VQ_FLAG_COUNT;
+    const bool many =
+        flag->type == VQ_FLAG_LIST || flag->type == VQ_FLAG_TEXTS || flag->type == VQ_FLAG_COUNT;
     fprintf(f, "        '%s--%s[", many ? "*" : "", flag->name);
     for (const char *p = flag->doc; *p; p++) {
         if (strchr("[]:'", *p)) continue;
@@ -168,10 +169,8 @@ static void put_zsh_flag(FILE *f, const vq_flag *flag)
         fputc(')', f);
     } else if (flag->value) {
         const bool recipe = flag->offset == offsetof(vq_args, recipe);
-        fprintf(f, ":%s:%s", flag->value,
-                recipe                       ? "_vq_recipes"
-                : flag->type == VQ_FLAG_TEXT ? "_files"
-                                             : "");
+        const bool file = flag->type == VQ_FLAG_TEXT || flag->type == VQ_FLAG_TEXTS;
+        fprintf(f, ":%s:%s", flag->value, recipe ? "_vq_recipes" : file ? "_files" : "");
     }
     fputs("' \\\n", f);
 }

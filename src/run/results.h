@@ -106,16 +106,23 @@ typedef struct vq_side_result {
     const double *window_nll; /* [windows], nats per token: what pairs and gates compare */
 } vq_side_result;
 
-typedef struct vq_eval_result {
-    int64_t windows, tokens; /* tokens: predicted, in all windows */
-    int64_t window;          /* tokens of one */
+/* A model on a text. */
+typedef struct vq_eval_row {
+    const char *path, *text;   /* of the model; the file of text or tokens */
+    char data[VQ_SHA256_TEXT]; /* digest of that file */
+    int64_t windows, tokens;   /* tokens: predicted, in all windows */
     vq_side_result model, ref;
     bool paired;         /* with a reference: ref and the figures below */
     vq_figure delta_nll; /* model - ref on the same tokens, nats per token */
     vq_figure kl;        /* KL(ref || model), nats per token */
     vq_figure agreement; /* share of tokens with the same most likely token, 0 to 1 */
     const double *window_kl, *window_agreement; /* [windows] */
-    char data[VQ_SHA256_TEXT];                  /* digest of the file of text or tokens */
+} vq_eval_row;
+
+typedef struct vq_eval_result {
+    const vq_eval_row *rows; /* [models][texts] */
+    int models, texts;
+    int64_t window; /* tokens of one */
     double seconds;
 } vq_eval_result;
 

@@ -54,16 +54,23 @@ vq_status vq_run_verify(vq_job *job, const char *artifact, const char *against, 
                         vq_arena *a, vq_err *e);
 
 typedef struct vq_eval_options {
-    const char *model, *ref;   /* ref may be NULL */
-    const char *text, *tokens; /* one of them */
+    const char *const *models, *const *texts;
+    int nmodels, ntexts;
+    const char *ref; /* may be NULL */
     int64_t window /* 0: 2048, or the context where that is shorter */, stride /* 0: window */,
         max_windows /* 0: all */;
-    bool bos, weights_only;
+    bool tokens /* texts hold int32 ids */, bos, weights_only;
 } vq_eval_options;
-/* vq_run_eval_ppl -- perplexity over windows of a text (docs/cli.md), alone or paired with ref on
- * the same tokens. VQ_E_INPUT: too little text. VQ_E_NUMERIC: a loss is not finite. */
+/* vq_run_eval_ppl -- perplexity over windows of texts (docs/cli.md), alone or paired with ref on the
+ * same tokens. The figures of a model on a text are those of the two alone, to the last bit; all that
+ * is wrong with any of them is found before the first window runs. Memory for activations is that of
+ * one model. VQ_E_INPUT: too little text, models that make different tokens of it. VQ_E_RECIPE: a text
+ * twice. VQ_E_NUMERIC: a loss is not finite. test tests/cli/eval.sh */
 vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result *r, vq_arena *a,
                           vq_err *e);
+/* vq_eval_worst -- of a model's rows on several texts (rows[texts]) that with the largest KL, of
+ * equal ones the first; NULL: one text, or no reference. test tests/unit/report/test_report.c */
+const vq_eval_row *vq_eval_worst(const vq_eval_row *rows, int texts);
 
 typedef struct vq_generate_options {
     const char *model;

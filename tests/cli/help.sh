@@ -60,7 +60,7 @@ out_has '^vq [0-9]'
 run 0 help --man
 out_has '^\.TH VQ 1'
 out_has '^\.SH EXIT STATUS'
-[ "$(wc -l <out)" -lt 250 ] || fail "the man page is long"
+[ "$(wc -l <out)" -lt 280 ] || fail "the man page is long"
 run 0 help --completion bash
 bash -n out || fail "bash does not read the completion"
 . ./out

@@ -51,7 +51,7 @@ refuse 2 '--seed and --set calib.seed' plan m -r nvfp4 --seed 1 --set calib.seed
 refuse 2 'needs KEY=VALUE' plan m -r nvfp4 --set calib.samples
 
 refuse 2 "'pppl' is none of ppl" eval pppl m --data t
-refuse 2 "'m' is none of ppl: vq eval ppl MODEL --data TEXT" eval m --data t
+refuse 2 "'m' is none of ppl: vq eval ppl MODEL .* --data TEXT" eval m --data t
 refuse 2 'MODEL is missing: vq eval ppl MODEL' eval ppl
 refuse 2 'give the test text as --data TEXT or as --tokens FILE$' eval ppl m
 refuse 2 'not both' eval ppl m --data t --tokens f

@@ -65,9 +65,13 @@ static vq_status verify(vq_job *job, scratch *s, vq_err *e)
 
 static vq_status eval(vq_job *job, scratch *s, vq_err *e)
 {
-    const vq_eval_options o = {.model = scratch_path(s, "made"),
+    const char *const models[] = {scratch_path(s, "made"), TINY "/model.safetensors"},
+                      *const texts[] = {TINY "/test.txt", TINY "/valid.txt"};
+    const vq_eval_options o = {.models = models,
+                               .nmodels = 2,
+                               .texts = texts,
+                               .ntexts = 2,
                                .ref = TINY,
-                               .text = TINY "/test.txt",
                                .window = 64,
                                .max_windows = 1};
     vq_eval_result r;

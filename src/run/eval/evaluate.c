@@ -1,75 +1,50 @@
-/* evaluate.c -- perplexity over windows of a text, alone or paired with a reference model. */
+/* evaluate.c -- perplexity over windows of texts, alone or paired with a reference model. */
 #include <math.h>
 #include <string.h>
 
 #include "load/model.h"
 #include "plan/cost/graph_cost.h"
 #include "plan/cost/rates.h"
+#include "run/eval/figures.h"
 #include "run/eval/scoring.h"
 #include "run/run.h"
-
-#define CHUNK_TOKENS 8192 /* forward passes of whole windows, at most this many tokens at a time */
 
 typedef struct side {
     vq_model model;
     vq_exec exec;
-    float *h, *normed; /* [chunk tokens][hidden] */
-    vq_row_score *scores;
-    double *nll; /* [windows] mean of each; of the caller's arena, as all that a result shows */
 } side;
 
+/* The texts are walked window by window; the reference runs a window once for all models, which then
+ * run it one after the other in the same buffers. */
 typedef struct evaluation {
     vq_job *job;
     const vq_eval_options *o;
     vq_arena arena, scratch, *results; /* results: the caller's */
-    side m, ref;
-    bool paired;
-    vq_ids ids;
-    int64_t window;         /* asked for, or what both models take */
-    int64_t bos;            /* -1: none */
-    int64_t length;         /* tokens fed per window: window - 1 */
-    int64_t windows, chunk; /* windows per chunk */
-    int64_t blocks;         /* done so far, for the progress bar */
+    side *models, *ref;                /* ref: behind the models; NULL: none */
+    int opened;                        /* of models and ref */
+    vq_windows *texts;
+    int64_t window;           /* asked for, or what all models take */
+    int64_t blocks;           /* done so far, for the progress bar */
+    float *h;                 /* records of a chunk, of any side */
+    float *normed, *ref_head; /* [chunk tokens][in_width of lm_head] of a model; of the reference */
     int32_t *input, *target;
+    vq_row_score *scores, *ref_scores;
     vq_pair_score *pairs;
-    double *kl, *agree; /* [windows] */
+    vq_window_means *means; /* [models][texts]; of the caller's arena, as all that a result shows */
     double started;
 } evaluation;
 
-/* A window of W tokens: W - 1 are fed and W - 1 predicted; a BOS token takes the first place. */
-static int64_t text_tokens(const evaluation *v)
+static int sides_of(const evaluation *v)
 {
-    return v->window - (v->bos >= 0 ? 1 : 0);
+    return v->o->nmodels + (v->o->ref != NULL);
 }
 
-static int64_t stride_of(const evaluation *v)
+static vq_window_means *means_of(const evaluation *v, int model, int text)
 {
-    return v->o->stride > 0 ? v->o->stride : text_tokens(v);
+    return &v->means[(ptrdiff_t)model * v->o->ntexts + text];
 }
 
-static vq_status count_windows(evaluation *v, const char *path, vq_err *e)
-{
-    const int64_t need = text_tokens(v), have = (int64_t)v->ids.count;
-    if (have < need)
-        return vq_fail(
-            e, VQ_E_INPUT,
-            "%s: %lld tokens do not fill one window of %lld; give more text or a smaller --window",
-            path, (long long)have, (long long)v->window);
-    v->windows = (have - need) / stride_of(v) + 1;
-    if (v->o->max_windows > 0 && v->windows > v->o->max_windows) v->windows = v->o->max_windows;
-    v->length = v->window - 1;
-    v->chunk = v->length < CHUNK_TOKENS ? CHUNK_TOKENS / v->length : 1;
-    if (v->chunk > v->windows) v->chunk = v->windows;
-    return VQ_OK;
-}
-
-static vq_status find_bos(evaluation *v, vq_err *e)
-{
-    const vq_hf_config *c = &v->m.model.checkpoint.config;
-    v->bos = v->o->bos ? c->bos : v->ids.bos;
-    if (!v->o->bos || c->bos >= 0) return VQ_OK;
-    return vq_fail(e, VQ_E_INPUT, "%s: --bos, but config.json has no bos_token_id", v->o->model);
-}
+/* ---- models ---- */
 
 #define WINDOW 2048 /* where the context is not shorter */
 
@@ -99,245 +74,338 @@ static vq_status check_window(const evaluation *v, vq_err *e)
 
 static vq_status choose_window(evaluation *v, vq_err *e)
 {
-    VQ_TRY(fit_context(v, &v->m, e));
-    if (v->paired) VQ_TRY(fit_context(v, &v->ref, e));
+    for (int i = 0; i < v->opened; i++) VQ_TRY(fit_context(v, &v->models[i], e));
     return check_window(v, e);
+}
+
+static vq_status check_vocabularies(const evaluation *v, vq_err *e)
+{
+    for (int i = 0; v->ref && i < v->o->nmodels; i++) {
+        const int64_t vocab = v->models[i].model.graph.vocab, other = v->ref->model.graph.vocab;
+        if (vocab == other) continue;
+        return vq_fail(e, VQ_E_RECIPE,
+                       "--ref: vocabularies differ (%lld of %s and %lld); KL needs one vocabulary",
+                       (long long)vocab, v->models[i].model.checkpoint.path, (long long)other);
+    }
+    return VQ_OK;
 }
 
 static vq_status open_side(evaluation *v, side *s, const char *path, bool quantize_inputs,
                            vq_err *e)
 {
     VQ_TRY(vq_model_open(&s->model, path, &v->arena, e));
+    v->opened++;
     if (s->model.checkpoint.note)
         vq_warn(&v->job->reporter, "config-unused", path, "%s", s->model.checkpoint.note);
     s->exec = vq_model_exec(&s->model, v->job, &v->scratch, quantize_inputs);
-    vq_status status = vq_model_need_graph(&s->model, "vq eval ppl", e);
-    if (status == VQ_OK) status = vq_kernels_room(v->job->threads, e);
-    if (status == VQ_OK) vq_model_warn(&s->model, &v->job->reporter);
+    VQ_TRY(vq_model_need_graph(&s->model, "vq eval ppl", e));
+    VQ_TRY(vq_kernels_room(v->job->threads, e));
+    vq_model_warn(&s->model, &v->job->reporter);
     vq_budget_measure(&v->job->budget);
-    if (status != VQ_OK) vq_model_close(&s->model);
-    return status;
+    return VQ_OK;
 }
 
-static vq_status alloc_side(evaluation *v, side *s, vq_err *e)
+static vq_status open_models(evaluation *v, vq_err *e)
 {
-    const int64_t tokens = v->chunk * v->length, hidden = vq_record_most(&s->model.graph, 1, 1);
-    s->h = VQ_ALLOC(&v->arena, float, tokens *hidden, "activations", e);
-    s->normed =
-        VQ_ALLOC(&v->arena, float, tokens * s->model.graph.nodes[s->model.graph.lm_head].in_width,
-                 "activations", e);
-    s->scores = VQ_ALLOC(&v->arena, vq_row_score, tokens, "scores", e);
-    s->nll = VQ_ALLOC(v->results, double, v->windows, "scores", e);
-    return s->h && s->normed && s->scores && s->nll ? VQ_OK : e->status;
+    const vq_eval_options *o = v->o;
+    v->models = VQ_NEW(&v->arena, side, sides_of(v), "models", e);
+    if (!v->models) return e->status;
+    for (int i = 0; i < o->nmodels; i++)
+        VQ_TRY(open_side(v, &v->models[i], o->models[i], !o->weights_only, e));
+    if (!o->ref) return VQ_OK;
+    v->ref = &v->models[o->nmodels];
+    return open_side(v, v->ref, o->ref, true, e);
+}
+
+/* ---- texts ---- */
+
+static vq_status check_once(const evaluation *v, int text, vq_err *e)
+{
+    for (int i = 0; i < text; i++)
+        if (strcmp(v->texts[i].ids.sha256, v->texts[text].ids.sha256) == 0)
+            return vq_fail(e, VQ_E_RECIPE, "%s and %s hold the same text: give one of them",
+                           v->texts[i].path, v->texts[text].path);
+    return VQ_OK;
+}
+
+static vq_status read_text(evaluation *v, int text, vq_err *e)
+{
+    const vq_eval_options *o = v->o;
+    const vq_reporter *w = &v->job->reporter;
+    vq_windows *t = &v->texts[text];
+    *t = (vq_windows){.path = o->texts[text], .window = v->window};
+    VQ_TRY(vq_step(w, "reading text", text, o->ntexts, e));
+    VQ_TRY(vq_windows_read(t, &v->models[0].model, o, w, &v->arena, e));
+    VQ_TRY(check_once(v, text, e));
+    for (int i = 1; i < o->nmodels; i++)
+        VQ_TRY(vq_windows_fit(t, &v->models[i].model, o, w, &v->arena, e));
+    return VQ_OK;
+}
+
+static vq_status read_texts(evaluation *v, vq_err *e)
+{
+    v->texts = VQ_ALLOC(&v->arena, vq_windows, v->o->ntexts, "texts", e);
+    if (!v->texts) return e->status;
+    for (int i = 0; i < v->o->ntexts; i++) VQ_TRY(read_text(v, i, e));
+    return VQ_OK;
+}
+
+/* ---- memory ---- */
+
+static int64_t chunk_tokens(const evaluation *v)
+{
+    int64_t most = 0;
+    for (int i = 0; i < v->o->ntexts; i++) {
+        const int64_t tokens = v->texts[i].chunk * v->texts[i].length;
+        if (tokens > most) most = tokens;
+    }
+    return most;
+}
+
+static int64_t head_width(const side *s)
+{
+    return s->model.graph.nodes[s->model.graph.lm_head].in_width;
+}
+
+static vq_status alloc_activations(evaluation *v, int64_t tokens, vq_err *e)
+{
+    int64_t record = 1, width = 1;
+    for (int i = 0; i < v->opened; i++) {
+        const side *s = &v->models[i];
+        const int64_t r = vq_record_most(&s->model.graph, 1, 1);
+        if (r > record) record = r;
+        if (s != v->ref && head_width(s) > width) width = head_width(s);
+    }
+    v->h = VQ_ALLOC(&v->arena, float, tokens *record, "activations", e);
+    v->normed = VQ_ALLOC(&v->arena, float, tokens *width, "activations", e);
+    v->ref_head =
+        VQ_ALLOC(&v->arena, float, v->ref ? tokens *head_width(v->ref) : 0, "activations", e);
+    return v->h && v->normed && v->ref_head ? VQ_OK : e->status;
+}
+
+static vq_status alloc_scores(evaluation *v, int64_t tokens, vq_err *e)
+{
+    const int64_t paired = v->ref ? tokens : 0;
+    v->input = VQ_ALLOC(&v->arena, int32_t, tokens, "token ids", e);
+    v->target = VQ_ALLOC(&v->arena, int32_t, tokens, "token ids", e);
+    v->scores = VQ_ALLOC(&v->arena, vq_row_score, tokens, "scores", e);
+    v->ref_scores = VQ_ALLOC(&v->arena, vq_row_score, paired, "scores", e);
+    v->pairs = VQ_ALLOC(&v->arena, vq_pair_score, paired, "scores", e);
+    return v->input && v->target && v->scores && v->ref_scores && v->pairs ? VQ_OK : e->status;
+}
+
+static vq_status alloc_means(evaluation *v, vq_window_means *m, int64_t windows, vq_err *e)
+{
+    const int64_t paired = v->ref ? windows : 0;
+    m->nll = VQ_ALLOC(v->results, double, windows, "scores", e);
+    m->ref = VQ_ALLOC(v->results, double, paired, "scores", e);
+    m->kl = VQ_ALLOC(v->results, double, paired, "scores", e);
+    m->agree = VQ_ALLOC(v->results, double, paired, "scores", e);
+    return m->nll && m->ref && m->kl && m->agree ? VQ_OK : e->status;
 }
 
 static vq_status alloc_all(evaluation *v, vq_err *e)
 {
-    const int64_t tokens = v->chunk * v->length;
-    v->input = VQ_ALLOC(&v->arena, int32_t, tokens, "token ids", e);
-    v->target = VQ_ALLOC(&v->arena, int32_t, tokens, "token ids", e);
-    v->pairs = VQ_ALLOC(&v->arena, vq_pair_score, tokens, "scores", e);
-    v->kl = VQ_ALLOC(v->results, double, v->windows, "scores", e);
-    v->agree = VQ_ALLOC(v->results, double, v->windows, "scores", e);
-    if (!v->input || !v->target || !v->pairs || !v->kl || !v->agree) return e->status;
-    VQ_TRY(alloc_side(v, &v->m, e));
-    return v->paired ? alloc_side(v, &v->ref, e) : VQ_OK;
-}
-
-static void fill_window(const evaluation *v, int64_t w, int32_t *input, int32_t *target)
-{
-    const int32_t *ids = v->ids.ids + w * stride_of(v);
-    const int64_t shift = v->bos >= 0 ? 1 : 0;
-    for (int64_t i = 0; i < v->length; i++) {
-        input[i] = i < shift ? (int32_t)v->bos : ids[i - shift];
-        target[i] = ids[i + 1 - shift];
-    }
-}
-
-/* Blocks of all windows and sides, so that one bar runs from start to end. */
-static int64_t all_blocks(const evaluation *v)
-{
-    return v->windows * (v->m.model.graph.layers + (v->paired ? v->ref.model.graph.layers : 0));
-}
-
-static vq_status run_side(evaluation *v, side *s, const vq_batch *b, vq_err *e)
-{
-    const int layers = s->model.graph.layers;
-    VQ_TRY(vq_exec_embed(&s->exec, b, v->input, s->h, e));
-    for (int layer = 0; layer < layers; layer++) {
-        VQ_TRY(vq_exec_block(&s->exec, b, layer, s->h, e));
-        v->blocks += b->sequences;
-        VQ_TRY(vq_step(&v->job->reporter, "evaluating", v->blocks, all_blocks(v), e));
-    }
-    return vq_exec_head(&s->exec, s->h, b->sequences * b->length, s->normed, e);
-}
-
-static void sum_window(const evaluation *v, int64_t w, int64_t row)
-{
-    double nll = 0, ref = 0, kl = 0, agree = 0;
-    for (int64_t i = row; i < row + v->length; i++) {
-        nll += v->m.scores[i].lse - v->m.scores[i].target;
-        if (!v->paired) continue;
-        ref += v->ref.scores[i].lse - v->ref.scores[i].target;
-        kl += v->pairs[i].kl;
-        agree += v->m.scores[i].best_id == v->ref.scores[i].best_id;
-    }
-    v->m.nll[w] = nll / (double)v->length;
-    v->kl[w] = kl / (double)v->length;
-    v->agree[w] = agree / (double)v->length;
-    if (v->paired) v->ref.nll[w] = ref / (double)v->length;
-}
-
-static vq_status check_loss(const side *s, int64_t w, vq_err *e)
-{
-    if (isfinite(s->nll[w])) return VQ_OK;
-    return vq_fail(e, VQ_E_NUMERIC,
-                   "%s: the loss of window %lld is not finite: check the weights of the last norm "
-                   "and of the head",
-                   s->model.checkpoint.path, (long long)w);
-}
-
-static vq_status run_chunk(evaluation *v, int64_t w0, int64_t n, vq_err *e)
-{
-    const vq_batch b = {.sequences = n, .length = v->length};
-    for (int64_t i = 0; i < n; i++)
-        fill_window(v, w0 + i, v->input + i * v->length, v->target + i * v->length);
-    VQ_TRY(run_side(v, &v->m, &b, e));
-    if (v->paired) VQ_TRY(run_side(v, &v->ref, &b, e));
-    VQ_TRY(vq_likelihood(&v->m.exec, v->m.normed, v->paired ? &v->ref.exec : NULL, v->ref.normed,
-                         n * v->length, v->target, v->m.scores, v->ref.scores, v->pairs, e));
-    for (int64_t i = 0; i < n; i++) {
-        sum_window(v, w0 + i, i * v->length);
-        VQ_TRY(check_loss(&v->m, w0 + i, e));
-        if (v->paired) VQ_TRY(check_loss(&v->ref, w0 + i, e));
-    }
+    const int models = v->o->nmodels, texts = v->o->ntexts;
+    const int64_t tokens = chunk_tokens(v);
+    VQ_TRY(alloc_activations(v, tokens, e));
+    VQ_TRY(alloc_scores(v, tokens, e));
+    v->means = VQ_ALLOC(v->results, vq_window_means, (size_t)models * (size_t)texts, "scores", e);
+    if (!v->means) return e->status;
+    for (int i = 0; i < models; i++)
+        for (int j = 0; j < texts; j++)
+            VQ_TRY(alloc_means(v, means_of(v, i, j), v->texts[j].count, e));
     return VQ_OK;
-}
-
-/* Tokens of one window hang together: windows are the independent draws. */
-static vq_figure figure_of(const double *x, const double *minus, int64_t n)
-{
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) sum += x[i] - (minus ? minus[i] : 0);
-    const double mean = sum / (double)n;
-    for (int64_t i = 0; i < n; i++) {
-        const double d = x[i] - (minus ? minus[i] : 0) - mean;
-        squares += d * d;
-    }
-    return (vq_figure){.mean = mean,
-                       .error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN};
-}
-
-static vq_side_result side_result(const evaluation *v, const side *s)
-{
-    const vq_figure f = figure_of(s->nll, NULL, v->windows);
-    return (vq_side_result){.perplexity = exp(f.mean), .nll = f, .window_nll = s->nll};
-}
-
-static void tell(const evaluation *v, vq_eval_result *r)
-{
-    *r = (vq_eval_result){.windows = v->windows,
-                          .tokens = v->windows * v->length,
-                          .window = v->window,
-                          .model = side_result(v, &v->m),
-                          .seconds = vq_seconds() - v->started,
-                          .paired = v->paired};
-    memcpy(r->data, v->ids.sha256, sizeof r->data);
-    if (!v->paired) return;
-    r->ref = side_result(v, &v->ref);
-    r->delta_nll = figure_of(v->m.nll, v->ref.nll, v->windows);
-    r->kl = figure_of(v->kl, NULL, v->windows);
-    r->agreement = figure_of(v->agree, NULL, v->windows);
-    r->window_kl = v->kl;
-    r->window_agreement = v->agree;
-}
-
-static vq_status check_pair(const evaluation *v, vq_err *e)
-{
-    if (!v->paired || v->m.model.graph.vocab == v->ref.model.graph.vocab) return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "--ref: vocabularies differ (%lld and %lld); KL needs one vocabulary",
-                   (long long)v->m.model.graph.vocab, (long long)v->ref.model.graph.vocab);
 }
 
 /* One piece for all blocks: fresh pages for each of them would cost a twentieth of the run. */
 static vq_status reserve_scratch(evaluation *v, vq_err *e)
 {
-    const vq_batch b = {.sequences = v->chunk, .length = v->length};
-    return vq_arena_reserve(&v->scratch, vq_exec_bytes(&v->m.exec, &b), "scratch of a block", e);
+    size_t most = 0;
+    for (int i = 0; i < v->opened; i++)
+        for (int j = 0; j < v->o->ntexts; j++) {
+            const vq_batch b = {.sequences = v->texts[j].chunk, .length = v->texts[j].length};
+            const size_t bytes = vq_exec_bytes(&v->models[i].exec, &b);
+            if (bytes > most) most = bytes;
+        }
+    return vq_arena_reserve(&v->scratch, most, "scratch of a block", e);
 }
 
-static double expected(const evaluation *v, const side *s, const vq_rates *rates)
+/* ---- time ---- */
+
+static int64_t all_windows(const evaluation *v)
+{
+    int64_t n = 0;
+    for (int i = 0; i < v->o->ntexts; i++) n += v->texts[i].count;
+    return n;
+}
+
+/* Blocks of all windows and sides, so that one bar runs from start to end. */
+static int64_t all_blocks(const evaluation *v)
+{
+    int64_t layers = 0;
+    for (int i = 0; i < v->opened; i++) layers += v->models[i].model.graph.layers;
+    return all_windows(v) * layers;
+}
+
+/* A side on a text; the head of the reference runs with each model. */
+static double expected(const evaluation *v, const side *s, const vq_windows *t,
+                       const vq_rates *rates)
 {
     vq_cost cost = {0};
     const vq_pass_shape shape = {.graph = &s->model.graph,
-                                 .tokens = (double)(v->windows * v->length),
-                                 .batches = (double)v->windows / (double)v->chunk,
-                                 .keys = (double)v->length / 2,
+                                 .tokens = (double)(t->count * t->length),
+                                 .batches = (double)t->count / (double)t->chunk,
+                                 .keys = (double)t->length / 2,
                                  .plain = true};
     for (int layer = 0; layer < s->model.graph.layers; layer++)
         vq_cost_add_block(&cost, &shape, layer);
-    vq_cost_add_head(&cost, &shape, 1);
+    vq_cost_add_head(&cost, &shape, s == v->ref ? v->o->nmodels : 1);
     return vq_cost_seconds(&cost, rates) / v->job->threads;
+}
+
+/* "8 windows of 2048 tokens in 2 texts, 3 models and the reference: about 50 s" */
+static void say_work(const evaluation *v, double seconds)
+{
+    const long long windows = all_windows(v);
+    char texts[40] = "", models[40] = "";
+    if (v->o->ntexts > 1) (void)snprintf(texts, sizeof texts, " in %d texts", v->o->ntexts);
+    if (v->o->nmodels > 1)
+        (void)snprintf(models, sizeof models, ", %d models%s", v->o->nmodels,
+                       v->ref ? " and the reference" : "");
+    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s%s: about %.*f s", windows,
+           windows == 1 ? "" : "s", (long long)v->window, texts,
+           v->ref && v->o->nmodels == 1 ? ", both models" : models, seconds < 9.5 ? 1 : 0, seconds);
 }
 
 /* Before the work: how much it is, and how long that takes here. */
 static vq_status tell_time(const evaluation *v, vq_err *e)
 {
     vq_rates rates;
-    VQ_TRY(vq_rates_forward(&rates, vq_record_most(&v->m.model.graph, 1, 1), v->job, e));
-    const double seconds =
-        expected(v, &v->m, &rates) + (v->paired ? expected(v, &v->ref, &rates) : 0);
+    double seconds = 0;
+    VQ_TRY(vq_rates_forward(&rates, vq_record_most(&v->models[0].model.graph, 1, 1), v->job, e));
+    for (int i = 0; i < v->opened; i++)
+        for (int j = 0; j < v->o->ntexts; j++)
+            seconds += expected(v, &v->models[i], &v->texts[j], &rates);
     const vq_forecast f = {.step = seconds, .all = seconds, .follows = true};
-    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s: about %.*f s",
-           (long long)v->windows, v->windows == 1 ? "" : "s", (long long)v->window,
-           v->paired ? ", both models" : "", seconds < 9.5 ? 1 : 0, seconds);
+    say_work(v, seconds);
     vq_expect(&v->job->reporter, &f);
     return vq_step(&v->job->reporter, "evaluating", 0, all_blocks(v), e);
 }
 
-static vq_status evaluate_opened(evaluation *v, vq_eval_result *r, vq_err *e)
+/* ---- the work ---- */
+
+static vq_status run_side(evaluation *v, const side *s, const vq_batch *b, float *normed, vq_err *e)
 {
-    const char *path = v->o->tokens ? v->o->tokens : v->o->text;
-    VQ_TRY(check_pair(v, e));
-    VQ_TRY(choose_window(v, e));
-    VQ_TRY(vq_step(&v->job->reporter, "reading text", 0, 1, e));
-    VQ_TRY(vq_model_ids(&v->m.model, path, v->o->tokens != NULL, &v->job->reporter, &v->ids,
-                        &v->arena, e));
-    VQ_TRY(find_bos(v, e));
-    VQ_TRY(count_windows(v, path, e));
-    VQ_TRY(alloc_all(v, e));
-    VQ_TRY(reserve_scratch(v, e));
-    VQ_TRY(tell_time(v, e));
-    for (int64_t w = 0; w < v->windows; w += v->chunk)
-        VQ_TRY(run_chunk(v, w, v->windows - w < v->chunk ? v->windows - w : v->chunk, e));
-    tell(v, r);
+    VQ_TRY(vq_exec_embed(&s->exec, b, v->input, v->h, e));
+    for (int layer = 0; layer < s->model.graph.layers; layer++) {
+        VQ_TRY(vq_exec_block(&s->exec, b, layer, v->h, e));
+        v->blocks += b->sequences;
+        VQ_TRY(vq_step(&v->job->reporter, "evaluating", v->blocks, all_blocks(v), e));
+    }
+    return vq_exec_head(&s->exec, v->h, b->sequences * b->length, normed, e);
+}
+
+/* Means over the tokens of window w, whose scores begin at `row`. */
+static void sum_window(const evaluation *v, const vq_window_means *m, int64_t w, int64_t row,
+                       int64_t length)
+{
+    double nll = 0, ref = 0, kl = 0, agree = 0;
+    for (int64_t i = row; i < row + length; i++) {
+        nll += v->scores[i].lse - v->scores[i].target;
+        if (!v->ref) continue;
+        ref += v->ref_scores[i].lse - v->ref_scores[i].target;
+        kl += v->pairs[i].kl;
+        agree += v->scores[i].best_id == v->ref_scores[i].best_id;
+    }
+    m->nll[w] = nll / (double)length;
+    if (!v->ref) return;
+    m->ref[w] = ref / (double)length;
+    m->kl[w] = kl / (double)length;
+    m->agree[w] = agree / (double)length;
+}
+
+static vq_status check_loss(const side *s, double nll, int64_t w, vq_err *e)
+{
+    if (isfinite(nll)) return VQ_OK;
+    return vq_fail(e, VQ_E_NUMERIC,
+                   "%s: the loss of window %lld is not finite: check the weights of the last norm "
+                   "and of the head",
+                   s->model.checkpoint.path, (long long)w);
+}
+
+static vq_status run_model(evaluation *v, const side *s, const vq_window_means *m, int64_t w0,
+                           const vq_batch *b, vq_err *e)
+{
+    VQ_TRY(run_side(v, s, b, v->normed, e));
+    VQ_TRY(vq_likelihood(&s->exec, v->normed, v->ref ? &v->ref->exec : NULL, v->ref_head,
+                         b->sequences * b->length, v->target, v->scores, v->ref_scores, v->pairs,
+                         e));
+    for (int64_t i = 0; i < b->sequences; i++) {
+        sum_window(v, m, w0 + i, i * b->length, b->length);
+        VQ_TRY(check_loss(s, m->nll[w0 + i], w0 + i, e));
+        if (v->ref) VQ_TRY(check_loss(v->ref, m->ref[w0 + i], w0 + i, e));
+    }
     return VQ_OK;
 }
 
-static vq_status evaluate_ref(evaluation *v, vq_eval_result *r, vq_err *e)
+static vq_status run_text(evaluation *v, int text, vq_err *e)
 {
-    if (!v->paired) return evaluate_opened(v, r, e);
-    VQ_TRY(open_side(v, &v->ref, v->o->ref, true, e));
-    const vq_status s =
-        vq_model_blame(&v->ref.model, &v->job->kernels, evaluate_opened(v, r, e), e);
-    vq_model_close(&v->ref.model);
-    return s;
+    const vq_windows *t = &v->texts[text];
+    for (int64_t w = 0; w < t->count; w += t->chunk) {
+        const int64_t n = t->count - w < t->chunk ? t->count - w : t->chunk;
+        const vq_batch b = {.sequences = n, .length = t->length};
+        vq_windows_fill(t, w, n, v->input, v->target);
+        if (v->ref) VQ_TRY(run_side(v, v->ref, &b, v->ref_head, e));
+        for (int i = 0; i < v->o->nmodels; i++)
+            VQ_TRY(run_model(v, &v->models[i], means_of(v, i, text), w, &b, e));
+    }
+    return VQ_OK;
+}
+
+static vq_status tell(const evaluation *v, vq_eval_result *r, vq_err *e)
+{
+    const int models = v->o->nmodels, texts = v->o->ntexts;
+    vq_eval_row *rows =
+        VQ_ALLOC(v->results, vq_eval_row, (size_t)models * (size_t)texts, "figures", e);
+    if (!rows) return e->status;
+    for (int i = 0; i < models; i++)
+        for (int j = 0; j < texts; j++)
+            rows[i * texts + j] =
+                vq_eval_figures(v->o->models[i], &v->texts[j], means_of(v, i, j), v->ref != NULL);
+    *r = (vq_eval_result){.rows = rows,
+                          .models = models,
+                          .texts = texts,
+                          .window = v->window,
+                          .seconds = vq_seconds() - v->started};
+    return VQ_OK;
+}
+
+static vq_status evaluate(evaluation *v, vq_eval_result *r, vq_err *e)
+{
+    VQ_TRY(open_models(v, e));
+    VQ_TRY(check_vocabularies(v, e));
+    VQ_TRY(choose_window(v, e));
+    VQ_TRY(read_texts(v, e));
+    VQ_TRY(alloc_all(v, e));
+    VQ_TRY(reserve_scratch(v, e));
+    VQ_TRY(tell_time(v, e));
+    for (int i = 0; i < v->o->ntexts; i++) VQ_TRY(run_text(v, i, e));
+    return tell(v, r, e);
 }
 
 vq_status vq_run_eval_ppl(vq_job *job, const vq_eval_options *o, vq_eval_result *r, vq_arena *a,
                           vq_err *e)
 {
-    evaluation v = {.job = job, .o = o, .paired = o->ref != NULL, .results = a};
-    v.started = vq_seconds();
+    evaluation v = {.job = job, .o = o, .results = a, .started = vq_seconds()};
     v.window = o->window ? o->window : WINDOW;
     VQ_TRY(check_window(&v, e));
     vq_arena_init(&v.arena, &job->budget);
     vq_arena_init(&v.scratch, &job->budget);
-    vq_status s = open_side(&v, &v.m, o->model, !o->weights_only, e);
-    if (s == VQ_OK) {
-        s = vq_model_blame(&v.m.model, &job->kernels, evaluate_ref(&v, r, e), e);
-        vq_model_close(&v.m.model);
+    vq_status s = evaluate(&v, r, e);
+    for (int i = v.opened - 1; i >= 0; i--) {
+        s = vq_model_blame(&v.models[i].model, &job->kernels, s, e);
+        vq_model_close(&v.models[i].model);
     }
     vq_arena_done(&v.scratch);
     vq_arena_done(&v.arena);

@@ -67,12 +67,14 @@ static const vq_verify_result refused = {.tensors = 2,
                                          .nfailures = 1,
                                          .worst = "t",
                                          .worst_error = 0.5};
-static const vq_eval_result alone = {.windows = 1,
-                                     .window = 5,
-                                     .tokens = 8,
-                                     .model = {.perplexity = 2.5, .nll = {1.5, NAN}},
-                                     .data = "55",
-                                     .seconds = 4};
+static const vq_eval_row alone_row = {.path = "m",
+                                      .text = "t",
+                                      .windows = 1,
+                                      .tokens = 8,
+                                      .model = {.perplexity = 2.5, .nll = {1.5, NAN}},
+                                      .data = "55"};
+static const vq_eval_result alone = {
+    .rows = &alone_row, .models = 1, .texts = 1, .window = 5, .seconds = 4};
 static const int32_t made[] = {7, 9};
 static const vq_generate_result generated = {.text = "a\n",
                                              .ids = made,
@@ -81,17 +83,21 @@ static const vq_generate_result generated = {.text = "a\n",
                                              .stopped = "eos",
                                              .prompt_seconds = 0.5,
                                              .seconds = 2};
-static const vq_eval_result paired = {.windows = 2,
-                                      .window = 5,
-                                      .tokens = 8,
-                                      .model = {.perplexity = INFINITY, .nll = {1000, 1}},
-                                      .ref = {.perplexity = 2, .nll = {0.5, 0.25}},
-                                      .paired = true,
-                                      .delta_nll = {1, 2},
-                                      .kl = {3, 4},
-                                      .agreement = {0.5, 0.125},
-                                      .data = "55",
-                                      .seconds = 4};
+#define PAIRED_ROW(model_path, file, divergence)                                                   \
+    {                                                                                              \
+        .path = (model_path), .text = (file), .windows = 2, .tokens = 8,                           \
+        .model = {.perplexity = INFINITY, .nll = {1000, 1}},                                       \
+        .ref = {.perplexity = 2, .nll = {0.5, 0.25}}, .paired = true, .delta_nll = {1, 2},         \
+        .kl = {(divergence), 4}, .agreement = {0.5, 0.125}, .data = "55"                           \
+    }
+static const vq_eval_row paired_rows[] = {PAIRED_ROW("m", "t", 3), PAIRED_ROW("m", "u", 7),
+                                          PAIRED_ROW("n", "t", 6), PAIRED_ROW("n", "u", 6)};
+static const vq_eval_result paired = {
+    .rows = paired_rows, .models = 1, .texts = 1, .window = 5, .seconds = 4};
+static const vq_eval_result two_texts = {
+    .rows = paired_rows, .models = 1, .texts = 2, .window = 5, .seconds = 4};
+static const vq_eval_result two_models = {
+    .rows = paired_rows, .models = 2, .texts = 2, .window = 5, .seconds = 4};
 static const vq_count schemes[] = {{"weight x", 2}}, dtypes[] = {{"U8", 3}, {"F32", 4}};
 static const vq_stored_tensor stored[] = {{"t", VQ_U8, 2, {2, 3}, 6}, {"s", VQ_F32, 0, {0}, 4}};
 static const vq_inspect_result artifact = {.model = {.quantized = true,
@@ -142,6 +148,8 @@ REPORT(report_verified, vq_report_verify, verified)
 REPORT(report_refused, vq_report_verify, refused)
 REPORT(report_alone, vq_report_eval, alone)
 REPORT(report_paired, vq_report_eval, paired)
+REPORT(report_two_texts, vq_report_eval, two_texts)
+REPORT(report_two_models, vq_report_eval, two_models)
 REPORT(report_generate, vq_report_generate, generated)
 REPORT(report_artifact, vq_report_inspect, artifact)
 REPORT(report_statistics, vq_report_inspect, statistics)
@@ -162,6 +170,20 @@ static vq_status report_pass(json_t **out, vq_err *e)
 {
     return vq_report_pass("gptq", out, e);
 }
+
+#define PAIRED_TEXT(file, divergence)                                                              \
+    "{\"data\":\"" file "\",\"perplexity\":null,\"nll\":1000.0,\"nll_stderr\":1.0,\"tokens\":8,"   \
+    "\"windows\":2,\"data_sha256\":\"55\",\"ref\":{\"perplexity\":2.0,\"nll\":0.5,\"nll_stderr\":" \
+    "0.25,"                                                                                        \
+    "\"tokens\":8,\"windows\":2},\"delta_nll\":1.0,\"delta_nll_stderr\":2.0,\"kl\":" divergence    \
+    ","                                                                                            \
+    "\"kl_stderr\":4.0,\"top1_agreement\":0.5,\"top1_agreement_stderr\":0.125}"
+#define TWO_TEXTS(t, u, worst, kl)                                                                 \
+    "\"texts\":[" PAIRED_TEXT("t", t) "," PAIRED_TEXT("u", u) "],\"worst\":{\"data\":\"" worst     \
+                                                              "\",\"kl\":" kl                      \
+                                                              ",\"kl_stderr\":4.0}"
+#define OTHER_MODEL "},{\"model\":\"n\","
+#define RUN(rate) ",\"window\":5,\"seconds\":4.0,\"tokens_per_second\":" rate "}"
 
 typedef struct sample {
     vq_status (*report)(json_t **out, vq_err *e);
@@ -213,6 +235,10 @@ static const sample samples[] = {
      "\"nll\":0.5,\"nll_stderr\":0.25,\"tokens\":8,\"windows\":2},\"delta_nll\":1.0,"
      "\"delta_nll_stderr\":2.0,\"kl\":3.0,\"kl_stderr\":4.0,\"top1_agreement\":0.5,"
      "\"top1_agreement_stderr\":0.125}"},
+    {report_two_texts, "{" TWO_TEXTS("3.0", "7.0", "u", "7.0") RUN("4.0")},
+    /* of equal ones the first is the worst */
+    {report_two_models, "{\"models\":[{\"model\":\"m\"," TWO_TEXTS("3.0", "7.0", "u", "7.0")
+                            OTHER_MODEL TWO_TEXTS("6.0", "6.0", "t", "6.0") "}]" RUN("8.0")},
     {report_artifact,
      "{\"kind\":\"artifact\",\"architecture\":\"llama\",\"quant_method\":\"vq\",\"can_run\":true,"
      "\"modules_by_scheme\":{\"weight x\":2},\"files\":[{\"name\":\"a.json\",\"bytes\":3}],"
