@@ -128,10 +128,13 @@ vq_status vq_stats_end(vq_stats *s, vq_err *e)
     return s->hessian ? vq_outer_end(s->hessian, s->k, s->name, "Hessian", e) : VQ_OK;
 }
 
-/* |x| below which `percent` of all entries lie. */
-static float percentile(const uint64_t *histogram, uint64_t total, double percent)
+/* |x| below which `percent` of all entries lie. Bins of files that were weighed are rounded, so that
+ * their sum, and not tokens x channels, says how many entries there are. */
+static float percentile(const uint64_t *histogram, double percent)
 {
-    const double rank = percent / 100 * (double)total;
+    double total = 0;
+    for (uint32_t b = 0; b < VQ_HIST_BINS; b++) total += (double)histogram[b];
+    const double rank = percent / 100 * total;
     uint64_t below = 0;
     for (uint32_t b = 0; b + 1 < VQ_HIST_BINS; b++) {
         const uint64_t here = histogram[b];
@@ -163,8 +166,7 @@ vq_status vq_observe(const vq_stats *s, const vq_num *num, float *lo, float *hi,
         *lo = -*hi;
     }
     if (num->observer == VQ_OBS_PERCENTILE) {
-        const float bound =
-            percentile(s->histogram, (uint64_t)s->tokens * (uint64_t)s->k, num->percentile);
+        const float bound = percentile(s->histogram, num->percentile);
         *hi = fminf(*hi, bound);
         *lo = fmaxf(*lo, -bound);
     }

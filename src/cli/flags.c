@@ -13,7 +13,7 @@ const vq_flag vq_flags[] = {
     {"recipe", 'r', VQ_FLAG_TEXT, PLANS, AT(recipe), "R", 0, 0, NULL,
      "recipe: a YAML file, or the name of a shipped one"},
     {"merge", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(merge), NULL, 0, 0, NULL,
-     "add up statistics files instead of making one"},
+     "add up statistics files, weighed by shares, instead of making one"},
     {"common", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(common), NULL, 0, 0, NULL,
      "with --merge: what all files hold, where one holds more than another"},
     {"data", 0, VQ_FLAG_TEXTS, PLANS, AT(sources), "[SHARE:]TEXT", 0, 0, NULL,

@@ -277,7 +277,7 @@ vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_
             options = false;
         else if (options && arg[0] == '-' && arg[1] == '-')
             VQ_TRY(parse_long(a, command, &i, argc, argv, e));
-        else if (options && arg[0] == '-' && arg[1])
+        else if (options && arg[0] == '-' && arg[1] && !strchr("0123456789.", arg[1]))
             VQ_TRY(parse_letters(a, command, &i, argc, argv, e));
         else
             VQ_TRY(add_operand(a, arg, e));

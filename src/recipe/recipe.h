@@ -113,13 +113,17 @@ typedef struct vq_pass_table {
     const vq_recipe_format *formats; /* ended by name NULL */
 } vq_pass_table;
 
-/* vq_source_read -- "FILE", "self", or either behind its share of the samples, "0.25:FILE"; a file
- * that is there under the whole name is that file. A name that ends in .jsonl says its kind, others
- * do not. VQ_E_RECIPE: no share. The path is a part of `text`. */
+/* vq_share_read -- "FILE" or "0.25:FILE": *path is a part of `text`, *share 0 where none is said. A
+ * file that is there under the whole name is that file. VQ_E_RECIPE: no share. */
+vq_status vq_share_read(const char *text, const char **path, double *share, vq_err *e);
+/* vq_shares_fill -- those that are 0 get equal parts of what the others leave, so that the sum is 1;
+ * the same for every order of them. whole, each: what they are shares of, in words. VQ_E_RECIPE: what
+ * is said is more than 1, or less and nothing is left to be shared. test tests/cli/merge.sh */
+vq_status vq_shares_fill(double *shares, int n, const char *whole, const char *each, vq_err *e);
+/* vq_source_read -- "FILE", "self", or either behind its share of the samples. A name that ends in
+ * .jsonl says its kind, others do not. VQ_E_RECIPE: no share. The path is a part of `text`. */
 vq_status vq_source_read(vq_calib_source *s, const char *text, vq_err *e);
-/* vq_sources_share -- the shares of all, their sum 1: those that are not said get equal parts of what
- * the others leave. VQ_E_RECIPE: what is said is more than 1, or less and nothing is left to be
- * shared. test tests/unit/recipe/test_sources.c */
+/* vq_sources_share -- the shares of all, filled as vq_shares_fill does. test tests/unit/recipe/test_sources.c */
 vq_status vq_sources_share(const vq_calib_sources *s, double *shares, vq_err *e);
 
 /* vq_recipe_load -- file PATH, or a shipped recipe by name (NAME or NAME.yaml looked up in the

@@ -20,37 +20,68 @@ static vq_calib_source source_of(const char *from, vq_data_kind kind)
     return (vq_calib_source){.path = from, .kind = ends_in(from, ".jsonl") ? VQ_KIND_JSONL : kind};
 }
 
-vq_status vq_source_read(vq_calib_source *s, const char *text, vq_err *e)
+vq_status vq_share_read(const char *text, const char **path, double *share, vq_err *e)
 {
     const size_t n = strspn(text, "0123456789.eE+-");
-    *s = source_of(text, VQ_KIND_UNSAID);
+    *path = text;
+    *share = 0;
     if (n == 0 || text[n] != ':' || vq_exists(text)) return VQ_OK;
     char *end;
-    const double share = strtod(text, &end);
-    if (end != text + n || !(share > 0 && share <= 1))
+    const double said = strtod(text, &end);
+    if (end != text + n || !(said > 0 && said <= 1))
         return vq_fail(e, VQ_E_RECIPE, "%s: the share before ':' is no number above 0, at most 1",
                        text);
     if (!end[1]) return vq_fail(e, VQ_E_RECIPE, "%s: no file behind the share", text);
-    *s = source_of(end + 1, VQ_KIND_UNSAID);
+    *path = end + 1;
+    *share = said;
+    return VQ_OK;
+}
+
+vq_status vq_source_read(vq_calib_source *s, const char *text, vq_err *e)
+{
+    const char *from;
+    double share;
+    VQ_TRY(vq_share_read(text, &from, &share, e));
+    *s = source_of(from, VQ_KIND_UNSAID);
     s->share = share;
+    return VQ_OK;
+}
+
+/* Smallest first, so that it is the same in whatever order they stand. */
+static double sum_of(const double *x, int n)
+{
+    double sum = 0;
+    for (double last = 0;;) {
+        double next = INFINITY;
+        int times = 0;
+        for (int i = 0; i < n; i++)
+            if (x[i] > last && x[i] < next) next = x[i];
+        for (int i = 0; i < n; i++) times += x[i] == next;
+        if (times == 0) return sum;
+        while (times-- > 0) sum += next;
+        last = next;
+    }
+}
+
+vq_status vq_shares_fill(double *shares, int n, const char *whole, const char *each, vq_err *e)
+{
+    const double said = sum_of(shares, n);
+    int open = 0;
+    for (int i = 0; i < n; i++) open += shares[i] == 0;
+    if (said > 1 + 1e-6 || (open && said > 1 - 1e-6) || (!open && said < 1 - 1e-6))
+        return vq_fail(e, VQ_E_RECIPE,
+                       "the shares of the %s are %.6g together%s%s%s, and must be 1", whole, said,
+                       open ? ", which leaves nothing to the " : "", open ? each : "",
+                       open ? " without a share" : "");
+    for (int i = 0; i < n; i++)
+        if (shares[i] == 0) shares[i] = (1 - said) / open;
     return VQ_OK;
 }
 
 vq_status vq_sources_share(const vq_calib_sources *s, double *shares, vq_err *e)
 {
-    double said = 0;
-    int open = 0;
-    for (int i = 0; i < s->n; i++) {
-        said += s->list[i].share;
-        open += s->list[i].share == 0;
-    }
-    if (said > 1 + 1e-6 || (open && said > 1 - 1e-6) || (!open && said < 1 - 1e-6))
-        return vq_fail(e, VQ_E_RECIPE,
-                       "the shares of the calibration data are %.6g together%s, and must be 1",
-                       said, open ? ", which leaves nothing to the sources without a share" : "");
-    for (int i = 0; i < s->n; i++)
-        shares[i] = s->list[i].share > 0 ? s->list[i].share : (1 - said) / open;
-    return VQ_OK;
+    for (int i = 0; i < s->n; i++) shares[i] = s->list[i].share;
+    return vq_shares_fill(shares, s->n, "calibration data", "sources", e);
 }
 
 /* {from: FILE | self, kind?, share?} */

@@ -83,6 +83,17 @@ static void put_rows(vq_json_maker *m, json_t *o, const vq_stats_description *d)
     }
 }
 
+static void put_parts(vq_json_maker *m, json_t *o, const vq_stats_description *d)
+{
+    json_t *list = d->nparts ? vq_put_array(m, o, "parts") : NULL;
+    for (int i = 0; i < d->nparts; i++) {
+        json_t *part = vq_add_object(m, list);
+        vq_put_text(m, part, "data", d->parts[i].data);
+        vq_put_int(m, part, "samples", d->parts[i].samples);
+        vq_put_real(m, part, "share", d->parts[i].share);
+    }
+}
+
 static void put_statistics(vq_json_maker *m, json_t *o, const vq_stats_description *d)
 {
     char needs[128];
@@ -90,6 +101,7 @@ static void put_statistics(vq_json_maker *m, json_t *o, const vq_stats_descripti
     vq_put_text(m, o, "version", d->version);
     vq_put_text(m, o, "model", d->model);
     vq_put_text(m, o, "data", d->data);
+    put_parts(m, o, d);
     vq_put_int(m, o, "samples", d->samples);
     vq_put_int(m, o, "seqlen", d->seqlen);
     vq_put_text(m, o, "holds", vq_stats_needs_text(d->needs, needs, sizeof needs));

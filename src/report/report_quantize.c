@@ -85,7 +85,14 @@ vq_status vq_report_merge(const vq_merge_result *r, json_t **out, vq_err *e)
     json_t *o = vq_make_object(&m);
     vq_put_text(&m, o, "out", r->out);
     put_holds(&m, o, r->needs);
-    vq_put_int(&m, o, "files", r->files);
+    vq_put_int(&m, o, "files", r->ninputs);
+    json_t *inputs = vq_put_array(&m, o, "parts");
+    for (int i = 0; i < r->ninputs; i++) {
+        json_t *one = vq_add_object(&m, inputs);
+        vq_put_text(&m, one, "path", r->inputs[i].path);
+        vq_put_int(&m, one, "samples", r->inputs[i].samples);
+        vq_put_real(&m, one, "share", r->inputs[i].share);
+    }
     vq_put_int(&m, o, "samples", r->samples);
     vq_put_int(&m, o, "seqlen", r->seqlen);
     return vq_make_done(&m, o, "result", out, e);

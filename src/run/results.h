@@ -6,6 +6,7 @@
 #define VQ_RUN_RESULTS_H
 
 #include "base/num/dtype.h"
+#include "calib/stats/stats_merge.h"
 #include "plan/plan_result.h"
 #include "plan/recipe_summary.h"
 #include "run/manifest.h"
@@ -68,8 +69,9 @@ typedef struct vq_calibrate_result {
 
 typedef struct vq_merge_result {
     const char *out;
-    unsigned needs;          /* vq_need bits: what it holds */
-    int files;               /* that were added up */
+    unsigned needs;               /* vq_need bits: what it holds */
+    const vq_merge_input *inputs; /* in the order in which they were named */
+    int ninputs;
     int64_t samples, seqlen; /* of all of them; seqlen tokens each */
 } vq_merge_result;
 
@@ -272,6 +274,8 @@ typedef struct vq_linear_description {
 
 typedef struct vq_stats_description {
     const char *version, *model, *data; /* vq's; digests of the model and of the token ids */
+    const vq_stats_share *parts;        /* that it was merged from */
+    int nparts;
     int64_t samples, seqlen;
     unsigned needs; /* vq_need bits: what it holds */
     uint64_t bytes;

@@ -42,10 +42,15 @@ typedef struct vq_calibrate_options {
  * left. */
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
                            vq_arena *a, vq_err *e);
-/* vq_run_merge_stats -- the sums of n statistics files of one model and different data into `out`.
- */
-vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
-                             bool force, bool common, vq_merge_result *r, vq_arena *a, vq_err *e);
+typedef struct vq_merge_options {
+    const vq_merge_input *inputs; /* calib/stats/stats_merge.h: path, and share or 0 */
+    int ninputs;
+    const char *out;
+    bool common, force;
+} vq_merge_options;
+/* vq_run_merge_stats -- the sums of statistics files of one model and different data into `out`. */
+vq_status vq_run_merge_stats(vq_job *job, const vq_merge_options *o, vq_merge_result *r,
+                             vq_arena *a, vq_err *e);
 
 /* vq_run_verify -- reopen an artifact: header, hashes, finite scales, code ranges, fused groups,
  * kernels against the reference; against (may be NULL): the original model, for the recorded

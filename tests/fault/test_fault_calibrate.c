@@ -50,9 +50,11 @@ static vq_status calibrate(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 
 static vq_status merge(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 {
-    const char *const files[] = {p->one, p->two};
+    const vq_merge_input inputs[] = {{.path = p->one, .share = 0.25},
+                                     {.path = p->two, .share = 0.75}};
+    const vq_merge_options o = {.inputs = inputs, .ninputs = 2, .out = p->out};
     vq_merge_result r;
-    return vq_run_merge_stats(job, files, 2, p->out, false, false, &r, a, e);
+    return vq_run_merge_stats(job, &o, &r, a, e);
 }
 
 static vq_status inspect(vq_job *job, const paths *p, vq_arena *a, vq_err *e)

@@ -67,4 +67,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 REPLAY("statistics", 1500, "{", "}", "[", "]", ",", ":", "\"", "0", "1", "-1", "null", "[0,4]",
        "\"U64\"", "\"F32\"", "\"F64\"", ".counts", ".hessian", ".min", ".histogram", ".output",
        "range,hessian", "18446744073709551615", "\"shape\":[]", "\"shape\":[1,1]",
-       "\xff\xff\x7f\x7f", "vq.statistics/1")
+       "\xff\xff\x7f\x7f", "vq.statistics/1", ":1:0.5,", "\"parts\":\"")

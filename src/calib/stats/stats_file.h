@@ -17,12 +17,24 @@
 
 #define VQ_STATS_SCHEMA "vq.statistics/1"
 
+/* One of the files that a merged file was made from; of a merged one among them, each of its parts.
+ */
+typedef struct vq_stats_share {
+    char data[VQ_SHA256_TEXT]; /* of its origin */
+    int64_t samples;
+    double share; /* of the sums: above 0, at most 1; all together 1 */
+} vq_stats_share;
+enum { VQ_STATS_SHARES_MAX = 1024 };
+
 /* What statistics belong to. Statistics merge when all but `data` and the counts agree. */
 typedef struct vq_stats_origin {
     char model
         [VQ_SHA256_TEXT]; /* digest over the weights and config that the statistics were made with
                            */
-    char data[VQ_SHA256_TEXT]; /* digest over the token ids; of the parts' digests after a merge */
+    char data
+        [VQ_SHA256_TEXT]; /* digest over the token ids; of the list of the parts after a merge */
+    const vq_stats_share *parts; /* by data, each once; borrowed */
+    int nparts;                  /* 0: not merged, or by a vq that did not write them down */
     int64_t samples, seqlen;
     uint64_t seed;  /* of the sampled labels; 0 without gradients */
     unsigned needs; /* what was gathered */
@@ -77,12 +89,5 @@ vq_status vq_stats_check_origin(const vq_stats_origin *have, const vq_stats_orig
 /* vq_stats_made -- is the file at PATH statistics, of whatever version and whole or not? Only its
  * header is looked at. */
 bool vq_stats_made(const char *path);
-/* vq_stats_merge -- sums of files with one origin but for data, into PATH; tensor by tensor, so
- * that memory is one tensor. Sums of F32 are made in f64 and rounded once. *merged (may be NULL):
- * origin of the result. common: of tensors and needs, those
- * that all files hold. VQ_E_INPUT: origins or tensors that differ, or the same data twice;
- * VQ_E_NUMERIC: a sum is not finite. */
-vq_status vq_stats_merge(const char *const *paths, int n, const char *out, bool common,
-                         vq_stats_origin *merged, vq_arena *scratch, vq_err *e);
 
 #endif

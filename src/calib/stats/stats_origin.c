@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calib/stats/stats_shares.h"
+
 static const struct {
     unsigned need;
     const char *name;
@@ -108,7 +110,7 @@ static vq_status number_of(const vq_st_file *f, const char *key, uint64_t max, u
 vq_status vq_origin_read(vq_stats_origin *o, char sha256[VQ_SHA256_TEXT], const vq_st_file *f,
                          vq_arena *a, vq_err *e)
 {
-    const char *format, *schema, *version, *needs;
+    const char *format, *schema, *version, *needs, *parts;
     uint64_t samples, seqlen;
     *o = (vq_stats_origin){0};
     VQ_TRY(text_of(f, "schema", &schema, a, e));
@@ -133,6 +135,8 @@ vq_status vq_origin_read(vq_stats_origin *o, char sha256[VQ_SHA256_TEXT], const 
     o->samples = (int64_t)samples;
     o->seqlen = (int64_t)seqlen;
     o->needs = needs_of(needs);
+    VQ_TRY(vq_st_metadata(f, "parts", &parts, a, e));
+    if (parts) VQ_TRY(vq_shares_read(o, parts, a, e));
     return o->needs ? VQ_OK
                     : vq_fail(e, VQ_E_INPUT,
                               "metadata needs names no statistics that this version knows: %.60s",

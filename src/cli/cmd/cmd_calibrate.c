@@ -1,5 +1,5 @@
-/* cmd_calibrate.c -- vq calibrate MODEL -r R -o S.vqs, and vq calibrate --merge A.vqs B.vqs -o
- * S.vqs. */
+/* cmd_calibrate.c -- vq calibrate MODEL -r R -o S.vqs, and vq calibrate --merge [SHARE:]A.vqs
+ * [SHARE:]B.vqs -o S.vqs. */
 #include <math.h>
 
 #include "cli/command.h"
@@ -25,33 +25,54 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
     return vq_args_need_recipe(a, e);
 }
 
-static vq_status list_inputs(vq_session *s, const vq_calib_sources *data, vq_err *e)
+static vq_status list_input(vq_session *s, const char *path, vq_err *e)
+{
+    return s->args->json ? vq_output_input(&s->output, path, false, &s->job.reporter, &s->arena, e)
+                         : VQ_OK;
+}
+
+/* No share at all stays so: the files then count as they are. */
+static vq_status read_shares(vq_session *s, vq_merge_input **in, vq_err *e)
 {
     const vq_args *a = s->args;
-    for (int i = 0; i < a->noperands; i++)
-        VQ_TRY(vq_output_input(&s->output, a->operands[i], false, &s->job.reporter, &s->arena, e));
-    VQ_TRY(vq_output_input(&s->output, a->recipe, false, &s->job.reporter, &s->arena, e));
-    return vq_session_source_inputs(s, data, e);
+    const int n = a->noperands;
+    bool weighed = false;
+    double *shares = VQ_ALLOC(&s->arena, double, n, "statistics files", e);
+    *in = shares ? VQ_NEW(&s->arena, vq_merge_input, n, "statistics files", e) : NULL;
+    if (!*in) return e->status;
+    for (int i = 0; i < n; i++) {
+        VQ_TRY(vq_share_read(a->operands[i], &(*in)[i].path, &shares[i], e));
+        weighed = weighed || shares[i] > 0;
+    }
+    if (weighed) VQ_TRY(vq_shares_fill(shares, n, "files", "files", e));
+    for (int i = 0; i < n; i++) (*in)[i].share = shares[i];
+    return VQ_OK;
 }
 
 static vq_status merge(vq_session *s, json_t **result, vq_err *e)
 {
     const vq_args *a = s->args;
     vq_merge_result r;
-    VQ_TRY(vq_run_merge_stats(&s->job, a->operands, a->noperands, a->out, a->force, a->common, &r,
-                              &s->arena, e));
+    vq_merge_input *in;
+    VQ_TRY(read_shares(s, &in, e));
+    const vq_merge_options o = {in, a->noperands, a->out, a->common, a->force};
+    VQ_TRY(vq_run_merge_stats(&s->job, &o, &r, &s->arena, e));
     s->made = r.out;
-    return vq_report_merge(&r, result, e);
+    VQ_TRY(vq_report_merge(&r, result, e));
+    for (int i = 0; i < a->noperands; i++) VQ_TRY(list_input(s, in[i].path, e));
+    return VQ_OK;
 }
 
-static vq_status gather(vq_session *s, const vq_calib_sources *data, json_t **result, vq_err *e)
+static vq_status gather(vq_session *s, json_t **result, vq_err *e)
 {
     const vq_args *a = s->args;
+    vq_calib_sources data;
+    VQ_TRY(vq_session_sources(s, &data, e));
     vq_calibrate_result r;
     const vq_calibrate_options o = {
         .model = a->operands[0],
         .recipe = a->recipe,
-        .data = *data,
+        .data = data,
         .out = a->out,
         .sets = a->sets.text,
         .nsets = a->sets.n,
@@ -59,18 +80,17 @@ static vq_status gather(vq_session *s, const vq_calib_sources *data, json_t **re
     };
     VQ_TRY(vq_run_calibrate(&s->job, &o, &r, &s->arena, e));
     s->made = r.out;
-    return vq_report_calibrate(&r, result, e);
+    VQ_TRY(vq_report_calibrate(&r, result, e));
+    VQ_TRY(list_input(s, o.model, e));
+    VQ_TRY(list_input(s, o.recipe, e));
+    return a->json ? vq_session_source_inputs(s, &data, e) : VQ_OK;
 }
 
 static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_err *e)
 {
-    const vq_args *a = s->args;
     (void)answer;
-    vq_calib_sources data;
-    VQ_TRY(check_arguments(a, e));
-    VQ_TRY(vq_session_sources(s, &data, e));
-    VQ_TRY(a->merge ? merge(s, result, e) : gather(s, &data, result, e));
-    return a->json ? list_inputs(s, &data, e) : VQ_OK;
+    VQ_TRY(check_arguments(s->args, e));
+    return s->args->merge ? merge(s, result, e) : gather(s, result, e);
 }
 
 static void show_next(const vq_session *s)
@@ -82,6 +102,17 @@ static void show_next(const vq_session *s)
                                           vq_hint_path(a->recipe, recipe), "--stats",
                                           vq_hint_path(a->out, stats), NULL},
                     "");
+}
+
+static void show_shares(FILE *out, const json_t *parts)
+{
+    char path[512];
+    size_t i;
+    json_t *p;
+    json_array_foreach(parts, i, p)
+        vq_show_field(out, i ? "" : "shares", "%.4g, %lld samples: %s", vq_result_real(p, "share"),
+                      (long long)vq_result_int(p, "samples"),
+                      vq_show_clean(vq_result_text(p, "path"), path, sizeof path));
 }
 
 static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
@@ -99,6 +130,7 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
         vq_show_field(out, "merged", "%lld files, %lld samples of %lld tokens",
                       (long long)vq_result_int(r, "files"), (long long)vq_result_int(r, "samples"),
                       (long long)vq_result_int(r, "seqlen"));
+    show_shares(out, json_object_get(r, "parts"));
     if (vq_result_int(r, "unseen_experts") > 0)
         vq_show_field(out, "unseen", "%lld experts saw no token; give more samples",
                       (long long)vq_result_int(r, "unseen_experts"));
@@ -113,9 +145,13 @@ const vq_command vq_command_calibrate = {
     .bit = VQ_CMD_CALIBRATE,
     .operands_min = 1,
     .operands_max = VQ_MAX_OPERANDS,
-    .usage = "MODEL -r RECIPE [--data TEXT ...] -o S.vqs | --merge A.vqs B.vqs ... -o S.vqs",
+    .usage = "MODEL -r RECIPE [--data TEXT ...] -o S.vqs | --merge [SHARE:]A.vqs [SHARE:]B.vqs ... "
+             "-o S.vqs",
     .about = "gather the statistics that a recipe's passes need, or add such files up",
-    .operands = "  MODEL                       a .safetensors file or a Hugging Face folder\n",
+    .operands =
+        "  MODEL                       a .safetensors file or a Hugging Face folder\n"
+        "  [SHARE:]A.vqs               a statistics file, and the share of the sum that it\n"
+        "                              gets; without shares: one for each of its samples\n",
     .example = "vq calibrate model.safetensors -r nvfp4-arc --data calibration.txt -o model.vqs",
     .run = run_calibrate,
     .show = show_calibrate,

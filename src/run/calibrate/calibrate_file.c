@@ -152,20 +152,41 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
     return s;
 }
 
-vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const char *out,
-                             bool force, bool common, vq_merge_result *r, vq_arena *a, vq_err *e)
+/* The inputs, and their paths behind each other, from the arena. */
+static vq_status copy_inputs(const vq_merge_options *o, vq_merge_input **in, const char ***paths,
+                             vq_arena *a, vq_err *e)
+{
+    *in = VQ_ALLOC(a, vq_merge_input, o->ninputs, "statistics files", e);
+    *paths = *in ? VQ_ALLOC(a, const char *, o->ninputs, "statistics files", e) : NULL;
+    if (!*paths) return e->status;
+    for (int i = 0; i < o->ninputs; i++) {
+        (*in)[i] = o->inputs[i];
+        (*in)[i].path = (*paths)[i] = vq_arena_text(a, e, "%s", o->inputs[i].path);
+        if (!(*paths)[i]) return e->status;
+    }
+    return VQ_OK;
+}
+
+vq_status vq_run_merge_stats(vq_job *job, const vq_merge_options *o, vq_merge_result *r,
+                             vq_arena *a, vq_err *e)
 {
     vq_stats_origin merged;
     vq_arena scratch;
     vq_folders f;
-    const vq_folders_request folders = {
-        .inputs = files, .ninputs = (size_t)n, .out = out, .kind = &statistics, .force = force};
-    const char *name = vq_arena_text(a, e, "%s", out);
+    vq_merge_input *in;
+    const char **paths;
+    VQ_TRY(copy_inputs(o, &in, &paths, a, e));
+    const vq_folders_request folders = {.inputs = paths,
+                                        .ninputs = (size_t)o->ninputs,
+                                        .out = o->out,
+                                        .kind = &statistics,
+                                        .force = o->force};
+    const char *name = vq_arena_text(a, e, "%s", o->out);
     if (!name) return e->status;
     vq_arena_init(&scratch, &job->budget);
     vq_status s = vq_folders_open(&f, &folders, &scratch, e);
     if (s == VQ_OK) {
-        s = vq_stats_merge(files, n, f.file, common, &merged, &scratch, e);
+        s = vq_stats_merge(in, o->ninputs, f.file, o->common, &merged, &scratch, e);
         if (s == VQ_OK) s = vq_folders_commit(&f, &scratch, e);
         close_folders(&f, &job->reporter);
     }
@@ -173,7 +194,8 @@ vq_status vq_run_merge_stats(vq_job *job, const char *const *files, int n, const
     if (s == VQ_OK)
         *r = (vq_merge_result){.out = name,
                                .needs = merged.needs,
-                               .files = n,
+                               .inputs = in,
+                               .ninputs = o->ninputs,
                                .samples = merged.samples,
                                .seqlen = merged.seqlen};
     return s;

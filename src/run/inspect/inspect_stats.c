@@ -141,6 +141,17 @@ static vq_status describe_rows(vq_stats_description *d, const vq_stats_file *f, 
     return VQ_OK;
 }
 
+static vq_status describe_parts(vq_stats_description *d, const vq_stats_origin *o, vq_arena *a,
+                                vq_err *e)
+{
+    vq_stats_share *parts = VQ_ALLOC(a, vq_stats_share, o->nparts, "list of parts", e);
+    if (!parts) return e->status;
+    if (o->nparts) memcpy(parts, o->parts, (size_t)o->nparts * sizeof *parts);
+    d->parts = parts;
+    d->nparts = o->nparts;
+    return VQ_OK;
+}
+
 static vq_status describe_file(vq_stats_description *d, const vq_stats_file *f, vq_arena *a,
                                vq_err *e)
 {
@@ -157,6 +168,7 @@ static vq_status describe_file(vq_stats_description *d, const vq_stats_file *f, 
         .seed = o->seed,
     };
     if (!d->version || !d->model || !d->data || !d->sha256) return e->status;
+    VQ_TRY(describe_parts(d, o, a, e));
     return describe_rows(d, f, a, e);
 }
 

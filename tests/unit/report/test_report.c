@@ -57,7 +57,8 @@ static const vq_calibrate_result calibrated = {.out = "s.vqs",
                                                .seconds = 5,
                                                .peak_bytes = 6,
                                                .unseen_experts = 7};
-static const vq_merge_result merged = {"s.vqs", VQ_NEED_HESSIAN, 2, 4, 8};
+static const vq_merge_input inputs[] = {{"a", 0.75, 1}, {"b", 0.25, 3}};
+static const vq_merge_result merged = {"s.vqs", VQ_NEED_HESSIAN, inputs, 2, 4, 8};
 static const vq_failure failure = {"t", "is wrong"};
 static const vq_verify_result verified = {.tensors = 2, .isa = "avx2"};
 static const vq_verify_result refused = {.tensors = 2,
@@ -117,10 +118,13 @@ static const vq_group_description groups[] = {
     {"h", 8, 16, false, 0, 0, {false, 0, 0, 0}, -1},
 };
 static const vq_linear_description linears[] = {{"l", {true, 1, 2, 3}, {false, 0, 0, 0}}};
+static const vq_stats_share shares[] = {{"22", 2, 1}};
 static const vq_inspect_result statistics = {.is_statistics = true,
                                              .statistics = {.version = "1",
                                                             .model = "44",
                                                             .data = "22",
+                                                            .parts = shares,
+                                                            .nparts = 1,
                                                             .samples = 2,
                                                             .seqlen = 8,
                                                             .needs = VQ_NEED_RANGE | VQ_NEED_FISHER,
@@ -215,8 +219,9 @@ static const sample samples[] = {
      "{\"out\":\"s.vqs\",\"holds\":\"range,hessian\",\"layers\":4,\"model\":\"44\","
      "\"calibration\":{\"kind\":\"text\",\"sha256\":\"22\",\"tokens\":16,\"seqlen\":8},"
      "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":7}"},
-    {report_merge, "{\"out\":\"s.vqs\",\"holds\":\"hessian\",\"files\":2,\"samples\":4,"
-                   "\"seqlen\":8}"},
+    {report_merge, "{\"out\":\"s.vqs\",\"holds\":\"hessian\",\"files\":2,\"parts\":["
+                   "{\"path\":\"a\",\"samples\":1,\"share\":0.75},{\"path\":\"b\",\"samples\":3,"
+                   "\"share\":0.25}],\"samples\":4,\"seqlen\":8}"},
     {report_verified, "{\"tensors\":2,\"not_compared\":0,\"checked_kernels\":[\"decode_row\","
                       "\"avx2\"],\"failures\":[],\"worst\":null}"},
     {report_refused,
@@ -245,7 +250,8 @@ static const sample samples[] = {
      "\"bytes_by_dtype\":{\"U8\":3,\"F32\":4},\"tensors\":[{\"name\":\"t\",\"dtype\":\"U8\","
      "\"shape\":[2,3],\"bytes\":6},{\"name\":\"s\",\"dtype\":\"F32\",\"shape\":[],\"bytes\":4}]}"},
     {report_statistics,
-     "{\"kind\":\"statistics\",\"version\":\"1\",\"model\":\"44\",\"data\":\"22\",\"samples\":2,"
+     "{\"kind\":\"statistics\",\"version\":\"1\",\"model\":\"44\",\"data\":\"22\","
+     "\"parts\":[{\"data\":\"22\",\"samples\":2,\"share\":1.0}],\"samples\":2,"
      "\"seqlen\":8,\"holds\":\"range,fisher\",\"bytes\":100,\"sha256\":\"66\",\"seed\":7,"
      "\"groups\":[{\"name\":\"g\",\"k\":8,\"tokens\":16,\"min\":-1.0,\"max\":2.0,\"trace\":3.0,"
      "\"diag_min\":0.5,\"diag_max\":1.0,\"dead\":0},{\"name\":\"h\",\"k\":8,\"tokens\":16}],"
