@@ -3,8 +3,8 @@
 
 Without an option it writes the tables of README.md and docs/results.md, between <!-- results: NAME --> and <!-- end -->, and the line "# measured"
 of each recipe. --check fails where one differs or a row is malformed. --old lists the rows that are older than the code, with their commands;
---remake runs these commands (of the recipes that are named, else of all) and puts in what they give. It needs VQ (build/release/vq), SMOLLM2 (folder
-of SmolLM2-135M-Instruct) and DATA ($VQ_SHARED/data). Standard library only.
+--remake runs these commands (of the recipes that are named, else of all), models that are evaluated alike in one call, and puts in what they give. It
+needs VQ (build/release/vq), SMOLLM2 (folder of SmolLM2-135M-Instruct) and DATA ($VQ_SHARED/data). Standard library only.
 
 A row is one figure: recipe, model, data, windows, figure, value, error (standard error over windows; empty where there is none), command, and sources:
 a digest over the recipe, its comments left out, and what decides its figures: the .c, .h and .inc files of the rooms in DECIDES, comments and white
@@ -20,6 +20,7 @@ COLUMNS = ["recipe", "model", "data", "windows", "figure", "value", "error", "co
 DECIDES, CALIBRATED = ["base/num", "kernels", "quant", "model", "run/eval"], ["calib", "train", "edit"]
 FIGURES = {"perplexity", "delta_nll", "kl", "top1_agreement", "bits_per_weight", "file_bits", "folder_mib", "seconds"}
 SMOL, TINY, OLD = "SmolLM2-135M-Instruct", "tiny-llama", " †"
+AT_ONCE = 8  # models of one call of vq eval ppl: a remake that is stopped loses no more
 
 
 def digest(recipe):
@@ -179,19 +180,27 @@ def old_commands(t, recipes):
     return dict.fromkeys(r["command"] for r in t.rows if t.is_old(r) and r["figure"] != "seconds" and (not recipes or r["recipe"] in recipes))
 
 
-def measure(command, done={}):
-    """The results of a command's steps, by the word behind vq; what several commands begin with is run once."""
+def run(step, done={}):
+    """The result of a step of a command; what several commands begin with is run once."""
     shared = os.environ.get("VQ_SHARED", "../shared")
     env = {"DATA": f"{shared}/data", "VQ": "build/release/vq", "OUT": f"{tempfile.gettempdir()}/vq-results", **os.environ}
-    results = {}
-    for step in command.split(" && "):
-        word = step.split()[1]
-        if step not in done:
-            run = ["sh", "-c", re.sub(r"^vq ", '"$VQ" ', step) + " --json -q" + (" --force" if word == "quantize" else "")]
-            os.makedirs(env["OUT"], exist_ok=True)
-            done[step] = json.loads(subprocess.run(run, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout)["result"]
-        results[word] = done[step]
-    return results
+    if step not in done:
+        line = ["sh", "-c", re.sub(r"^vq ", '"$VQ" ', step) + " --json -q" + (" --force" if step.startswith("vq quantize") else "")]
+        os.makedirs(env["OUT"], exist_ok=True)
+        done[step] = json.loads(subprocess.run(line, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout)["result"]
+    return done[step]
+
+
+def batches(commands):
+    """[(options, {model: command})] of the commands that evaluate with the same options: a call of all these models runs their reference once."""
+    found = {}
+    for command in commands:
+        model, options = re.search(r"vq eval ppl (\S+)(.*)", command).groups()
+        of_options = found.setdefault(options, [{}])
+        if len(of_options[-1]) == AT_ONCE or model in of_options[-1]:
+            of_options.append({})
+        of_options[-1][model] = command
+    return [(options, batch) for options, of_options in found.items() for batch in of_options]
 
 
 def weights_of(folder):
@@ -208,13 +217,12 @@ def weights_of(folder):
     return count
 
 
-def figures(results, model):
-    q, e = results.get("quantize"), results["eval"]
+def figures(q, e, model):
+    """Of the results of quantize and eval."""
     out = {f: (e[f], e.get(f + "_stderr")) for f in ("perplexity", "delta_nll", "kl", "top1_agreement") if e.get(f) is not None}
-    if q:
-        stored = sum(f["bytes"] for f in q["files"] if f["name"].endswith(".safetensors"))
-        folder = sum(f["bytes"] for f in q["files"] if not f["name"].endswith(".i32"))  # token ids that someone laid beside the model
-        out.update(bits_per_weight=(q["bits_per_weight"], None), folder_mib=(folder / 2**20, None), file_bits=(8 * stored / weights_of(model), None))
+    stored = sum(f["bytes"] for f in q["files"] if f["name"].endswith(".safetensors"))
+    folder = sum(f["bytes"] for f in q["files"] if not f["name"].endswith(".i32"))  # token ids that someone laid beside the model
+    out.update(bits_per_weight=(q["bits_per_weight"], None), folder_mib=(folder / 2**20, None), file_bits=(8 * stored / weights_of(model), None))
     return out
 
 
@@ -233,10 +241,14 @@ def put(t, command, measured):
 
 
 def remake(t, recipes):
-    for command in old_commands(t, recipes):
-        print(command, flush=True)
-        model = re.search(r"vq quantize (\S+)", command)[1]
-        put(t, command, figures(measure(command), os.path.expandvars(model)))
+    for options, batch in batches(old_commands(t, recipes)):
+        print("\n".join(batch.values()), flush=True)
+        made = [[run(step) for step in command.split(" && ")[:-1]] for command in batch.values()]
+        result = run(f"vq eval ppl {' '.join(batch)}{options}")
+        evaluated = [m["texts"][0] for m in result["models"]] if len(batch) > 1 else [result]
+        for command, steps, e in zip(batch.values(), made, evaluated):
+            model = re.search(r"vq quantize (\S+)", command)[1]
+            put(t, command, figures(steps[-1], e, os.path.expandvars(model)))
         save(t)
 
 

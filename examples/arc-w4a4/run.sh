@@ -12,15 +12,16 @@ mkdir -p "$out"
 for recipe in nvfp4 nvfp4-arc; do
     "$vq" quantize "$model" --recipe $recipe --data "$model/valid.txt" --set calib.samples=8 --set calib.seqlen=256 -o "$out/$recipe" --force
     "$vq" verify "$out/$recipe"
-    "$vq" eval ppl "$out/$recipe" --ref "$model" --data "$model/test.txt" --window 257 --stride 256 --max-windows 16 --json >"$out/$recipe.json"
 done
+# Both in one run: the reference computes every window once.
+"$vq" eval ppl "$out/nvfp4" "$out/nvfp4-arc" --ref "$model" --data "$model/test.txt" --window 257 --stride 256 --max-windows 16 --json >"$out/eval.json"
 
-# value KEY FILE -- the number of this key that stands last in a JSON result (the first ones may belong to the reference).
-value() { sed "s/.*\"$1\":\([-0-9.e+]*\).*/\1/" "$2"; }
+# kl RECIPE -- of what stands from the model of this name to the next.
+kl() { sed "s|.*\"model\":\"[^\"]*/$1\"||; s|\"model\":.*||; s|.*\"kl\":\([-0-9.e+]*\).*|\1|" "$out/eval.json"; }
 echo
 printf '%-12s %12s\n' recipe KL
 for recipe in nvfp4 nvfp4-arc; do
-    printf '%-12s %12.4f\n' $recipe "$(value kl "$out/$recipe.json")"
+    printf '%-12s %12.4f\n' $recipe "$(kl $recipe)"
 done
 # ARC must at least halve what the activations cost.
-awk -v plain="$(value kl "$out/nvfp4.json")" -v arc="$(value kl "$out/nvfp4-arc.json")" 'BEGIN {exit !(arc < plain / 2)}'
+awk -v plain="$(kl nvfp4)" -v arc="$(kl nvfp4-arc)" 'BEGIN {exit !(arc < plain / 2)}'
