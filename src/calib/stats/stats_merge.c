@@ -234,7 +234,7 @@ static vq_status put_in_order(merging *m, vq_err *e)
         *all += here;
         m->order[i] = &m->files[i];
     }
-    qsort(m->order, (size_t)m->n, sizeof *m->order, by_data);
+    qsort(m->order, (size_t)m->n, sizeof(vq_stats_file *), by_data);
     return VQ_OK;
 }
 

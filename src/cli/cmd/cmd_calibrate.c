@@ -38,14 +38,15 @@ static vq_status read_shares(vq_session *s, vq_merge_input **in, vq_err *e)
     const int n = a->noperands;
     bool weighed = false;
     double *shares = VQ_ALLOC(&s->arena, double, n, "statistics files", e);
-    *in = shares ? VQ_NEW(&s->arena, vq_merge_input, n, "statistics files", e) : NULL;
-    if (!*in) return e->status;
+    vq_merge_input *list = VQ_NEW(&s->arena, vq_merge_input, n, "statistics files", e);
+    if (!shares || !list) return VQ_E_LIMIT;
     for (int i = 0; i < n; i++) {
-        VQ_TRY(vq_share_read(a->operands[i], &(*in)[i].path, &shares[i], e));
+        VQ_TRY(vq_share_read(a->operands[i], &list[i].path, &shares[i], e));
         weighed = weighed || shares[i] > 0;
     }
     if (weighed) VQ_TRY(vq_shares_fill(shares, n, "files", "files", e));
-    for (int i = 0; i < n; i++) (*in)[i].share = shares[i];
+    for (int i = 0; i < n; i++) list[i].share = shares[i];
+    *in = list;
     return VQ_OK;
 }
 
@@ -59,7 +60,7 @@ static vq_status merge(vq_session *s, json_t **result, vq_err *e)
     VQ_TRY(vq_run_merge_stats(&s->job, &o, &r, &s->arena, e));
     s->made = r.out;
     VQ_TRY(vq_report_merge(&r, result, e));
-    for (int i = 0; i < a->noperands; i++) VQ_TRY(list_input(s, in[i].path, e));
+    for (int i = 0; i < r.ninputs; i++) VQ_TRY(list_input(s, r.inputs[i].path, e));
     return VQ_OK;
 }
 
@@ -107,12 +108,12 @@ static void show_next(const vq_session *s)
 static void show_shares(FILE *out, const json_t *parts)
 {
     char path[512];
-    size_t i;
-    json_t *p;
-    json_array_foreach(parts, i, p)
+    for (size_t i = 0; i < json_array_size(parts); i++) {
+        const json_t *p = json_array_get(parts, i);
         vq_show_field(out, i ? "" : "shares", "%.4g, %lld samples: %s", vq_result_real(p, "share"),
                       (long long)vq_result_int(p, "samples"),
                       vq_show_clean(vq_result_text(p, "path"), path, sizeof path));
+    }
 }
 
 static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
