@@ -51,12 +51,17 @@ static vq_status on_input(void *ctx, int node, const vq_seen_rows *x, vq_err *e)
     if (!s->stats) return VQ_OK;
     VQ_TRY(check_finite(s, s->exec.graph->nodes[node].name, x, e));
     int member;
-    vq_stats *stats = &s->stats[vq_sweep_group(s, node, &member)];
+    const int group = vq_sweep_group(s, node, &member);
+    vq_stats *stats = &s->stats[group];
     assert(stats->k == x->width);
     vq_rows rows;
     bool whole;
-    for (int64_t at = 0, first; vq_sweep_rows(s, x, &at, &first, &rows, &whole);)
+    for (int64_t at = 0, first; vq_sweep_rows(s, x, &at, &first, &rows, &whole);) {
         vq_stats_add(stats, s->exec.kernels, &rows);
+        if (s->cover && s->cover[group].k)
+            VQ_TRY(vq_cover_add(&s->cover[group], s->exec.kernels, &rows,
+                                s->coverage->half + s->first, s->exec.arena, e));
+    }
     return VQ_OK;
 }
 
@@ -78,6 +83,16 @@ static vq_status index_groups(vq_sweep *s, vq_arena *a, vq_err *e)
     return VQ_OK;
 }
 
+/* Room for what is found out about each input. */
+static vq_status open_coverage(vq_sweep *s, vq_coverage *c, vq_err *e)
+{
+    s->coverage = c;
+    if (!c) return VQ_OK;
+    c->ninputs = s->ngroups;
+    c->inputs = VQ_NEW(c->arena, vq_covered, s->ngroups, "coverage of sources", e);
+    return c->inputs ? VQ_OK : e->status;
+}
+
 vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples,
                         const vq_calib_options *o, const vq_reporter *w, vq_arena *a, vq_err *e)
 {
@@ -92,6 +107,7 @@ vq_status vq_sweep_init(vq_sweep *s, const vq_exec *x, const vq_samples *samples
     vq_linear_group *groups;
     VQ_TRY(vq_graph_groups(x->graph, a, &groups, &s->ngroups, e));
     s->groups = groups;
+    VQ_TRY(open_coverage(s, o->coverage, e));
     return index_groups(s, a, e);
 }
 
@@ -156,13 +172,34 @@ vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_
     if (groups != nstats)
         return vq_fail(e, VQ_E_BUG, "layer %d has %d groups of linears, not %d", layer, groups,
                        nstats);
+    if (s->coverage) s->cover = VQ_NEW(out, vq_cover_sums, nstats, "coverage of sources", e);
+    if (s->coverage && !s->cover) return e->status;
     for (int i = 0, place = 0; i < s->ngroups; i++) {
         if (s->groups[i].layer != layer) continue;
         const vq_node *first = &s->exec.graph->nodes[s->groups[i].linears[0]];
+        if (s->cover && !first->routed)
+            VQ_TRY(vq_cover_new(&s->cover[place], first->in_width, s->coverage->sources, out, e));
         VQ_TRY(vq_stats_new(&stats[place++], first->name, first->in_width,
                             s->needs & ~(unsigned)VQ_NEED_GRADIENT, out, e));
     }
     s->stats = stats;
+    return VQ_OK;
+}
+
+/* What the sums of a block say, to those of all inputs. */
+static vq_status end_coverage(vq_sweep *s, int layer, vq_err *e)
+{
+    vq_cover_sums *cover = s->cover;
+    s->cover = NULL;
+    for (int i = 0, place = 0; cover && i < s->ngroups; i++) {
+        if (s->groups[i].layer != layer) continue;
+        vq_cover_sums *sums = &cover[place++];
+        vq_covered *to = &s->coverage->inputs[i];
+        if (!sums->k) continue;
+        to->name = s->exec.graph->nodes[s->groups[i].linears[0]].name;
+        to->layer = layer;
+        VQ_TRY(vq_cover_end(sums, to, s->coverage->arena, e));
+    }
     return VQ_OK;
 }
 
@@ -172,5 +209,5 @@ vq_status vq_sweep_end(vq_sweep *s, int layer, vq_err *e)
     s->stats = NULL;
     for (int i = 0; i < vq_sweep_groups(s, layer); i++)
         if (vq_stats_end(&stats[i], e) != VQ_OK) return vq_at(e, "layer %d", layer);
-    return VQ_OK;
+    return end_coverage(s, layer, e);
 }

@@ -5,6 +5,7 @@
 
 #include "base/exchange/stats.h"
 #include "base/reporter.h"
+#include "calib/coverage.h"
 #include "calib/curvature.h"
 #include "calib/spool.h"
 #include "calib/sweep_options.h"
@@ -23,6 +24,8 @@ typedef struct vq_sweep {
     int64_t per_batch;         /* samples */
     int64_t first;             /* sample that the batch under way begins with */
     vq_stats *stats; /* of the block under way, in the order of its groups; NULL: not gathering */
+    vq_coverage *coverage; /* NULL: not asked for */
+    vq_cover_sums *cover;  /* with coverage, beside stats */
 } vq_sweep;
 
 /* A batch: samples [first, first + shape.sequences). */

@@ -22,6 +22,7 @@ typedef struct vq_calib_options {
                 * advance */
     bool bf16;  /* matrix products, those of the statistics too, take inputs rounded to bf16
                * (vq_kernels.bf16) */
+    struct vq_coverage *coverage; /* to fill (calib/coverage.h); NULL: not asked for */
 } vq_calib_options;
 
 #endif

@@ -61,6 +61,11 @@ json_t *vq_make_text(vq_json_maker *m, const char *text)
     return value;
 }
 
+json_t *vq_make_real(vq_json_maker *m, double value)
+{
+    return noted(m, isfinite(value) ? json_real(value) : json_null());
+}
+
 void vq_put(vq_json_maker *m, json_t *object, const char *key, json_t *value)
 {
     char *copy = vq_is_utf8(key) ? NULL : readable(key);
@@ -80,7 +85,7 @@ void vq_put_int(vq_json_maker *m, json_t *object, const char *key, int64_t value
 
 void vq_put_real(vq_json_maker *m, json_t *object, const char *key, double value)
 {
-    vq_put(m, object, key, isfinite(value) ? json_real(value) : json_null());
+    vq_put(m, object, key, vq_make_real(m, value));
 }
 
 void vq_put_flag(vq_json_maker *m, json_t *object, const char *key, bool value)

@@ -25,6 +25,7 @@ typedef struct vq_json_maker {
 json_t *vq_make_object(vq_json_maker *m);
 json_t *vq_make_array(vq_json_maker *m);
 json_t *vq_make_text(vq_json_maker *m, const char *text); /* null of NULL */
+json_t *vq_make_real(vq_json_maker *m, double value);
 
 /* vq_put_* -- a member of an object behind those that it has; the same key again replaces the value
  * in its place. */

@@ -64,6 +64,60 @@ static void put_holds(vq_json_maker *m, json_t *o, unsigned needs)
     vq_put_text(m, o, "holds", vq_stats_needs_text(needs, holds, sizeof holds));
 }
 
+static json_t *reals(vq_json_maker *m, const double *values, int n)
+{
+    json_t *list = vq_make_array(m);
+    for (int i = 0; i < n; i++) vq_add(m, list, vq_make_real(m, values[i]));
+    return list;
+}
+
+/* Where something is largest: an input and its block; null: nowhere. */
+static void put_place(vq_json_maker *m, json_t *o, const char *name, const char *layer,
+                      const vq_covered *in)
+{
+    vq_put_text(m, o, name, in ? in->name : NULL);
+    vq_put(m, o, layer, in ? json_integer(in->layer) : json_null());
+}
+
+static void put_source(vq_json_maker *m, json_t *list, const vq_source_coverage *s,
+                       const vq_sample_part *part, int n)
+{
+    json_t *o = vq_add_object(m, list);
+    vq_put_text(m, o, "name", part->path ? part->path : "self");
+    vq_put_int(m, o, "samples", part->samples);
+    vq_put_real(m, o, "angle", s->others);
+    vq_put_real(m, o, "halves", s->halves);
+    vq_put(m, o, "angles", reals(m, s->angles, n));
+    vq_put_real(m, o, "farthest_angle", s->farthest_angle);
+    put_place(m, o, "farthest", "farthest_layer", s->farthest);
+    vq_put_int(m, o, "alone", s->alone);
+    put_place(m, o, "alone_most", "alone_layer", s->alone_most);
+}
+
+static void put_input(vq_json_maker *m, json_t *list, const vq_covered *in, int n)
+{
+    json_t *o = vq_add_object(m, list);
+    vq_put_text(m, o, "name", in->name);
+    vq_put_int(m, o, "k", in->k);
+    json_t *angles = vq_put_array(m, o, "angles");
+    for (int i = 0; i < n; i++) vq_add(m, angles, reals(m, in->angles + i * n, n));
+    vq_put(m, o, "others", reals(m, in->others, n));
+    vq_put(m, o, "halves", reals(m, in->halves, n));
+    json_t *alone = vq_put_array(m, o, "alone");
+    for (int i = 0; i < n; i++) vq_add_int(m, alone, in->alone[i]);
+}
+
+static void put_coverage(vq_json_maker *m, json_t *o, const vq_calibrate_result *r)
+{
+    const vq_coverage_result *c = &r->coverage;
+    if (!c->nsources) return;
+    json_t *to = vq_put_object(m, o, "coverage"), *sources = vq_put_array(m, to, "sources"),
+           *layers = vq_put_array(m, to, "layers");
+    for (int i = 0; i < c->nsources; i++)
+        put_source(m, sources, &c->sources[i], &r->calibration.parts[i], c->nsources);
+    for (int i = 0; i < c->ninputs; i++) put_input(m, layers, &c->inputs[i], c->nsources);
+}
+
 vq_status vq_report_calibrate(const vq_calibrate_result *r, json_t **out, vq_err *e)
 {
     vq_json_maker m = {0};
@@ -76,6 +130,7 @@ vq_status vq_report_calibrate(const vq_calibrate_result *r, json_t **out, vq_err
     vq_put_real(&m, o, "seconds", r->seconds);
     vq_put_int(&m, o, "peak_bytes", (int64_t)r->peak_bytes);
     vq_put_int(&m, o, "unseen_experts", r->unseen_experts);
+    put_coverage(&m, o, r);
     return vq_make_done(&m, o, "result", out, e);
 }
 

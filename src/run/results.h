@@ -6,6 +6,7 @@
 #define VQ_RUN_RESULTS_H
 
 #include "base/num/dtype.h"
+#include "calib/coverage.h"
 #include "calib/stats/stats_merge.h"
 #include "plan/plan_result.h"
 #include "plan/recipe_summary.h"
@@ -56,6 +57,25 @@ typedef struct vq_quantize_result {
 
 /* ---- calibrate ---- */
 
+/* A source of a mix, over all inputs of linears. Angles in degrees; NaN: there is none. */
+typedef struct vq_source_coverage {
+    const double *angles;         /* [sources] mean to each */
+    double others;                /* mean to all the others together */
+    double halves;                /* mean between its own halves: what chance makes */
+    const vq_covered *farthest;   /* where the angle to the others is farthest beyond that of the
+                                   * halves; NULL: nowhere */
+    double farthest_angle;        /* to the others, there */
+    int64_t alone;                /* channels that it alone excites */
+    const vq_covered *alone_most; /* input with most of them; NULL: none */
+} vq_source_coverage;
+
+typedef struct vq_coverage_result {
+    const vq_source_coverage *sources; /* as the parts of the calibration */
+    int nsources;                      /* 0: there is one source, which covers itself */
+    const vq_covered *inputs;          /* first block first */
+    int ninputs;
+} vq_coverage_result;
+
 typedef struct vq_calibrate_result {
     const char *out;            /* the .vqs file */
     unsigned needs;             /* vq_need bits: what it holds */
@@ -65,6 +85,7 @@ typedef struct vq_calibrate_result {
     double seconds;
     size_t peak_bytes;
     int unseen_experts; /* to which no token of the samples went */
+    vq_coverage_result coverage;
 } vq_calibrate_result;
 
 typedef struct vq_merge_result {

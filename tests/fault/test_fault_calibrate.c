@@ -48,6 +48,25 @@ static vq_status calibrate(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
     return calibrate_to(job, p, "calib.seqlen=32", p->out, a, e);
 }
 
+/* Two sources and what is found out about them, without a sweep of gradients. */
+static vq_status calibrate_mix(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
+{
+    static const char *const sets[] = {"calib.samples=2", "passes=[{do: round, method: gptq}]"};
+    static const vq_calib_source texts[] = {
+        {.kind = VQ_KIND_TEXT, .path = TINY "/test.txt", .share = 0.5},
+        {.kind = VQ_KIND_TEXT, .path = TINY "/valid.txt", .share = 0.5}};
+    const vq_calibrate_options o = {.model = TINY,
+                                    .recipe = p->recipe,
+                                    .data = {texts, 2},
+                                    .out = p->out,
+                                    .sets = sets,
+                                    .nsets = 2};
+    vq_calibrate_result r;
+    VQ_TRY(vq_run_calibrate(job, &o, &r, a, e));
+    assert_eq(r.coverage.nsources, 2);
+    return VQ_OK;
+}
+
 static vq_status merge(vq_job *job, const paths *p, vq_arena *a, vq_err *e)
 {
     const vq_merge_input inputs[] = {{.path = p->one, .share = 0.25},
@@ -125,6 +144,11 @@ static void test_calibrate(void **state)
     fail_each(*state, calibrate);
 }
 
+static void test_calibrate_mix(void **state)
+{
+    fail_each(*state, calibrate_mix);
+}
+
 static void test_merge(void **state)
 {
     fail_each(*state, merge);
@@ -137,8 +161,8 @@ static void test_inspect(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calibrate),
-                                       cmocka_unit_test(test_merge),
-                                       cmocka_unit_test(test_inspect)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calibrate), cmocka_unit_test(test_calibrate_mix),
+        cmocka_unit_test(test_merge), cmocka_unit_test(test_inspect)};
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

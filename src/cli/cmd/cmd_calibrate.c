@@ -116,6 +116,23 @@ static void show_shares(FILE *out, const json_t *parts)
     }
 }
 
+static void show_coverage(FILE *out, const json_t *coverage)
+{
+    static const vq_column columns[] = {{"samples", "samples", VQ_CELL_COUNT, 0},
+                                        {"angle", "angle", VQ_CELL_REAL, 1},
+                                        {"halves", "halves", VQ_CELL_REAL, 1},
+                                        {"farthest_angle", "farthest", VQ_CELL_REAL, 1},
+                                        {"farthest_layer", "in layer", VQ_CELL_COUNT, 0},
+                                        {"alone", "alone", VQ_CELL_COUNT, 0},
+                                        {"alone_layer", "most in", VQ_CELL_COUNT, 0},
+                                        {"name", "source", VQ_CELL_TEXT, 0}};
+    vq_show_field(out, "coverage", "%s",
+                  "degrees between what a source and all the others make of the inputs of linears, "
+                  "and between its own halves; channels that it alone excites");
+    vq_show_table(out, json_object_get(coverage, "sources"), columns,
+                  (int)(sizeof columns / sizeof *columns));
+}
+
 static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
 {
     char text[512], peak[32];
@@ -138,6 +155,7 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
     if (!isnan(memory))
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
                       vq_show_bytes(memory, peak, sizeof peak));
+    if (json_object_get(r, "coverage")) show_coverage(out, json_object_get(r, "coverage"));
     if (c) show_next(s);
 }
 

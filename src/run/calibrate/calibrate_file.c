@@ -7,6 +7,7 @@
 #include "plan/model_passes.h"
 #include "plan/plan_make.h"
 #include "plan/samples.h"
+#include "run/calibrate/source_coverage.h"
 #include "run/origin.h"
 #include "run/quantize/folders.h"
 #include "run/recipe_open.h"
@@ -24,6 +25,9 @@ typedef struct calibration_job {
     vq_sample_set set;
     vq_stats_origin origin;
     vq_stats_writer *writer;
+    vq_coverage coverage; /* of several sources */
+    vq_coverage_result found;
+    vq_arena *results;
     double started;
     int unseen; /* experts that no token went to */
 } calibration_job;
@@ -61,8 +65,11 @@ static vq_status put_layer(void *ctx, int layer, const vq_stats *stats, int nsta
 
 static vq_status sweep(calibration_job *c, const vq_exec *x, vq_err *e)
 {
-    const vq_calib_options o =
-        vq_calibration_options(&c->plan, c->job, c->plan.needs, c->folders.run);
+    vq_calib_options o = vq_calibration_options(&c->plan, c->job, c->plan.needs, c->folders.run);
+    if (c->set.nparts > 1) {
+        VQ_TRY(vq_source_coverage_begin(&c->coverage, &c->set, &c->arena, c->results, e));
+        o.coverage = &c->coverage;
+    }
     const vq_stats_sink sink = {.ctx = c, .layer = put_layer};
     if (!(c->plan.needs & VQ_NEED_GRADIENT))
         return vq_calib_forward(x, &c->set.samples, &o, &sink, &c->job->reporter, &c->arena, e);
@@ -80,6 +87,7 @@ static vq_status gather(calibration_job *c, vq_err *e)
     VQ_TRY(vq_stats_create(&c->writer, c->folders.file, &c->origin, &c->model.graph, 0,
                            c->model.graph.layers, &c->arena, e));
     VQ_TRY(sweep(c, &x, e));
+    if (c->coverage.sources) VQ_TRY(vq_source_coverage_end(&c->coverage, &c->found, e));
     VQ_TRY(vq_stats_commit(c->writer, e));
     return vq_folders_commit(&c->folders, &c->arena, e);
 }
@@ -94,7 +102,10 @@ static vq_status tell(const calibration_job *c, vq_calibrate_result *r, vq_arena
     r->seconds = vq_seconds() - c->started;
     r->peak_bytes = c->job->budget.peak;
     r->unseen_experts = c->unseen;
-    return vq_sample_parts_copy(&r->calibration.parts, r->calibration.nparts, a, e);
+    r->coverage = c->found;
+    VQ_TRY(vq_sample_parts_copy(&r->calibration.parts, r->calibration.nparts, a, e));
+    vq_source_coverage_warn(&r->coverage, r->calibration.parts, &c->job->reporter);
+    return VQ_OK;
 }
 
 static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena *a, vq_err *e)
@@ -128,7 +139,7 @@ static void close_folders(vq_folders *o, const vq_reporter *w)
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
                            vq_arena *a, vq_err *e)
 {
-    calibration_job c = {.job = job, .o = o, .started = vq_seconds()};
+    calibration_job c = {.job = job, .o = o, .results = a, .started = vq_seconds()};
     const char *inputs[VQ_SOURCES_MAX + 2] = {o->model, o->recipe};
     const vq_folders_request folders = {.inputs = inputs,
                                         .ninputs = 2 + (size_t)o->data.n,

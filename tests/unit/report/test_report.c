@@ -57,6 +57,24 @@ static const vq_calibrate_result calibrated = {.out = "s.vqs",
                                                .seconds = 5,
                                                .peak_bytes = 6,
                                                .unseen_experts = 7};
+static const double mixed_angles[] = {0, 30, 30, 0}, mixed_others[] = {30, 30},
+                    mixed_halves[] = {2.5, NAN};
+static const int64_t mixed_alone[] = {0, 3};
+static const vq_covered mixed_input = {"q",          2,          8, mixed_angles, mixed_others,
+                                       mixed_halves, mixed_alone};
+static const vq_source_coverage mixed_sources[] = {
+    {mixed_angles, 30, 2.5, &mixed_input, 30, 0, NULL},
+    {mixed_angles + 2, 30, NAN, &mixed_input, 30, 3, &mixed_input}};
+static const vq_sample_part mixed_parts[] = {{"text", "a.txt", "22", 1},
+                                             {.kind = "self", .samples = 1}};
+static const vq_calibrate_result mixed = {.out = "s.vqs",
+                                          .needs = VQ_NEED_RANGE,
+                                          .layers = 4,
+                                          .model = "44",
+                                          .calibration = {"mix", "", "", 2, 8, mixed_parts, 2},
+                                          .seconds = 5,
+                                          .peak_bytes = 6,
+                                          .coverage = {mixed_sources, 2, &mixed_input, 1}};
 static const vq_merge_input inputs[] = {{"a", 0.75, 1}, {"b", 0.25, 3}};
 static const vq_merge_result merged = {"s.vqs", VQ_NEED_HESSIAN, inputs, 2, 4, 8};
 static const vq_failure failure = {"t", "is wrong"};
@@ -147,6 +165,7 @@ static vq_status report_plan(json_t **out, vq_err *e)
     }
 REPORT(report_quantize, vq_report_quantize, quantized)
 REPORT(report_calibrate, vq_report_calibrate, calibrated)
+REPORT(report_mixed, vq_report_calibrate, mixed)
 REPORT(report_merge, vq_report_merge, merged)
 REPORT(report_verified, vq_report_verify, verified)
 REPORT(report_refused, vq_report_verify, refused)
@@ -219,6 +238,19 @@ static const sample samples[] = {
      "{\"out\":\"s.vqs\",\"holds\":\"range,hessian\",\"layers\":4,\"model\":\"44\","
      "\"calibration\":{\"kind\":\"text\",\"sha256\":\"22\",\"tokens\":16,\"seqlen\":8},"
      "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":7}"},
+    {report_mixed,
+     "{\"out\":\"s.vqs\",\"holds\":\"range\",\"layers\":4,\"model\":\"44\",\"calibration\":{"
+     "\"kind\":\"mix\",\"sha256\":\"\",\"tokens\":16,\"seqlen\":8,\"sources\":[{\"kind\":\"text\","
+     "\"sha256\":\"22\",\"tokens\":8},{\"kind\":\"self\",\"sha256\":\"\",\"tokens\":8}]},"
+     "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":0,\"coverage\":{\"sources\":["
+     "{\"name\":\"a.txt\",\"samples\":1,\"angle\":30.0,\"halves\":2.5,\"angles\":[0.0,30.0],"
+     "\"farthest_angle\":30.0,\"farthest\":\"q\",\"farthest_layer\":2,\"alone\":0,"
+     "\"alone_most\":null,\"alone_layer\":null},"
+     "{\"name\":\"self\",\"samples\":1,\"angle\":30.0,\"halves\":null,\"angles\":[30.0,0.0],"
+     "\"farthest_angle\":30.0,\"farthest\":\"q\",\"farthest_layer\":2,\"alone\":3,"
+     "\"alone_most\":\"q\",\"alone_layer\":2}],"
+     "\"layers\":[{\"name\":\"q\",\"k\":8,\"angles\":[[0.0,30.0],[30.0,0.0]],"
+     "\"others\":[30.0,30.0],\"halves\":[2.5,null],\"alone\":[0,3]}]}}"},
     {report_merge, "{\"out\":\"s.vqs\",\"holds\":\"hessian\",\"files\":2,\"parts\":["
                    "{\"path\":\"a\",\"samples\":1,\"share\":0.75},{\"path\":\"b\",\"samples\":3,"
                    "\"share\":0.25}],\"samples\":4,\"seqlen\":8}"},

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# How far apart the sources of a mix lie: what calibrate says of text, more text of the same kind, digits, and the model's own text.
+. "$2/tests/cli/check.bash"
+need_model
+cp "$tiny/train.txt" a.txt
+cp "$tiny/valid.txt" b.txt
+awk 'BEGIN { for (i = 0; i < 3000; i++) printf "%d ", (i * 7919 + 13) % 99991 }' >digits.txt
+
+# sweep SAMPLES ARGS... -- statistics of these sources in s.vqs, the result in out.
+sweep() {
+    local samples=$1
+    shift
+    run 0 calibrate "$tiny" -r nvfp4-arc --set calib.seqlen=128 --set "calib.samples=$samples" -o s.vqs --force "$@"
+}
+# coverage FILE -- that part of a JSON result; it is the last.
+coverage() { grep -o '"coverage":.*' "$1"; }
+
+sweep 12 --data a.txt --data digits.txt
+out_has '^  samples +angle +halves +farthest +in layer +alone +most in +source$'
+out_has '^ +6 +[3-8][0-9]\.[0-9] +[0-9.]+ +[5-9][0-9]\.[0-9] +[0-3] +[0-9]+ +[0-3-] +a.txt$'
+out_has '^ +6 +[3-8][0-9]\.[0-9] +[0-9.]+ +[5-9][0-9]\.[0-9] +[0-3] +[1-9][0-9]* +[0-3] +digits.txt$'
+grep -q '^warning:' err && fail 'warns of sources that are worth their shares'
+mv s.vqs text.vqs
+
+# The same for every number of threads, in both sweeps' statistics too.
+sweep 12 --data a.txt --data digits.txt --json --threads 1
+one_object
+coverage out >one.json
+cmp -s s.vqs text.vqs || fail 'statistics depend on threads'
+grep -q '"sources":\[{"name":"a.txt","samples":6,"angle":[0-9.]*,"halves":[0-9.]*,"angles":\[0.0,[0-9.]*\],"farthest_angle":' one.json || fail 'no coverage of a.txt'
+[ "$(grep -o '"k":[0-9]*,"angles":\[\[' one.json | wc -l)" = 16 ] || fail 'not the four inputs of four blocks'
+sweep 12 --data a.txt --data digits.txt --json --threads 3
+coverage out | cmp -s - one.json || fail 'coverage depends on threads'
+sweep 12 --data a.txt --data digits.txt --json --set 'passes=[{do: round, method: gptq, curvature: kronecker}]'
+coverage out | cmp -s - one.json || fail 'the sweep of gradients sees other inputs'
+
+# The same text twice adds nothing; few samples of what is far from the rest are too few.
+cat a.txt >again.txt
+sweep 48 --data a.txt --data again.txt --data digits.txt
+err_has '^warning: again.txt: no farther from a.txt \(0\.0 degrees\) than its own halves .* \[sources-alike\]$'
+[ "$(grep -c '^warning:' err)" = 1 ] || fail 'more than one warning'
+sweep 24 --data a.txt --data 0.1:digits.txt
+err_has '^warning: digits.txt: .* give it a larger share \[source-far\]$'
+
+# The model's own text is a source; one sample has no halves.
+sweep 12 --data 0.9:a.txt --data self --json
+out_has '"name":"self","samples":1,"angle":[0-9.]*,"halves":null,'
+
+# One source says nothing, and takes nothing.
+sweep 12 --data a.txt --json
+grep -q coverage out && fail 'coverage of one source'
+sweep 12 --data a.txt
+grep -q farthest out && fail 'coverage of one source'
+
+# Its memory counts: 4 halves x (4 b^2 + 8 k) bytes of four inputs, three of them with 128 channels and one with 256.
+peak() { grep -o '"peak_bytes":[0-9]*' out | cut -d: -f2; }
+sweep 12 --data a.txt --json
+alone=$(peak)
+sweep 12 --data a.txt --data digits.txt --json
+more=$(($(peak) - alone))
+[ $more -gt 1800000 ] && [ $more -lt 3000000 ] || fail "takes $more bytes more than one source"
+run 4 calibrate "$tiny" -r nvfp4-arc --set calib.seqlen=128 --data a.txt --data digits.txt -o no.vqs --mem-limit 1M
+absent no.vqs
+end_checks
