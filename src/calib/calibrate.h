@@ -72,14 +72,4 @@ vq_status vq_calib_gradients(const vq_exec *x, const vq_samples *s, const vq_cal
                              uint64_t seed, int layers_left, const vq_stats_sink *sink,
                              const vq_reporter *w, vq_arena *a, vq_err *e);
 
-/* vq_calib_self -- samples of the model's own text: sampled at temperature 1 from the token
- * `start`, with random numbers of (seed, sample, position); count and length are set by the caller,
- * ids [count][length] from a. VQ_E_NUMERIC: logits are not finite. VQ_E_LIMIT. VQ_E_STOPPED between
- * tokens. test tests/unit/calib/test_self_text.c */
-vq_status vq_calib_self(const vq_exec *x, int64_t start, uint64_t seed, vq_samples *out,
-                        const vq_reporter *w, vq_arena *a, vq_err *e);
-/* vq_calib_self_bytes -- bytes it takes beside the executor's scratch: keys, values and logits of
- * the samples that are written together. */
-size_t vq_calib_self_bytes(const vq_graph *g, const vq_samples *s, const vq_budget *budget);
-
 #endif

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "calib/calibrate.h"
 #include "plan/conversations.h"
+#include "plan/own/own_text.h"
 
 /* A source that is read: what is wanted of it, and what it gives. */
 typedef struct reading {
@@ -123,15 +123,44 @@ static vq_status read_lines(reading *r, vq_err *e)
     return accept_fewer(r, fits, holds, e);
 }
 
+/* Texts that only repeat themselves teach little; a small model, or one that is broken, writes them. */
+static void tell_repeats(const reading *r, const vq_self_texts *t)
+{
+    int64_t loops = 0;
+    for (int64_t i = 0; i < t->count; i++)
+        loops += vq_calib_self_distinct(t->ids + i * t->length, t->length) < 0.5;
+    if (4 * loops > t->count)
+        vq_warn(&r->job->reporter, "own-text-repeats", NULL,
+                "%lld of the %lld texts that the model wrote repeat themselves; statistics of a "
+                "text of yours are better: --data TEXT",
+                (long long)loops, (long long)t->count);
+}
+
+/* A sample is several texts in a row; what the last one has left over is dropped. */
+static vq_status cut_samples(vq_samples *s, const vq_self_texts *t, vq_arena *a, vq_err *e)
+{
+    const int64_t parts = t->count / s->count;
+    int32_t *ids = VQ_ALLOC(a, int32_t, s->count * s->length, "samples", e);
+    if (!ids) return e->status;
+    for (int64_t i = 0; i < s->count; i++)
+        memcpy(ids + i * s->length, t->ids + i * parts * t->length,
+               (size_t)s->length * sizeof *ids);
+    s->ids = ids;
+    return VQ_OK;
+}
+
 static vq_status write_own(reading *r, const vq_exec *x, vq_err *e)
 {
     const uint64_t seed = r->plan->recipe->calib.seed;
+    vq_self_texts texts = vq_own_texts(r->plan, r->samples.count);
     if (!x) return VQ_OK;
     vq_say(&r->job->reporter, 0,
            "calibrating on %lld x %lld tokens that the model writes itself (seed %llu)",
            (long long)r->samples.count, (long long)r->samples.length, (unsigned long long)seed);
-    return vq_calib_self(x, vq_model_first_token(r->plan->model), seed, &r->samples,
-                         &r->job->reporter, r->a, e);
+    VQ_TRY(vq_own_text_begin(&texts, r->plan, &r->job->reporter, r->a, e));
+    VQ_TRY(vq_calib_self(x, &texts, &r->job->reporter, r->a, e));
+    tell_repeats(r, &texts);
+    return cut_samples(&r->samples, &texts, r->a, e);
 }
 
 static vq_status read_source(reading *r, const vq_exec *x, vq_err *e)

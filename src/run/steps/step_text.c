@@ -1,6 +1,6 @@
 /* step_text.c -- the calibration samples: from a file, or written by the model itself. */
-#include "calib/calibrate.h"
 #include "plan/cost/budget.h"
+#include "plan/own/own_text.h"
 #include "plan/samples.h"
 #include "run/block/run_scope.h"
 #include "run/origin.h"
@@ -17,15 +17,17 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
     return vq_made_note(r->request->made_from, VQ_MADE_DATA, ids, r->arena, e);
 }
 
-/* All samples are written together, token by token. */
+/* The texts of all samples are written together, token by token. */
 static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
 {
     (void)layer;
     if (!s->own_text) return (vq_step_bytes){0};
     const vq_exec x = vq_model_exec(s->plan->model, job, NULL, false);
-    const vq_samples samples = {.count = s->own_text, .length = vq_sample_tokens(s->plan)};
-    const vq_batch b = {.sequences = samples.count, .length = 1, .position = samples.length - 1};
-    return (vq_step_bytes){.most = vq_calib_self_bytes(x.graph, &samples, &job->budget) +
+    const vq_self_texts t = vq_own_texts(s->plan, s->own_text);
+    const vq_batch b = {.sequences = vq_calib_self_batch(x.graph, &t, &job->budget),
+                        .length = 1,
+                        .position = t.length - 1};
+    return (vq_step_bytes){.most = vq_calib_self_bytes(x.graph, &t, &job->budget) +
                                    vq_exec_bytes(&x, &b)};
 }
 
@@ -33,11 +35,11 @@ static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cos
 {
     (void)job, (void)layer;
     if (!s->own_text) return;
-    const int64_t length = vq_sample_tokens(s->plan);
+    const vq_self_texts t = vq_own_texts(s->plan, s->own_text);
     const vq_pass_shape shape = {.graph = &s->plan->model->graph,
-                                 .tokens = (double)s->own_text * (double)length,
-                                 .batches = (double)length,
-                                 .keys = (double)length / 2,
+                                 .tokens = (double)(t.count * t.length),
+                                 .batches = (double)t.length,
+                                 .keys = (double)t.length / 2,
                                  .plain = true};
     for (int i = 0; i < shape.graph->layers; i++)
         vq_cost_add_block(&cost[VQ_STAGE_TEXT], &shape, i);
