@@ -76,31 +76,38 @@ static vq_status check(vq_factor *f, const float *h, double *mean, vq_err *e)
     return VQ_OK;
 }
 
-/* Row i of the tiles is position k - 1 - i of the chosen order, damped: the matrix is loaded
- * backwards, so that its lower factor L, read backwards, is the upper factor of H. Channels with a
- * diagonal of 0 are tied to no other. Rows from k on fill up the last tile. */
-static void load_row(const vq_factor *f, const float *h, const vq_tiles *t, double added,
-                     double mean, int64_t i)
+/* The matrix that is factored: h shrunk towards its diagonal, and damped. */
+typedef struct loading {
+    const vq_factor *f;
+    const float *h;
+    double kept, added, mean; /* of what is off the diagonal; to the diagonal; of the diagonal */
+} loading;
+
+/* Row i of the tiles is position k - 1 - i of the chosen order: the matrix is loaded backwards, so
+ * that its lower factor L, read backwards, is the upper factor of H. Channels with a diagonal of 0 are
+ * tied to no other. Rows from k on fill up the last tile. */
+static void load_row(const loading *from, const vq_tiles *t, int64_t i)
 {
+    const vq_factor *f = from->f;
     const int64_t k = f->k, length = vq_tiles_length(t, i / t->size);
     double *row = vq_tiles_row(t, i);
     memset(row, 0, (size_t)length * sizeof *row);
     if (i >= k) {
-        row[i] = mean;
+        row[i] = from->mean;
         return;
     }
     const int64_t r = f->order[k - 1 - i];
-    for (int64_t j = 0; f->diag[r] != 0 && j <= i; j++) {
+    for (int64_t j = 0; f->diag[r] != 0 && j < i; j++) {
         const int64_t c = f->order[k - 1 - j];
-        if (f->diag[c] != 0) row[j] = (double)h[r * k + c];
+        if (f->diag[c] != 0) row[j] = from->kept * (double)from->h[r * k + c];
     }
-    row[i] += added;
+    row[i] = (double)f->diag[r] + from->added;
 }
 
-static void load(const vq_factor *f, const float *h, const vq_tiles *t, double added, double mean)
+static void load(const loading *from, const vq_tiles *t)
 {
 #pragma omp parallel for schedule(dynamic, 16)
-    for (int64_t i = 0; i < t->count * t->size; i++) load_row(f, h, t, added, mean, i);
+    for (int64_t i = 0; i < t->count * t->size; i++) load_row(from, t, i);
 }
 
 /* Panel p of U: U[r][c] = L[k - 1 - r][k - 1 - c] / L[k - 1 - c][k - 1 - c]. f->d holds the
@@ -151,7 +158,8 @@ static vq_status factor(vq_factor *f, const float *h, const vq_factor_spec *s, d
     t.data = VQ_ALLOC(a, double, vq_tiles_doubles(&t), "factoring the curvature", e);
     if (!t.data) return VQ_E_LIMIT;
     for (double damp = s->damp; mean > 0 && damp < 1.5; damp *= 10, f->tries++) {
-        load(f, h, &t, damp * mean, mean);
+        const loading from = {f, h, 1 - s->shrink, damp * mean, mean};
+        load(&from, &t);
         if (!vq_tiles_cholesky(&t, least_pivot * mean, s->strict)) continue;
         store(f, &t);
         return VQ_OK;

@@ -18,8 +18,10 @@ typedef struct vq_factor_spec {
     double
         damp; /* this share of the mean diagonal is added to the diagonal; ten times as much, up to
                * 1, while no factor exists */
-    bool sorted; /* channels by falling diagonal, else in their own order */
-    bool strict; /* loops in a fixed order instead of BLAS */
+    double shrink; /* this share of every entry off the diagonal is taken away, 0 to 1: what sources
+                    * of data do not share is mostly there */
+    bool sorted;   /* channels by falling diagonal, else in their own order */
+    bool strict;   /* loops in a fixed order instead of BLAS */
 } vq_factor_spec;
 
 typedef struct vq_factor {

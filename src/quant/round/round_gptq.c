@@ -15,7 +15,7 @@ enum { TILE = 128 };
  * plain (minmax) or fp-quant (mse), quantization_order default = original. */
 typedef struct choice {
     const char *curvature, *order, *scales;
-    double damp;
+    double damp, shrink;
     bool refit, zero_dead;
 } choice;
 
@@ -26,6 +26,7 @@ static choice choice_of(const vq_option_set *o)
         .order = vq_option_get(o, "order")->s,
         .scales = vq_option_get(o, "scales")->s,
         .damp = vq_option_get(o, "damp")->r,
+        .shrink = vq_option_get(o, "shrink")->r,
         .refit = vq_option_get(o, "refit")->b,
         .zero_dead = vq_option_is(o, "dead", "zero"),
     };
@@ -168,6 +169,7 @@ static vq_status factor(vq_factor *f, const rounding *r, const float *h, int64_t
     const vq_factor_spec s = {.k = k,
                               .width = width,
                               .damp = r->c.damp,
+                              .shrink = r->c.shrink,
                               .sorted = sorted,
                               .strict = r->job->kernels->strict};
     vq_factor made;
@@ -290,6 +292,10 @@ static const vq_option options[] = {
     {"damp", VQ_OPT_REAL, "0.01", 0.0001, 1, NULL,
      "share of the mean curvature added to every channel; ten times as much while no factor "
      "exists, then round to nearest"},
+    {"shrink", VQ_OPT_REAL, "0", 0, 1, NULL,
+     "share of the curvature between channels that is left out, of both factors: less is made up "
+     "for "
+     "along correlations that other text does not have"},
     {"scales", VQ_OPT_CHOICE, "search", 0, 0, "plain|search|memoryless|expanded|fp-quant",
      "plain: from the range of each group; search: least error weighed by the curvature over the "
      "scales that can be stored; memoryless, "

@@ -64,6 +64,23 @@ static void two_channels(void **state)
     assert_true(!f.none);
 }
 
+/* The same with b (1 - shrink) for b; the diagonal, its mean and the damping stay. */
+static void shrunk(void **state)
+{
+    (void)state;
+    const float h[] = {4, 1, 1, 2};
+    const double a = 4.03, c = 2.03;
+    for (int quarters = 0; quarters <= 4; quarters++) {
+        vq_factor f;
+        const double shrink = quarters / 4.0, b = 1 - shrink;
+        const vq_factor_spec s = {.k = 2, .width = 16, .damp = 0.01, .shrink = shrink};
+        assert_int_equal(vq_factor_new(&f, h, &s, &arena, &err), VQ_OK);
+        assert_near(u_at(&f, 0, 1), b / c, 1e-6);
+        assert_near(f.d[1], c, 1e-9);
+        assert_near(f.d[0], a - b * b / c, 1e-9);
+    }
+}
+
 /* Sum of x x^T of correlated made-up inputs; channel 3 is dead when there are more than 8. */
 static float *made_hessian(int64_t k, int64_t tokens)
 {
@@ -215,8 +232,8 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(two_channels),   T(rebuilds),       T(same_factor), T(dead_channels),
-        T(damping_ladder), T(bad_statistics), T(memory),
+        T(two_channels),  T(shrunk),         T(rebuilds),       T(same_factor),
+        T(dead_channels), T(damping_ladder), T(bad_statistics), T(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
