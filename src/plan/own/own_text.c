@@ -7,7 +7,6 @@
 #include "plan/sample_set.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
-#include "json/json_make.h"
 
 /* Chosen on SmolLM2-135M by the worst of four kinds of text (docs/calibration-data.md). */
 #define TEMPERATURE 1.0
@@ -51,13 +50,10 @@ static vq_status plain_ids(const beginning *b, const char *text, int32_t **ids, 
 static vq_status ask(const beginning *b, const char *said, char **text, size_t *len, vq_arena *a,
                      vq_err *e)
 {
-    vq_json_maker m = {0};
-    json_t *messages = vq_make_array(&m), *one = vq_add_object(&m, messages), *made;
-    vq_put_text(&m, one, "role", "user");
-    vq_put_text(&m, one, "content", said);
-    VQ_TRY(vq_make_done(&m, messages, "conversation", &made, e));
-    const vq_status s = vq_chat_template_render(b->chat, made, NULL, a, text, len, e);
-    json_decref(made);
+    json_t *messages = json_pack("[{s:s,s:s}]", "role", "user", "content", said);
+    if (!messages) return vq_fail(e, VQ_E_LIMIT, "no memory for a conversation");
+    const vq_status s = vq_chat_template_render(b->chat, messages, NULL, a, text, len, e);
+    json_decref(messages);
     if (s == VQ_E_INPUT) *text = NULL;
     return s == VQ_E_INPUT ? VQ_OK : s;
 }
