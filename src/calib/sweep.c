@@ -172,13 +172,14 @@ vq_status vq_sweep_open(vq_sweep *s, int layer, vq_stats *stats, int nstats, vq_
     if (groups != nstats)
         return vq_fail(e, VQ_E_BUG, "layer %d has %d groups of linears, not %d", layer, groups,
                        nstats);
-    if (s->coverage) s->cover = VQ_NEW(out, vq_cover_sums, nstats, "coverage of sources", e);
-    if (s->coverage && !s->cover) return e->status;
+    const int sources = s->coverage ? s->coverage->sources : 0;
+    if (sources) s->cover = VQ_NEW(out, vq_cover_sums, nstats, "coverage of sources", e);
+    if (sources && !s->cover) return e->status;
     for (int i = 0, place = 0; i < s->ngroups; i++) {
         if (s->groups[i].layer != layer) continue;
         const vq_node *first = &s->exec.graph->nodes[s->groups[i].linears[0]];
-        if (s->cover && !first->routed)
-            VQ_TRY(vq_cover_new(&s->cover[place], first->in_width, s->coverage->sources, out, e));
+        if (sources && first->routed == 0)
+            VQ_TRY(vq_cover_new(&s->cover[place], first->in_width, sources, out, e));
         VQ_TRY(vq_stats_new(&stats[place++], first->name, first->in_width,
                             s->needs & ~(unsigned)VQ_NEED_GRADIENT, out, e));
     }

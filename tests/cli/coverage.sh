@@ -52,13 +52,28 @@ grep -q coverage out && fail 'coverage of one source'
 sweep 12 --data a.txt
 grep -q farthest out && fail 'coverage of one source'
 
+# Experts see the rows that their router sends, so its input stands for them.
+write=$(dirname "$vq")/tests/write_family
+if [ -x "$write" ]; then
+    "$write" "$source_dir/tests/families/cases/experts/mixtral.json" moe >/dev/null || fail 'write_family'
+    for ((i = 0; i < 80; i++)); do printf '\\x%02x\\0\\0\\0' $((i * i % 17)); done >ids
+    # shellcheck disable=SC2059
+    printf "$(cat ids)" >low.i32
+    # shellcheck disable=SC2059
+    printf "$(sed 's/x0/x1/g' ids)" >high.i32
+    run 0 calibrate moe -r nvfp4-arc --tokens low.i32 --tokens high.i32 --set calib.samples=8 --set calib.seqlen=10 -o moe.vqs --json
+    out_has '"layers":\[{"name":"model.layers.0.self_attn.q_proj",'
+    out_has '{"name":"model.layers.1.block_sparse_moe.gate","k":64,'
+    grep -q '"name":"[^"]*experts' out && fail 'measures experts'
+fi
+
 # Its memory counts: 4 halves x (4 b^2 + 8 k) bytes of four inputs, three of them with 128 channels and one with 256.
 peak() { grep -o '"peak_bytes":[0-9]*' out | cut -d: -f2; }
 sweep 12 --data a.txt --json
 alone=$(peak)
 sweep 12 --data a.txt --data digits.txt --json
 more=$(($(peak) - alone))
-[ $more -gt 1800000 ] && [ $more -lt 3000000 ] || fail "takes $more bytes more than one source"
+((more > 1800000 && more < 3000000)) || fail "takes $more bytes more than one source"
 run 4 calibrate "$tiny" -r nvfp4-arc --set calib.seqlen=128 --data a.txt --data digits.txt -o no.vqs --mem-limit 1M
 absent no.vqs
 end_checks

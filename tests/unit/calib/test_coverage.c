@@ -162,8 +162,8 @@ static void test_shared_buckets_do_not_pull_together(void **state)
     for (int64_t i = 0; i < SAMPLES * LENGTH * K; i++) x[i] = (float)normal(7, (uint64_t)i);
     measured m;
     measure(&m, x, K, LENGTH, SAMPLES);
-    const double tokens = SAMPLES / SOURCES * (LENGTH - 1),
-                 want = acos(1 / (1 + K / tokens)) * 180 / M_PI;
+    const int tokens = SAMPLES / SOURCES * (LENGTH - 1); /* of a source */
+    const double want = acos(1 / (1 + (double)K / tokens)) * 180 / M_PI;
     for (int i = 0; i < SOURCES; i++)
         assert_near(m.of.angles[i * SOURCES + (i + 1) % SOURCES], want, 1.5);
     vq_arena_done(&m.arena);
