@@ -15,7 +15,7 @@ enum { TILE = 128 };
  * plain (minmax) or fp-quant (mse), quantization_order default = original. */
 typedef struct choice {
     const char *curvature, *order, *scales;
-    double damp, shrink;
+    double damp, shrink, shrink_output;
     bool refit, zero_dead;
 } choice;
 
@@ -27,6 +27,7 @@ static choice choice_of(const vq_option_set *o)
         .scales = vq_option_get(o, "scales")->s,
         .damp = vq_option_get(o, "damp")->r,
         .shrink = vq_option_get(o, "shrink")->r,
+        .shrink_output = vq_option_get(o, "shrink_output")->r,
         .refit = vq_option_get(o, "refit")->b,
         .zero_dead = vq_option_is(o, "dead", "zero"),
     };
@@ -169,7 +170,7 @@ static vq_status factor(vq_factor *f, const rounding *r, const float *h, int64_t
     const vq_factor_spec s = {.k = k,
                               .width = width,
                               .damp = r->c.damp,
-                              .shrink = r->c.shrink,
+                              .shrink = h == r->output ? r->c.shrink_output : r->c.shrink,
                               .sorted = sorted,
                               .strict = r->job->kernels->strict};
     vq_factor made;
@@ -293,9 +294,10 @@ static const vq_option options[] = {
      "share of the mean curvature added to every channel; ten times as much while no factor "
      "exists, then round to nearest"},
     {"shrink", VQ_OPT_REAL, "0", 0, 1, NULL,
-     "share of the curvature between channels that is left out, of both factors: less is made up "
-     "for "
-     "along correlations that other text does not have"},
+     "share of the curvature between input channels that is left out: less is made up for along "
+     "correlations that other texts do not have"},
+    {"shrink_output", VQ_OPT_REAL, "0", 0, 1, NULL,
+     "the same between output channels (curvature kronecker)"},
     {"scales", VQ_OPT_CHOICE, "search", 0, 0, "plain|search|memoryless|expanded|fp-quant",
      "plain: from the range of each group; search: least error weighed by the curvature over the "
      "scales that can be stored; memoryless, "

@@ -143,24 +143,42 @@ static int64_t choose_count(const vq_transform_job *job)
     return at_most((wanted + unit - 1) / unit * unit, most(job->options, job->scheme, s->k));
 }
 
+static bool by_mean(const vq_option_set *o)
+{
+    return vq_option_is(o, "by", "mean");
+}
+
+/* What channels are ordered by, [k]; NULL: no memory. */
+static const float *sizes(const vq_transform_job *job, vq_err *e)
+{
+    const vq_stats *s = job->stats;
+    if (!by_mean(job->options)) return s->absmax;
+    float *mean = VQ_ALLOC(job->scratch, float, s->k, "sizes of channels", e);
+    for (int64_t i = 0; mean && i < s->k; i++) mean[i] = (float)(s->abs_sum[i] / (double)s->tokens);
+    return mean;
+}
+
 /* map.s: residual channels, map.order [k]: channels by growing magnitude. Without residuals the
  * order is not changed either: sorting puts outliers into the same blocks, which is worse than
  * outliers apart unless their error gets a second try. */
 static vq_status run(vq_transform_job *job, vq_err *e)
 {
     const int64_t k = job->stats->k;
-    if (!job->stats->absmax) return vq_fail(e, VQ_E_BUG, "arc without the range of its input");
+    if (!job->stats->absmax || (by_mean(job->options) && !job->stats->abs_sum))
+        return vq_fail(e, VQ_E_BUG, "arc without the range of its input");
     VQ_TRY(applies(job->options, job->scheme, k, e));
     job->map = (vq_input_map){.s = choose_count(job)};
     if (job->map.s == 0) return VQ_OK;
     job->map.order = VQ_ALLOC(job->arena, int32_t, k, "order of channels", e);
     if (!job->map.order) return VQ_E_LIMIT;
-    return vq_arc_order(job->stats->absmax, k, job->map.order, job->arena, e);
+    const float *by = sizes(job, e);
+    return by ? vq_arc_order(by, k, job->map.order, job->arena, e) : e->status;
 }
 
 static unsigned needs(const vq_option_set *o)
 {
-    return VQ_NEED_RANGE | (vq_option_is(o, "count", "official") ? VQ_NEED_TAIL : 0);
+    return VQ_NEED_RANGE | (by_mean(o) ? VQ_NEED_MEAN : 0) |
+           (vq_option_is(o, "count", "official") ? VQ_NEED_TAIL : 0);
 }
 
 static const vq_option options[] = {
@@ -171,6 +189,9 @@ static const vq_option options[] = {
     {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64",
      "residual channels are rounded up to a multiple of this (the GEMM's alignment of K) and of "
      "the scheme's block"},
+    {"by", VQ_OPT_CHOICE, "absmax", 0, 0, "absmax|mean",
+     "channels with the largest magnitude come last (the papers), or with the largest mean "
+     "magnitude, which one token of one text does not decide"},
     {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL,
      "at most this share of the input channels gets a residual"},
     {.name = NULL},

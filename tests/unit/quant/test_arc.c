@@ -172,6 +172,31 @@ static int64_t count_with(const char *count, const char *granularity, const char
     return count_of("nvfp4", count, granularity, fraction, s);
 }
 
+/* One token that stands out does not make its channel the largest by mean. */
+static void test_by_mean(void **state)
+{
+    float absmax[32] = {80};
+    double sums[32] = {100};
+    vq_scheme buf;
+    const vq_transform *arc = vq_transform_find("arc");
+    vq_option_set options;
+    (void)state;
+    for (int i = 1; i < 32; i++) absmax[i] = (float)i, sums[i] = 200 + (i * 7) % 32;
+    const vq_stats s = {.k = 32, .tokens = 100, .absmax = absmax, .abs_sum = sums};
+    vq_option_defaults(&options, arc->options);
+    assert_int_equal(vq_option_parse(&options, "count", "all", &err), VQ_OK);
+    assert_int_equal(vq_option_parse(&options, "by", "mean", &err), VQ_OK);
+    assert_int_equal(arc->needs(&options), VQ_NEED_RANGE | VQ_NEED_MEAN);
+    vq_transform_job job = {.options = &options,
+                            .stats = &s,
+                            .scheme = vq_scheme_find("nvfp4", &buf),
+                            .arena = &arena,
+                            .scratch = &arena};
+    assert_int_equal(arc->run(&job, &err), VQ_OK);
+    assert_int_equal(job.map.order[0], 0);
+    for (int i = 1; i < 32; i++) assert_int_equal((job.map.order[i] * 7) % 32, i);
+}
+
 static void test_options(void **state)
 {
     float absmax[576] = {80};
@@ -208,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_augment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_applies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_by_mean, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_augment_formats, setup, teardown),
     };
