@@ -36,6 +36,8 @@ world() {
     cp "$tiny/train.txt" calibration.txt
     head -c 16000 "$tiny/test.txt" >heldout.txt
     cp heldout.txt text.txt
+    head -c 16000 "$tiny/valid.txt" >prose.txt
+    head -c 16000 "$tiny/train.txt" >code.txt
     for ((i = 0; i < 17000; i++)); do printf '\\x%02x\\x%02x\\0\\0' $((i % 256)) $((i % 2)); done >ids
     # shellcheck disable=SC2059
     printf "$(cat ids)" >wikitext2-valid.i32
