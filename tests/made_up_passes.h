@@ -11,6 +11,7 @@ static inline const vq_option *made_up_transform(const char *name)
 {
     static const vq_option arc[] = {
         {"count", VQ_OPT_CHOICE, "official", 0, 0, "official|paper|all", "how many"},
+        {"by", VQ_OPT_CHOICE, "absmax", 0, 0, "absmax|mean", "of what"},
         {"granularity", VQ_OPT_CHOICE, "16", 0, 0, "16|32|64", "unit"},
         {"max_fraction", VQ_OPT_REAL, "1", 0, 1, NULL, "limit"},
         {"width", VQ_OPT_INT, "3", 1, 9, NULL, "an integer"},
@@ -36,6 +37,8 @@ static inline const vq_option *made_up_rounder(const char *name)
     static const vq_option gptq[] = {
         {"curvature", VQ_OPT_CHOICE, "input", 0, 0, "input|token|kronecker", "of what"},
         {"scales", VQ_OPT_CHOICE, "plain", 0, 0, "plain|search", "of groups"},
+        {"shrink", VQ_OPT_REAL, "0", 0, 1, NULL, "left out"},
+        {"shrink_output", VQ_OPT_REAL, "0", 0, 1, NULL, "left out"},
         {.name = NULL}};
     if (strcmp(name, "gptq") == 0) return gptq;
     return strcmp(name, "rtn") == 0 || strcmp(name, "mse") == 0 ? none : NULL;

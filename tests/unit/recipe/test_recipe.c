@@ -415,8 +415,9 @@ static void test_resolved(void **state)
     assert_non_null(
         strstr(recipe.resolved,
                "match: {name: [\"re:.*[.]7[.].*\"], layers: 3-}, use: \"b\", optional: true"));
-    assert_non_null(strstr(recipe.resolved, "{do: \"arc\", count: \"paper\", granularity: \"16\", "
-                                            "max_fraction: 0.25, width: 3, fold: true}"));
+    assert_non_null(strstr(recipe.resolved,
+                           "{do: \"arc\", count: \"paper\", by: \"absmax\", granularity: \"16\", "
+                           "max_fraction: 0.25, width: 3, fold: true}"));
     expect_fixpoint("full");
     const vq_scheme *s;
     for (int i = 0; (s = vq_scheme_at(i)) != NULL; i++) {
