@@ -220,7 +220,7 @@ static vq_status open_readings(vq_sample_set *set, const vq_plan *p, vq_calib_so
 {
     reading *list = VQ_NEW(a, reading, s.n, "sources", e);
     int64_t *counts = list ? VQ_ALLOC(a, int64_t, s.n, "sources", e) : NULL;
-    if (!counts) return e->status;
+    if (!counts) return VQ_E_LIMIT;
     VQ_TRY(vq_sources_samples(p, s, counts, a, e));
     for (int i = 0; i < s.n; i++) {
         list[i] = (reading){.plan = p,
