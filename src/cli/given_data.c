@@ -25,8 +25,8 @@ vq_status vq_session_sources(vq_session *s, vq_calib_sources *out, vq_err *e)
     *out = (vq_calib_sources){0};
     if (a->sources.n + a->token_sources.n == 0) return VQ_OK;
     vq_calib_source *list = VQ_NEW(&s->arena, vq_calib_source, VQ_SOURCES_MAX, "sources", e);
-    double *shares = list ? VQ_ALLOC(&s->arena, double, VQ_SOURCES_MAX, "sources", e) : NULL;
-    if (!shares) return VQ_E_LIMIT;
+    double shares[VQ_SOURCES_MAX];
+    if (!list) return VQ_E_LIMIT;
     VQ_TRY(add(list, &out->n, &a->sources, false, e));
     VQ_TRY(add(list, &out->n, &a->token_sources, true, e));
     out->list = list;

@@ -127,8 +127,8 @@ static vq_status read_list(vq_reader *rd, const vq_yaml *n, vq_calib_recipe *c)
         return vq_yaml_fail(rd->e, n, "data: the list holds %d sources; 1 to %d are possible",
                             n->count, VQ_SOURCES_MAX);
     vq_calib_source *list = VQ_NEW(rd->a, vq_calib_source, n->count, "sources", rd->e);
-    double *shares = list ? VQ_ALLOC(rd->a, double, n->count, "sources", rd->e) : NULL;
-    if (!shares) return VQ_E_LIMIT;
+    double shares[VQ_SOURCES_MAX];
+    if (!list) return VQ_E_LIMIT;
     c->sources = (vq_calib_sources){.list = list};
     for (const vq_yaml *one = n->first; one; one = one->next)
         VQ_TRY(read_source(rd, one, c->kind, &list[c->sources.n++]));

@@ -8,7 +8,7 @@
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
-/* Chosen on SmolLM2-135M by the worst of four kinds of text (docs/calibration-data.md). */
+/* The model's own distribution; others were not measured. */
 #define TEMPERATURE 1.0
 enum { TEXT_TOKENS = 128, WORDS = 8, TRIES = 16, STRIDE = 29 };
 #define STREAM ((uint64_t)7 << 56) /* words draw from other numbers than the text after them */
@@ -40,32 +40,29 @@ vq_self_texts vq_own_texts(const vq_plan *p, int64_t samples)
                            .seed = p->recipe->calib.seed};
 }
 
-static vq_status plain_ids(const beginning *b, const char *text, int32_t **ids, size_t *n,
-                           vq_arena *a, vq_err *e)
-{
-    return vq_tokenizer_encode(b->tokenizer, text, strlen(text), false, a, ids, n, e);
-}
-
-/* A conversation of one message, up to where the model answers; NULL: the template refuses it. */
-static vq_status ask(const beginning *b, const char *said, char **text, size_t *len, vq_arena *a,
-                     vq_err *e)
+/* A conversation of one message, up to where the model answers; text and len stay as they are where
+ * the template refuses it. */
+static vq_status ask(beginning *b, const char *said, char **text, size_t *len, vq_err *e)
 {
     json_t *messages = json_pack("[{s:s,s:s}]", "role", "user", "content", said);
     if (!messages) return vq_fail(e, VQ_E_LIMIT, "no memory for a conversation");
-    const vq_status s = vq_chat_template_render(b->chat, messages, NULL, a, text, len, e);
+    char *made;
+    size_t n;
+    const vq_status s = vq_chat_template_render(b->chat, messages, NULL, &b->work, &made, &n, e);
     json_decref(messages);
-    if (s == VQ_E_INPUT) *text = NULL;
-    return s == VQ_E_INPUT ? VQ_OK : s;
+    if (s != VQ_OK) return s == VQ_E_INPUT ? VQ_OK : s;
+    *text = made;
+    *len = n;
+    return VQ_OK;
 }
 
-static vq_status opening_ids(const beginning *b, const vq_opening *o, int32_t **ids, size_t *n,
-                             vq_arena *a, vq_err *e)
+static vq_status opening_ids(beginning *b, const vq_opening *o, int32_t **ids, size_t *n, vq_err *e)
 {
-    char *text = NULL;
-    size_t len;
-    if (o->kind == VQ_OPENING_CHAT && b->chat) VQ_TRY(ask(b, o->text, &text, &len, a, e));
-    return text ? vq_tokenizer_encode(b->tokenizer, text, len, false, a, ids, n, e)
-                : plain_ids(b, o->text, ids, n, a, e);
+    char *asked = NULL;
+    size_t len = strlen(o->text);
+    if (o->kind == VQ_OPENING_CHAT && b->chat) VQ_TRY(ask(b, o->text, &asked, &len, e));
+    return vq_tokenizer_encode(b->tokenizer, asked ? asked : o->text, len, false, &b->work, ids, n,
+                               e);
 }
 
 /* An id of the vocabulary that its tokenizer, if there is one, knows: models often have more rows. */
@@ -93,7 +90,7 @@ static vq_status begin_text(beginning *b, int64_t i, int64_t *given, vq_err *e)
     if (turn >= TURN - OPENED && b->tokenizer) {
         const uint64_t at = (uint64_t)(i / TURN * OPENED + turn - (TURN - OPENED)) + t->seed * 13;
         const vq_opening *o = &vq_openings[at * STRIDE % (uint64_t)b->nopenings];
-        VQ_TRY(opening_ids(b, o, &ids, &n, &b->work, e));
+        VQ_TRY(opening_ids(b, o, &ids, &n, e));
         VQ_TRY(vq_model_check_ids(b->plan->model, ids, n, e));
     } else {
         n = WORDS;

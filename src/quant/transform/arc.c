@@ -148,14 +148,14 @@ static bool by_mean(const vq_option_set *o)
     return vq_option_is(o, "by", "mean");
 }
 
-/* What channels are ordered by, [k]; NULL: no memory. */
+/* What channels are ordered by, [k], in any unit; NULL: no memory. */
 static const float *sizes(const vq_transform_job *job, vq_err *e)
 {
     const vq_stats *s = job->stats;
     if (!by_mean(job->options)) return s->absmax;
-    float *mean = VQ_ALLOC(job->scratch, float, s->k, "sizes of channels", e);
-    for (int64_t i = 0; mean && i < s->k; i++) mean[i] = (float)(s->abs_sum[i] / (double)s->tokens);
-    return mean;
+    float *sums = VQ_ALLOC(job->scratch, float, s->k, "sizes of channels", e);
+    for (int64_t i = 0; sums && i < s->k; i++) sums[i] = (float)s->abs_sum[i];
+    return sums;
 }
 
 /* map.s: residual channels, map.order [k]: channels by growing magnitude. Without residuals the
