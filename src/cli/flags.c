@@ -7,11 +7,13 @@
 #define WORKS (VQ_CMD_QUANTIZE | VQ_CMD_CALIBRATE)
 #define PLANS (VQ_CMD_PLAN | WORKS)
 #define SEED_MAX 9000000000000000 /* of calib.seed too: whole in any reader of JSON */
-#define RECIPES (PLANS | VQ_CMD_RECIPE)
+#define SETS (PLANS | VQ_CMD_RECIPE)
 
 const vq_flag vq_flags[] = {
-    {"recipe", 'r', VQ_FLAG_TEXT, PLANS, AT(recipe), "R", 0, 0, NULL,
+    {"recipe", 'r', VQ_FLAG_TEXT, VQ_CMD_PLAN | VQ_CMD_QUANTIZE, AT(recipe), "R", 0, 0, NULL,
      "recipe: a YAML file, or the name of a shipped one"},
+    {"recipe", 'r', VQ_FLAG_TEXTS, VQ_CMD_CALIBRATE, AT(recipes), "R", 0, 0, NULL,
+     "recipe: a file or a shipped one; again: what all of them need"},
     {"merge", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(merge), NULL, 0, 0, NULL,
      "add up statistics files, weighed by shares, instead of making one"},
     {"common", 0, VQ_FLAG_SWITCH, VQ_CMD_CALIBRATE, AT(common), NULL, 0, 0, NULL,
@@ -34,7 +36,7 @@ const vq_flag vq_flags[] = {
      "statistics file to write"},
     {"out", 'o', VQ_FLAG_TEXT, VQ_CMD_TOKENIZE, AT(out), "FILE", 0, 0, NULL,
      "write the ids into a file, as little-endian int32"},
-    {"set", 0, VQ_FLAG_LIST, RECIPES, AT(sets), "KEY=VALUE", 0, 0, NULL,
+    {"set", 0, VQ_FLAG_LIST, SETS, AT(sets), "KEY=VALUE", 0, 0, NULL,
      "override one value of the recipe; may be repeated"},
     {"seed", 0, VQ_FLAG_INT, PLANS, AT(seed), "N", 0, SEED_MAX, "VQ_SEED",
      "seed of whatever is drawn: calib.seed of the recipe"},

@@ -30,14 +30,15 @@ static void put_flag(FILE *f, const vq_flag *flag)
     put_row(f, vq_flag_usage(flag, usage, sizeof usage), NAME_COLUMNS, text);
 }
 
-/* Lines "  NAME   about" of a command. */
+/* Lines "  NAME  about" of a command, two blanks or more between them. */
 static void put_operands(FILE *f, const char *lines)
 {
     while (*lines) {
         char name[NAME_COLUMNS + 1], text[256];
         const size_t len = strcspn(lines, "\n");
         const char *about = lines + strspn(lines, " ");
-        const size_t n = strcspn(about, " \n");
+        const char *gap = strstr(about, "  ");
+        const size_t n = gap ? (size_t)(gap - about) : strcspn(about, "\n");
         snprintf(name, sizeof name, "%.*s", (int)n, about);
         about += n + strspn(about + n, " ");
         snprintf(text, sizeof text, "%.*s", (int)(lines + len - about), about);

@@ -102,6 +102,7 @@ static vq_status begin_job(const vq_command *c, vq_session *s, vq_err *e)
     VQ_TRY(vq_kernels_select(&s->job.kernels, a->isa, strcmp(a->numeric, "strict") == 0, e));
     if (c->bit & VQ_CMD_LONG) vq_environment_check(&s->job.reporter);
     if (a->recipe) vq_session_alias(s, a->recipe);
+    for (int i = 0; i < a->recipes.n; i++) vq_session_alias(s, a->recipes.text[i]);
     if (c->bit & VQ_CMD_LONG & ~(unsigned)VQ_CMD_READS)
         vq_say(&s->job.reporter, 1, "kernels %s, %d threads", s->job.kernels.isa, s->job.threads);
     return VQ_OK;

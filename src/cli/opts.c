@@ -260,7 +260,7 @@ static void set_builtin(vq_args *a)
 
 vq_status vq_args_need_recipe(const vq_args *a, vq_err *e)
 {
-    if (!a->recipe)
+    if (!a->recipe && !a->recipes.n)
         return vq_fail(e, VQ_E_RECIPE,
                        "no recipe: give one with -r; `vq recipe list` shows the shipped ones");
     return VQ_OK;

@@ -51,7 +51,7 @@ typedef struct vq_args {
     const char *isa, *numeric, *progress, *recipe, *data, *tokens, *out, *stats, *against, *ref,
         *completion, *prompt, *system;
     bool json, quiet, force, resume, bos, weights_only, help, man, ids, decode, no_special;
-    vq_text_list sets, chat, sources, token_sources;
+    vq_text_list sets, chat, sources, token_sources, recipes /* all that are named */;
     vq_origin origin[64]; /* by row of vq_flags */
     char seed_set[40];    /* "calib.seed=N" */
 } vq_args;

@@ -2,6 +2,7 @@
 #include "plan/sample_set.h"
 
 #include <math.h>
+#include <string.h>
 
 int64_t vq_sample_tokens(const vq_plan *p)
 {
@@ -27,6 +28,46 @@ vq_calib_sources vq_sources_used(const vq_plan *p, vq_calib_sources given)
     const vq_calib_recipe *r = &p->recipe->calib;
     if (given.n) return given;
     return r->data == VQ_DATA_SELF ? (vq_calib_sources){&self, 1} : r->sources;
+}
+
+static bool same_sources(vq_calib_sources a, vq_calib_sources b)
+{
+    bool same = a.n == b.n;
+    for (int i = 0; same && i < a.n; i++) {
+        const vq_calib_source *x = &a.list[i], *y = &b.list[i];
+        same = x->kind == y->kind && x->share == y->share && !x->path == !y->path &&
+               (!x->path || strcmp(x->path, y->path) == 0);
+    }
+    return same;
+}
+
+static vq_status same_number(const vq_plan *p, const vq_plan *q, const char *key, int64_t a,
+                             int64_t b, vq_err *e)
+{
+    if (a == b) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s has calib.%s %lld and %s %lld, and one file is made on the same samples for "
+                   "all: --set calib.%s=%lld gives it to all",
+                   p->recipe->path, key, (long long)a, q->recipe->path, (long long)b, key,
+                   (long long)(a > b ? a : b));
+}
+
+vq_status vq_samples_agree(const vq_plan *p, const vq_plan *q, vq_calib_sources given, vq_err *e)
+{
+    const vq_calib_recipe *a = &p->recipe->calib, *b = &q->recipe->calib;
+    VQ_TRY(same_number(p, q, "samples", a->samples, b->samples, e));
+    VQ_TRY(same_number(p, q, "seqlen", a->seqlen, b->seqlen, e));
+    VQ_TRY(same_number(p, q, "seed", (int64_t)a->seed, (int64_t)b->seed, e));
+    const char *key = !same_sources(vq_sources_used(p, given), vq_sources_used(q, given)) ? "data"
+                      : a->kind != b->kind                                                ? "kind"
+                      : a->select != b->select                                            ? "select"
+                      : a->plain_chat != b->plain_chat ? "template"
+                                                       : NULL;
+    if (!key) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "%s and %s have another calib.%s each, and one file is made on the same samples "
+                   "for all: --set calib.%s=... gives it to all",
+                   p->recipe->path, q->recipe->path, key, key);
 }
 
 /* Whole samples first; what they leave goes one by one to the largest remainders. */

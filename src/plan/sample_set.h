@@ -27,6 +27,11 @@ int64_t vq_sample_tokens(const vq_plan *p);
 /* vq_samples_check -- VQ_E_RECIPE when a sample is longer than the model's context. */
 vq_status vq_samples_check(const vq_plan *p, vq_err *e);
 
+/* vq_samples_agree -- VQ_E_RECIPE, naming the first key in which they differ, when two recipes for one
+ * model ask for other samples or labels than each other. given: data that stand for what recipes say.
+ * test tests/cli/calibrate.sh */
+vq_status vq_samples_agree(const vq_plan *p, const vq_plan *q, vq_calib_sources given, vq_err *e);
+
 /* vq_sources_used -- what a plan is calibrated on: what is given, else what its recipe says; n 0: the
  * recipe wants data, and there are none. */
 vq_calib_sources vq_sources_used(const vq_plan *p, vq_calib_sources given);

@@ -31,15 +31,17 @@ vq_status vq_run_quantize(vq_job *job, const vq_quantize_options *o, vq_quantize
                           vq_arena *a, vq_err *e);
 
 typedef struct vq_calibrate_options {
-    const char *model, *recipe, *out;
+    const char *model, *out;
+    const char *const *recipes; /* [nrecipes], at least one */
+    int nrecipes;
     vq_calib_sources data; /* n 0: as the recipe says */
     const char *const *sets;
     int nsets;
     bool force;
 } vq_calibrate_options;
-/* vq_run_calibrate -- statistics of the original model that the recipe's passes need, into the file
- * `out`. VQ_E_RECIPE: the recipe needs none, or out exists. After a failure or a stop nothing is
- * left. */
+/* vq_run_calibrate -- statistics of the original model that the passes of all recipes need, from one
+ * sweep, into the file `out`. VQ_E_RECIPE: a recipe needs none, recipes ask for other samples, or out
+ * exists. After a failure or a stop nothing is left. test tests/cli/calibrate.sh */
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
                            vq_arena *a, vq_err *e);
 typedef struct vq_merge_options {

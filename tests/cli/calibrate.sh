@@ -62,6 +62,31 @@ for command in plan 'quantize -o lacking'; do
 done
 run 0 quantize "$tiny" -r fp8 --set rules.0.use=fp8-static --set calib.data=required --set calib.samples=2 --data first.txt --set calib.seqlen=64 -o static -q
 
+# One file for several recipes: each takes what it asks for, and the bytes are those of its own file, also where a rounder makes use
+# of whatever is there. What they must agree on is told.
+recipe learned 'learned, steps: 4' | sed 's/^passes:/&\n  - {do: smooth}/' >learned.yaml
+recipe means gptq | sed 's/^passes:/&\n  - {do: awq}/' >means.yaml
+run 0 calibrate "$tiny" -r learned.yaml -r hessian.yaml -r means.yaml -r both.yaml --data first.txt -o union.vqs
+out_has '^  holds +range,mean,hessian,fisher,output$'
+[ "$(grep -cE '^next: .*/vq quantize .* -r [a-z]+.yaml --stats union.vqs$' err)" = 4 ] || fail "not a command for each recipe"
+for r in learned hessian means both; do
+    run 0 calibrate "$tiny" -r $r.yaml --data first.txt -o alone-$r.vqs -q
+    run 0 quantize "$tiny" -r $r.yaml --data first.txt --stats alone-$r.vqs -o alone-$r -q
+    run 0 quantize "$tiny" -r $r.yaml --data first.txt --stats union.vqs -o shared-$r -q
+    cmp -s {alone,shared}-$r/model.safetensors || fail "$r: shared statistics give other bytes than its own"
+    rm -f alone-$r.vqs
+done
+refuse 3 'h1.vqs: holds no fisher,output, which the recipe needs: calibrate with -r of this recipe and of all' plan "$tiny" -r both.yaml --stats h1.vqs
+recipe other gptq | sed 's/samples: 4/samples: 3/' >other.yaml
+refuse 2 'hessian.yaml has calib.samples 4 and other.yaml 3, .* --set calib.samples=4 gives it to all$' calibrate "$tiny" -r hessian.yaml -r other.yaml --data first.txt -o unlike.vqs
+recipe other gptq | sed 's/data: required/data: self/' >other.yaml
+refuse 2 'hessian.yaml and other.yaml have another calib.data each' calibrate "$tiny" -r hessian.yaml -r other.yaml -o unlike.vqs
+refuse 2 'plain.yaml: this recipe needs no statistics' calibrate "$tiny" -r hessian.yaml -r plain.yaml --data first.txt -o unlike.vqs
+run 0 calibrate "$tiny" -r hessian.yaml -r other.yaml --data first.txt -o like.vqs --json
+one_object
+cmp -s like.vqs h1.vqs || fail "two recipes with the needs of one make another file"
+absent unlike.vqs
+
 # A recipe that needs none says so, and nothing is other than without.
 run 0 quantize "$tiny" -r nvfp4a16 -o without -q
 run 0 quantize "$tiny" -r nvfp4a16 --stats h1.vqs -o with

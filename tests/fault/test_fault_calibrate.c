@@ -31,10 +31,11 @@ typedef vq_status (*command)(vq_job *job, const paths *p, vq_arena *a, vq_err *e
 static vq_status calibrate_to(vq_job *job, const paths *p, const char *seqlen, const char *out,
                               vq_arena *a, vq_err *e)
 {
-    const char *const sets[] = {seqlen};
+    const char *const sets[] = {seqlen}, *const recipe = p->recipe;
     const vq_calib_source text = {.kind = VQ_KIND_TEXT, .path = TINY "/test.txt"};
     const vq_calibrate_options o = {.model = TINY,
-                                    .recipe = p->recipe,
+                                    .recipes = &recipe,
+                                    .nrecipes = 1,
                                     .data = {&text, 1},
                                     .out = out,
                                     .sets = sets,
@@ -55,8 +56,10 @@ static vq_status calibrate_mix(vq_job *job, const paths *p, vq_arena *a, vq_err 
     static const vq_calib_source texts[] = {
         {.kind = VQ_KIND_TEXT, .path = TINY "/test.txt", .share = 0.5},
         {.kind = VQ_KIND_TEXT, .path = TINY "/valid.txt", .share = 0.5}};
+    const char *const recipe = p->recipe;
     const vq_calibrate_options o = {.model = TINY,
-                                    .recipe = p->recipe,
+                                    .recipes = &recipe,
+                                    .nrecipes = 1,
                                     .data = {texts, 2},
                                     .out = p->out,
                                     .sets = sets,

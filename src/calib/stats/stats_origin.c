@@ -155,8 +155,9 @@ vq_status vq_stats_check_origin(const vq_stats_origin *have, const vq_stats_orig
                        path, have->model, want->model);
     if (want->needs & ~have->needs)
         return vq_fail(e, VQ_E_INPUT,
-                       "%s: holds no %s, which the recipe needs: calibrate with this recipe", path,
-                       vq_stats_needs_text(want->needs & ~have->needs, text, sizeof text));
+                       "%s: holds no %s, which the recipe needs: calibrate with -r of this recipe "
+                       "and of all others that share the file",
+                       path, vq_stats_needs_text(want->needs & ~have->needs, text, sizeof text));
     if (!same_data) return VQ_OK;
     if (have->seqlen != want->seqlen || have->samples != want->samples)
         return vq_fail(e, VQ_E_INPUT, "%s: made from %lld samples of %lld tokens, not %lld of %lld",

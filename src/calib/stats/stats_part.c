@@ -39,6 +39,24 @@ int vq_stats_part_dims(const vq_stats_part *p, int64_t n, int64_t k, int64_t dim
     return p->shape == VQ_PART_KK || p->shape == VQ_PART_NN ? 2 : 1;
 }
 
+static void forget(void *owner, const vq_stats_part *p)
+{
+    memset((char *)owner + p->offset, 0, sizeof(void *));
+}
+
+void vq_stats_keep(vq_stats *s, unsigned needs)
+{
+    for (const vq_stats_part *p = vq_stats_parts; p->suffix; p++) {
+        if (!p->need || (p->need & needs)) continue;
+        if (!p->per_linear) forget(s, p);
+        for (int i = 0; p->per_linear && i < s->nlinears; i++) forget(&s->linears[i], p);
+    }
+    if (!(needs & VQ_NEED_RANGE)) s->absmax = NULL;
+    if (!(needs & VQ_NEED_TAIL)) s->tail_count = 0;
+    if (!(needs & VQ_NEED_GRADIENT)) s->nlinears = 0;
+    s->gathered &= needs;
+}
+
 static vq_status each_of(vq_stats_slot slot, bool per_linear, unsigned needs, vq_stats_visit visit,
                          void *ctx, vq_err *e)
 {

@@ -34,6 +34,10 @@ const vq_stats_part *vq_stats_part_of(const char *tensor, size_t *module);
 /* vq_stats_part_dims -- shape for n outputs and k inputs; returns the number of dimensions. */
 int vq_stats_part_dims(const vq_stats_part *p, int64_t n, int64_t k, int64_t dims[2]);
 
+/* vq_stats_keep -- s with what `needs` asks for, as if no more had been gathered: files may hold more
+ * than a plan asks for, and what is there can change what is done. */
+void vq_stats_keep(vq_stats *s, unsigned needs);
+
 /* One tensor of a group. */
 typedef struct vq_stats_slot {
     const vq_stats_part *part;

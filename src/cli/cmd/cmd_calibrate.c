@@ -1,4 +1,4 @@
-/* cmd_calibrate.c -- vq calibrate MODEL -r R -o S.vqs, and vq calibrate --merge [SHARE:]A.vqs
+/* cmd_calibrate.c -- vq calibrate MODEL -r R ... -o S.vqs, and vq calibrate --merge [SHARE:]A.vqs
  * [SHARE:]B.vqs -o S.vqs. */
 #include <math.h>
 
@@ -10,7 +10,7 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
     if (!a->out)
         return vq_fail(e, VQ_E_RECIPE, "no output: name the statistics file with -o S.vqs");
-    if (a->merge && (a->recipe || a->sources.n || a->token_sources.n || a->sets.n))
+    if (a->merge && (a->recipes.n || a->sources.n || a->token_sources.n || a->sets.n))
         return vq_fail(e, VQ_E_RECIPE,
                        "--merge only adds files up: it takes no recipe, no data and no --set");
     if (a->merge && a->noperands < 2)
@@ -72,7 +72,8 @@ static vq_status gather(vq_session *s, json_t **result, vq_err *e)
     vq_calibrate_result r;
     const vq_calibrate_options o = {
         .model = a->operands[0],
-        .recipe = a->recipe,
+        .recipes = a->recipes.text,
+        .nrecipes = a->recipes.n,
         .data = data,
         .out = a->out,
         .sets = a->sets.text,
@@ -83,7 +84,7 @@ static vq_status gather(vq_session *s, json_t **result, vq_err *e)
     s->made = r.out;
     VQ_TRY(vq_report_calibrate(&r, result, e));
     VQ_TRY(list_input(s, o.model, e));
-    VQ_TRY(list_input(s, o.recipe, e));
+    for (int i = 0; i < o.nrecipes; i++) VQ_TRY(list_input(s, o.recipes[i], e));
     return a->json ? vq_session_source_inputs(s, &data, e) : VQ_OK;
 }
 
@@ -98,11 +99,12 @@ static void show_next(const vq_session *s)
 {
     const vq_args *a = s->args;
     char model[VQ_HINT_PATH], recipe[VQ_HINT_PATH], stats[VQ_HINT_PATH];
-    vq_session_next(s,
-                    (const char *const[]){"quantize", vq_hint_path(a->operands[0], model), "-r",
-                                          vq_hint_path(a->recipe, recipe), "--stats",
-                                          vq_hint_path(a->out, stats), NULL},
-                    "");
+    for (int i = 0; i < a->recipes.n; i++)
+        vq_session_next(s,
+                        (const char *const[]){"quantize", vq_hint_path(a->operands[0], model), "-r",
+                                              vq_hint_path(a->recipes.text[i], recipe), "--stats",
+                                              vq_hint_path(a->out, stats), NULL},
+                        "");
 }
 
 static void show_shares(FILE *out, const json_t *parts)
@@ -164,13 +166,13 @@ const vq_command vq_command_calibrate = {
     .bit = VQ_CMD_CALIBRATE,
     .operands_min = 1,
     .operands_max = VQ_MAX_OPERANDS,
-    .usage = "MODEL -r RECIPE [--data TEXT ...] -o S.vqs | --merge [SHARE:]A.vqs [SHARE:]B.vqs ... "
-             "-o S.vqs",
-    .about = "gather the statistics that a recipe's passes need, or add such files up",
-    .operands =
-        "  MODEL                       a .safetensors file or a Hugging Face folder\n"
-        "  [SHARE:]A.vqs               a statistics file, and the share of the sum that it\n"
-        "                              gets; without shares: one for each of its samples\n",
+    .usage =
+        "MODEL -r RECIPE ... [--data TEXT ...] -o S.vqs | --merge [SHARE:]A.vqs [SHARE:]B.vqs ... "
+        "-o S.vqs",
+    .about = "gather the statistics that the passes of recipes need, or add such files up",
+    .operands = "  MODEL                       a .safetensors file or a Hugging Face folder\n"
+                "  [SHARE:]A.vqs               a statistics file, and the share of the sum that it "
+                "gets; without shares: one for each of its samples\n",
     .example = "vq calibrate model.safetensors -r nvfp4-arc --data calibration.txt -o model.vqs",
     .run = run_calibrate,
     .show = show_calibrate,

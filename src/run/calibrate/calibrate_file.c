@@ -1,5 +1,5 @@
-/* calibrate_file.c -- vq calibrate: plan, samples, one sweep, and every layer into the file as soon
- * as it is done. */
+/* calibrate_file.c -- vq calibrate: plans, samples, one sweep for all of them, and every layer into the
+ * file as soon as it is done. */
 #include <string.h>
 
 #include "calib/unseen.h"
@@ -17,9 +17,9 @@ typedef struct calibration_job {
     vq_job *job;
     const vq_calibrate_options *o;
     vq_arena arena, scratch; /* of the run; of one block's work */
-    vq_recipe recipe;
+    vq_recipe *recipes;      /* of o */
     vq_model model;
-    vq_plan plan;
+    vq_plan plan; /* of the first recipe, with the needs of all */
     vq_folders folders;
     vq_input_hash inputs;
     vq_sample_set set;
@@ -32,24 +32,52 @@ typedef struct calibration_job {
     int unseen; /* experts that no token went to */
 } calibration_job;
 
-static vq_status open_inputs(calibration_job *c, vq_err *e)
+static vq_status open_recipes(calibration_job *c, vq_err *e)
 {
     const vq_calibrate_options *o = c->o;
-    const vq_recipe_request recipe = {o->recipe, o->sets, o->nsets, o->data.n > 0};
-    VQ_TRY(vq_recipe_open(&c->recipe, &recipe, &c->arena, e));
-    VQ_TRY(vq_model_open_dense(&c->model, o->model, c->job, &c->arena, e));
+    c->recipes = VQ_NEW(&c->arena, vq_recipe, o->nrecipes, "recipes", e);
+    if (!c->recipes) return e->status;
+    for (int i = 0; i < o->nrecipes; i++) {
+        const vq_recipe_request one = {o->recipes[i], o->sets, o->nsets, o->data.n > 0};
+        VQ_TRY(vq_recipe_open(&c->recipes[i], &one, &c->arena, e));
+    }
+    return VQ_OK;
+}
+
+static vq_status plan_one(calibration_job *c, const vq_recipe *recipe, vq_plan *p, vq_err *e)
+{
+    VQ_TRY(vq_plan_make(p, recipe, &c->model, &c->arena, e));
+    if (!p->needs)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: this recipe needs no statistics; vq quantize does without them",
+                       recipe->path);
+    if (vq_model_passes_any(p))
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: rotate, ksort and stream_order change the model before statistics are "
+                       "gathered; vq quantize does both",
+                       recipe->path);
+    return VQ_OK;
+}
+
+static vq_status plan_all(calibration_job *c, vq_err *e)
+{
+    VQ_TRY(plan_one(c, &c->recipes[0], &c->plan, e));
+    for (int i = 1; i < c->o->nrecipes; i++) {
+        vq_plan other;
+        VQ_TRY(plan_one(c, &c->recipes[i], &other, e));
+        VQ_TRY(vq_samples_agree(&c->plan, &other, c->o->data, e));
+        c->plan.needs |= other.needs;
+    }
+    return VQ_OK;
+}
+
+static vq_status open_inputs(calibration_job *c, vq_err *e)
+{
+    VQ_TRY(open_recipes(c, e));
+    VQ_TRY(vq_model_open_dense(&c->model, c->o->model, c->job, &c->arena, e));
     vq_status s = vq_model_need_graph(&c->model, "vq calibrate", e);
     if (s == VQ_OK) s = vq_kernels_room(c->job->threads, e);
-    if (s == VQ_OK) s = vq_plan_make(&c->plan, &c->recipe, &c->model, &c->arena, e);
-    if (s == VQ_OK && !c->plan.needs)
-        s = vq_fail(e, VQ_E_RECIPE,
-                    "%s: this recipe needs no statistics; vq quantize does without them",
-                    c->recipe.path);
-    if (s == VQ_OK && vq_model_passes_any(&c->plan))
-        s = vq_fail(e, VQ_E_RECIPE,
-                    "%s: rotate, ksort and stream_order change the model before statistics are "
-                    "gathered; vq quantize does both",
-                    c->recipe.path);
+    if (s == VQ_OK) s = plan_all(c, e);
     if (s == VQ_OK) vq_plan_warn(&c->plan, &c->job->reporter);
     vq_budget_measure(&c->job->budget);
     if (s != VQ_OK) vq_model_close(&c->model);
@@ -136,20 +164,28 @@ static void close_folders(vq_folders *o, const vq_reporter *w)
     vq_folders_drop(o);
 }
 
+/* Of what the output must keep clear: model, recipes, data. */
+static vq_status open_folders(calibration_job *c, vq_err *e)
+{
+    const vq_calibrate_options *o = c->o;
+    const size_t n = 1 + (size_t)o->nrecipes + (size_t)o->data.n;
+    const char **inputs = VQ_ALLOC(&c->arena, const char *, n, "inputs", e), **next = inputs;
+    if (!inputs) return e->status;
+    *next++ = o->model;
+    for (int i = 0; i < o->nrecipes; i++) *next++ = o->recipes[i];
+    for (int i = 0; i < o->data.n; i++) *next++ = o->data.list[i].path;
+    const vq_folders_request folders = {
+        .inputs = inputs, .ninputs = n, .out = o->out, .kind = &statistics, .force = o->force};
+    return vq_folders_open(&c->folders, &folders, &c->arena, e);
+}
+
 vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibrate_result *r,
                            vq_arena *a, vq_err *e)
 {
     calibration_job c = {.job = job, .o = o, .results = a, .started = vq_seconds()};
-    const char *inputs[VQ_SOURCES_MAX + 2] = {o->model, o->recipe};
-    const vq_folders_request folders = {.inputs = inputs,
-                                        .ninputs = 2 + (size_t)o->data.n,
-                                        .out = o->out,
-                                        .kind = &statistics,
-                                        .force = o->force};
-    for (int i = 0; i < o->data.n; i++) inputs[2 + i] = o->data.list[i].path;
     vq_arena_init(&c.arena, &job->budget);
     vq_arena_init(&c.scratch, &job->budget);
-    vq_status s = vq_folders_open(&c.folders, &folders, &c.arena, e);
+    vq_status s = open_folders(&c, e);
     if (s == VQ_OK) {
         s = open_inputs(&c, e);
         if (s == VQ_OK) {

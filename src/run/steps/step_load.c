@@ -1,5 +1,6 @@
 /* step_load.c -- statistics of a block out of a file: the user's, or the one that the gradients step
  * left for this block. */
+#include "calib/stats/stats_part.h"
 #include "calib/unseen.h"
 #include "run/block/block_scope.h"
 
@@ -17,7 +18,10 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     VQ_TRY(open_file(r, b, e));
     VQ_TRY(vq_block_new_stats(r, b, e));
-    for (int i = 0; i < b->nstats; i++) b->stats[i] = r->statistics.file.stats[b->layer][i];
+    for (int i = 0; i < b->nstats; i++) {
+        b->stats[i] = r->statistics.file.stats[b->layer][i];
+        vq_stats_keep(&b->stats[i], r->plan->needs);
+    }
     (void)vq_unseen_warn(&r->job->reporter, b->layer, b->stats, b->nstats);
     return VQ_OK;
 }
