@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ledger.h"
 #include "base/lock.h"
 
 static vq_status part_path(const vq_out *o, char *buf, size_t len, vq_err *e)
@@ -54,6 +55,8 @@ vq_status vq_out_open(vq_out *o, const char *path, uint64_t size, vq_err *e)
     if ((size_t)snprintf(o->path, sizeof o->path, "%s", path) >= sizeof o->path)
         return vq_fail(e, VQ_E_IO, "%.200s...: the path is too long", path);
     VQ_TRY(part_path(o, part, sizeof part, e));
+    VQ_TRY(vq_ledger_check(path, e));
+    VQ_TRY(vq_ledger_add(part, e));
     VQ_TRY(vq_lock_open(part, &o->fd, e));
     o->next = under_way;
     under_way = o;
@@ -78,13 +81,24 @@ vq_status vq_out_write(vq_out *o, uint64_t offset, const void *data, size_t n, v
     return VQ_OK;
 }
 
+/* In a folder with a list only what is on it is replaced. */
+static vq_status take_name(const char *part, const char *path, vq_err *e)
+{
+    const bool replaces = vq_exists(path);
+    VQ_TRY(vq_ledger_add(path, e));
+    const vq_status s = replaces ? vq_rename(part, path, e) : vq_rename_new(part, path, e);
+    if (s == VQ_OK) vq_ledger_forget(part);
+    if (s != VQ_OK && !replaces) vq_ledger_forget(path);
+    return s;
+}
+
 vq_status vq_out_commit(vq_out *o, vq_err *e)
 {
     char part[sizeof o->path + 8];
     VQ_TRY(part_path(o, part, sizeof part, e));
     VQ_TRY(vq_maps_check(e));
     if (fsync(o->fd) != 0) return write_error(o->path, errno, 0, e);
-    VQ_TRY(vq_rename(part, o->path, e));
+    VQ_TRY(take_name(part, o->path, e));
     end(o); /* not before: the lock would go, and another process would write the file meanwhile */
     return VQ_OK;
 }
@@ -93,7 +107,10 @@ void vq_out_drop(vq_out *o)
 {
     if (o->fd < 0) return;
     char part[sizeof o->path + 8];
-    if (part_path(o, part, sizeof part, NULL) == VQ_OK) (void)unlink(part);
+    if (part_path(o, part, sizeof part, NULL) == VQ_OK) {
+        (void)unlink(part);
+        vq_ledger_forget(part);
+    }
     end(o);
 }
 

@@ -71,6 +71,8 @@ vq_status vq_make_dir(const char *path,
  * Nothing there is fine. */
 vq_status vq_remove(const char *path, vq_err *e);
 vq_status vq_rename(const char *from, const char *to, vq_err *e); /* syncs the parent folder */
+/* vq_rename_new -- the same; VQ_E_IO: there is something of that name. */
+vq_status vq_rename_new(const char *from, const char *to, vq_err *e);
 /* vq_exchange -- two folders of one file system change names, in one step where it can do that. */
 vq_status vq_exchange(const char *a, const char *b, vq_err *e);
 /* vq_real_path -- without links, . and ..; of what is not there yet its folder's, with the name

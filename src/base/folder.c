@@ -63,6 +63,16 @@ vq_status vq_rename(const char *from, const char *to, vq_err *e)
     return VQ_OK;
 }
 
+vq_status vq_rename_new(const char *from, const char *to, vq_err *e)
+{
+    const bool done = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0;
+    if (!done && errno != EEXIST) return vq_rename(from, to, e); /* a system that cannot, too */
+    if (!done)
+        return vq_fail(e, VQ_E_IO, "%s: vq did not write it, and it came meanwhile; move it", to);
+    sync_parent(to);
+    return VQ_OK;
+}
+
 vq_status vq_exchange(const char *a, const char *b, vq_err *e)
 {
     char aside[4096];

@@ -12,10 +12,12 @@ static vq_status open_unnamed(int *fd, const char *folder, vq_arena *a, vq_err *
 {
     char *path = vq_arena_text(a, e, "%s/vq-spool-XXXXXX", folder);
     if (!path) return e->status;
-    *fd = mkostemp(path, O_CLOEXEC);
+    *fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd >= 0) return VQ_OK;
+    *fd = mkostemp(path, O_CLOEXEC); /* on file systems without such files */
     if (*fd < 0)
         return vq_fail(e, VQ_E_IO, "%s: cannot make a file for activations: %s", folder,
-                       strerror(errno));
+                       vq_why(errno));
     (void)unlink(path);
     return VQ_OK;
 }
@@ -25,7 +27,7 @@ static vq_status reserve(int fd, size_t bytes, const char *folder, vq_err *e)
     const int why = posix_fallocate(fd, 0, (off_t)bytes);
     if (why == 0) return VQ_OK;
     const vq_status s = why == ENOSPC || why == EFBIG || why == EDQUOT ? VQ_E_LIMIT : VQ_E_IO;
-    return vq_fail(e, s, "%s: %zu bytes for activations: %s", folder, bytes, strerror(why));
+    return vq_fail(e, s, "%s: %zu bytes for activations: %s", folder, bytes, vq_why(why));
 }
 
 vq_status vq_spool_open(vq_spool *s, size_t count, size_t limit, const char *folder, vq_arena *a,
@@ -59,7 +61,7 @@ vq_status vq_spool_take(const vq_spool *s, size_t first, size_t n, float *buffer
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0)
             return vq_fail(e, VQ_E_IO, "activations cannot be read back: %s",
-                           got ? strerror(errno) : "file cut short");
+                           got ? vq_why(errno) : "file cut short");
         done += (size_t)got;
     }
     return VQ_OK;
@@ -74,7 +76,7 @@ vq_status vq_spool_give(const vq_spool *s, size_t first, size_t n, const float *
         if (put < 0 && errno == EINTR) continue;
         if (put < 0)
             return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO,
-                           "activations cannot be written: %s", strerror(errno));
+                           "activations cannot be written: %s", vq_why(errno));
         done += (size_t)put;
     }
     return VQ_OK;

@@ -76,12 +76,26 @@ done
 rm -rf n n.*
 
 # A run that was killed blocks nobody; one that works is named.
-mkdir n.run
-: >n.run/vq.lock
-mkdir n.run/artifact
+mkdir -p n.run/artifact
+printf 'vq.made/1\0+artifact/n.part\0+artifact/n\0+arti' >n.run/vq.lock
 echo half >n.run/artifact/n.part
 run 0 $(statistics) n
 [ ! -e n.run ] || fail "what a killed run left is still there"
+rm n
+
+# A list of another one's, and what is not listed under a name that vq gives.
+mkdir -p n.run/artifact
+echo 'my locks' >n.run/vq.lock
+refuse 2 'n.run/vq.lock: vq did not make it' $(statistics) n
+[ "$(cat n.run/vq.lock)" = 'my locks' ] || fail "vq.lock is another one"
+for mine in n n.part vq-spool-abcdef; do
+    : >n.run/vq.lock
+    echo precious >n.run/artifact/$mine
+    refuse 2 "n.run/artifact/$mine: vq did not make it" $(statistics) n -f
+    [ "$(cat n.run/artifact/$mine)" = precious ] || fail "$mine is another file"
+    rm n.run/artifact/$mine
+done
+rm -r n.run
 mkdir k.run
 mkdir k.run/mine
 refuse 2 'k.run/mine: vq did not make it' $(statistics) k

@@ -102,6 +102,53 @@ out_has '"code":"run-folder-left","where":"beside.run","text":"beside.run/notes:
 kept beside.run/notes
 diff -r put beside >/dev/null || fail "a resumed run makes other bytes"
 
+# Nor is it when it has a name that vq gives: put there before vq comes to it, or in a run that was stopped.
+begin named artifact
+mkdir named.run/part-0002
+names='artifact/config.json artifact/config.json.part artifact/model.safetensors artifact/tokenizer.json artifact/vq.json layer-0001.vqs part-0002/model.safetensors'
+for name in $names; do echo mine >"named.run/$name"; done
+wait $pid
+code=$?
+[ $code = 5 ] || fail "exit code $code, not 5"
+err_has 'named.run/part-0002/model.safetensors: vq did not write it'
+for name in $names; do
+    for again in --resume --force; do
+        refuse 2 "named.run/$name: vq did not make it" $long -o named $again
+        kept "named.run/$name"
+    done
+    rm "named.run/$name"
+done
+"$vq" $long -o named --resume >out 2>err &
+pid=$!
+while kill -0 $pid 2>/dev/null && [ ! -e named.run/part-0003 ]; do sleep 0.005; done
+echo mine >named.run/artifact/config.json
+wait $pid
+code=$?
+[ $code = 5 ] || fail "exit code $code, not 5"
+err_has 'named.run/artifact/config.json: vq did not write it.*--resume goes on'
+kept named.run/artifact/config.json
+rm named.run/artifact/config.json
+run 0 $long -o named --resume
+diff -r put named >/dev/null || fail "a resumed run makes other bytes"
+
+# A run that is killed while it copies what lies beside the weights leaves nothing that a run with another model takes for somebody's.
+copy_model many
+for i in $(seq 300); do echo '{}' >many/sidecar-$i.json; done
+for i in 1 2 3; do
+    rm -rf killed killed.run
+    "$vq" quantize many -r nvfp4a16 -o killed >out 2>err &
+    pid=$!
+    while kill -0 $pid 2>/dev/null && ! ls killed.run/artifact/sidecar* >/dev/null 2>&1; do :; done
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    last_args="quantize, killed among $(ls killed.run/artifact | wc -l) files"
+    [ -e killed.run/artifact/vq.json ] || break
+done
+[ -e killed.run/artifact ] || fail "no kill hit the copying"
+run 0 quantize "$model" -r nvfp4a16 -o killed --force
+[ ! -e killed.run ] || fail "killed.run is left: $(find killed.run | head -5)"
+run 0 verify killed
+
 # What fails before the work leaves nothing, and says which limit it was.
 last_args='under ulimit -n 4'
 # shellcheck disable=SC2016

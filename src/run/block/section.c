@@ -107,7 +107,6 @@ static vq_status write_section(section *s, vq_section_round round, vq_err *e)
     const vq_rounded *made = r->rounding.out;
     s->dir = vq_written_folder(&r->written, s->number, e);
     if (!s->dir) return e->status;
-    VQ_TRY(vq_remove(s->dir, e));
     VQ_TRY(vq_make_dir(s->dir, e));
     VQ_TRY(vq_tensor_writer_new(&s->writer, r->plan->target->container, &s->block->arena, e));
     const vq_status status = write_file(s, round, e);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ledger.h"
 #include "base/lock.h"
 #include "base/memory.h"
 #include "run/manifest.h"
@@ -73,11 +74,6 @@ static char *default_name(vq_folders *o, const vq_folders_request *q, vq_arena *
                      : vq_arena_text(a, e, "%s.%s", beside, q->recipe);
 }
 
-static vq_own_files own_files(const vq_folders *o)
-{
-    return (vq_own_files){.run = o->run, .copied = o->copied, .ncopied = o->ncopied};
-}
-
 static vq_status say_foreign(const char *path, vq_err *e)
 {
     return vq_fail(e, VQ_E_RECIPE,
@@ -86,7 +82,7 @@ static vq_status say_foreign(const char *path, vq_err *e)
                    path);
 }
 
-/* A link, or a folder that has not vq's mark, is somebody's. */
+/* A link, or a folder without vq's list, is somebody's. */
 static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
 {
     const char *const *names;
@@ -98,7 +94,7 @@ static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
                        "with -o",
                        run);
     VQ_TRY(vq_list_dir(run, a, &names, &n, e));
-    if (n == 0 || vq_lists(names, n, VQ_RUN_LOCK) || vq_lists(names, n, VQ_RUN_STATE)) return VQ_OK;
+    if (n == 0 || vq_lists(names, n, VQ_RUN_LOCK)) return VQ_OK;
     const char *first = vq_join(a, run, names[0], e);
     return first ? say_foreign(first, e) : e->status;
 }
@@ -107,9 +103,9 @@ static vq_status check_run(const char *run, vq_arena *a, vq_err *e)
  * process's files come and go. */
 static vq_status check_own(const vq_folders *o, vq_arena *a, vq_err *e)
 {
-    const vq_own_files own = own_files(o);
     const char *path;
-    VQ_TRY(vq_own_foreign(&own, "", &path, a, e));
+    VQ_TRY(vq_ledger_open(o->run, VQ_RUN_LOCK, o->lock, e));
+    VQ_TRY(vq_own_foreign(o->run, "", &path, a, e));
     return path ? say_foreign(path, e) : VQ_OK;
 }
 
@@ -262,11 +258,11 @@ static vq_status check_inputs(const vq_folders *o, const vq_folders_request *q, 
 /* All of OUT.run but the lock; the state first, for without parts it says what is not so. */
 static vq_status empty_run(const vq_folders *o, vq_arena *a, vq_err *e)
 {
-    const vq_own_files own = own_files(o);
     const char *state = vq_join(a, o->run, VQ_RUN_STATE, e);
     if (!state) return e->status;
-    VQ_TRY(vq_remove(state, e));
-    return vq_own_remove(&own, "", a, e);
+    if (vq_ledger_has(state)) VQ_TRY(vq_remove(state, e));
+    vq_ledger_forget(state);
+    return vq_own_remove(o->run, "", a, e);
 }
 
 /* Work that is finished in part is not thrown away by a repeated command. Without a state there is
@@ -287,15 +283,13 @@ static vq_status open_work(vq_folders *o, bool resume, vq_arena *a, vq_err *e)
             e, VQ_E_RECIPE,
             "%s holds a stopped run; continue it with --resume, or start anew with --force",
             o->run);
-    const vq_own_files own = own_files(o);
-    VQ_TRY(o->resumes ? vq_own_remove(&own, vq_base_name(o->work), a, e) : empty_run(o, a, e));
+    VQ_TRY(o->resumes ? vq_own_remove(o->run, vq_base_name(o->work), a, e) : empty_run(o, a, e));
     return vq_make_dir(o->work, e);
 }
 
 vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *a, vq_err *e)
 {
-    *o = (vq_folders){
-        .force = q->force, .kind = q->kind, .copied = q->copied, .ncopied = q->ncopied, .lock = -1};
+    *o = (vq_folders){.force = q->force, .kind = q->kind, .lock = -1};
     char *name = q->out ? vq_arena_text(a, e, "%s", q->out) : default_name(o, q, a, e);
     if (!name) return e->status;
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--) name[n - 1] = '\0';
@@ -309,11 +303,6 @@ vq_status vq_folders_name(vq_folders *o, const vq_folders_request *q, vq_arena *
     o->run = vq_arena_text(a, e, "%s.run", name);
     o->work = o->run ? vq_join(a, o->run, "artifact", e) : NULL;
     if (o->work && o->kind) o->file = vq_join(a, o->work, vq_base_name(name), e);
-    if (o->file) {
-        o->leaf = vq_base_name(name);
-        o->copied = &o->leaf;
-        o->ncopied = 1;
-    }
     return o->work && (o->file || !o->kind) ? VQ_OK : e->status;
 }
 
@@ -324,6 +313,14 @@ static vq_status make_run(const vq_folders *o, const vq_folders_request *q, vq_e
     return vq_fail(e, why.status, "%s%s", why.text, q->out ? "" : "; name another output with -o");
 }
 
+static void let_go(vq_folders *o)
+{
+    if (o->lock < 0) return;
+    vq_ledger_close();
+    (void)close(o->lock);
+    o->lock = -1;
+}
+
 /* Nothing was done yet. lock: of a folder that was made for this, which goes without being read. */
 static vq_status leave(vq_folders *o, const char *lock, vq_status s)
 {
@@ -332,8 +329,7 @@ static vq_status leave(vq_folders *o, const char *lock, vq_status s)
         (void)unlink(lock);
         (void)rmdir(o->run);
     }
-    (void)close(o->lock);
-    o->lock = -1;
+    let_go(o);
     return s;
 }
 
@@ -363,13 +359,20 @@ vq_status vq_folders_open(vq_folders *o, const vq_folders_request *q, vq_arena *
 
 vq_status vq_folders_check(const vq_folders *o, vq_arena *a, vq_err *e)
 {
-    const vq_own_files own = own_files(o);
     const char *path;
-    VQ_TRY(vq_own_foreign(&own, vq_base_name(o->work), &path, a, e));
+    VQ_TRY(vq_own_foreign(o->run, vq_base_name(o->work), &path, a, e));
     if (!path) return VQ_OK;
     return vq_fail(e, VQ_E_IO,
                    "%s: vq did not write it, and makes the output in this folder; move it out",
                    path);
+}
+
+/* What was there goes from OUT.run then, and in between it may be aside. */
+static vq_status exchange(const vq_folders *o, vq_arena *a, vq_err *e)
+{
+    VQ_TRY(vq_own_list(o->run, "artifact", o->out, a, e));
+    VQ_TRY(vq_own_list(o->run, "artifact.aside", o->out, a, e));
+    return vq_exchange(o->work, o->out, e);
 }
 
 vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
@@ -379,10 +382,10 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e)
     VQ_TRY(check_free(o, false, a, e));
     VQ_TRY(check_unchanged(o, a, e));
     VQ_TRY(vq_folders_check(o, a, e));
-    if (o->file) return vq_rename(o->file, o->out, e);
+    if (o->file) return (o->force ? vq_rename : vq_rename_new)(o->file, o->out, e);
     bool free = true; /* without force only what is nothing, or empty, makes room */
     if (o->force && vq_exists(o->out)) VQ_TRY(is_empty(o->out, &free, a, e));
-    return free ? vq_rename(o->work, o->out, e) : vq_exchange(o->work, o->out, e);
+    return free ? vq_rename(o->work, o->out, e) : exchange(o, a, e);
 }
 
 vq_status vq_folders_clean(vq_folders *o, vq_err *e)
@@ -390,10 +393,9 @@ vq_status vq_folders_clean(vq_folders *o, vq_err *e)
     if (o->lock < 0) return VQ_OK;
     vq_arena a; /* without the budget, of which there may be nothing left */
     vq_arena_init(&a, NULL);
-    const vq_own_files own = own_files(o);
     const char *lock = vq_join(&a, o->run, VQ_RUN_LOCK, e), *path = NULL;
     vq_status s = lock ? empty_run(o, &a, e) : VQ_E_LIMIT;
-    if (s == VQ_OK) s = vq_own_foreign(&own, "", &path, &a, e);
+    if (s == VQ_OK) s = vq_own_foreign(o->run, "", &path, &a, e);
     if (s == VQ_OK) s = vq_remove(lock, e);
     if (s == VQ_OK && path)
         s = vq_fail(e, VQ_E_IO, "%s: vq did not make it, and leaves it there", path);
@@ -401,8 +403,7 @@ vq_status vq_folders_clean(vq_folders *o, vq_err *e)
     /* somebody may have put something in */
     if (s == VQ_OK && rmdir(o->run) != 0)
         s = vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", o->run, vq_why(errno));
-    (void)close(o->lock);
-    o->lock = -1;
+    let_go(o);
     return s;
 }
 
@@ -421,8 +422,7 @@ void vq_folders_drop(vq_folders *o)
     vq_err unsaid; /* why the run ends is said already */
     at_work = NULL;
     if (o->lock >= 0 && !is_kept(o)) (void)vq_folders_clean(o, &unsaid);
-    if (o->lock >= 0) (void)close(o->lock);
-    o->lock = -1;
+    let_go(o);
 }
 
 void vq_folders_abandon(void)

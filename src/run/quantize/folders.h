@@ -22,10 +22,7 @@ typedef struct vq_folders_request {
     const char *recipe; /* its name */
     const char *out;    /* NULL: MODEL.RECIPE beside the model, of a model in a cache of downloads
                          * NAME.RECIPE in the current folder */
-    const vq_file_kind *kind;  /* OUT is such a file; borrowed until drop. NULL: it is a folder */
-    const char *const *copied; /* what the run puts into the folder beside weights and config;
-                                * borrowed until drop */
-    size_t ncopied;
+    const vq_file_kind *kind; /* OUT is such a file; borrowed until drop. NULL: it is a folder */
     bool force, resume;
 } vq_folders_request;
 
@@ -36,9 +33,6 @@ typedef struct vq_folders {
     const char *work; /* OUT.run/artifact: becomes OUT */
     const char *file; /* of a kind: OUT.run/artifact/NAME, which becomes OUT; NULL: a folder */
     const vq_file_kind *kind;
-    const char *leaf; /* of file */
-    const char *const *copied;
-    size_t ncopied;
     bool force;
     bool resumes; /* a stopped run is there and goes on; false: from the start */
     int lock;     /* of OUT.run; -1: not open */

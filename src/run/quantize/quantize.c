@@ -304,8 +304,6 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
                                         .ninputs = 3 + (size_t)o->data.n,
                                         .recipe = q->recipe.name,
                                         .out = o->out,
-                                        .copied = q->beside.names,
-                                        .ncopied = q->beside.n,
                                         .force = o->force,
                                         .resume = o->resume};
     VQ_TRY(vq_folders_open(&q->folders, &folders, &q->arena, e));
