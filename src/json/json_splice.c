@@ -107,23 +107,36 @@ static char *joined(const char *text, const place *p, const char *key, const cha
     return out;
 }
 
+static vq_status no_memory(const char *key, vq_err *e)
+{
+    return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", key);
+}
+
+/* The text with this value at p takes the place of the text; value is freed, NULL: no memory. */
+static vq_status splice(char **text, size_t *len, const place *p, const char *key, char *value,
+                        vq_err *e)
+{
+    char *out = value ? joined(*text, p, key, value) : NULL;
+    free(value);
+    if (!out) return no_memory(key, e);
+    free(*text);
+    *text = out;
+    *len = strlen(out);
+    return VQ_OK;
+}
+
 vq_status vq_json_splice_in(char **text, size_t *len, const char *outer, const char *key,
                             const json_t *value, vq_err *e)
 {
     const place p = find(*text, outer);
     size_t n;
     if (!p.from) return vq_fail(e, VQ_E_BUG, "%s: not in the text that it is changed in", outer);
-    char *inner = strndup(p.from, (size_t)(p.end - p.from)), *out = NULL;
-    if (!inner) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", outer);
+    char *inner = strndup(p.from, (size_t)(p.end - p.from));
+    if (!inner) return no_memory(outer, e);
     const vq_status s = vq_json_splice(&inner, &n, key, value, e);
-    if (s == VQ_OK) out = joined(*text, &p, outer, inner);
+    if (s == VQ_OK) return splice(text, len, &p, outer, inner, e);
     free(inner);
-    VQ_TRY(s);
-    if (!out) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", outer);
-    free(*text);
-    *text = out;
-    *len = strlen(out);
-    return VQ_OK;
+    return s;
 }
 
 vq_status vq_json_splice(char **text, size_t *len, const char *key, const json_t *value, vq_err *e)
@@ -131,12 +144,7 @@ vq_status vq_json_splice(char **text, size_t *len, const char *key, const json_t
     char *plain;
     VQ_TRY(vq_json_dump(value, JSON_INDENT(2) | JSON_ENCODE_ANY, key, &plain, e));
     const place p = find(*text, key);
-    char *in = indented(plain), *out = in ? joined(*text, &p, key, in) : NULL;
-    free(in);
+    char *in = indented(plain);
     free(plain);
-    if (!out) return vq_fail(e, VQ_E_LIMIT, "%s: no memory for the text", key);
-    free(*text);
-    *text = out;
-    *len = strlen(out);
-    return VQ_OK;
+    return splice(text, len, &p, key, in, e);
 }

@@ -8,7 +8,6 @@
 #include "load/key_orders.h"
 #include "load/sides.h"
 #include "load/stacked.h"
-#include "load/weights.h"
 #include "model/op/op.h"
 
 static bool holds(const vq_model *m, int node)
@@ -250,18 +249,6 @@ vq_status vq_model_need_graph(const vq_model *m, const char *what, vq_err *e)
     return vq_fail(e, VQ_E_INPUT,
                    "%s: %s cannot run this model: %s (recipes that need no data work on any)",
                    m->checkpoint.path, what, no_graph(m, why, sizeof why));
-}
-
-vq_status vq_model_blame(const vq_model *m, const vq_kernels *kr, vq_status status, vq_err *e)
-{
-    const vq_tensor_set *set = &m->checkpoint.weights;
-    if (status != VQ_E_NUMERIC) return status;
-    vq_err cause;
-    const vq_err seen = *e;
-    for (size_t i = 0; i < set->count; i++)
-        if (vq_weights_finite(kr, set->sorted[i], &cause) != VQ_OK)
-            return vq_fail(e, VQ_E_INPUT, "%.400s (seen in %.400s)", cause.text, seen.text);
-    return status;
 }
 
 vq_exec vq_model_exec(const vq_model *m, const vq_job *job, vq_arena *a, bool quantize_inputs)

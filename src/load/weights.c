@@ -49,17 +49,15 @@ static void row_gathered(const vq_tensor *t, int64_t row, const int32_t *order, 
     }
 }
 
-/* Rows of one coded tensor that decoded to something else than a number. */
-static vq_status check_decoded(const vq_kernels *kr, const vq_tensor *t, int64_t r0, int64_t n,
-                               const float *x, vq_err *e)
+vq_status vq_weights_check(const vq_kernels *kr, const char *name, int64_t r0, int64_t n, int64_t k,
+                           const float *x, vq_err *e)
 {
-    const size_t k = (size_t)t->shape[t->ndim - 1];
     for (int64_t r = 0; r < n; r++)
-        if (!kr->all_finite(x + (size_t)r * k, k))
+        if (!kr->all_finite(x + r * k, (size_t)k))
             return vq_fail(e, VQ_E_INPUT,
                            "%s: row %lld decodes to NaN or infinity; the model is broken: fetch it "
                            "again",
-                           t->name, (long long)(r0 + r));
+                           name, (long long)(r0 + r));
     return VQ_OK;
 }
 
@@ -74,7 +72,7 @@ vq_status vq_weights_slices(const vq_kernels *kr, const vq_tensor *t, vq_weights
     for (int64_t at = 0; at < rows && s == VQ_OK; at += c->step) {
         const int64_t n = rows - at < c->step ? rows - at : c->step;
         s = c->rows(c->self, at, n, x, e);
-        if (s == VQ_OK) s = check_decoded(kr, t, at, n, x, e);
+        if (s == VQ_OK) s = vq_weights_check(kr, t->name, at, n, k, x, e);
         if (s == VQ_OK) s = slice(ctx, at * k, x, n * k, e);
     }
     vq_arena_rewind(c->scratch, mark);
@@ -87,7 +85,7 @@ static vq_status load_coded(const vq_kernels *kr, const vq_tensor *t, const int3
     const vq_coded *c = t->coded;
     const int64_t n = t->shape[0], k = t->shape[1];
     VQ_TRY(c->rows(c->self, 0, n, out, e));
-    VQ_TRY(check_decoded(kr, t, 0, n, out, e));
+    VQ_TRY(vq_weights_check(kr, t->name, 0, n, k, out, e));
     if (!order) return VQ_OK;
     const vq_arena_mark mark = vq_arena_here(c->scratch);
     float *row = VQ_ALLOC(c->scratch, float, k, "decoded row", e);

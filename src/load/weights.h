@@ -18,6 +18,10 @@ typedef vq_status (*vq_weights_slice)(void *ctx, int64_t first, const float *x, 
                                       vq_err *e);
 vq_status vq_weights_slices(const vq_kernels *kr, const vq_tensor *t, vq_weights_slice slice,
                             void *ctx, vq_err *e);
+/* vq_weights_check -- x [n][k], rows r0 and on of what is called so, is finite; VQ_E_INPUT names the
+ * first row that is not. */
+vq_status vq_weights_check(const vq_kernels *kr, const char *name, int64_t r0, int64_t n, int64_t k,
+                           const float *x, vq_err *e);
 /* vq_weights_finite -- VQ_E_INPUT as above for a tensor of any shape that is kept as it is; types
  * other than F32, F16 and BF16 pass. */
 vq_status vq_weights_finite(const vq_kernels *kr, const vq_tensor *t, vq_err *e);

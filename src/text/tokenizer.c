@@ -17,6 +17,7 @@
 
 struct vq_tokenizer {
     vq_arena arena;
+    const char *path;
     vq_normalizer normalizer;
     vq_pretokenizer pre;
     vq_word_model model;
@@ -158,7 +159,8 @@ vq_status vq_tokenizer_open(vq_tokenizer **t, const char *path, vq_err *e)
     vq_arena_init(&(*t)->arena, NULL);
     (*t)->pool = VQ_ALLOC(&(*t)->arena, double, 1, "tokenizer", e);
     if ((*t)->pool) *(*t)->pool = VQ_EFFORT_POOL_MS / 1e3;
-    const vq_status s = (*t)->pool ? parse_file(*t, path, e) : VQ_E_LIMIT;
+    (*t)->path = (*t)->pool ? vq_arena_text(&(*t)->arena, e, "%s", path) : NULL;
+    const vq_status s = (*t)->path ? parse_file(*t, path, e) : VQ_E_LIMIT;
     if (s == VQ_OK) return VQ_OK;
     vq_tokenizer_free(*t);
     *t = NULL;
@@ -257,6 +259,12 @@ static vq_status copy_ids(const vq_word_work *w, vq_arena *a, int32_t **ids, siz
     return VQ_OK;
 }
 
+/* Its patterns and normalizers have no name but the file's. */
+static vq_status name_file(const vq_tokenizer *t, vq_status s, vq_err *e)
+{
+    return s == VQ_OK || s == VQ_E_STOPPED ? s : vq_at(e, "%s", t->path);
+}
+
 vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t len, bool special,
                               vq_arena *a, int32_t **ids, size_t *n, vq_err *e)
 {
@@ -277,7 +285,7 @@ vq_status vq_tokenizer_encode(const vq_tokenizer *t, const char *text, size_t le
     vq_cutter_done(&x.cutter);
     vq_arena_done(&x.scratch);
     vq_arena_done(&x.ids);
-    return s;
+    return name_file(t, s, e);
 }
 
 bool vq_tokenizer_knows(const vq_tokenizer *t, int32_t id)
@@ -314,5 +322,5 @@ vq_status vq_tokenizer_decode(const vq_tokenizer *t, const int32_t *ids, size_t 
 {
     vq_decode_work w = {.arena = a};
     VQ_TRY(list_tokens(t, ids, n, skip_special, &w, e));
-    return vq_decoder_run(&t->decoder, &w, text, len, e);
+    return name_file(t, vq_decoder_run(&t->decoder, &w, text, len, e), e);
 }

@@ -26,6 +26,29 @@ for tensor in model.norm.weight model.embed_tokens.weight; do
     absent result
 done
 
+# A code of a quantized weight that is no number, and a scale that is none, are named by whoever reads them.
+run 0 quantize "$tiny" -r fp8 -o coded
+run 0 quantize "$tiny" -r nvfp4 --data "$tiny/valid.txt" --set calib.samples=1 --set calib.seqlen=32 -o scaled
+reads() { # reads NAME MODEL -- every command that reads the weights
+    local data="--data $tiny/test.txt --window 64 --max-windows 2" few='--set calib.samples=1 --set calib.seqlen=32'
+    refuse 3 "$1.*not finite" eval ppl $2 $data
+    refuse 3 "$1.*not finite" eval ppl "$tiny" --ref $2 $data
+    refuse 3 "$1.*not finite" generate $2 -p The -n 2
+    refuse 3 "$1" diff "$tiny" $2
+    refuse 3 "$1" diff $2 "$tiny"
+    refuse 3 "$1" calibrate $2 -r gptq-nvfp4 $few -o result
+    refuse 3 "$1" quantize $2 -r int4-g64 -o result
+    absent result
+}
+for code in '\x7f' '\xff'; do
+    cp -r coded broken
+    poke broken/model.safetensors $(($(st_offset broken/model.safetensors $name) + 300)) "$code"
+    reads "$name: row 1 decodes to NaN" broken
+    rm -r broken
+done
+poke scaled/model.safetensors $(($(st_offset scaled/model.safetensors ${name}_scale) + 17)) '\x7f'
+reads "$name: row 1 decodes to NaN" scaled
+
 # A run with data blames the weight that is broken, not where it showed.
 copy_model poisoned
 poke poisoned/model.safetensors $(($(st_offset poisoned/model.safetensors $name) + 200)) '\xc0\x7f'

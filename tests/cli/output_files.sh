@@ -46,8 +46,9 @@ for what in statistics ids; do
     refuse 2 'folder is a folder' $($what) folder -f
     refuse 2 'no regular file' $($what) link -f
     refuse 2 'thesis.txt exists already and is not ' $($what) thesis.txt -f
-    refuse 2 'thesis.txt exists already; ' $($what) thesis.txt
+    refuse 2 'thesis.txt exists already and is not .*: move it, or choose another name with -o$' $($what) thesis.txt
 done
+refuse 2 'other.vqs exists already; .*replace it with --force$' $(statistics) other.vqs
 refuse 2 'other.ids exists already and is not a statistics file' $(statistics) other.ids -f
 refuse 2 'other.vqs exists already and is not a file of this' $(ids) other.vqs -f
 refuse 2 'lie in each other' calibrate --merge s.vqs other.vqs -o s.vqs -f

@@ -5,12 +5,12 @@ need_model
 model=$tiny/model.safetensors
 
 mkdir taken && echo mine >taken/file
-refuse 2 'taken exists already.*--force' quantize "$model" -r nvfp4a16 -o taken
+refuse 2 'taken exists already and vq did not write it.*: move it, or choose another folder with -o$' quantize "$model" -r nvfp4a16 -o taken
 [ "$(cat taken/file)" = mine ] || fail "touches an output that exists"
 echo mine >plain-file
 refuse 2 'plain-file exists' quantize "$model" -r nvfp4a16 -o plain-file
 run 0 quantize "$model" -r nvfp4a16 -o again
-run 2 quantize "$model" -r nvfp4a16 -o again
+refuse 2 'again exists already; remove it, .*replace it with --force$' quantize "$model" -r nvfp4a16 -o again
 run 0 quantize "$model" -r nvfp4a16 -o again --force
 run 0 verify again
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "load/model_row.h"
+#include "load/weights.h"
 
 /* What a model has under a name: a linear, stored in whatever way, or a tensor as it stands. */
 typedef struct item {
@@ -143,7 +144,7 @@ static vq_status decode_linear(const side *s, const item *i, const vq_kernels *k
     for (int64_t r = 0; r < l.n; r++) vq_model_row(kr, &l, stored + r * q.cols, v->x + r * l.k);
     v->n = l.n;
     v->k = l.k;
-    return VQ_OK;
+    return vq_weights_check(kr, i->name, 0, v->n, v->k, v->x, e);
 }
 
 /* *known false: its type has no values to compare. */
@@ -159,7 +160,7 @@ static vq_status decode(const side *s, const item *i, const vq_kernels *kr, valu
     vq_err why;
     const vq_status status = vq_to_f32(i->tensor, 0, v->n * v->k, v->x, &why);
     *known = status == VQ_OK;
-    return VQ_OK;
+    return *known ? vq_weights_check(kr, i->name, 0, v->n, v->k, v->x, e) : VQ_OK;
 }
 
 static double error_of(const values *a, const values *b)

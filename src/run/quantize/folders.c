@@ -188,16 +188,17 @@ static vq_status check_file(const vq_folders *o, vq_err *e)
             "%s exists already and is no regular file (a link, a pipe, a device); choose "
             "another name with -o",
             o->out);
-    if (!o->force)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s exists already; remove it, choose another name with -o, or replace it "
-                       "with --force",
-                       o->out);
-    if (o->kind->made(o->kind->ctx, o->out)) return VQ_OK;
+    if (!o->kind->made(o->kind->ctx, o->out))
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "%s exists already and is not %s; --force replaces nothing else: move it, or "
+            "choose another name with -o",
+            o->out, o->kind->name);
+    if (o->force) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
-                   "%s exists already and is not %s; --force replaces nothing else: move it, or "
-                   "choose another name with -o",
-                   o->out, o->kind->name);
+                   "%s exists already; remove it, choose another name with -o, or replace it "
+                   "with --force",
+                   o->out);
 }
 
 static vq_status check_free(const vq_folders *o, bool resume, vq_arena *a, vq_err *e)
@@ -213,7 +214,8 @@ static vq_status check_free(const vq_folders *o, bool resume, vq_arena *a, vq_er
                        out, out);
     VQ_TRY(is_empty(out, &empty, a, e));
     if (empty) return VQ_OK;
-    if (o->force) return check_replaceable(out, a, e);
+    VQ_TRY(check_replaceable(out, a, e)); /* what --force would refuse, it is not advised for */
+    if (o->force) return VQ_OK;
     if (resume)
         return vq_fail(
             e, VQ_E_RECIPE,
@@ -221,8 +223,8 @@ static vq_status check_free(const vq_folders *o, bool resume, vq_arena *a, vq_er
             "with vq verify; %s.run can be removed then",
             out, out);
     return vq_fail(e, VQ_E_RECIPE,
-                   "%s exists already; remove it, choose another folder with -o, or replace it "
-                   "with --force",
+                   "%s exists already; remove it, choose another folder with -o, or, unless a file "
+                   "in it was edited, replace it with --force",
                    out);
 }
 

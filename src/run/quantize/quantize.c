@@ -110,16 +110,38 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     return s;
 }
 
-static vq_status check_memory(const quantization *q, vq_err *e)
+/* Shorter samples say little of a model. */
+enum { LEAST_TOKENS = 32 };
+
+/* The longest samples, of halves of calib.seqlen, with which the run fits the limit; 0: with none, or
+ * it reads none. */
+static int64_t seqlen_that_fits(quantization *q)
 {
+    const int64_t given = q->recipe.calib.seqlen;
+    int64_t *seqlen = &q->recipe.calib.seqlen, fits = 0;
+    if (!q->schedule.samples) return 0;
+    for (*seqlen = vq_sample_tokens(&q->plan) / 2; *seqlen >= LEAST_TOKENS && !fits; *seqlen /= 2)
+        if (vq_schedule_fits(vq_schedule_bytes(&q->schedule, q->job), q->job)) fits = *seqlen;
+    *seqlen = given;
+    return fits;
+}
+
+static vq_status check_memory(quantization *q, vq_err *e)
+{
+    char shorter[80] = "";
     const size_t limit = q->job->budget.limit;
     const uint64_t peak = vq_schedule_bytes(&q->schedule, q->job);
     if (vq_schedule_fits(peak, q->job)) return VQ_OK;
+    const int64_t fits = seqlen_that_fits(q);
+    if (fits)
+        (void)snprintf(shorter, sizeof shorter,
+                       ", or take shorter samples: --set calib.seqlen=%lld", (long long)fits);
     return vq_fail(
         e, VQ_E_LIMIT,
         "the plan needs %.1f MiB of memory (%.1f of it outside of tensors) and the limit "
-        "is %.1f MiB; raise --mem-limit, or lower calib.seqlen",
-        (double)peak / 0x1p20, (double)q->job->budget.outside / 0x1p20, (double)limit / 0x1p20);
+        "is %.1f MiB; raise --mem-limit%s",
+        (double)peak / 0x1p20, (double)q->job->budget.outside / 0x1p20, (double)limit / 0x1p20,
+        shorter);
 }
 
 /* A full disk is found before the work: the artifact, and of a run block by block what it is put

@@ -78,6 +78,8 @@ static void test_hostile(void **state)
         if (took > 5) fail_msg("case %zu took %.1f s", i, took);
         if (cases[i].says && (st == VQ_OK || !strstr(e.text, cases[i].says)))
             fail_msg("case %zu: \"%s\" lacks \"%s\"", i, e.text, cases[i].says);
+        if (st != VQ_OK && !strstr(e.text, "/tokenizer.json > "))
+            fail_msg("case %zu: \"%s\" names no file", i, e.text);
     }
 }
 
