@@ -206,6 +206,22 @@ static vq_status read_files(const json_t *all, vq_manifest *m, vq_arena *a, vq_e
     return VQ_OK;
 }
 
+static vq_status read_inputs(const json_t *all, vq_manifest *m, vq_arena *a, vq_err *e)
+{
+    vq_file_digest *list = VQ_NEW(a, vq_file_digest, json_array_size(all), "inputs of vq.json", e);
+    size_t i;
+    const json_t *one;
+    if (!list) return e->status;
+    json_array_foreach(all, i, one)
+    {
+        VQ_TRY(read_text(json_object_get(one, "name"), &list[i].name, a, e));
+        VQ_TRY(read_text(json_object_get(one, "sha256"), &list[i].sha256, a, e));
+    }
+    m->inputs = list;
+    m->ninputs = json_array_size(all);
+    return VQ_OK;
+}
+
 /* A member of another type counts as not recorded. */
 static vq_status read_origin(const json_t *root, vq_manifest *m, vq_arena *a, vq_err *e)
 {
@@ -241,6 +257,7 @@ static vq_status read_root(const vq_map *f, json_t *root, vq_manifest *m, bool *
     VQ_TRY(same_text(f, root, intact, e));
     *intact = *intact && self && strcmp(self, sha) == 0;
     VQ_TRY(read_origin(root, m, a, e));
+    VQ_TRY(read_inputs(json_object_get(root, "inputs"), m, a, e));
     VQ_TRY(read_modules(json_object_get(root, "tensors"), m, a, e));
     return read_files(json_object_get(root, "files"), m, a, e);
 }

@@ -68,7 +68,7 @@ void vq_calibrated_put(vq_json_maker *m, json_t *root, const vq_calibrated *c);
 /* vq_manifest_write -- DIR/vq.json from m, with self_sha256, the digest of this very text with that
  * field empty. VQ_E_LIMIT | VQ_E_IO. */
 vq_status vq_manifest_write(const char *dir, const vq_manifest *m, vq_err *e);
-/* vq_manifest_read -- DIR/vq.json but for inputs and the finishing pass into m, modules and files
+/* vq_manifest_read -- DIR/vq.json but for the finishing pass into m, modules and files
  * sorted by name; texts and arrays from a. A member of another type counts as not recorded: whoever
  * compares finds it. *intact false when self_sha256 does not fit. VQ_E_INPUT: missing or not a
  * manifest. */

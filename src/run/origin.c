@@ -71,10 +71,21 @@ vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *
     return o;
 }
 
-vq_status vq_origin_serves(const vq_stats_origin *have, const vq_plan *p, bool quantized,
+static vq_status check_blocks(const vq_stats_file *f, const char *path, vq_err *e)
+{
+    int held = 0;
+    for (int i = 0; i < f->layers; i++) held += f->stats[i] != NULL;
+    if (held == f->layers) return VQ_OK;
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: holds %d blocks and the model has %d: made from another model", path, held,
+                   f->layers);
+}
+
+vq_status vq_origin_serves(const vq_stats_file *f, const vq_plan *p, bool quantized,
                            const char *model_sha, const char *path, vq_err *e)
 {
     vq_stats_origin want = vq_origin_of(p, NULL, model_sha);
     if (quantized) want.needs &= VQ_NEED_GRADIENT;
-    return vq_stats_check_origin(have, &want, false, path, e);
+    VQ_TRY(check_blocks(f, path, e));
+    return vq_stats_check_origin(&f->origin, &want, false, path, e);
 }

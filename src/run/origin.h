@@ -20,10 +20,10 @@ vq_calibrated vq_origin_calibrated(const vq_sample_set *set);
 /* vq_origin_of -- origin of the statistics that a plan gathers on samples (NULL: none yet) of the
  * model with this digest. */
 vq_stats_origin vq_origin_of(const vq_plan *p, const vq_samples *s, const char *model_sha);
-/* vq_origin_serves -- VQ_E_INPUT: the statistics at `path` are of another model or version, or lack
- * what the plan needs. quantized: the run follows the quantized model and gathers statistics of
+/* vq_origin_serves -- VQ_E_INPUT: the statistics at `path` are of another model (fewer blocks,
+ * another digest) or version, or lack what the plan needs. quantized: the run follows the quantized model and gathers statistics of
  * inputs itself, so that only those of gradients must be there. test tests/cli/calibrate.sh */
-vq_status vq_origin_serves(const vq_stats_origin *have, const vq_plan *p, bool quantized,
+vq_status vq_origin_serves(const vq_stats_file *f, const vq_plan *p, bool quantized,
                            const char *model_sha, const char *path, vq_err *e);
 
 #endif

@@ -62,6 +62,20 @@ for command in plan 'quantize -o lacking'; do
 done
 run 0 quantize "$tiny" -r fp8 --set rules.0.use=fp8-static --set calib.data=required --set calib.samples=2 --data first.txt --set calib.seqlen=64 -o static -q
 
+# Statistics of a model of another shape are told by that, of plan too, before digests are looked at.
+copy_model short
+sed -i 's/"num_hidden_layers": 4/"num_hidden_layers": 3/' short/config.json
+run 0 calibrate short -r hessian.yaml --data first.txt -o short.vqs -q
+for command in plan 'quantize -o lacking'; do
+    # shellcheck disable=SC2086
+    refuse 3 'short.vqs: holds 3 blocks and the model has 4: made from another model$' $command "$tiny" -r hessian.yaml --stats short.vqs
+    # shellcheck disable=SC2086
+    run 3 $command short -r hessian.yaml --stats h1.vqs
+    err_has 'h1.vqs > [0-9]+ of its [0-9]+ tensors belong to no linear of this model: made from another model$'
+done
+absent lacking
+rm -r short short.vqs
+
 # One file for several recipes: each takes what it asks for, and the bytes are those of its own file, also where a rounder makes use
 # of whatever is there. What they must agree on is told.
 recipe learned 'learned, steps: 4' | sed 's/^passes:/&\n  - {do: smooth}/' >learned.yaml

@@ -6,6 +6,33 @@ run 0 quantize "$tiny/model.safetensors" -r nvfp4-arc -o good --set calib.sample
 run 0 verify good
 run 0 verify good --against "$tiny"
 
+# Another model is told as such, once and first: by shapes and names, else by digests and the first error; the same weights in other
+# files are the same model. Where nothing can be compared, the digests alone do not say yes.
+other_model() { # other_model TEXT
+    [ "$(sed -n '/what is wrong/,$p' out | grep -c .)" -le 3 ] || fail "says more than that it is another model"
+    tr -s ' \n' ' ' <out | grep -qE -- "not the model that the artifact was made from: $1" || fail "does not say '$1'"
+}
+copy_model other
+at=$(st_offset other/model.safetensors model.layers.0.self_attn.q_proj.weight)
+for i in 1 3 5 7 9 11; do poke other/model.safetensors $((at + i)) '\x42'; done
+run 1 verify good --against other
+other_model 'its weight files have other digests than those in vq.json, and of model.layers.0.self_attn.q_proj the SQNR is'
+st_edit "$tiny/model.safetensors" other/model.safetensors 's/model[.]layers[.]3[.]mlp[.]up_proj/model.layers.9.mlp.up_proj/'
+run 1 verify good --against other/model.safetensors
+other_model '1 of 28 linears have no weight of their shape in it; model.layers.3.mlp.up_proj is \[[0-9]+, [0-9]+\] here and not there'
+st_edit "$tiny/model.safetensors" other/model.safetensors 's/"model[.]layers[.]1[.]mlp[.]up_proj[.]weight":{"dtype":"\([A-Z0-9]*\)","shape":\[\([0-9]*\),\([0-9]*\)\]/"model.layers.1.mlp.up_proj.weight":{"dtype":"\1","shape":[\3,\2]/'
+run 1 verify good --against other/model.safetensors
+other_model '1 of 28 linears have no weight of their shape in it; model.layers.1.mlp.up_proj is \[[0-9]+, [0-9]+\] here and \[[0-9]+, [0-9]+\] there'
+st_edit "$tiny/model.safetensors" other/model.safetensors 's/$/   /'
+run 0 verify good --against other
+err_has '^warning: other: its weight files have other digests .*; 28 linears agree, .* \[other-files\]$'
+run 0 quantize "$tiny" -r nvfp4-arc --set calib.samples=2 --set 'passes=[{do: rotate}, {do: round, method: rtn}]' --set output.format=vq -o rotated -q
+run 0 verify rotated --against "$tiny" -q
+err_empty
+run 1 verify rotated --against other
+out_has '^other +its weight files have other digests .* no linear can be compared'
+rm -rf other rotated
+
 # changed TEXT -- the copy `bad` of the artifact must be refused; opening it may fail (3) only where it cannot be read at all.
 changed() {
     "$vq" verify bad >out 2>err

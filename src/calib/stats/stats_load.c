@@ -155,9 +155,10 @@ static const vq_tensor *find_slot(const vq_stats_file *f, const vq_stats_slot *s
     if (!fits)
         (void)vq_fail(e, VQ_E_INPUT, "%.60s...: the name is too long", slot->module);
     else if (!t)
-        (void)vq_fail(e, VQ_E_INPUT, "%s is missing", name);
+        (void)vq_fail(e, VQ_E_INPUT, "%s is missing: made from another model", name);
     else
-        (void)vq_fail(e, VQ_E_INPUT, "%s has shape %s; the model needs %s", name,
+        (void)vq_fail(e, VQ_E_INPUT,
+                      "%s has shape %s and the model needs %s: made from another model", name,
                       vq_shape_text(t->shape, t->ndim, have, sizeof have),
                       vq_shape_text(dims, ndim, want, sizeof want));
     return NULL;

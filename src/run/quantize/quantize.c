@@ -374,7 +374,7 @@ static vq_status check_statistics(quantization *q, vq_err *e)
     vq_stats_file f;
     VQ_TRY(vq_stats_load(&f, path, &q->model.graph, &q->arena, e));
     const vq_status s =
-        vq_origin_serves(&f.origin, &q->plan, q->schedule.quantized, f.origin.model, path, e);
+        vq_origin_serves(&f, &q->plan, q->schedule.quantized, f.origin.model, path, e);
     vq_stats_close(&f);
     return s;
 }

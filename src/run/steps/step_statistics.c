@@ -14,7 +14,7 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
         vq_stats_load(&r->statistics.file, r->request->statistics, r->models.graph, r->arena, e));
     r->statistics.open = true;
     memcpy(c->statistics, f->sha256, sizeof c->statistics);
-    VQ_TRY(vq_origin_serves(&f->origin, r->plan, r->schedule->quantized, r->request->model_sha,
+    VQ_TRY(vq_origin_serves(f, r->plan, r->schedule->quantized, r->request->model_sha,
                             r->request->statistics, e));
     if (!c->samples) {
         c->kind = "statistics";

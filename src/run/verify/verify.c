@@ -74,12 +74,14 @@ static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model
     size_t n;
     VQ_TRY(vq_checkpoint_modules(&m->checkpoint, a, &names, &quantized, &n, e));
     if (manifest) check_names(f, manifest, names, quantized, n);
+    vq_against original = {.model = against};
     const vq_module_checker c = {.job = job,
                                  .model = m,
                                  .manifest = manifest,
-                                 .against = against,
+                                 .against = against ? &original : NULL,
                                  .decode = !f->written_now,
                                  .scratch = scratch};
+    VQ_TRY(vq_against_model(&c, f, names, quantized, n, e));
     for (size_t i = 0; i < n; i++) {
         if (quantized[i]) VQ_TRY(vq_module_check(&c, f, names[i], e));
         if (quantized[i]) VQ_TRY(vq_against_check(&c, f, names[i], e));
@@ -87,6 +89,7 @@ static vq_status check_modules(vq_findings *f, const vq_job *job, const vq_model
         if (against) vq_tensor_set_forget(&against->checkpoint.weights);
         VQ_TRY(vq_step(&job->reporter, "verifying", (int64_t)i + 1, (int64_t)n, e));
     }
+    vq_against_end(&c, f);
     vq_fused_check(&c, f, names, quantized, n);
     return VQ_OK;
 }
