@@ -77,9 +77,9 @@ vq_status vq_session_source_inputs(vq_session *s, const vq_calib_sources *source
 /* vq_session_alias -- says which shipped recipe a name of other tools means; nothing of others. */
 void vq_session_alias(const vq_session *s, const char *recipe);
 
-/* vq_session_next -- "next: vq WORDS... end" on stderr, the words quoted for a shell and the program
- * as it was called; nothing with -q. words end with NULL. */
-void vq_session_next(const vq_session *s, const char *const *words, const char *end);
+/* vq_session_next -- "next: vq WORDS..." on stderr, a command that works as it is printed: the words
+ * quoted for a shell and the program as it was called; nothing with -q. words end with NULL. */
+void vq_session_next(const vq_session *s, const char *const *words);
 
 /* Help, from the tables. w: a page for this word of the command; NULL: for all of it. */
 void vq_help_overview(FILE *f);

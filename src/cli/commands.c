@@ -82,14 +82,12 @@ void vq_session_alias(const vq_session *s, const char *recipe)
            a->note ? a->note : "");
 }
 
-void vq_session_next(const vq_session *s, const char *const *words, const char *end)
+void vq_session_next(const vq_session *s, const char *const *words)
 {
     char line[VQ_HINT_BYTES] = "next:";
     if (s->args->quiet) return;
     vq_hint_word(line, sizeof line, s->argv[0]);
     for (; *words; words++) vq_hint_word(line, sizeof line, *words);
-    const size_t n = strlen(line);
-    (void)snprintf(line + n, sizeof line - n, "%s", end);
     vq_progress_command((vq_progress *)(uintptr_t)&s->progress, line);
 }
 

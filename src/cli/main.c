@@ -145,10 +145,10 @@ static vq_status say_missing(const vq_command *c, const vq_args *a, vq_err *e)
     const char *name = c->usage;
     if (c->words && !a->noperands)
         return vq_fail(e, VQ_E_RECIPE,
-                       "what to do is missing (%s): vq %s %s; `vq help %s` says more",
+                       "what to do is missing (%s); usage: vq %s %s; `vq help %s` says more",
                        list_words(c, list, sizeof list), c->name, c->usage, c->name);
     for (int i = 0; i < a->noperands; i++) name += strcspn(name, " ") + 1;
-    return vq_fail(e, VQ_E_RECIPE, "%.*s is missing: vq %s %s; `vq help %s` says more",
+    return vq_fail(e, VQ_E_RECIPE, "%.*s is missing; usage: vq %s %s; `vq help %s` says more",
                    (int)strcspn(name, " "), name, c->name, c->usage, c->name);
 }
 
@@ -192,8 +192,8 @@ static vq_status say_too_many(const vq_command *c, const vq_args *a, vq_err *e)
     char meant[VQ_HINT_BYTES] = "";
     const char *text = a->operands[c->operands_max], *flag = meant_for(c, a, text);
     if (!flag)
-        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq %s %s", text, c->name,
-                       c->usage);
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many; usage: vq %s %s", text,
+                       c->name, c->usage);
     vq_hint_word(meant, sizeof meant, flag);
     vq_hint_word(meant, sizeof meant, text);
     return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many; did you mean %s?", text, meant);

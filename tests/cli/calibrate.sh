@@ -34,7 +34,10 @@ run 0 calibrate "$tiny" -r both.yaml --data first.txt -o three.vqs --threads 3
 cmp -s one.vqs three.vqs || fail "bytes depend on the number of threads"
 run 0 calibrate "$tiny"/model.safetensors -r both.yaml --data first.txt -o named.vqs
 cmp -s one.vqs named.vqs || fail "bytes depend on how the model is named"
-run 0 calibrate "$tiny" -r both.yaml --data first.txt -o seeded.vqs --seed 6
+run 0 calibrate "$tiny" -r both.yaml --data first.txt -o seeded.vqs --seed 6 --set calib.samples=3
+hint=$(sed -n 's/^next: //p' err)
+bash -c "$hint -o hinted -q" >out 2>err || fail "'$hint' ends with $?"
+grep -q 'seed: 6' hinted/vq.json || fail "the hint forgets --seed"
 cmp -s one.vqs seeded.vqs && fail "--seed changes nothing"
 run 0 calibrate "$tiny" -r hessian.yaml --data first.txt -o h1.vqs
 run 0 calibrate "$tiny" -r hessian.yaml --data second.txt -o h2.vqs --json

@@ -65,7 +65,7 @@ no m.onnx 'ONNX'
 folder jax flax_model.msgpack
 no jax 'TensorFlow or JAX.*save_pretrained'
 mkdir -p cache/snapshots cache/refs cache/blobs
-no cache 'cache/snapshots/REVISION'
+no cache 'one of the folders in cache/snapshots'
 
 # Shards: some that are missing, one for all.
 folder shards config.json

@@ -12,7 +12,14 @@ out_has 'SQNR dB'
 kib=$(du -b --apparent-size model.nvfp4-arc/model.safetensors | awk '{printf "%.1f KiB", $1 / 1024}')
 out_has "^  weights +[0-9.]+ [KM]iB -> $kib \\("
 out_has '^  whole folder +[0-9.]+ KiB$'
-err_has '^next: .*/vq eval ppl model.nvfp4-arc '
+[ "$(grep -c '^next: ' err)" = 2 ] || fail "does not say what comes next"
+pasted() { # each hint works as it is printed
+    local hints
+    hints=$(sed -n 's/^next: //p' err)
+    while read -r hint; do bash -c "$hint" >out 2>err2 || fail "'$hint' ends with $?"; done <<<"$hints"
+}
+err_has '^next: .*/vq generate model.nvfp4-arc$'
+pasted
 # Both streams into one place: the result, then what to do next. -q: nothing.
 "$vq" quantize model.safetensors -r nvfp4a16 -o both >out 2>&1 || fail "does not quantize"
 [[ $(tail -n 1 out) = "next: "* && $(grep -c bits.per.weight out) = 2 ]] || fail "the hint comes before the result"
@@ -24,7 +31,8 @@ run 0 plan model.safetensors -r nvfp4a16 -v
 err_empty
 # A name that begins like an option: the hint works as it is printed.
 run 0 quantize model.safetensors -r nvfp4a16 -o -both
-err_has '^next: .*/vq eval ppl \./-both --ref model'
+err_has '^next: .*/vq generate \./-both$'
+pasted
 rm -r both ./-both ids.i32
 # The memory that plan tells is enough as a limit, and three quarters of it are refused at once.
 for some in "nvfp4a16" "nvfp4 --set calib.samples=2 --set calib.seqlen=32" "gptq-nvfp4 --set calib.samples=2 --set calib.seqlen=32"; do

@@ -31,8 +31,8 @@ refuse 2 '--force takes no value' quantize m --force=yes
 refuse 2 '--recipe is given twice' quantize m -r a -r b
 refuse 2 '--recipe needs a value' quantize m --recipe=
 
-refuse 2 'MODEL is missing: vq quantize MODEL -r RECIPE.*`vq help quantize`' quantize
-refuse 2 'B is missing: vq diff A B' diff a
+refuse 2 'MODEL is missing; usage: vq quantize MODEL -r RECIPE.*`vq help quantize`' quantize
+refuse 2 'B is missing; usage: vq diff A B' diff a
 refuse 2 'what to do is missing \(list, show' recipe
 refuse 2 'no recipe: give one with -r; `vq recipe list`' quantize m
 refuse 2 'no recipe' plan m
@@ -45,14 +45,14 @@ refuse 2 "did you mean --prompt 'Hello there'\?" generate m 'Hello there'
 echo text >words.txt
 refuse 2 'did you mean --data words.txt\?' quantize m words.txt -r nvfp4
 refuse 2 'did you mean --against words.txt\?' verify m words.txt
-refuse 2 'one argument too many: vq quantize MODEL' quantize m words.txt -r nvfp4 --data x
+refuse 2 'one argument too many; usage: vq quantize MODEL' quantize m words.txt -r nvfp4 --data x
 refuse 2 'an argument is empty' inspect ''
 refuse 2 '--seed and --set calib.seed' plan m -r nvfp4 --seed 1 --set calib.seed=2
 refuse 2 'needs KEY=VALUE' plan m -r nvfp4 --set calib.samples
 
 refuse 2 "'pppl' is none of ppl" eval pppl m --data t
 refuse 2 "'m' is none of ppl: vq eval ppl MODEL .* --data TEXT" eval m --data t
-refuse 2 'MODEL is missing: vq eval ppl MODEL' eval ppl
+refuse 2 'MODEL is missing; usage: vq eval ppl MODEL' eval ppl
 refuse 2 'give the test text as --data TEXT or as --tokens FILE$' eval ppl m
 refuse 2 'not both' eval ppl m --data t --tokens f
 refuse 2 '--stride 300 is larger than --window 200' eval ppl m --data t --window 200 --stride 300

@@ -18,10 +18,11 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
     if (a->common && !a->merge) return vq_fail(e, VQ_E_RECIPE, "--common belongs to --merge");
     if (a->merge) return VQ_OK;
     if (a->noperands > 1)
-        return vq_fail(
-            e, VQ_E_RECIPE,
-            "'%s' is one argument too many: vq calibrate MODEL, or --merge for statistics files",
-            a->operands[1]);
+        return vq_fail(e, VQ_E_RECIPE,
+                       "'%s' is one argument too many: vq calibrate takes one model, and with "
+                       "--merge statistics "
+                       "files",
+                       a->operands[1]);
     return vq_args_need_recipe(a, e);
 }
 
@@ -95,16 +96,23 @@ static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_
     return s->args->merge ? merge(s, result, e) : gather(s, result, e);
 }
 
+/* What was overridden for the sweep is for the run, too. */
 static void show_next(const vq_session *s)
 {
+    enum { OWN = 6 };
     const vq_args *a = s->args;
     char model[VQ_HINT_PATH], recipe[VQ_HINT_PATH], stats[VQ_HINT_PATH];
-    for (int i = 0; i < a->recipes.n; i++)
-        vq_session_next(s,
-                        (const char *const[]){"quantize", vq_hint_path(a->operands[0], model), "-r",
-                                              vq_hint_path(a->recipes.text[i], recipe), "--stats",
-                                              vq_hint_path(a->out, stats), NULL},
-                        "");
+    const char *words[OWN + 2 * (VQ_MAX_SETS + 1) + 1] = {
+        "quantize", vq_hint_path(a->operands[0], model), "-r", NULL,
+        "--stats",  vq_hint_path(a->out, stats)};
+    for (int i = 0; i < a->sets.n; i++) {
+        words[OWN + 2 * i] = "--set";
+        words[OWN + 2 * i + 1] = a->sets.text[i];
+    }
+    for (int i = 0; i < a->recipes.n; i++) {
+        words[3] = vq_hint_path(a->recipes.text[i], recipe);
+        vq_session_next(s, words);
+    }
 }
 
 static void show_shares(FILE *out, const json_t *parts)

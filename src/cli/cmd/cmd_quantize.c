@@ -114,18 +114,18 @@ static void show_last(FILE *out, const json_t *r, const char *folder)
     vq_wrap_shown(out, 0, 2, line);
 }
 
-/* A model that vq cannot run is compared by its weights. */
+/* What needs a text is told by its page; a model that vq cannot run is compared by its weights. */
 static void show_next(const vq_session *s, const json_t *r)
 {
     char of_out[VQ_HINT_PATH], of_model[VQ_HINT_PATH];
     const char *out = vq_hint_path(vq_result_text(r, "out"), of_out),
                *model = vq_hint_path(s->args->operands[0], of_model);
-    if (json_is_true(json_object_get(r, "runs")))
-        vq_session_next(s,
-                        (const char *const[]){"eval", "ppl", out, "--ref", model, "--data", NULL},
-                        " TEXT --max-windows 8");
-    else
-        vq_session_next(s, (const char *const[]){"verify", out, "--against", model, NULL}, "");
+    if (!json_is_true(json_object_get(r, "runs"))) {
+        vq_session_next(s, (const char *const[]){"verify", out, "--against", model, NULL});
+        return;
+    }
+    vq_session_next(s, (const char *const[]){"generate", out, NULL});
+    vq_session_next(s, (const char *const[]){"help", "eval", "ppl", NULL});
 }
 
 static void show_quantize(FILE *out, const vq_session *s, const json_t *r)

@@ -72,7 +72,7 @@ static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err
     (void)answer;
     const bool explain = strcmp(a->operands[0], "explain") == 0;
     if (a->noperands > 2 && !explain)
-        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq recipe %s NAME",
+        return vq_fail(e, VQ_E_RECIPE, "'%s' is one argument too many: vq recipe %s takes one name",
                        a->operands[2], a->operands[0]);
     if (strcmp(a->operands[0], "list") == 0) {
         if (a->noperands > 1)
@@ -82,8 +82,8 @@ static vq_status run_recipe(vq_session *s, json_t **result, bool *answer, vq_err
         return vq_report_recipes(&s->arena, result, e);
     }
     if (a->noperands < 2)
-        return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: vq recipe %s NAME",
-                       a->operands[0], a->operands[0]);
+        return vq_fail(e, VQ_E_RECIPE, "`vq recipe %s` needs a name: `vq recipe list` shows them",
+                       a->operands[0]);
     if (explain) return explain_recipe(s, result, e);
     if (strcmp(a->operands[0], "check") == 0) return check_recipe(s, a->operands[1], result, e);
     return show_name(s, a->operands[1], result, e);

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/option.h"
 
-#define FETCH "hf download OWNER/NAME --local-dir FOLDER"
+#define FETCH "hf download fetches one by its name on the hub"
 
 typedef struct looking {
     const char *path;
@@ -54,7 +54,7 @@ static vq_status say_pointer(const char *path, vq_err *e)
 {
     return vq_fail(e, VQ_E_INPUT,
                    "%s: a Git LFS pointer, not the weights: run git lfs pull in its folder, or "
-                   "fetch the model with " FETCH,
+                   "fetch the model anew: " FETCH,
                    path);
 }
 
@@ -62,18 +62,17 @@ static vq_status say_gguf(const char *path, vq_err *e)
 {
     return vq_fail(e, VQ_E_INPUT,
                    "%s: GGUF, which vq does not read (and mostly quantized already): give the "
-                   "original model in safetensors, " FETCH,
+                   "original model in safetensors: " FETCH,
                    path);
 }
 
 static vq_status say_pickle(const char *path, vq_err *e)
 {
-    return vq_fail(
-        e, VQ_E_INPUT,
-        "%s: weights as a Python pickle, which can run programs and is not read; convert "
-        "them to safetensors: python3 -c \"from transformers import AutoModelForCausalLM "
-        "as M; M.from_pretrained('FOLDER', dtype='auto').save_pretrained('NEW')\"",
-        path);
+    return vq_fail(e, VQ_E_INPUT,
+                   "%s: weights as a Python pickle, which can run programs and is not read; make "
+                   "safetensors of them with from_pretrained(folder, dtype='auto') and "
+                   "save_pretrained(another folder) of transformers' AutoModelForCausalLM",
+                   path);
 }
 
 static vq_status say_onnx(const char *path, vq_err *e)
@@ -226,8 +225,8 @@ static vq_status say_adapter(const char *path, vq_err *e)
 {
     return vq_fail(e, VQ_E_INPUT,
                    "%s: an adapter (LoRA), not a model: merge it into its base first, with "
-                   "AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload()"
-                   ".save_pretrained(NEW) of Python's peft, and give that folder",
+                   "from_pretrained(folder).merge_and_unload().save_pretrained(another folder) of "
+                   "peft's AutoPeftModelForCausalLM, and give that folder",
                    path);
 }
 
@@ -251,8 +250,8 @@ static vq_status say_pipeline(const looking *l, vq_arena *a, vq_err *e)
 static vq_status say_cache(const looking *l, vq_err *e)
 {
     return vq_fail(e, VQ_E_INPUT,
-                   "%s: a folder of Hugging Face's cache; the model lies in a folder inside: %s/"
-                   "snapshots/REVISION",
+                   "%s: a folder of Hugging Face's cache; the model lies in one of the folders in "
+                   "%s/snapshots",
                    l->path, l->path);
 }
 

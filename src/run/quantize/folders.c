@@ -210,8 +210,8 @@ static vq_status check_free(const vq_folders *o, bool resume, vq_arena *a, vq_er
     if (is_mounted(out))
         return vq_fail(e, VQ_E_RECIPE,
                        "%s: a file system is mounted there, so it cannot be replaced; choose a "
-                       "folder inside, -o %s/NAME",
-                       out, out);
+                       "folder inside it with -o",
+                       out);
     VQ_TRY(is_empty(out, &empty, a, e));
     if (empty) return VQ_OK;
     VQ_TRY(check_replaceable(out, a, e)); /* what --force would refuse, it is not advised for */

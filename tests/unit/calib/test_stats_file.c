@@ -229,7 +229,7 @@ static void test_another_model(void **state)
     vq_err e;
     assert_int_equal(vq_stats_load(&in, f.path, &other, &f.a, &e), VQ_E_INPUT);
     assert_string_equal(e.text, "made.vqs > model.layers.0.mlp.down_proj.hessian has shape [56, "
-                                "56]; the model needs [48, 48]");
+                                "56] and the model needs [48, 48]: made from another model");
     f.w.config.ffn = 56;
     f.w.config.layers = 2;
     assert_int_equal(made_config_build(&f.w.config, &other, &f.a, NULL), VQ_OK);
