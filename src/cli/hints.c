@@ -4,31 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/shell_word.h"
+
 static void add(char *buf, size_t len, const char *text)
 {
     const size_t n = strlen(buf);
     (void)snprintf(buf + n, len - n, "%s", text);
 }
 
-/* Control characters as $'\x1b'. */
-static void add_escaped(char *buf, size_t len, const char *word)
+/* What no shell reads back as it stands, or no terminal shows. */
+static bool is_odd(const char *word)
 {
-    char one[8];
-    add(buf, len, "$'");
-    for (; *word; word++) {
-        const unsigned char c = (unsigned char)*word;
-        (void)snprintf(one, sizeof one, c < 32 || c > 126 ? "\\x%02x" : "%c", c);
-        if (c == '\'' || c == '\\') (void)snprintf(one, sizeof one, "\\%c", c);
-        add(buf, len, one);
-    }
-    add(buf, len, "'");
-}
-
-static bool has_control(const char *word)
-{
-    for (; *word; word++)
-        if ((unsigned char)*word < 32 || *word == 127) return true;
-    return false;
+    for (const char *c = word; *c; c++)
+        if ((unsigned char)*c < 32 || *c == 127) return true;
+    return !vq_is_utf8(word);
 }
 
 void vq_hint_word(char *buf, size_t len, const char *word)
@@ -40,8 +29,9 @@ void vq_hint_word(char *buf, size_t len, const char *word)
         add(buf, len, word);
         return;
     }
-    if (has_control(word)) {
-        add_escaped(buf, len, word);
+    if (is_odd(word)) {
+        const size_t n = strlen(buf);
+        (void)vq_shell_word(buf + n, len - n, word);
         return;
     }
     add(buf, len, "'");

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/shell_word.h"
 
 void vq_json_watch(void)
 {
@@ -30,33 +30,25 @@ json_t *vq_make_array(vq_json_maker *m)
     return noted(m, json_array());
 }
 
-bool vq_is_utf8(const char *text)
+/* A name of a file may be any bytes; as JSON it stands as a shell reads it, and so does one that looks
+ * like that. NULL: it stands as it is, or *m has no memory for it. */
+static char *quoted(vq_json_maker *m, const char *text)
 {
-    const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text;
-    utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(text), n = 0;
-    utf8proc_int32_t point;
-    for (; left > 0; at += n, left -= n) {
-        n = utf8proc_iterate(at, left, &point);
-        if (n <= 0) return false;
-    }
-    return true;
-}
-
-/* A copy in which every byte above 126 is a '?'; NULL without memory. */
-static char *readable(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *c = copy; c && *c; c++)
-        if ((unsigned char)*c > 126) *c = '?';
+    if (vq_is_utf8(text) && !vq_is_shell_word(text)) return NULL;
+    const size_t room = vq_shell_word(NULL, 0, text) + 1;
+    char *copy = malloc(room);
+    if (copy)
+        (void)vq_shell_word(copy, room, text);
+    else
+        m->lost = true;
     return copy;
 }
 
 json_t *vq_make_text(vq_json_maker *m, const char *text)
 {
     if (!text) return json_null();
-    if (vq_is_utf8(text)) return noted(m, json_string(text));
-    char *copy = readable(text);
-    json_t *value = noted(m, copy ? json_string(copy) : NULL);
+    char *copy = quoted(m, text);
+    json_t *value = noted(m, json_string(copy ? copy : text));
     free(copy);
     return value;
 }
@@ -68,7 +60,7 @@ json_t *vq_make_real(vq_json_maker *m, double value)
 
 void vq_put(vq_json_maker *m, json_t *object, const char *key, json_t *value)
 {
-    char *copy = vq_is_utf8(key) ? NULL : readable(key);
+    char *copy = quoted(m, key);
     if (json_object_set_new(object, copy ? copy : key, value) != 0) m->lost = true;
     free(copy);
 }

@@ -1,6 +1,6 @@
 /* json_make.h -- making JSON values, with one error where memory ends: every value that the library
  * has no memory for is noted, and vq_make_done says so once. Text and keys that are not UTF-8 (a
- * path) get a '?' for every byte above 126; a number that is not finite is null. test
+ * path) stand as a shell reads them (base/shell_word.h); a number that is not finite is null. test
  * tests/unit/json/test_json_make.c, tests/unit/report/test_report.c */
 #ifndef VQ_JSON_JSON_MAKE_H
 #define VQ_JSON_JSON_MAKE_H
@@ -52,7 +52,5 @@ vq_status vq_make_done(const vq_json_maker *m, json_t *value, const char *what, 
 vq_status vq_json_dump(const json_t *value, size_t flags, const char *what, char **text, vq_err *e);
 /* vq_json_save -- value as the file PATH. VQ_E_LIMIT | VQ_E_IO. */
 vq_status vq_json_save(const json_t *value, size_t flags, const char *path, vq_err *e);
-
-bool vq_is_utf8(const char *text);
 
 #endif

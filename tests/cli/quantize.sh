@@ -33,7 +33,21 @@ err_empty
 run 0 quantize model.safetensors -r nvfp4a16 -o -both
 err_has '^next: .*/vq generate \./-both$'
 pasted
-rm -r both ./-both ids.i32
+# Nor does one that is not UTF-8 become another one, in a hint or in JSON.
+odd=$'caf\xe9 it\'s \\x41 \n'
+cp model.safetensors "$odd.safetensors"
+for out in "$odd" "-$odd"; do
+    run 0 quantize "$odd.safetensors" -r nvfp4a16 -o "$out"
+    pasted
+    rm -r "./$out"
+    run 0 quantize "$odd.safetensors" -r nvfp4a16 -o "$out" --json
+    one_object
+    name=$(grep -oE '"out":"[^"]*"' out | cut -d'"' -f4)
+    name=$(eval "printf %s. ${name//\\\\/\\}") # of JSON's escapes it has that of the backslash
+    [ "$name" = "$out." ] || fail "--json has '$name' for the output"
+    rm -r "./$out"
+done
+rm -r both ./-both ids.i32 "$odd.safetensors"
 # The memory that plan tells is enough as a limit, and three quarters of it are refused at once.
 for some in "nvfp4a16" "nvfp4 --set calib.samples=2 --set calib.seqlen=32" "gptq-nvfp4 --set calib.samples=2 --set calib.seqlen=32"; do
     run 0 plan model.safetensors -r $some --json

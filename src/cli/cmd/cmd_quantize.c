@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/shell_word.h"
 #include "cli/command.h"
 #include "cli/hints.h"
 #include "cli/show.h"
@@ -117,8 +118,10 @@ static void show_last(FILE *out, const json_t *r, const char *folder)
 /* What needs a text is told by its page; a model that vq cannot run is compared by its weights. */
 static void show_next(const vq_session *s, const json_t *r)
 {
-    char of_out[VQ_HINT_PATH], of_model[VQ_HINT_PATH];
-    const char *out = vq_hint_path(vq_result_text(r, "out"), of_out),
+    char of_out[VQ_HINT_PATH], of_model[VQ_HINT_PATH], name[VQ_HINT_PATH];
+    (void)snprintf(name, sizeof name, "%s", vq_result_text(r, "out"));
+    vq_shell_word_back(name); /* as it was before it was JSON */
+    const char *out = vq_hint_path(name, of_out),
                *model = vq_hint_path(s->args->operands[0], of_model);
     if (!json_is_true(json_object_get(r, "runs"))) {
         vq_session_next(s, (const char *const[]){"verify", out, "--against", model, NULL});

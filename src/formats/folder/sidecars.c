@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/shell_word.h"
 #include "formats/folder/checkpoint.h"
-#include "json/json_make.h"
 
 /* What is larger, in a folder inside the model, is no configuration. */
 enum { LARGEST_INSIDE = 32 << 20 };

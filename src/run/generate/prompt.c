@@ -1,6 +1,7 @@
 /* prompt.c -- a text or a conversation to token ids. */
 #include "run/generate/prompt.h"
 
+#include "base/shell_word.h"
 #include "text/chat_template.h"
 #include "json/json_make.h"
 

@@ -40,11 +40,11 @@ static void test_values(void **state)
     (void)state;
     assert_int_equal(make(&o, &e), VQ_OK);
     assert_int_equal(vq_json_dump(o, JSON_COMPACT, "that", &text, &e), VQ_OK);
-    assert_string_equal(text,
-                        "{\"text\":\"gr\xc3\xbc\xc3\x9f\",\"path\":\"no??such\",\"none\":null,"
-                        "\"key?\":\"\",\"int\":3,\"real\":0.10000000000000001,\"nan\":null,"
-                        "\"inf\":null,\"flag\":true,\"list\":[{\"a\":1},{\"b\":2}],"
-                        "\"o\":{\"c\":false}}");
+    assert_string_equal(
+        text, "{\"text\":\"gr\xc3\xbc\xc3\x9f\",\"path\":\"$'no\\\\xff\\\\xc3such'\",\"none\":null,"
+              "\"$'key\\\\xff'\":\"\",\"int\":3,\"real\":0.10000000000000001,\"nan\":null,"
+              "\"inf\":null,\"flag\":true,\"list\":[{\"a\":1},{\"b\":2}],"
+              "\"o\":{\"c\":false}}");
     free(text);
     json_decref(o);
 }

@@ -346,7 +346,8 @@ static vq_status envelope(const char **want, char **text, vq_err *e)
     json_decref(result);
     vq_envelope_done(&v);
     *want = "{\"schema\":\"vq.verify/1\",\"vq\":\"" VQ_VERSION "\",\"ok\":false,\"exit\":1,"
-            "\"inputs\":[{\"path\":\"p\",\"sha256\":\"00\"},{\"path\":\"q?\",\"sha256\":null}],"
+            "\"inputs\":[{\"path\":\"p\",\"sha256\":\"00\"},{\"path\":\"$'q\\\\xff'\",\"sha256\":"
+            "null}],"
             "\"warnings\":[{\"code\":\"code\",\"where\":\"where\",\"text\":\"text\"}],"
             "\"result\":{\"tensors\":2,\"not_compared\":0,\"checked_kernels\":[\"decode_row\","
             "\"avx2\"],\"failures\":[],\"worst\":null}}";
