@@ -20,6 +20,10 @@ typedef struct vq_sample_set {
     char sha256[VQ_SHA256_TEXT]; /* that of the only part; "" for none and mix */
     const vq_sample_part *parts;
     int nparts;
+    const int32_t
+        *own; /* [own_samples][length], of the only part that the model wrote itself; NULL:
+                         * there is none, or it was left out */
+    int64_t own_samples;
 } vq_sample_set;
 
 /* vq_sample_tokens -- tokens of one sample: calib.seqlen, at most the model's context. */

@@ -149,11 +149,12 @@ static vq_status cut_samples(vq_samples *s, const vq_self_texts *t, vq_arena *a,
     return VQ_OK;
 }
 
-static vq_status write_own(reading *r, const vq_exec *x, vq_err *e)
+static vq_status write_own(reading *r, const vq_exec *x, const int32_t *own, vq_err *e)
 {
     const uint64_t seed = r->plan->recipe->calib.seed;
     vq_self_texts texts = vq_own_texts(r->plan, r->samples.count);
-    if (!x) return VQ_OK;
+    r->samples.ids = own;
+    if (!x || own) return VQ_OK;
     vq_say(&r->job->reporter, 0,
            "calibrating on %lld x %lld tokens that the model writes itself (seed %llu)",
            (long long)r->samples.count, (long long)r->samples.length, (unsigned long long)seed);
@@ -163,13 +164,13 @@ static vq_status write_own(reading *r, const vq_exec *x, vq_err *e)
     return cut_samples(&r->samples, &texts, r->a, e);
 }
 
-static vq_status read_source(reading *r, const vq_exec *x, vq_err *e)
+static vq_status read_source(reading *r, const vq_exec *x, const int32_t *own, vq_err *e)
 {
     const vq_data_kind kind = r->source.kind;
     r->part->path = r->source.path;
     r->part->kind = kind == VQ_KIND_SELF ? "self" : vq_kind_texts[kind];
     if (kind == VQ_KIND_SELF)
-        VQ_TRY(write_own(r, x, e));
+        VQ_TRY(write_own(r, x, own, e));
     else
         VQ_TRY(kind == VQ_KIND_JSONL ? read_lines(r, e) : read_text(r, e));
     r->part->samples = r->samples.count;
@@ -198,12 +199,14 @@ static vq_status mix(vq_sample_set *set, const reading *from, vq_arena *a, vq_er
 }
 
 static vq_status read_all(vq_sample_set *set, vq_sample_part *parts, reading *list,
-                          const vq_exec *x, vq_arena *a, vq_err *e)
+                          const vq_exec *x, const int32_t *own, vq_arena *a, vq_err *e)
 {
     for (int i = 0; i < set->nparts; i++) {
         VQ_TRY(vq_step(&list[i].job->reporter, "reading text", i, set->nparts, e));
         list[i].part = &parts[i];
-        VQ_TRY(read_source(&list[i], x, e));
+        VQ_TRY(read_source(&list[i], x, own, e));
+        if (list[i].source.kind == VQ_KIND_SELF) set->own = list[i].samples.ids;
+        if (list[i].source.kind == VQ_KIND_SELF) set->own_samples = list[i].samples.count;
     }
     if (set->nparts > 1) {
         set->kind = "mix";
@@ -235,7 +238,8 @@ static vq_status open_readings(vq_sample_set *set, const vq_plan *p, vq_calib_so
 }
 
 vq_status vq_samples_find(vq_sample_set *set, const vq_plan *p, vq_calib_sources given,
-                          const vq_exec *x, const vq_job *job, vq_arena *a, vq_err *e)
+                          const vq_exec *x, const int32_t *own, const vq_job *job, vq_arena *a,
+                          vq_err *e)
 {
     const vq_calib_sources s = vq_sources_used(p, given);
     *set =
@@ -251,5 +255,5 @@ vq_status vq_samples_find(vq_sample_set *set, const vq_plan *p, vq_calib_sources
     vq_sample_part *parts = VQ_NEW(a, vq_sample_part, s.n, "sources", e);
     if (!parts) return e->status;
     set->parts = parts;
-    return read_all(set, parts, list, x, a, e);
+    return read_all(set, parts, list, x, own, a, e);
 }

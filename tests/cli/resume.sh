@@ -65,6 +65,39 @@ stop_in_sweep stopped
 run 0 $common -o stopped $recipe --force
 same stopped
 refuse 2 'there is no stopped run to resume' $common -o nothing $recipe --resume
+
+# What the model wrote for its calibration is not written again: alone, as a part of a mix, and anew where what was kept is damaged.
+for data in "" "--data self --data $tiny/valid.txt"; do
+    # shellcheck disable=SC2086
+    own="quantize $tiny -r gptq-int4 --set calib.samples=16 --set calib.seqlen=128 $data --progress plain"
+    rm -rf whole kept kept.run
+    run 0 $own -o whole
+    err_has 'tokens that the model writes itself'
+    for damage in no yes; do
+        rm -rf kept kept.run
+        for try in 1 2 3 4 5 6; do
+            rm -rf kept kept.run
+            "$vq" $own --threads 1 -o kept >/dev/null 2>&1 &
+            pid=$!
+            while [ ! -e kept.run/part-0000 ] && kill -0 $pid 2>/dev/null; do sleep 0.002; done
+            kill -KILL $pid 2>/dev/null
+            wait $pid 2>/dev/null
+            [ -e kept.run/state.json ] && break
+        done
+        [ -e kept.run/own-text.ids ] || fail "the model's text is not kept"
+        [ $damage = no ] || poke kept.run/own-text.ids 40 '\x7\x7'
+        run 0 $own -o kept --resume
+        if [ $damage = no ]; then
+            err_has 'calibrating on [0-9]+ x 128 tokens that the model wrote itself before'
+            grep -q 'writing text' err && fail "writes the text again"
+        else
+            err_has 'tokens that the model writes itself'
+        fi
+        same kept
+    done
+done
+rm -rf whole kept
+
 # Ctrl-C says what was kept and the command that goes on, which works as it is printed.
 mkdir 'a folder'
 last_args='stopped in a folder with a space'

@@ -108,7 +108,7 @@ static vq_status sweep(calibration_job *c, const vq_exec *x, vq_err *e)
 static vq_status gather(calibration_job *c, vq_err *e)
 {
     const vq_exec x = vq_model_exec(&c->model, c->job, &c->scratch, false);
-    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, &x, c->job, &c->arena, e));
+    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, &x, NULL, c->job, &c->arena, e));
     char model[VQ_SHA256_TEXT];
     VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, &c->arena, e));
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);

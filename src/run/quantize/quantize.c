@@ -396,7 +396,7 @@ static vq_status check_named(quantization *q, vq_sample_set *samples, vq_err *e)
     const vq_schedule *s = &q->schedule;
     *samples = (vq_sample_set){0};
     if (s->samples)
-        VQ_TRY(vq_samples_find(samples, &q->plan, o->data, NULL, q->job, &q->arena, e));
+        VQ_TRY(vq_samples_find(samples, &q->plan, o->data, NULL, NULL, q->job, &q->arena, e));
     else
         for (int i = 0; i < o->data.n; i++) VQ_TRY(check_there(o->data.list[i].path, e));
     return s->given.statistics ? check_statistics(q, e) : check_there(o->statistics, e);

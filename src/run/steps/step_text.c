@@ -1,17 +1,39 @@
-/* step_text.c -- the calibration samples: from a file, or written by the model itself. */
+/* step_text.c -- the calibration samples: from a file, or written by the model itself, and kept for a
+ * resumed run. */
 #include "plan/cost/budget.h"
 #include "plan/own/own_text.h"
 #include "plan/samples.h"
 #include "run/block/run_scope.h"
 #include "run/origin.h"
+#include "run/store/own_ids.h"
+
+/* What the stopped run wrote; whether it was the same text is found with its data's digest. */
+static vq_status find_own(const vq_run *r, const int32_t **own, vq_err *e)
+{
+    const vq_run_request *q = r->request;
+    const int64_t n = r->schedule->own_text * vq_sample_tokens(r->plan);
+    *own = NULL;
+    if (!q->resume || !n) return VQ_OK;
+    VQ_TRY(vq_own_ids_read(q->work, (size_t)n, own, r->arena, e));
+    if (*own)
+        vq_say(&r->job->reporter, 0,
+               "calibrating on %lld x %lld tokens that the model wrote itself before",
+               (long long)r->schedule->own_text, (long long)vq_sample_tokens(r->plan));
+    return VQ_OK;
+}
 
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     (void)b;
     char ids[VQ_SHA256_TEXT];
-    VQ_TRY(vq_samples_find(&r->samples, r->plan, r->request->data, &r->models.current, r->job,
-                           r->arena, e));
+    const int32_t *before;
+    VQ_TRY(find_own(r, &before, e));
+    VQ_TRY(vq_samples_find(&r->samples, r->plan, r->request->data, &r->models.current, before,
+                           r->job, r->arena, e));
     const vq_samples *s = &r->samples.samples;
+    if (r->samples.own && !before)
+        VQ_TRY(vq_own_ids_write(r->request->work, r->samples.own,
+                                (size_t)(r->samples.own_samples * s->length), &r->scratch, e));
     *r->calibrated = vq_origin_calibrated(&r->samples);
     vq_origin_samples(s, ids);
     return vq_made_note(r->request->made_from, VQ_MADE_DATA, ids, r->arena, e);

@@ -46,7 +46,7 @@ static vq_status find(scratch *s, const sampling *c, vq_sample_set *set, vq_aren
         .kind = VQ_KIND_UNSAID,
         .path = vq_arena_text(a, e, "%s", scratch_text(s, "text.txt", c->text))};
     const vq_status status =
-        vq_samples_find(set, &p, (vq_calib_sources){&data, 1}, NULL, &job, a, e);
+        vq_samples_find(set, &p, (vq_calib_sources){&data, 1}, NULL, NULL, &job, a, e);
     vq_model_close(&m);
     return status;
 }
