@@ -58,7 +58,7 @@ static inline const vq_pass_table *made_up_passes(void)
     static const vq_recipe_format formats[] = {
         {"compressed-tensors", runtimes}, {"vq", none}, {NULL, NULL}};
     static const vq_pass_table table = {made_up_transform, made_up_rounder, names, 4,
-                                        made_up_finish,    formats};
+                                        made_up_finish,    formats,         NULL,  0};
     return &table;
 }
 

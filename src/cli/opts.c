@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/option.h"
+#include "cli/foreign.h"
 
 const vq_flag *vq_flag_find(const char *name, size_t len, unsigned mask)
 {
@@ -33,6 +34,8 @@ static vq_status unknown_option(const char *name, size_t len, unsigned mask, vq_
     for (const vq_flag *f = vq_flags; f->name; f++)
         if (f->commands & mask) known[n++] = f->name;
     snprintf(given, sizeof given, "%.*s", (int)(len < 60 ? len : 60), name);
+    const char *here = vq_foreign_option(given);
+    if (here) return vq_fail(e, VQ_E_RECIPE, "no option --%s here: %s", given, here);
     const char *near = vq_nearest(given, known, n);
     if (near)
         return vq_fail(e, VQ_E_RECIPE, "unknown option --%s; did you mean --%s?", given, near);

@@ -2,6 +2,7 @@
  * computes no tensor, so it includes neither. */
 #include "plan/pass_table.h"
 #include "formats/target.h"
+#include "model/graph.h"
 #include "quant/finish.h"
 #include "quant/rounder.h"
 #include "quant/transform.h"
@@ -37,8 +38,11 @@ const vq_pass_table *vq_pass_names(void)
 {
     enum { MAX_PASSES = 64 };
     static const char *names[MAX_PASSES];
+    static const char *roles[VQ_ROLE_OTHER + 1];
     static vq_pass_table table = {
-        transform_options, rounder_options, names, 0, finish_options, NULL};
+        transform_options, rounder_options, names, 0, finish_options, NULL, roles,
+        VQ_ROLE_OTHER + 1};
+    for (int i = 0; i <= VQ_ROLE_OTHER; i++) roles[i] = vq_role_name((vq_role)i);
     int n = 0;
     for (int i = 0; n < MAX_PASSES && vq_transform_at(i); i++)
         names[n++] = vq_transform_at(i)->name;

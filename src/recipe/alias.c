@@ -6,12 +6,17 @@
 #include <string.h>
 
 #define GGUF "vq writes no GGUF: vLLM and transformers load the folder"
+#define TRAINED "rounding that knows the data: gptq-int4; trained: `vq recipe show learned`"
+#define BITS "4 bits without data: int4-g64; 8 bits: int8-w8a16"
 #define STATIC_FP8 "scales of inputs are made per token at run time, not stored"
 
 const vq_alias vq_aliases[] = {
     /* schemes of llm-compressor and AutoRound */
     {"W4A16", "gptq-int4", "groups of 64 with zero points; int4-g128 is the scheme without GPTQ"},
     {"W4A16_ASYM", "gptq-int4", NULL},
+    {"W4A16_G128", "int4-g128", "to the nearest; gptq-int4 knows the data, in groups of 64"},
+    {"W4A16_G64", "gptq-int4", NULL},
+    {"W4A16_G32", NULL, "groups of 64: gptq-int4; of 32: -r gptq-int4 --set rules.0.use=int4-g32"},
     {"W8A16", "int8-w8a16", NULL},
     {"W8A8", "int8", NULL},
     {"W8A8_INT8", "int8", NULL},
@@ -72,8 +77,11 @@ const vq_alias vq_aliases[] = {
     {"MR_GPTQ", "mr-gptq-mxfp4", NULL},
     {"RTN", "int4-g64", NULL},
     {"NF4", NULL, "4 bits with uneven values: best-4bit"},
-    {"AutoRound", NULL,
-     "rounding that knows the data: gptq-int4; trained: `vq recipe show learned`"},
+    {"AutoRound", NULL, TRAINED},
+    {"Auto-Round", NULL, TRAINED},
+    {"BNB", NULL, BITS},
+    {"BitsAndBytes", NULL, BITS},
+    {"GGUF", NULL, "vq writes folders of safetensors; int8 is what llama.cpp's converter reads"},
     {"HQQ", NULL, "4 bits without data: int4-g64"},
     {NULL, NULL, NULL},
 };

@@ -111,6 +111,8 @@ typedef struct vq_pass_table {
     const vq_option *(*finish)(
         const char *name);           /* options of a finishing pass, NULL when unknown */
     const vq_recipe_format *formats; /* ended by name NULL */
+    const char *const *roles;        /* that a weight can have */
+    int nroles;
 } vq_pass_table;
 
 /* vq_share_read -- "FILE" or "0.25:FILE": *path is a part of `text`, *share 0 where none is said. A

@@ -44,10 +44,24 @@ static vq_status read_patterns(vq_reader *rd, const vq_yaml *n, bool regex, text
     return VQ_OK;
 }
 
+/* There are no other roles in any model, so a pattern that none fits takes nothing anywhere. */
+static vq_status check_role(vq_reader *rd, const vq_yaml *n, const char *role)
+{
+    const vq_pass_table *t = rd->passes;
+    for (int i = 0; i < t->nroles; i++)
+        if (vq_glob_match(role, t->roles[i])) return VQ_OK;
+    return t->nroles ? vq_unknown(rd, n, "role", t->roles, t->nroles) : VQ_OK;
+}
+
 static vq_status read_roles(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     (void)f;
-    return read_patterns(rd, n, false, at);
+    const text_list *roles = at;
+    VQ_TRY(read_patterns(rd, n, false, at));
+    if (n->kind == VQ_YAML_SCALAR) return check_role(rd, n, roles->items[0]);
+    int i = 0;
+    for (const vq_yaml *c = n->first; c; c = c->next) VQ_TRY(check_role(rd, c, roles->items[i++]));
+    return VQ_OK;
 }
 
 static vq_status read_names(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)

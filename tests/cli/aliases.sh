@@ -30,6 +30,33 @@ for name in W4A16 W8A8 FP8_DYNAMIC FP8_BLOCK NVFP4A16 MXFP4 W8A16 Q4_K_M Q8_0 IQ
 done
 refuse 2 'no recipe "W4A8" here; .*gptq-int4' plan m -r W4A8
 refuse 2 'no recipe "q6_k" here; .*int8-w8a16' plan m -r q6_k
+refuse 2 'no recipe "auto-round" here; .*vq recipe show learned' plan m -r auto-round
+refuse 2 'no recipe "bitsandbytes" here; .*int4-g64' plan m -r bitsandbytes
+means w4a16_g128 int4-g128
+# Options of other tools: what to do here instead, never a near spelling that means something else.
+foreign() { refuse 2 "no option --${2%% *} here: .*$1" quantize m -r awq --$2; }
+foreign 'use: keep' 'ignore lm_head'
+foreign 'vq plan' dry-run
+foreign 'vq recipe list' 'bits 4'
+foreign 'vq recipe list' 'scheme W4A16'
+foreign 'rules.0.use=int4-g32' 'group_size 32'
+foreign 'calib.samples=' 'num_calibration_samples 512'
+foreign 'calib.seqlen=' 'seqlen 512'
+foreign 'output.format' 'format gguf'
+foreign 'on the processor' 'device cuda:0'
+foreign 'first argument' 'model m'
+foreign '-o names' 'output_dir out'
+foreign '--data takes' 'dataset wikitext2'
+# shellcheck disable=SC2086
+run 0 $plan gptq-int4 --set rules.0.use=int4-g32
+# A name that is a pass and, for -r, a recipe: both are said; of a recipe and a scheme too.
+run 0 recipe show awq
+out_has '^  awq +transform: '
+err_has '^awq is a pass; -r awq takes the recipe awq-int4: .*vq recipe show awq-int4$'
+run 0 recipe show nvfp4
+err_has '^nvfp4 is a recipe, and the scheme that it uses: .*vq recipe show schemes'
+run 0 recipe show gptq-int4
+err_empty
 refuse 2 'did you mean "nvfp4-arc"' plan m -r nvfp4-acr
 refuse 2 'closest: best-4bit, best-w4a4' plan m -r best
 refuse 2 'closest: smoothquant-int8' plan m -r smooth

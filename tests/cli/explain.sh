@@ -48,6 +48,21 @@ out_has 'each block of 64 with a zero point'
 sed -i 's/, optional: true//' own.yaml
 refuse 2 'rule 2 \(line 6\)' recipe explain own.yaml "$tiny"
 run 0 recipe explain own.yaml
+# Of a model stored in F32 the scales are what its artifact stores, and so are the bits.
+st_make wide.safetensors '{"model.layers.0.mlp.up_proj.weight":{"dtype":"F32","shape":[64,128],"data_offsets":[0,32768]},"lm_head.weight":{"dtype":"F32","shape":[8,128],"data_offsets":[32768,36864]}}' 36864
+run 0 recipe explain int4-g64
+out_has 'one bf16 scale for each block of 64, 4\.25 bits in all'
+run 0 recipe explain int4-g64 wide.safetensors
+out_has 'one f32 scale for each block of 64, 4\.5 bits in all'
+run 0 plan wide.safetensors -r int4-g64
+out_has 'bits per weight +4\.5'
+
+# A role that no model has is a mistake without any model.
+sed 's/attn[.][*]/atn.q/' own.yaml >role.yaml
+for command in check explain; do refuse 2 'role.yaml:[0-9]+:[0-9]+: .*unknown role "atn.q"; did you mean "attn.q"' recipe $command role.yaml; done
+sed 's/attn[.][*]/"*.bogus"/; s/use: int4-g64-asym/&, optional: true/' own.yaml >role.yaml
+refuse 2 'unknown role' recipe check role.yaml
+
 refuse 2 'needs a name' recipe explain
 refuse 2 'one argument too many' recipe show nvfp4 more
 refuse 3 'nothing' recipe explain nvfp4 nothing

@@ -24,15 +24,34 @@ static vq_status unknown_name(const char *name, vq_err *e)
     return vq_fail(e, VQ_E_RECIPE, "nothing is called '%s'; did you mean '%s'?", name, near);
 }
 
+/* Names with two meanings: what is shown, and what else there is. */
+static void say_recipe(const vq_session *s, const char *name, const vq_shipped *recipe)
+{
+    if (recipe)
+        vq_say(&s->job.reporter, 0, "%s is a pass; -r %s takes the recipe %s: %s recipe show %s",
+               name, name, recipe->name, s->argv[0], recipe->name);
+}
+
+static void say_scheme(const vq_session *s, const char *name)
+{
+    vq_say(&s->job.reporter, 0,
+           "%s is a recipe, and the scheme that it uses: %s recipe show schemes", name, s->argv[0]);
+}
+
 static vq_status show_name(vq_session *s, const char *name, json_t **result, vq_err *e)
 {
     const vq_alias *alias = vq_shipped_find(name) ? NULL : vq_alias_find(name);
     const vq_shipped *shipped = vq_shipped_find(alias && alias->recipe ? alias->recipe : name);
     if (strcmp(name, "schemes") == 0) return vq_report_schemes(result, e);
     if (strcmp(name, "passes") == 0) return vq_report_passes(result, e);
-    if (shipped && !alias) return vq_report_shipped(shipped, result, e);
     VQ_TRY(vq_report_pass(name, result, e));
+    if (*result) say_recipe(s, name, shipped);
     if (!*result) VQ_TRY(vq_report_scheme(name, result, e));
+    if (shipped && !alias) {
+        if (*result) say_scheme(s, shipped->name);
+        json_decref(*result);
+        return vq_report_shipped(shipped, result, e);
+    }
     if (!*result && shipped) {
         vq_session_alias(s, name);
         return vq_report_shipped(shipped, result, e);

@@ -120,6 +120,11 @@ static vq_status count_weight(const vq_plan_weight *w, vq_explained_rule *rule, 
         rule->names[rule->count] = vq_arena_text(a, e, "%s", w->module);
         if (!rule->names[rule->count]) return e->status;
     }
+    if (w->quantized && !rule->count) {
+        char words[TEXT];
+        rule->means = vq_arena_text(a, e, "%s", vq_scheme_words(&w->scheme, words, sizeof words));
+        if (!rule->means) return e->status;
+    }
     rule->count++;
     rule->bytes_before += w->tensor->bytes;
     rule->bytes += vq_plan_stored_bytes(w);
