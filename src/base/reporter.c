@@ -1,6 +1,7 @@
 /* reporter.c -- lines, warnings and progress of a long job, formatted once. */
 #include "base/reporter.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -50,4 +51,20 @@ double vq_seconds(void)
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+const char *vq_forecast_text(double seconds, char buf[32])
+{
+    const double minutes = seconds / 60;
+    if (seconds < 0.05)
+        (void)snprintf(buf, 32, "under 0.1 s");
+    else if (seconds < 9.5)
+        (void)snprintf(buf, 32, "%.1g s", seconds);
+    else if (seconds < 57.5)
+        (void)snprintf(buf, 32, "%.0f s", 5 * round(seconds / 5));
+    else if (minutes < 89.5)
+        (void)snprintf(buf, 32, "%.0f min", minutes);
+    else
+        (void)snprintf(buf, 32, "%.1f h", minutes / 60);
+    return buf;
 }

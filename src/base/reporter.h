@@ -36,6 +36,10 @@ vq_status vq_step(const vq_reporter *w, const char *phase, int64_t done, int64_t
 /* vq_expect -- hand a forecast on; another one follows with every step of the job. */
 void vq_expect(const vq_reporter *w, const vq_forecast *f);
 
+/* vq_forecast_text -- seconds with no more digits than a forecast can hold: "0.4 s", "25 s", "3 min",
+ * into buf; returns it. test tests/unit/base/test_status.c */
+const char *vq_forecast_text(double seconds, char buf[32]);
+
 /* vq_seconds -- the monotonic clock, for progress and summaries: nothing that an artifact holds
  * depends on it. */
 double vq_seconds(void);

@@ -36,6 +36,16 @@ static void put_model(vq_json_maker *m, json_t *o, const vq_model_description *d
         vq_put_int(m, one, "bytes", (int64_t)d->files[i].bytes);
     }
     put_counts(m, o, "bytes_by_dtype", d->dtypes, d->ndtypes);
+    json_t *roles = vq_put_array(m, o, "roles");
+    for (size_t i = 0; i < d->nroles; i++) {
+        const vq_role_sum *r = &d->roles[i];
+        json_t *one = vq_add_object(m, roles);
+        vq_put_text(m, one, "role", r->role);
+        vq_put_text(m, one, "stored", r->stored);
+        vq_put_int(m, one, "tensors", (int64_t)r->tensors);
+        vq_put_int(m, one, "parameters", (int64_t)r->parameters);
+        vq_put_int(m, one, "bytes", (int64_t)r->bytes);
+    }
     json_t *tensors = vq_put_array(m, o, "tensors");
     for (size_t i = 0; i < d->ntensors; i++) add_tensor(m, tensors, &d->tensors[i]);
 }

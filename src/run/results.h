@@ -257,6 +257,12 @@ typedef struct vq_count {
     uint64_t count;
 } vq_count;
 
+typedef struct vq_role_sum {
+    const char *role;
+    char stored[16]; /* "BF16"; the grid of quantized linears, "e2m1" */
+    uint64_t tensors, parameters, bytes /* with scales */;
+} vq_role_sum;
+
 typedef struct vq_model_description {
     bool quantized;           /* an artifact */
     const char *architecture; /* NULL: config.json does not say */
@@ -268,6 +274,8 @@ typedef struct vq_model_description {
     size_t nfiles;
     const vq_count *dtypes; /* bytes of each, in order of appearance */
     size_t ndtypes;
+    const vq_role_sum *roles;
+    size_t nroles;
     const vq_stored_tensor *tensors; /* by name */
     size_t ntensors;
 } vq_model_description;

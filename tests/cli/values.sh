@@ -34,4 +34,16 @@ run 0 plan "$tiny" -r nvfp4a16 --mem-limit 1.5GiB --seed 7
 out_has '^ *mem-limit +1610612736 +flag'
 out_has '^ *seed +7 +flag'
 out_has '^ *numeric +fast +built-in'
+# What a folder holds, by role: parameters of quantized linears are those of the matrix, scales count in bytes.
+run 0 inspect "$tiny"
+out_has '^  role +stored +tensors +parameters +bytes$'
+out_has '^  mlp.down +BF16 +4 +131072 +256.0 KiB$'
+out_has '^  norm +BF16 +9 +1152 '
+run 0 quantize "$tiny" -r nvfp4a16 -o roles -q
+run 0 inspect roles
+out_has '^  mlp.down +e2m1 +4 +131072 +72.0 KiB$'
+out_has '^  embed +BF16 +1 +65536 +128.0 KiB$'
+run 0 inspect roles --json
+out_has '"role":"attn.q","stored":"e2m1","tensors":4,"parameters":65536,"bytes":36880}'
+rm -r roles
 end_checks

@@ -168,21 +168,21 @@ static void show_sizes(FILE *out, const json_t *r)
                   vq_show_bytes(bytes_most, most, sizeof most));
 }
 
-/* "about 9 s: text 4 s, rounding 5 s": the stages that there are. */
+/* "about 9 s on idle cores: text 4 s, rounding 5 s": the stages that there are. */
 static void show_time(FILE *out, const json_t *r)
 {
-    char line[256];
+    char line[256], time[32];
     const double all = vq_result_real(r, "seconds");
     const json_t *stages = json_object_get(r, "stages");
     if (isnan(all)) return;
     size_t n =
-        (size_t)snprintf(line, sizeof line, all < 100 ? "about %.3g s" : "about %.0f s", all);
+        (size_t)snprintf(line, sizeof line, "about %s on idle cores", vq_forecast_text(all, time));
     const char *between = ": ";
     for (int i = 0; i < VQ_STAGES; i++) {
         const double t = vq_result_real(stages, vq_stage_names[i]);
         if (!(t > 0)) continue;
-        n += (size_t)snprintf(line + n, sizeof line - n, t < 100 ? "%s%s %.2g s" : "%s%s %.0f s",
-                              between, vq_stage_names[i], t);
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s%s %s", between, vq_stage_names[i],
+                              vq_forecast_text(t, time));
         between = ", ";
     }
     vq_show_field(out, "time", "%s", line);

@@ -264,18 +264,19 @@ static double expected(const evaluation *v, const side *s, const vq_windows *t,
     return vq_cost_seconds(&cost, rates) / v->job->threads;
 }
 
-/* "8 windows of 2048 tokens in 2 texts, 3 models and the reference: about 50 s" */
+/* "8 windows of 2048 tokens in 2 texts, 3 models and the reference: about 50 s on idle cores" */
 static void say_work(const evaluation *v, double seconds)
 {
     const long long windows = all_windows(v);
-    char texts[40] = "", models[40] = "";
+    char texts[40] = "", models[40] = "", time[32];
     if (v->o->ntexts > 1) (void)snprintf(texts, sizeof texts, " in %d texts", v->o->ntexts);
     if (v->o->nmodels > 1)
         (void)snprintf(models, sizeof models, ", %d models%s", v->o->nmodels,
                        v->ref ? " and the reference" : "");
-    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s%s: about %.*f s", windows,
-           windows == 1 ? "" : "s", (long long)v->window, texts,
-           v->ref && v->o->nmodels == 1 ? ", both models" : models, seconds < 9.5 ? 1 : 0, seconds);
+    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s%s: about %s on idle cores",
+           windows, windows == 1 ? "" : "s", (long long)v->window, texts,
+           v->ref && v->o->nmodels == 1 ? ", both models" : models,
+           vq_forecast_text(seconds, time));
 }
 
 /* Before the work: how much it is, and how long that takes here. */

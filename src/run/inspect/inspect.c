@@ -5,6 +5,7 @@
 
 #include "load/model.h"
 #include "load/model_row.h"
+#include "run/inspect/inspect_roles.h"
 #include "run/inspect/inspect_stats.h"
 #include "run/run.h"
 
@@ -103,6 +104,7 @@ static vq_status describe_model(vq_model_description *d, const vq_model *m, vq_a
     if ((*c->model_type && !d->architecture) || !d->quant_method) return e->status;
     if (c->quantized) VQ_TRY(describe_schemes(d, &m->checkpoint, a, scratch, e));
     VQ_TRY(describe_files(d, &m->checkpoint.weights, a, e));
+    VQ_TRY(vq_inspect_roles(d, m, a, e));
     return describe_tensors(d, &m->checkpoint.weights, a, e);
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/reporter.h"
 #include "base/status.h"
 
 static void test_path(void **state)
@@ -46,6 +47,21 @@ static void test_no_error_object(void **state)
     assert_int_equal(vq_fail(NULL, VQ_E_IO, "x"), VQ_E_IO);
 }
 
+static void test_forecasts_have_few_digits(void **state)
+{
+    (void)state;
+    static const struct {
+        double seconds;
+        const char *text;
+    } cases[] = {{0.0003, "under 0.1 s"}, {0.36, "0.4 s"},  {9.49, "9 s"},   {9.6, "10 s"},
+                 {23.4, "25 s"},          {57, "55 s"},     {63.2, "1 min"}, {89, "1 min"},
+                 {91, "2 min"},           {3600, "60 min"}, {5400, "1.5 h"}, {36000, "10.0 h"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char buf[32];
+        assert_string_equal(vq_forecast_text(cases[i].seconds, buf), cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -53,6 +69,7 @@ int main(void)
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_long_text_is_cut),
         cmocka_unit_test(test_no_error_object),
+        cmocka_unit_test(test_forecasts_have_few_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,8 +80,8 @@ static void test_rules(void **state)
             VQ_E_RECIPE, "rule 1 (line 8)", "did you mean 'down_proj'");
     REFUSED(TINY,
             HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: {role: "
-                         "[attn.qq]}, use: keep}\n" TAIL,
-            VQ_E_RECIPE, "role 'attn.qq': did you mean 'attn.q'");
+                         "[moe.up]}, use: keep}\n" TAIL,
+            VQ_E_RECIPE, "role 'moe.up': did you mean 'mlp.up'");
     REFUSED(TINY,
             HEAD NO_DATA "rules:\n  - {match: {name: [\"*\"]}, use: nvfp4a16}\n  - {match: "
                          "{layers: 90-99}, use: keep}\n" TAIL,

@@ -284,7 +284,8 @@ static const sample samples[] = {
     {report_artifact,
      "{\"kind\":\"artifact\",\"architecture\":\"llama\",\"quant_method\":\"vq\",\"can_run\":true,"
      "\"modules_by_scheme\":{\"weight x\":2},\"files\":[{\"name\":\"a.json\",\"bytes\":3}],"
-     "\"bytes_by_dtype\":{\"U8\":3,\"F32\":4},\"tensors\":[{\"name\":\"t\",\"dtype\":\"U8\","
+     "\"bytes_by_dtype\":{\"U8\":3,\"F32\":4},\"roles\":[],\"tensors\":[{\"name\":\"t\",\"dtype\":"
+     "\"U8\","
      "\"shape\":[2,3],\"bytes\":6},{\"name\":\"s\",\"dtype\":\"F32\",\"shape\":[],\"bytes\":4}]}"},
     {report_statistics,
      "{\"kind\":\"statistics\",\"version\":\"1\",\"model\":\"44\",\"data\":\"22\","
