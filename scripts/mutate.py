@@ -252,7 +252,7 @@ class Runner:
         self.vq, self.root = os.path.abspath(vq), tempfile.mkdtemp(prefix="vq-mutate-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
         self.server, self.worst, self.codes = None, 0.0, {}
         self.env = {"ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=1", **os.environ, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1",
-                    "VQ_THREADS": "2", "VQ_PROGRESS": "none"}
+                    "OMP_STACKSIZE": "4M", "VQ_THREADS": "2", "VQ_PROGRESS": "none"}  # vq need not start anew to set the first three
 
     def run(self, *args):
         """(exit code, what it said, seconds of the processor) of one command in the root; -9: it did not end."""

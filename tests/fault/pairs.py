@@ -17,7 +17,7 @@ def same(a, b):
 class pairs:
     def __init__(self, o):
         self.o, self.bad = o, 0
-        self.env = dict(os.environ, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", LC_ALL="C", VQ_THREADS="1")
+        self.env = dict(os.environ, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", OMP_STACKSIZE="4M", LC_ALL="C", VQ_THREADS="1")
         os.makedirs(o.work)
         os.chdir(o.work)
         tiny = os.path.join(o.source, "examples/models/tiny-llama")
