@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """mutate.py VQ COUNT [SEED] -- small sound inputs, changed in their structure, through the command line of vq.
 
-VQ should be built with the address sanitizer (cmake --preset asan). Each round changes one file of a model, an artifact, a recipe, data or
+VQ should be built with the address sanitizer (cmake --preset asan); tests/serve_commands beside it runs the commands. Each round changes one file of a model, an artifact, a recipe, data or
 statistics and runs a command on it. Wrong are: an exit code that docs/cli.md does not name, a line of a sanitizer, more than 5 seconds of the processor (or a minute of the clock), files left
 beside an output that was not made, and an artifact that quantize made and verify refuses. Rounds are seeded; a finding is printed, its inputs
 kept in a folder. Ctrl-C or TERM ends it and says the figures. Standard library only.
 """
-import copy, json, os, random, re, resource, shutil, signal, struct, subprocess, sys, tempfile, time
+import copy, json, os, random, re, shutil, signal, struct, subprocess, sys, tempfile, time
 
 HIDDEN, FFN, VOCAB, SECONDS, PATIENCE = 32, 64, 272, 5, 60
 
@@ -241,29 +241,27 @@ def change_recipe(raw, rng):
 HOW = {".json": change_json, ".safetensors": change_safetensors, ".vqs": change_safetensors, ".yaml": change_recipe}
 
 
-def processor_time():
-    """Seconds of the commands that have ended: what another program does at the same time does not count."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 class Runner:
     def __init__(self, vq):
-        self.vq, self.root = os.path.abspath(vq), tempfile.mkdtemp(prefix="vq-mutate-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
-        self.server, self.worst, self.codes = None, 0.0, {}
-        self.env = {"ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=1", **os.environ, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1",
-                    "OMP_STACKSIZE": "4M", "VQ_THREADS": "2", "VQ_PROGRESS": "none"}  # vq need not start anew to set the first three
+        self.root, self.worst, self.codes = tempfile.mkdtemp(prefix="vq-mutate-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None), 0.0, {}
+        self.errors = self.root + ".err"
+        env = {"ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=1", **os.environ, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1",
+               "OMP_STACKSIZE": "4M", "VQ_THREADS": "2", "VQ_PROGRESS": "none"}  # vq need not start anew to set the first three
+        self.server = subprocess.Popen([os.path.join(os.path.dirname(os.path.abspath(vq)), "tests", "serve_commands"), self.errors, str(PATIENCE)],
+                                       cwd=self.root, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def run(self, *args):
-        """(exit code, what it said, seconds of the processor) of one command in the root; -9: it did not end."""
-        begin = processor_time()
-        p = subprocess.Popen([self.vq, *args], cwd=self.root, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        try:
-            err = p.communicate(timeout=PATIENCE)[1]
-        except subprocess.TimeoutExpired:
-            p.kill()
-            err = p.communicate()[1]
-        return p.returncode, err.decode(errors="replace"), processor_time() - begin
+        """(exit code, what it said, seconds of the processor) of one command in the root; -14: it did not end."""
+        self.server.stdin.write("\t".join(args) + "\n")
+        code, seconds = self.server.stdout.readline().split()
+        with open(self.errors, errors="replace") as f:
+            return int(code), f.read(), float(seconds)
+
+    def close(self):
+        self.server.stdin.close()
+        self.server.wait()
+        shutil.rmtree(self.root)
+        os.remove(self.errors)
 
     def put(self, folder, files):
         shutil.rmtree(os.path.join(self.root, folder), ignore_errors=True)
@@ -390,7 +388,7 @@ def main():
                 print(said(), flush=True)
     except KeyboardInterrupt:
         pass
-    shutil.rmtree(r.root)
+    r.close()
     print(said())
     sys.exit(1 if findings else 0)
 
