@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utf8proc.h>
+
 #include "recipe/recipe_read.h"
 #include "recipe/scheme_read.h"
 
@@ -53,17 +55,26 @@ static void putf(writer *w, const char *fmt, ...)
     put(w, buf);
 }
 
+/* What YAML reads as a line break, as a mark of order, or not at all. */
+static bool unreadable(int32_t c)
+{
+    return c < 32 || (c >= 127 && c < 160) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+           c == 0xfffe || c == 0xffff;
+}
+
 static void put_quoted(writer *w, const char *s)
 {
     put(w, "\"");
-    for (; *s; s++) {
-        const unsigned char c = (unsigned char)*s;
-        if (c < 32 || c == 127)
-            putf(w, "\\x%02x", c);
-        else if (c == '"' || c == '\\')
-            putf(w, "\\%c", c);
-        else
-            put_bytes(w, s, 1);
+    for (int32_t c; *s;) {
+        const ptrdiff_t n = utf8proc_iterate((const uint8_t *)s, -1, &c);
+        const size_t length = n > 0 ? (size_t)n : 1;
+        if (n > 0 && unreadable(c))
+            putf(w, c < 256 ? "\\x%02x" : "\\u%04x", (unsigned)c);
+        else {
+            if (*s == '"' || *s == '\\') put(w, "\\");
+            put_bytes(w, s, length);
+        }
+        s += length;
     }
     put(w, "\"");
 }
