@@ -92,7 +92,7 @@ int vq_output_print(const vq_envelope *o, int exit_code, const char *error, json
         free(text);
         return exit_code;
     }
-    const int code = exit_code ? exit_code : (int)s;
+    const int code = exit_code > 1 ? exit_code : (int)s; /* "no" is an answer, and was not given */
     print_by_hand(o, code, error ? error : e->text);
     return code;
 }

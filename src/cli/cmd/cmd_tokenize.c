@@ -31,7 +31,8 @@ static vq_status run_tokenize(vq_session *s, json_t **result, bool *answer, vq_e
     (void)answer;
     VQ_TRY(check_arguments(a, e));
     const vq_tokenize_options o = {.model = a->operands[0],
-                                   .prompt = {.text = text,
+                                   .prompt = {.heed = &s->job.reporter,
+                                              .text = text,
                                               .len = text ? strlen(text) : 0,
                                               .system = a->system,
                                               .chat = a->chat.text,

@@ -156,14 +156,6 @@ static bool is_made(const void *ctx, const char *path)
 }
 static const vq_file_kind statistics = {.name = "a statistics file of vq", .made = is_made};
 
-/* It has its name, or nothing has: what stays beside it is no failure. */
-static void close_folders(vq_folders *o, const vq_reporter *w)
-{
-    vq_err why;
-    if (vq_folders_clean(o, &why) != VQ_OK) vq_warn(w, "run-folder-left", o->run, "%s", why.text);
-    vq_folders_drop(o);
-}
-
 /* Of what the output must keep clear: model, recipes, data. */
 static vq_status open_folders(calibration_job *c, vq_err *e)
 {
@@ -192,7 +184,7 @@ vq_status vq_run_calibrate(vq_job *job, const vq_calibrate_options *o, vq_calibr
             s = run_opened(&c, r, a, e);
             vq_model_close(&c.model);
         }
-        close_folders(&c.folders, &job->reporter);
+        vq_folders_close(&c.folders, &job->reporter);
     }
     vq_arena_done(&c.scratch);
     vq_arena_done(&c.arena);
@@ -235,7 +227,7 @@ vq_status vq_run_merge_stats(vq_job *job, const vq_merge_options *o, vq_merge_re
     if (s == VQ_OK) {
         s = vq_stats_merge(in, o->ninputs, f.file, o->common, &merged, &scratch, e);
         if (s == VQ_OK) s = vq_folders_commit(&f, &scratch, e);
-        close_folders(&f, &job->reporter);
+        vq_folders_close(&f, &job->reporter);
     }
     vq_arena_done(&scratch);
     if (s == VQ_OK)

@@ -88,17 +88,17 @@ static vq_status list_files(const char *path, const char *const **names, size_t 
     return vq_is_dir(path) ? vq_list_tree(path, a, names, n, e) : VQ_OK;
 }
 
-/* text: the size of the file; "": it cannot be read. */
+/* text: the size of the file; "": it is none that could be read, a pipe or a link to nothing. */
 static vq_status map_file(vq_map *m, const char *dir, const char *name, char text[32], vq_arena *a,
                           vq_err *e)
 {
     const char *path = vq_join(a, dir, name, e);
-    vq_err why;
     if (!path) return e->status;
     *m = (vq_map){0};
     text[0] = 0;
-    if (vq_map_open(m, path, &why) == VQ_OK) (void)snprintf(text, 32, "%zu bytes", m->size);
-    return VQ_OK;
+    const vq_status s = vq_map_open(m, path, e);
+    if (s == VQ_OK) (void)snprintf(text, 32, "%zu bytes", m->size);
+    return s == VQ_E_INPUT ? VQ_OK : s;
 }
 
 static vq_status diff_file(rows *t, const char *dir_a, const char *a, const char *dir_b,

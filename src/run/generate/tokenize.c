@@ -106,7 +106,7 @@ static vq_status save_ids(tokenizing *t, vq_err *e)
     vq_status s = make_ids(t, e);
     if (s == VQ_OK) s = vq_write_file(f.file, t->r->ids, t->r->count * sizeof *t->r->ids, e);
     if (s == VQ_OK) s = vq_folders_commit(&f, t->a, e);
-    vq_folders_drop(&f);
+    vq_folders_close(&f, t->o->prompt.heed);
     return s;
 }
 

@@ -427,6 +427,13 @@ void vq_folders_drop(vq_folders *o)
     let_go(o);
 }
 
+void vq_folders_close(vq_folders *o, const vq_reporter *w)
+{
+    vq_err why;
+    if (vq_folders_clean(o, &why) != VQ_OK) vq_warn(w, "run-folder-left", o->run, "%s", why.text);
+    vq_folders_drop(o);
+}
+
 void vq_folders_abandon(void)
 {
     if (at_work) vq_folders_drop(at_work);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/reporter.h"
 
 /* Of outputs that are one file: what it is called in messages, and did vq make the one at PATH (a
  * regular file)? Only such a one is replaced. */
@@ -55,6 +56,9 @@ vq_status vq_folders_commit(const vq_folders *o, vq_arena *a, vq_err *e);
 /* vq_folders_clean -- removes what vq made in OUT.run, and ends the lock; harmless twice. VQ_E_IO,
  * naming it: something else is there, and stays. */
 vq_status vq_folders_clean(vq_folders *o, vq_err *e);
+/* vq_folders_close -- clean and drop, of an output that is a file: it has its name, or nothing has; what stays
+ * in OUT.run is warned of (run-folder-left). */
+void vq_folders_close(vq_folders *o, const vq_reporter *w);
 /* vq_folders_drop -- the same unless a run is there that can be resumed; harmless after clean. */
 void vq_folders_drop(vq_folders *o);
 
