@@ -50,9 +50,9 @@ const vq_container *vq_container_of(const char *path)
     return last;
 }
 
-void vq_target_adapt(const vq_target *t, vq_dtype model, vq_scheme *s)
+vq_status vq_target_adapt(const vq_target *t, vq_dtype model, vq_scheme *s, vq_err *e)
 {
-    if (t->adapt) t->adapt(model, s);
+    return t->adapt ? t->adapt(model, s, e) : VQ_OK;
 }
 
 vq_global_scale vq_target_global_scale(const vq_target *t, vq_global_scale s)

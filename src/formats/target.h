@@ -39,9 +39,10 @@ typedef struct vq_target {
                                 * residual channels, rotations */
     bool key_orders;       /* stores the orders of key channels that rope goes by (ksort) */
 
-    /* adapt -- the scheme as it can be stored without loss; model: type of the dense weights. NULL:
-     * as it is. */
-    void (*adapt)(vq_dtype model, vq_scheme *s);
+    /* adapt -- the scheme as it can be stored without loss; model: type of the dense weights.
+     * VQ_E_RECIPE: the recipe gives what would be stored as
+     * something else. NULL: as it is. */
+    vq_status (*adapt)(vq_dtype model, vq_scheme *s, vq_err *e);
     /* takes -- VQ_E_RECIPE with the reason where layouts and traits allow what the format does not.
      * NULL: nothing more is refused. e may be NULL. */
     vq_status (*takes)(const vq_module *m, vq_err *e);
@@ -79,7 +80,7 @@ const vq_container *vq_container_of(const char *path);
 
 /* vq_target_adapt -- the scheme as t can store it without loss (see adapt). Call it before
  * rounding: what is measured is what is written. */
-void vq_target_adapt(const vq_target *t, vq_dtype model, vq_scheme *s);
+vq_status vq_target_adapt(const vq_target *t, vq_dtype model, vq_scheme *s, vq_err *e);
 /* vq_target_global_scale -- a second-level scale in the form that t stores. Call it before
  * rounding.
  */

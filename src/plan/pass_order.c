@@ -52,6 +52,21 @@ static vq_status check_scales(const vq_plan *p, const vq_plan_weight *w, vq_err 
     return s == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
 }
 
+vq_status vq_pass_place_check(const vq_transform *t, const vq_target *to, vq_err *e)
+{
+    if (t->at_run_time && !t->augments && !to->input_maps)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "pass %s leaves a rotation of inputs to the runtime, which only format "
+                       "vq stores: set output.format: vq",
+                       t->name);
+    if (t->orders_keys && !to->key_orders)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "pass %s needs rope to know the order of channels, which only format vq "
+                       "stores: set output.format: vq",
+                       t->name);
+    return VQ_OK;
+}
+
 vq_status vq_pass_order_check(const vq_plan *p, vq_err *e)
 {
     for (int i = 0; i < p->npasses; i++) {
@@ -59,16 +74,7 @@ vq_status vq_pass_order_check(const vq_plan *p, vq_err *e)
         const vq_transform *t = pass->transform;
         if (i) VQ_TRY(check_pair(p->passes[i - 1].transform, t, e));
         if (t->needs) VQ_TRY(check_needs(p, i, t->name, t->needs(pass->options), e));
-        if (t->at_run_time && !t->augments && !p->target->input_maps)
-            return vq_fail(e, VQ_E_RECIPE,
-                           "pass %s leaves a rotation of inputs to the runtime, which only format "
-                           "vq stores: set output.format: vq",
-                           t->name);
-        if (t->orders_keys && !p->target->key_orders)
-            return vq_fail(e, VQ_E_RECIPE,
-                           "pass %s needs rope to know the order of channels, which only format vq "
-                           "stores: set output.format: vq",
-                           t->name);
+        VQ_TRY(vq_pass_place_check(t, p->target, e));
     }
     if (p->rounder->needs)
         VQ_TRY(

@@ -175,8 +175,9 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
     if (!w->quantized) return VQ_OK;
     VQ_TRY(check_float(w, e));
     w->scheme = *rule->scheme;
-    vq_target_adapt(p->target, p->model->dtype, &w->scheme);
-    return VQ_OK;
+    return vq_target_adapt(p->target, p->model->dtype, &w->scheme, e) == VQ_OK
+               ? VQ_OK
+               : vq_at(e, "%s", r->path);
 }
 
 /* The first weight whose width the groups do not divide, and how many others there are. */

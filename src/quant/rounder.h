@@ -42,6 +42,7 @@ typedef struct vq_round_work {
 typedef struct vq_rounder {
     const char *name, *doc, *source;
     const vq_option *options; /* ends with name NULL */
+    int most_bits;            /* of a weight's grid; 0: any */
     /* needs -- vq_need bits that these options ask for; NULL: none. */
     unsigned (*needs)(const vq_option_set *options);
     /* scratch_bytes -- what run takes of scratch for [n][k], at most, with the cache when the

@@ -142,6 +142,9 @@ vq_status vq_recipe_parse(vq_recipe *r, const char *file, const char *text, size
                           vq_err *e);
 vq_status vq_recipe_load(vq_recipe *r, const char *path, const char *const *sets, int nsets,
                          const vq_pass_table *t, vq_arena *a, vq_err *e);
+/* vq_recipe_restate -- every scheme as `change` leaves it, and the resolved text anew. */
+vq_status vq_recipe_restate(vq_recipe *r, void (*change)(const void *ctx, vq_scheme *s),
+                            const void *ctx, vq_arena *a, vq_err *e);
 extern const vq_shipped
     vq_shipped_recipes[]; /* made from recipes/ at build time; ends with name NULL */
 

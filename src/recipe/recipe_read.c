@@ -306,3 +306,18 @@ vq_status vq_recipe_read(vq_recipe *r, const vq_yaml *root, const vq_pass_table 
     VQ_TRY(list_schemes(&rd, r));
     return vq_recipe_resolve(r, a, e);
 }
+
+vq_status vq_recipe_restate(vq_recipe *r, void (*change)(const void *ctx, vq_scheme *s),
+                            const void *ctx, vq_arena *a, vq_err *e)
+{
+    vq_scheme *all = VQ_NEW(a, vq_scheme, r->nschemes, "schemes", e);
+    if (!all) return VQ_E_LIMIT;
+    for (int i = 0; i < r->nschemes; i++) {
+        all[i] = *r->schemes[i];
+        change(ctx, &all[i]);
+        for (int j = 0; j < r->nrules; j++)
+            if (r->rules[j].scheme == r->schemes[i]) r->rules[j].scheme = &all[i];
+        r->schemes[i] = &all[i];
+    }
+    return vq_recipe_resolve(r, a, e);
+}

@@ -224,7 +224,8 @@ static vq_status read_num(vq_reader *rd, const vq_yaml *n, vq_num *num, bool is_
     VQ_TRY(vq_read_map(rd, n, is_weight ? "weight" : "act", num_fields, num));
     if (!is_weight && num->group.kind == VQ_PER_TENSOR && !vq_yaml_child(n, "when"))
         num->when = VQ_STATIC;
-    if (num->grid.bfp && !vq_yaml_child(n, "scale")) num->scale = VQ_SCALE_E8M0;
+    num->scale_given = vq_yaml_child(n, "scale") != NULL;
+    if (num->grid.bfp && !num->scale_given) num->scale = VQ_SCALE_E8M0;
     if (num->scale == VQ_SCALE_E8M0 && !num->grid.bfp && !vq_yaml_child(n, "rule"))
         num->rule = VQ_RULE_BUMP;
     return check_num(rd, n, num, is_weight);
@@ -284,11 +285,19 @@ static vq_status read_scheme(vq_reader *rd, const vq_yaml *n, const char *id, vq
     return VQ_OK;
 }
 
+/* Formats have float scales in a type of theirs, and the preset its name. */
+static bool same_num(const vq_num *a, const vq_num *b)
+{
+    vq_num stored = *a;
+    if (a->scale <= VQ_SCALE_BF16 && b->scale <= VQ_SCALE_BF16) stored.scale = b->scale;
+    return vq_num_equal(&stored, b);
+}
+
 static bool same_scheme(const vq_scheme *a, const vq_scheme *b)
 {
     return a->has_weight == b->has_weight && a->has_act == b->has_act &&
-           (!a->has_weight || vq_num_equal(&a->weight, &b->weight)) &&
-           (!a->has_act || vq_num_equal(&a->act, &b->act));
+           (!a->has_weight || same_num(&a->weight, &b->weight)) &&
+           (!a->has_act || same_num(&a->act, &b->act));
 }
 
 /* A resolved recipe spells presets out; an id that means something else than the preset would

@@ -70,6 +70,8 @@ typedef struct vq_num {
     vq_grid grid;
     vq_group_shape group;
     vq_scale_type scale;
+    bool scale_given; /* the recipe's words, which a format must not change; else a preset's type or
+                        * the default. No part of what is equal */
     bool global_scale; /* second-level f32 scale per tensor (NVFP4) */
     vq_zero zero;
     vq_when when;

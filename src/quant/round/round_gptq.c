@@ -315,7 +315,9 @@ static const vq_option options[] = {
 
 const vq_rounder vq_round_gptq = {
     .name = "gptq",
-    .doc = "column by column, every rounding error made up for by the columns after it",
+    .most_bits = 8,
+    .doc = "column by column, every rounding error made up for by the columns after it; grids of "
+           "at most 8 bits",
     .source = "arXiv 2210.17323, 2505.07004, 2505.22988, 2606.07618; llm-compressor 0.14 "
               "gptq_quantize.py; FP-Quant d2e3092 gptq.py",
     .options = options,

@@ -105,8 +105,9 @@ static const vq_option options[] = {
 
 const vq_rounder vq_round_learned = {
     .name = "learned",
+    .most_bits = 8,
     .doc = "rounding trained by block: sign descent on the output error from the start that "
-           "another rounder makes",
+           "another rounder makes; grids of at most 8 bits",
     .source = "arXiv 2309.05516 (AutoRound), 2603.22370; the start as of gptq, mse or rtn",
     .options = options,
     .needs = needs,

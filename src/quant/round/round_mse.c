@@ -48,7 +48,9 @@ static const vq_option options[] = {
 
 const vq_rounder vq_round_mse = {
     .name = "mse",
-    .doc = "round to nearest under the scale of each group that loses least",
+    .most_bits = 8,
+    .doc =
+        "round to nearest under the scale of each group that loses least; grids of at most 8 bits",
     .source = "llm-compressor 0.14 observers/mse.py; arXiv 2512.02010",
     .options = options,
     .needs = needs,

@@ -96,6 +96,7 @@ static vq_status open_inputs(quantization *q, vq_err *e)
     VQ_TRY(vq_recipe_open(&q->recipe, &recipe, &q->arena, e));
     VQ_TRY(vq_model_open_dense(&q->model, o->model, q->job, &q->arena, e));
     vq_status s = vq_plan_make(&q->plan, &q->recipe, &q->model, &q->arena, e);
+    if (s == VQ_OK) s = vq_recipe_settle(&q->recipe, q->model.dtype, &q->arena, e);
     const vq_given given = {.data = o->data, .statistics = o->statistics != NULL};
     if (s == VQ_OK) s = vq_schedule_make(&q->schedule, &q->plan, given, &q->arena, e);
     if (s == VQ_OK && q->schedule.by_blocks) s = vq_model_need_graph(&q->model, "calibration", e);

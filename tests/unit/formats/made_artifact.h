@@ -64,7 +64,7 @@ static inline vq_status made_module(made *m, const char *name, const vq_scheme *
 {
     const size_t i = m->count;
     m->schemes[i] = *scheme;
-    vq_target_adapt(m->target, VQ_BF16, &m->schemes[i]);
+    VQ_TRY(vq_target_adapt(m->target, VQ_BF16, &m->schemes[i], &m->err));
     m->modules[i] = (vq_module){.name = name,
                                 .n = n,
                                 .k = k,

@@ -101,21 +101,61 @@ static void conventions(void **state)
 static void adapts(void **state)
 {
     (void)state;
+    vq_err e;
     vq_scheme s = *vq_scheme_find("int8", NULL), kept;
     s.weight.scale = s.act.scale = VQ_SCALE_F32;
     kept = s;
-    vq_target_adapt(OWN, VQ_F16, &s);
+    assert_int_equal(vq_target_adapt(OWN, VQ_F16, &s, &e), VQ_OK);
     assert_int_equal(s.weight.scale, VQ_SCALE_F32);
-    vq_target_adapt(CT, VQ_F16, &s);
+    assert_int_equal(vq_target_adapt(CT, VQ_F16, &s, &e), VQ_OK);
     assert_int_equal(s.weight.scale, VQ_SCALE_F16);
     assert_int_equal(s.act.scale, VQ_SCALE_F32); /* per token: never stored */
     kept.act.when = VQ_STATIC;
-    vq_target_adapt(CT, VQ_BF16, &kept);
+    assert_int_equal(vq_target_adapt(CT, VQ_BF16, &kept, &e), VQ_OK);
     assert_int_equal(kept.weight.scale, VQ_SCALE_BF16);
     assert_int_equal(kept.act.scale, VQ_SCALE_BF16);
     s = *vq_scheme_find("nvfp4", NULL);
-    vq_target_adapt(CT, VQ_F16, &s);
+    assert_int_equal(vq_target_adapt(CT, VQ_F16, &s, &e), VQ_OK);
     assert_int_equal(s.weight.scale, VQ_SCALE_E4M3);
+}
+
+static void refuses(vq_dtype model, const vq_scheme *given, const char *why)
+{
+    vq_err e;
+    vq_scheme s = *given;
+    assert_int_equal(vq_target_adapt(OWN, model, &s, &e), VQ_OK);
+    assert_int_equal(vq_target_adapt(CT, model, &s, &e), VQ_E_RECIPE);
+    if (!strstr(e.text, why)) fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+}
+
+/* What a recipe gives is stored or refused. */
+static void keeps_what_is_given(void **state)
+{
+    (void)state;
+    vq_err e;
+    const vq_scheme int8 = *vq_scheme_find("int8", NULL), mx = *vq_scheme_find("mxfp4", NULL);
+    vq_scheme s = int8;
+    s.weight.scale_given = true;
+    assert_int_equal(vq_target_adapt(CT, VQ_BF16, &s, &e), VQ_OK);
+    refuses(VQ_F16, &s, "scales of weights in the model's type: say scale: f16");
+    s = int8;
+    s.act.when = VQ_STATIC;
+    s.act.scale_given = true;
+    refuses(VQ_BF16, &s, "scales of static inputs in the model's type: say scale: bf16");
+    s = int8;
+    s.act.scale = VQ_SCALE_F16;
+    refuses(VQ_BF16, &s, "say scale: f32");
+    s = int8;
+    s.act.range = VQ_RANGE_NARROW;
+    refuses(VQ_BF16, &s, "differ from range: full");
+    s.act.when = VQ_STATIC; /* then the stored scale is the narrow one */
+    assert_int_equal(vq_target_adapt(CT, VQ_BF16, &s, &e), VQ_OK);
+    s = mx;
+    s.act.rule = VQ_RULE_CEIL;
+    refuses(VQ_BF16, &s, "differ from rule: bump");
+    s = mx;
+    s.act.compat = VQ_COMPAT_MODELOPT;
+    refuses(VQ_BF16, &s, "differ from compat: compressed-tensors");
 }
 
 /* Refusals name whoever can, and nobody when nobody can. */
@@ -147,6 +187,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(conventions),
         cmocka_unit_test(adapts),
+        cmocka_unit_test(keeps_what_is_given),
         cmocka_unit_test(advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
