@@ -170,23 +170,43 @@ static vq_status list_dense(const vq_plan *p, const char **dense, size_t *n, vq_
     return VQ_OK;
 }
 
-static vq_status write_config(const char *dir, const vq_plan *p, const vq_module *modules,
-                              size_t nmodules, bool untied, vq_arena *a, vq_err *e)
+/* The text of config.json; free it. */
+static vq_status make_config(const vq_plan *p, const vq_module *modules, size_t nmodules,
+                             bool untied, char **text, size_t *len, vq_arena *a, vq_err *e)
 {
     const char **dense = VQ_ALLOC(a, const char *, p->model->checkpoint.weights.count, "config", e);
-    const char *path = vq_join(a, dir, "config.json", e);
-    if (!dense || !path) return e->status;
+    if (!dense) return e->status;
     size_t ndense = 0;
+    *text = NULL;
     VQ_TRY(list_dense(p, dense, &ndense, a, e));
     VQ_TRY(list_tied(p, dense, &ndense, a, e));
     json_t *quantization = NULL;
+    VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
+    const vq_status s = config_text(p, quantization, untied, text, len, e);
+    json_decref(quantization);
+    return s;
+}
+
+static vq_status write_config(const char *dir, const vq_plan *p, const vq_module *modules,
+                              size_t nmodules, bool untied, vq_arena *a, vq_err *e)
+{
+    const char *path = vq_join(a, dir, "config.json", e);
     char *text = NULL;
     size_t len = 0;
-    VQ_TRY(p->target->write_config(modules, nmodules, dense, ndense, &quantization, e));
-    vq_status s = config_text(p, quantization, untied, &text, &len, e);
+    if (!path) return e->status;
+    vq_status s = make_config(p, modules, nmodules, untied, &text, &len, a, e);
     if (s == VQ_OK) s = vq_write_file(path, text, len, e);
     free(text);
-    json_decref(quantization);
+    return s;
+}
+
+vq_status vq_outputs_config_bytes(const vq_plan *p, const vq_module *modules, size_t nmodules,
+                                  size_t *bytes, vq_arena *a, vq_err *e)
+{
+    char *text = NULL;
+    *bytes = 0;
+    const vq_status s = make_config(p, modules, nmodules, true, &text, bytes, a, e);
+    free(text);
     return s;
 }
 

@@ -10,5 +10,8 @@
 vq_status vq_outputs_sidecars(const char *dir, const vq_plan *p, const vq_sidecars *beside,
                               const vq_module *modules, size_t nmodules, bool untied,
                               const vq_reporter *reporter, vq_arena *a, vq_err *e);
+/* vq_outputs_config_bytes -- size of that config.json, of an untied model. */
+vq_status vq_outputs_config_bytes(const vq_plan *p, const vq_module *modules, size_t nmodules,
+                                  size_t *bytes, vq_arena *a, vq_err *e);
 
 #endif

@@ -9,6 +9,7 @@
 #include "run/input_hash.h"
 #include "run/manifest.h"
 #include "run/origin.h"
+#include "run/quantize/disk.h"
 #include "run/quantize/folders.h"
 #include "run/quantize/outputs.h"
 #include "run/quantize/summary.h"
@@ -408,6 +409,7 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     vq_sample_set samples;
     VQ_TRY(check_named(q, &samples, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
+    VQ_TRY(vq_disk_most(&q->plan, &q->beside, q->recipe.resolved, &r->disk, &q->arena, e));
     const vq_folders_request names = {
         .inputs = &q->o->model, .ninputs = 1, .recipe = q->recipe.name};
     VQ_TRY(vq_folders_name(&q->folders, &names, a, e));
