@@ -141,7 +141,16 @@ def table_tiny(t):
          t.text(5, r, "kl", **where)] for r in t.recipes(TINY)])
 
 
-TABLES = {"recipes": table_recipes, "quality": table_quality, "kinds": table_kinds, "64 windows": table_windows64, "tiny-llama": table_tiny}
+PEERS = [("NVFP4 RTN, weights only", "nvfp4a16", "21.93, +0.1988"), ("NVFP4 RTN, W4A4", "nvfp4", "26.60, +0.3919"), ("MXFP4 RTN, weights only", "mxfp4a16", "28.35, +0.4556"),
+         ("MXFP4 RTN, W4A4", "mxfp4", "59.47, +1.1964"), ("INT4 g64 symmetric RTN", "int4-g64", "27.91, +0.4399"), ("INT8 W8A8 RTN", "int8", "18.45, +0.0260")]  # llm-compressor 0.14
+
+
+def table_peers(t):
+    return markdown(["scheme", "recipe", "vq: perplexity, loss over bf16", "llm-compressor 0.14: the same"], [
+        [what, t.name(r), f"{t.text(2, r, 'perplexity')}, {t.text(4, r, 'delta_nll', sign='+').split(' ±')[0]}", peer] for what, r, peer in PEERS])
+
+
+TABLES = {"peers": table_peers, "recipes": table_recipes, "quality": table_quality, "kinds": table_kinds, "64 windows": table_windows64, "tiny-llama": table_tiny}
 
 
 def comment(t, recipe):

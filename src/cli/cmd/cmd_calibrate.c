@@ -179,8 +179,8 @@ const vq_command vq_command_calibrate = {
         "-o S.vqs",
     .about = "gather the statistics that the passes of recipes need, or add such files up",
     .operands = "  MODEL                       a .safetensors file or a Hugging Face folder\n"
-                "  [SHARE:]A.vqs               a statistics file, and the share of the sum that it "
-                "gets; without shares: one for each of its samples\n",
+                "  [SHARE:]A.vqs               a statistics file; its share of the sum, without "
+                "shares as many as it has samples\n",
     .example = "vq calibrate model.safetensors -r nvfp4-arc --data calibration.txt -o model.vqs",
     .run = run_calibrate,
     .show = show_calibrate,
