@@ -29,7 +29,7 @@ echo mine >filled/file
 wait $pid && fail "takes a folder that was filled"
 [ "$(cat filled/file)" = mine ] && [ "$(ls filled)" = file ] || fail "touches what was put in"
 for dot in . ./ .. made/.; do refuse 2 'a folder of its own.*name one inside, -o .*/NAME' quantize "$model" -r nvfp4a16 -o $dot; done
-refuse 2 'mounted there.*-o /proc/NAME' quantize "$model" -r nvfp4a16 -o /proc
+refuse 2 'mounted there.*a folder inside it with -o' quantize "$model" -r nvfp4a16 -o /proc
 
 # --force replaces what vq wrote, never a folder of something else or the model itself.
 refuse 2 'taken' quantize "$model" -r nvfp4a16 -o taken --force
