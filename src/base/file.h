@@ -25,7 +25,8 @@ void vq_map_close(vq_map *m);
  * short, a disk fails) reads as zeros and is noted, instead of SIGBUS ending the process. */
 void vq_maps_guard(void);
 /* vq_folder_watch -- from here to vq_unwatch the folder PATH is to be the same one, not another that
- * took its name (--force does that), for its files are one thing; NULL: not there, or no memory.
+ * took its name (--force does that), for its files are one thing: one that is opened again has to be
+ * what it was the first time (vq_map_open: VQ_E_IO; vq_exists: yes). NULL: not there, or no memory.
  * vq_unwatch takes NULL. */
 vq_watch *vq_folder_watch(const char *path);
 void vq_unwatch(vq_watch *w);

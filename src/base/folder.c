@@ -29,12 +29,6 @@ bool vq_is_file(const char *path)
     return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-bool vq_exists(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0;
-}
-
 vq_status vq_make_dir(const char *path, vq_err *e)
 {
     if (mkdir(path, 0777) == 0 || (errno == EEXIST && vq_is_dir(path))) return VQ_OK;

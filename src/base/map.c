@@ -22,6 +22,7 @@ struct vq_watch {
     size_t size;
     struct stat then;
     bool may_change; /* it is no input: that it did is noted here alone */
+    bool closed;     /* kept for the next that opens it, for as long as its folder is watched */
     atomic_bool changed;
     char path[];
 };
@@ -43,18 +44,63 @@ static void note(vq_watch *w, const char *what)
 
 static const char changed[] = "the file changed";
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_unchanged(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* Written to in place since it was mapped? Another file under the name is none of our business: what
  * was mapped is as it was. */
 static void look(vq_watch *w)
 {
     struct stat now;
-    if (stat(w->path, &now) != 0) return;
-    if (!w->data && (now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino))
-        note(w, "the folder was replaced");
-    if (!w->data || now.st_dev != w->then.st_dev || now.st_ino != w->then.st_ino) return;
-    if (now.st_size != w->then.st_size || now.st_mtim.tv_sec != w->then.st_mtim.tv_sec ||
-        now.st_mtim.tv_nsec != w->then.st_mtim.tv_nsec)
-        note(w, changed);
+    if (w->closed || stat(w->path, &now) != 0) return;
+    if (!w->data && !is_same_file(&now, &w->then)) note(w, "the folder was replaced");
+    if (w->data && is_same_file(&now, &w->then) && !is_unchanged(&now, &w->then)) note(w, changed);
+}
+
+/* What was read of this file before, if its readers are to see one and the same. */
+static vq_watch *input_of(const char *path)
+{
+    for (vq_watch *w = watched; w; w = w->next)
+        if (w->data && !w->may_change && strcmp(w->path, path) == 0) return w;
+    return NULL;
+}
+
+static bool is_in_watched_folder(const char *path)
+{
+    const size_t n = (size_t)(vq_base_name(path) - path);
+    for (const vq_watch *w = watched; w; w = w->next)
+        if (!w->data && !w->closed && n == strlen(w->path) + 1 &&
+            strncmp(w->path, path, n - 1) == 0)
+            return true;
+    return false;
+}
+
+/* st NULL: there is nothing under the name. */
+static bool is_as_before(const char *path, const struct stat *st)
+{
+    (void)pthread_mutex_lock(&changing);
+    vq_watch *w = is_in_watched_folder(path) ? input_of(path) : NULL;
+    const bool same = !w || (st && is_same_file(st, &w->then) && is_unchanged(st, &w->then));
+    if (!same)
+        note(w, !st                          ? "the file was removed"
+                : is_same_file(st, &w->then) ? changed
+                                             : "the file was replaced");
+    (void)pthread_mutex_unlock(&changing);
+    return same;
+}
+
+bool vq_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 || !is_as_before(path, NULL);
 }
 
 static vq_watch *watch(const uint8_t *data, size_t size, const struct stat *st, const char *path)
@@ -76,18 +122,34 @@ vq_watch *vq_folder_watch(const char *path)
     return stat(path, &st) == 0 ? watch(NULL, 0, &st, path) : NULL;
 }
 
+/* Frees what is closed and of no use: of this path, or (NULL) of folders that nobody watches. */
+static void drop_closed(const char *path)
+{
+    for (vq_watch *w = watched, *before = NULL, *next; w; w = next) {
+        next = w->next;
+        if (!w->closed ||
+            (w->data && (path ? strcmp(w->path, path) != 0 : is_in_watched_folder(w->path)))) {
+            before = w;
+            continue;
+        }
+        if (before)
+            before->next = next;
+        else
+            watched = next;
+        free(w);
+    }
+}
+
 void vq_unwatch(vq_watch *w)
 {
     if (!w) return;
     look(w);
     (void)pthread_mutex_lock(&changing);
-    if (watched == w)
-        watched = w->next;
-    else
-        for (vq_watch *before = watched; before; before = before->next)
-            if (before->next == w) before->next = w->next;
+    if (w->data) drop_closed(w->path);
+    w->closed = true;
+    w->size = 0;
+    drop_closed(w->may_change ? w->path : NULL);
     (void)pthread_mutex_unlock(&changing);
-    free(w);
 }
 
 static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
@@ -95,6 +157,7 @@ static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
     struct stat st;
     if (fstat(fd, &st) != 0) return vq_fail(e, VQ_E_IO, "%s: %s", path, vq_why(errno));
     if (!S_ISREG(st.st_mode)) return vq_fail(e, VQ_E_INPUT, "%s: not a regular file", path);
+    if (!is_as_before(path, &st)) return vq_maps_check(e);
     void *p = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
                          : (void *)(uintptr_t)nothing;
     if (p == MAP_FAILED && errno == ENOMEM)
@@ -114,7 +177,8 @@ vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
     *m = (vq_map){.data = nothing};
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return vq_fail(e, VQ_E_INPUT, "%s: no such file", path);
+        return is_as_before(path, NULL) ? vq_fail(e, VQ_E_INPUT, "%s: no such file", path)
+                                        : vq_maps_check(e);
     if (fd < 0) return vq_fail(e, VQ_E_IO, "%s: cannot open: %s", path, vq_why(errno));
     const vq_status s = map_file(m, fd, path, e);
     (void)close(fd);

@@ -75,6 +75,27 @@ kill $writer
 wait $writer 2>/dev/null
 [ ! -e cut ] || fail "makes an artifact of it"
 
+# What was opened to go along, and is gone or another file when it is read, stops the run before an artifact is made.
+if command -v strace >/dev/null && strace -f -o trace -e trace=none true 2>/dev/null; then
+    cp tokenizer.json m/tokenizer.json
+    printf 'calibration text, %s\n' {1..200} >text.txt
+    for how in 'mv m/$name gone' 'cp m/$name again && mv again m/$name'; do
+        for name in tokenizer.json config.json; do
+            cp "m/$name" kept
+            last_args="quantize m, $how"
+            (until grep -q "$name.*O_RDONLY.* = [0-9]" trace; do sleep 0.02; done; eval "$how") &
+            : >trace
+            strace -f -o trace -P "m/$name" -e trace=openat -e inject=openat:delay_enter=500000:when=2+ "$vq" quantize m -r gptq-int4 --set calib.samples=4 --set calib.seqlen=16 --data text.txt -o cut >out 2>err
+            [ $? = 5 ] || fail "exit code is not 5"
+            wait $!
+            err_has "m/$name: the file was re(mov|plac)ed while it was read"
+            [ ! -e cut ] || fail "makes an artifact of it"
+            cp kept "m/$name"
+            rm -rf cut.*
+        done
+    done
+fi
+
 # Another file under the name: what was there at the start goes along.
 cp tokenizer.json m/tokenizer.json && rm m/README.md
 (while :; do cp tokenizer.json other && echo >>other && mv other m/README.md; done) &

@@ -104,6 +104,62 @@ static int folder_replaced(const char *path, const vq_map *m)
                                                                                              : 4;
 }
 
+/* A second reader of a file of a watched folder finds what the first one read, or nothing at all. */
+static int opened_again(const char *path, bool gone, bool closed)
+{
+    char dir[4096], other[4096];
+    vq_map first, second;
+    vq_err e = {0};
+    (void)snprintf(dir, sizeof dir, "%.*s", (int)(vq_base_name(path) - path - 1), path);
+    (void)snprintf(other, sizeof other, "%s.new", path);
+    vq_watch *w = vq_folder_watch(dir);
+    if (vq_map_open(&first, path, NULL) != VQ_OK || vq_map_open(&second, path, NULL) != VQ_OK)
+        return 2;
+    vq_map_close(&second);
+    if (closed) vq_map_close(&first);
+    make_file(other);
+    if (gone ? unlink(path) != 0 : rename(other, path) != 0) return 3;
+    if (vq_maps_check(NULL) != VQ_OK || !vq_exists(path)) return 4;
+    if (vq_map_open(&second, path, &e) != VQ_E_IO || vq_maps_check(NULL) != VQ_E_IO) return 5;
+    vq_unwatch(w);
+    return strstr(e.text, gone ? "input: the file was removed" : "input: the file was replaced")
+               ? 0
+               : 6;
+}
+
+static int removed(const char *path, const vq_map *m)
+{
+    vq_map copy = *m;
+    vq_map_close(&copy);
+    return opened_again(path, true, false);
+}
+
+static int replaced(const char *path, const vq_map *m)
+{
+    (void)m;
+    return opened_again(path, false, false);
+}
+
+static int replaced_when_closed(const char *path, const vq_map *m)
+{
+    vq_map copy = *m;
+    vq_map_close(&copy);
+    return opened_again(path, false, true);
+}
+
+/* Nobody says that the files of other folders, or after the watch, are one thing. */
+static int replaced_elsewhere(const char *path, const vq_map *m)
+{
+    char other[4096];
+    vq_map second;
+    (void)m;
+    (void)snprintf(other, sizeof other, "%s.new", path);
+    make_file(other);
+    if (rename(other, path) != 0 || vq_map_open(&second, path, NULL) != VQ_OK) return 2;
+    vq_map_close(&second);
+    return unlink(path) == 0 && !vq_exists(path) && vq_maps_check(NULL) == VQ_OK ? 0 : 3;
+}
+
 /* No output gets its name from an input that changed. */
 static int output_after_cut(const char *path, const vq_map *m)
 {
@@ -122,6 +178,10 @@ static void test_changes(void **state)
     tell(state, closed_after, 0);
     tell(state, renamed_over, 0);
     tell(state, folder_replaced, 0);
+    tell(state, removed, 0);
+    tell(state, replaced, 0);
+    tell(state, replaced_when_closed, 0);
+    tell(state, replaced_elsewhere, 0);
     tell(state, output_after_cut, 0);
 }
 
