@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -66,5 +67,13 @@ const char *vq_forecast_text(double seconds, char buf[32])
         (void)snprintf(buf, 32, "%.0f min", minutes);
     else
         (void)snprintf(buf, 32, "%.1f h", minutes / 60);
+    return buf;
+}
+
+const char *vq_forecast_about(double seconds, char buf[40])
+{
+    char time[32];
+    vq_forecast_text(seconds, time);
+    (void)snprintf(buf, 40, "%s%s", strncmp(time, "under", 5) == 0 ? "" : "about ", time);
     return buf;
 }

@@ -39,6 +39,8 @@ void vq_expect(const vq_reporter *w, const vq_forecast *f);
 /* vq_forecast_text -- seconds with no more digits than a forecast can hold: "0.4 s", "25 s", "3 min",
  * into buf; returns it. test tests/unit/base/test_status.c */
 const char *vq_forecast_text(double seconds, char buf[32]);
+/* vq_forecast_about -- the same as a guess: "about 5 s", "under 0.1 s". */
+const char *vq_forecast_about(double seconds, char buf[40]);
 
 /* vq_seconds -- the monotonic clock, for progress and summaries: nothing that an artifact holds
  * depends on it. */

@@ -27,7 +27,7 @@ static const struct {
                {"chat", "generate"},       {"run", "generate"},      {"info", "inspect"},
                {"compare", "diff"}};
 
-/* "eval ppl" for `vq ppl` or `vq perplexity`, into buf; NULL: nobody calls a command so. */
+/* "eval ppl" for `vq ppl` or `vq perplexity`, into buf; a name that was not written out; NULL: nobody calls a command so. */
 static const char *known_elsewhere(const char *name, char *buf, size_t len)
 {
     for (const vq_command *const *c = vq_commands; *c; c++)
@@ -37,6 +37,8 @@ static const char *known_elsewhere(const char *name, char *buf, size_t len)
         }
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (strcmp(foreign[i].name, name) == 0) return foreign[i].here;
+    for (const vq_command *const *c = vq_commands; *c; c++)
+        if (strlen(name) > 2 && strncmp((*c)->name, name, strlen(name)) == 0) return (*c)->name;
     return NULL;
 }
 

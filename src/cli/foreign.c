@@ -8,6 +8,9 @@
 #define DATA "--data takes a text, JSON lines or `self`"
 #define SAMPLES "--set calib.samples=64"
 #define LENGTH "--set calib.seqlen=512"
+#define FORMAT                                                                                     \
+    "the recipe says it: --set output.format=compressed-tensors or vq; no GGUF is written, but "   \
+    "llama.cpp's converter takes the folders of nvfp4a16 (docs/using-the-output.md)"
 #define OUTPUT "-o names the output"
 #define FIRST "the model is the first argument, without an option"
 
@@ -32,8 +35,10 @@ static const struct {
     {"q-group-size", "the scheme says it: --set rules.0.use=int4-g32, or another recipe"},
     {"sym", "the scheme says it: int4-g64 is symmetric, int4-g64-asym is not"},
     {"asym", "the scheme says it: int4-g64 is symmetric, int4-g64-asym is not"},
-    {"format", "the recipe says it: --set output.format=vq"},
-    {"export-fmt", "the recipe says it: --set output.format=vq"},
+    {"format", FORMAT},
+    {"export-format", FORMAT},
+    {"export-fmt", FORMAT},
+    {"outtype", FORMAT},
     {"dataset", DATA},
     {"calib-data", DATA},
     {"calib-dataset", DATA},

@@ -1,4 +1,6 @@
 /* given_data.c -- --data and --tokens of the commands that calibrate. */
+#include <string.h>
+
 #include "cli/command.h"
 
 static vq_status add(vq_calib_source *list, int *n, const vq_text_list *texts, bool tokens,
@@ -19,11 +21,22 @@ static vq_status add(vq_calib_source *list, int *n, const vq_text_list *texts, b
     return VQ_OK;
 }
 
+/* One of the two would silently lose. */
+static vq_status check_sets(const vq_args *a, vq_err *e)
+{
+    for (int i = 0; i < a->sets.n; i++)
+        if (strncmp(a->sets.text[i], "calib.data=", 11) == 0)
+            return vq_fail(e, VQ_E_RECIPE, "%s and --set calib.data both give the calibration data",
+                           a->sources.n ? "--data" : "--tokens");
+    return VQ_OK;
+}
+
 vq_status vq_session_sources(vq_session *s, vq_calib_sources *out, vq_err *e)
 {
     const vq_args *a = s->args;
     *out = (vq_calib_sources){0};
     if (a->sources.n + a->token_sources.n == 0) return VQ_OK;
+    VQ_TRY(check_sets(a, e));
     vq_calib_source *list = VQ_NEW(&s->arena, vq_calib_source, VQ_SOURCES_MAX, "sources", e);
     double shares[VQ_SOURCES_MAX];
     if (!list) return VQ_E_LIMIT;

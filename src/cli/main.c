@@ -21,19 +21,23 @@
 
 enum { ERROR_TEXT = 4096 };
 
-static volatile sig_atomic_t stop_asked, on_terminal;
+static volatile sig_atomic_t stop_asked, on_terminal, as_json;
+
+#define STOPPING "stopping at the next step; once more to stop at once"
 
 /* The first signal asks the job to leave at its next step; the second one ends the program. */
 static void on_stop(int signal_number)
 {
-    static const char text[] = "\nvq: stopping at the next step; once more to stop at once\n";
+    static const char line[] = "\nvq: " STOPPING "\n",
+                      event[] = "{\"event\":\"line\",\"text\":\"" STOPPING "\"}\n";
     const size_t skip = on_terminal ? 0 : 1; /* a terminal has ^C on the line of the bar */
     (void)signal_number;
     stop_asked = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
-    const ssize_t n = write(STDERR_FILENO, text + skip, sizeof text - 1 - skip);
+    const ssize_t n = as_json ? write(STDERR_FILENO, event, sizeof event - 1)
+                              : write(STDERR_FILENO, line + skip, sizeof line - 1 - skip);
     (void)n;
 }
 
@@ -295,6 +299,16 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
+/* The same of --progress json, for errors of the arguments before it. */
+static bool wants_events(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--progress=json") == 0 ||
+            (strcmp(argv[i], "json") == 0 && strcmp(argv[i - 1], "--progress") == 0))
+            return true;
+    return false;
+}
+
 /* libgomp and OpenBLAS end the process where they get no thread or no memory. The command ends as
  * with any other error then: said, in the shape that was asked for, nothing half made left. */
 static vq_session *running;
@@ -331,7 +345,9 @@ static int session(const vq_command *c, int argc, char **argv)
         vq_help_page(stdout, c, args.noperands ? vq_command_word(c, args.operands[0]) : NULL);
         return flush_stdout(&s, 0);
     }
+    if (status != VQ_OK && wants_events(argc, argv)) args.progress = "json";
     vq_progress_init(&s.progress, &args);
+    as_json = s.progress.mode == VQ_PROGRESS_JSON;
     vq_envelope_begin();
     vq_envelope_init(&s.output, c->name);
     vq_arena_init(&s.arena, NULL);
@@ -353,7 +369,8 @@ static int usage_error(int argc, char **argv, const char *text)
 {
     vq_envelope o;
     vq_err unsaid;
-    fprintf(stderr, "vq: error: %s\n", text);
+    vq_progress p = {.mode = wants_events(argc, argv) ? VQ_PROGRESS_JSON : VQ_PROGRESS_NONE};
+    vq_progress_error(&p, text);
     if (!wants_json(argc, argv)) return VQ_E_RECIPE;
     vq_envelope_begin();
     vq_envelope_init(&o, "usage");

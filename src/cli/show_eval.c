@@ -181,8 +181,9 @@ static void show_work(FILE *out, const json_t *texts, const json_t *r)
         tokens += vq_result_int(json_array_get(texts, i), "tokens");
         windows += vq_result_int(json_array_get(texts, i), "windows");
     }
-    vq_show_field(out, "predicted", "%lld tokens in %lld window%s of %lld", tokens, windows,
-                  windows == 1 ? "" : "s", (long long)vq_result_int(r, "window"));
+    vq_show_field(out, "predicted", "%lld token%s in %lld window%s of %lld", tokens,
+                  tokens == 1 ? "" : "s", windows, windows == 1 ? "" : "s",
+                  (long long)vq_result_int(r, "window"));
     if (seconds > 0)
         vq_show_field(out, "took", "%.1f s, %.0f tokens/s", seconds,
                       vq_result_real(r, "tokens_per_second"));

@@ -75,7 +75,7 @@ static vq_status render(packer *p, const json_t *messages, const json_t *tools, 
                    "the line holds messages, and the model has no chat template "
                    "(chat_template.jinja, or \"chat_template\" in "
                    "tokenizer_config.json): add one, or calibrate on what is said alone with "
-                   "calib.template: none");
+                   "--set calib.template=none");
 }
 
 /* A template writes the special tokens itself; a text gets those that the tokenizer puts around it.

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "plan/conversations.h"
 #include "plan/own/own_text.h"
+#include "text/json_lines.h"
 
 /* A source that is read: what is wanted of it, and what it gives. */
 typedef struct reading {
@@ -56,7 +57,7 @@ static vq_status count_samples(reading *r, const vq_ids *ids, vq_err *e)
     if (r->plan->recipe->calib.select == VQ_SELECT_RANDOM && fits >= 1 &&
         2 * fits >= r->samples.count)
         return VQ_OK; /* windows that overlap */
-    snprintf(holds, sizeof holds, "%zu tokens", ids->count);
+    snprintf(holds, sizeof holds, "%zu token%s", ids->count, ids->count == 1 ? "" : "s");
     return accept_fewer(r, fits, holds, e);
 }
 
@@ -93,8 +94,23 @@ static vq_status pick_samples(reading *r, const vq_ids *ids, vq_err *e)
     return VQ_OK;
 }
 
+/* Read as text, the braces and names of each line would be calibrated on, too. */
+static vq_status tell_json(const reading *r, vq_err *e)
+{
+    vq_map map;
+    VQ_TRY(vq_map_open(&map, r->source.path, e));
+    if (vq_json_lines_likely((const char *)map.data, map.size))
+        vq_warn(&r->job->reporter, "looks-like-jsonl", r->source.path,
+                "its first line is a JSON object, and the file is calibrated on as it stands, "
+                "braces and all; --set calib.kind=jsonl, or a name that ends in .jsonl, takes what "
+                "the lines hold");
+    vq_map_close(&map);
+    return VQ_OK;
+}
+
 static vq_status read_text(reading *r, vq_err *e)
 {
+    if (r->source.kind == VQ_KIND_TEXT) VQ_TRY(tell_json(r, e));
     vq_ids ids;
     vq_arena text; /* whose ids are as many as the file has */
     vq_arena_init(&text, r->a->budget);
@@ -198,6 +214,16 @@ static vq_status mix(vq_sample_set *set, const reading *from, vq_arena *a, vq_er
     return VQ_OK;
 }
 
+/* As `vq eval` has it: twice the same text is a mistake, and how much of it counts is a share. */
+static vq_status check_once(const vq_sample_part *parts, int i, vq_err *e)
+{
+    for (int j = 0; j < i; j++)
+        if (parts[i].path && strcmp(parts[j].sha256, parts[i].sha256) == 0)
+            return vq_fail(e, VQ_E_RECIPE, "%s and %s hold the same text: give one of them",
+                           parts[j].path, parts[i].path);
+    return VQ_OK;
+}
+
 static vq_status read_all(vq_sample_set *set, vq_sample_part *parts, reading *list,
                           const vq_exec *x, const int32_t *own, vq_arena *a, vq_err *e)
 {
@@ -205,6 +231,7 @@ static vq_status read_all(vq_sample_set *set, vq_sample_part *parts, reading *li
         VQ_TRY(vq_step(&list[i].job->reporter, "reading text", i, set->nparts, e));
         list[i].part = &parts[i];
         VQ_TRY(read_source(&list[i], x, own, e));
+        VQ_TRY(check_once(parts, i, e));
         if (list[i].source.kind == VQ_KIND_SELF) set->own = list[i].samples.ids;
         if (list[i].source.kind == VQ_KIND_SELF) set->own_samples = list[i].samples.count;
     }

@@ -8,6 +8,12 @@
 #define GGUF "vq writes no GGUF: vLLM and transformers load the folder"
 #define TRAINED "rounding that knows the data: gptq-int4; trained: `vq recipe show learned`"
 #define BITS "4 bits without data: int4-g64; 8 bits: int8-w8a16"
+#define BETWEEN                                                                                    \
+    "between 4 and 8 bits nothing is shipped: int8-w8a16 or best-4bit (vq alone runs it)"
+#define SMALLEST                                                                                   \
+    "below 4 bits nothing is shipped; the smallest that runtimes load is gptq-int4, the best at "  \
+    "4 "                                                                                           \
+    "bits best-4bit, which vq alone runs"
 #define STATIC_FP8 "scales of inputs are made per token at run time, not stored"
 
 const vq_alias vq_aliases[] = {
@@ -31,8 +37,8 @@ const vq_alias vq_aliases[] = {
     {"W4A4", NULL, "4-bit inputs are NVFP4 or MXFP4 here: nvfp4-arc or best-w4a4 keep most"},
     {"W4A8", NULL, "weights of 4 bits with inputs of 16: gptq-int4; both of 8: int8 or fp8"},
     {"W4AFP8", NULL, "weights of 4 bits with inputs of 16: gptq-int4; both of 8: fp8"},
-    {"W3A16", NULL, "the smallest that holds its quality is best-4bit"},
-    {"W2A16", NULL, "the smallest that holds its quality is best-4bit"},
+    {"W3A16", NULL, SMALLEST},
+    {"W2A16", NULL, SMALLEST},
     {"MXFP8A16", NULL, "inputs as they are at 8 bits: int8-w8a16; both in MXFP8: mxfp8"},
     /* configurations of ModelOpt */
     {"FP8_DEFAULT_CFG", "fp8", STATIC_FP8},
@@ -60,28 +66,41 @@ const vq_alias vq_aliases[] = {
      "the same values in blocks of 16; vq alone runs it, and vq writes no GGUF"},
     {"IQ4_XS", "best-4bit", "its values in blocks of 16; vq alone runs it, and vq writes no GGUF"},
     {"MXFP4_MOE", "mxfp4a16", GGUF},
-    {"Q6_K", NULL, "between 4 and 8 bits nothing is shipped: int8-w8a16 or best-4bit"},
-    {"Q5_0", NULL, "between 4 and 8 bits nothing is shipped: int8-w8a16 or best-4bit"},
-    {"Q5_K_S", NULL, "between 4 and 8 bits nothing is shipped: int8-w8a16 or best-4bit"},
-    {"Q5_K_M", NULL, "between 4 and 8 bits nothing is shipped: int8-w8a16 or best-4bit"},
-    {"Q3_K_M", NULL, "the smallest that holds its quality is best-4bit"},
-    {"Q2_K", NULL, "the smallest that holds its quality is best-4bit"},
+    {"Q6_K", NULL, BETWEEN},
+    {"Q5_1", NULL, BETWEEN},
+    {"Q5_K", NULL, BETWEEN},
+    {"Q5_0", NULL, BETWEEN},
+    {"Q5_K_S", NULL, BETWEEN},
+    {"Q5_K_M", NULL, BETWEEN},
+    {"Q3_K", NULL, SMALLEST},
+    {"Q3_K_S", NULL, SMALLEST},
+    {"Q3_K_M", NULL, SMALLEST},
+    {"Q3_K_L", NULL, SMALLEST},
+    {"Q2_K", NULL, SMALLEST},
+    {"Q2_K_S", NULL, SMALLEST},
     {"BF16", NULL, "that is no quantization: int8-w8a16 loses next to nothing"},
     {"F16", NULL, "that is no quantization: int8-w8a16 loses next to nothing"},
     /* names of methods and other libraries */
     {"AWQ", "awq-int4", NULL},
+    {"AWQModifier", "awq-int4", NULL},
     {"GPTQ", "gptq-int4", NULL},
+    {"GPTQModifier", "gptq-int4", NULL},
     {"SmoothQuant", "smoothquant-int8", NULL},
+    {"SmoothQuantModifier", "smoothquant-int8", NULL},
     {"ARC", "nvfp4-arc", NULL},
     {"ARCQuant", "nvfp4-arc", NULL},
     {"MR_GPTQ", "mr-gptq-mxfp4", NULL},
     {"RTN", "int4-g64", NULL},
-    {"NF4", NULL, "4 bits with uneven values: best-4bit"},
+    {"INT3", NULL, SMALLEST},
+    {"INT2", NULL, SMALLEST},
+    {"FP6", NULL, BETWEEN},
+    {"FP4", NULL, "4-bit floats are nvfp4 or mxfp4 here; weights alone: nvfp4a16 or mxfp4a16"},
+    {"NF4", NULL, "4 bits with uneven values: best-4bit (vq alone runs it)"},
     {"AutoRound", NULL, TRAINED},
     {"Auto-Round", NULL, TRAINED},
     {"BNB", NULL, BITS},
     {"BitsAndBytes", NULL, BITS},
-    {"GGUF", NULL, "vq writes folders of safetensors; int8 is what llama.cpp's converter reads"},
+    {"GGUF", NULL, "vq writes no GGUF; llama.cpp's converter takes the folders of nvfp4a16"},
     {"HQQ", NULL, "4 bits without data: int4-g64"},
     {NULL, NULL, NULL},
 };

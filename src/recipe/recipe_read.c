@@ -108,7 +108,9 @@ static vq_status read_size(vq_reader *rd, const vq_yaml *n, const vq_field *f, v
         *(uint64_t *)at = (uint64_t)(x * units[i].bytes);
         return VQ_OK;
     }
-    return vq_yaml_fail(rd->e, n, "%s: \"%s\" is no size (none, 5GB, 512MiB, ...)", f->key, text);
+    return vq_yaml_fail(
+        rd->e, n, "%s: \"%s\" is no size: none, or a number of bytes, kB, MB, GB, KiB, MiB or GiB",
+        f->key, text);
 }
 
 typedef struct output_recipe {

@@ -80,6 +80,11 @@ vq_status vq_shares_fill(double *shares, int n, const char *whole, const char *e
 
 vq_status vq_sources_share(const vq_calib_sources *s, double *shares, vq_err *e)
 {
+    int own = 0;
+    for (int i = 0; i < s->n; i++) own += s->list[i].kind == VQ_KIND_SELF;
+    if (own > 1)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "the calibration data name `self` %d times: once, with a share", own);
     for (int i = 0; i < s->n; i++) shares[i] = s->list[i].share;
     return vq_shares_fill(shares, s->n, "calibration data", "sources", e);
 }

@@ -138,6 +138,8 @@ static void range_text(const vq_option *o, char *buf, size_t len)
         (void)snprintf(buf, len, "%s", o->choices);
     else if (o->type == VQ_OPT_BOOL)
         (void)snprintf(buf, len, "true|false");
+    else if (o->type == VQ_OPT_INT)
+        (void)snprintf(buf, len, "%.0f..%.0f", o->min, o->max);
     else
         (void)snprintf(buf, len, "%g..%g", o->min, o->max);
 }

@@ -222,6 +222,28 @@ static vq_status read_inputs(const json_t *all, vq_manifest *m, vq_arena *a, vq_
     return VQ_OK;
 }
 
+/* The sources of a mix, as put_part wrote them. */
+static vq_status read_parts(const json_t *all, vq_calibrated *c, vq_arena *a, vq_err *e)
+{
+    size_t i;
+    const json_t *one;
+    const size_t n = json_array_size(all) < VQ_SOURCES_MAX ? json_array_size(all) : VQ_SOURCES_MAX;
+    vq_sample_part *parts = VQ_NEW(a, vq_sample_part, n, VQ_MANIFEST_NAME, e);
+    if (!parts) return e->status;
+    json_array_foreach(all, i, one)
+    {
+        const char *sha = json_string_value(json_object_get(one, "sha256"));
+        if (i == n) break;
+        VQ_TRY(read_text(json_object_get(one, "kind"), &parts[i].kind, a, e));
+        (void)snprintf(parts[i].sha256, sizeof parts[i].sha256, "%s", sha ? sha : "");
+        if (c->seqlen > 0)
+            parts[i].samples = json_integer_value(json_object_get(one, "tokens")) / c->seqlen;
+    }
+    c->parts = parts;
+    c->nparts = (int)n;
+    return VQ_OK;
+}
+
 /* A member of another type counts as not recorded. */
 static vq_status read_origin(const json_t *root, vq_manifest *m, vq_arena *a, vq_err *e)
 {
@@ -234,6 +256,7 @@ static vq_status read_origin(const json_t *root, vq_manifest *m, vq_arena *a, vq
             json_integer_value(json_object_get(c, "tokens")) / m->calibration.seqlen;
     (void)snprintf(m->calibration.sha256, sizeof m->calibration.sha256, "%s", sha ? sha : "");
     VQ_TRY(read_text(json_object_get(c, "kind"), &m->calibration.kind, a, e));
+    VQ_TRY(read_parts(json_object_get(c, "sources"), &m->calibration, a, e));
     VQ_TRY(read_text(json_object_get(recipe, "name"), &m->recipe, a, e));
     return read_text(json_object_get(recipe, "yaml"), &m->yaml, a, e);
 }

@@ -24,7 +24,7 @@ typedef struct vq_calibrated {
     char statistics
         [VQ_SHA256_TEXT];        /* of the .vqs file; "" when statistics were gathered on the way */
     int64_t samples, seqlen;     /* seqlen tokens each */
-    const vq_sample_part *parts; /* of a mix, from each source; not read back */
+    const vq_sample_part *parts; /* of a mix, from each source; no paths when read back */
     int nparts;
 } vq_calibrated;
 

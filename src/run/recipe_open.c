@@ -33,6 +33,21 @@ static bool sets_data(const vq_recipe_request *q)
     return false;
 }
 
+/* "64 tokens of text (sha256 87395cb2c5ce...), 32 tokens of self": as many sources as fit. */
+static const char *name_sources(const vq_calibrated *c, char *buf, size_t len)
+{
+    buf[0] = 0;
+    for (int i = 0; i < c->nparts; i++) {
+        const vq_sample_part *p = &c->parts[i];
+        const size_t n = strlen(buf);
+        (void)snprintf(buf + n, len - n, "%s%lld tokens of %s", i ? ", " : "",
+                       (long long)(p->samples * c->seqlen), p->kind ? p->kind : "unknown");
+        const size_t m = strlen(buf);
+        if (*p->sha256) (void)snprintf(buf + m, len - m, " (sha256 %.12s...)", p->sha256);
+    }
+    return buf;
+}
+
 /* The recorded recipe says what it said when it was given: on which file the user had it calibrated
  * instead is recorded beside it, and without that file other bytes would come out. */
 static vq_status check_data(const vq_recipe_request *q, const vq_recipe *r, const vq_manifest *m,
@@ -41,6 +56,12 @@ static vq_status check_data(const vq_recipe_request *q, const vq_recipe *r, cons
     const vq_calibrated *c = &m->calibration;
     const bool made = !c->kind || strcmp(c->kind, "none") == 0 || strcmp(c->kind, "self") == 0;
     if (made || q->data || sets_data(q) || r->calib.data == VQ_DATA_GIVEN) return VQ_OK;
+    char sources[512];
+    if (c->nparts)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "%s: this artifact was calibrated on %s: give them again, in this order, "
+                       "with --data or --tokens, or --set calib.data=self",
+                       q->name, name_sources(c, sources, sizeof sources));
     const char *option = strcmp(c->kind, "tokens") == 0       ? "--tokens FILE"
                          : strcmp(c->kind, "statistics") == 0 ? "--stats FILE.vqs"
                                                               : "--data FILE";

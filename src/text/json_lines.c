@@ -1,7 +1,6 @@
 /* json_lines.c -- a file of JSON objects, one a line. */
 #include "text/json_lines.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "text/utf8.h"
@@ -36,10 +35,15 @@ static size_t list_lines(vq_json_lines *l, const char *text, size_t len, size_t 
     return count;
 }
 
+static size_t after_mark(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 vq_status vq_json_lines_find(vq_json_lines *l, const char *name, const char *text, size_t len,
                              vq_arena *a, vq_err *e)
 {
-    const size_t start = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    const size_t start = after_mark(text, len);
     *l = (vq_json_lines){.name = name, .text = text};
     l->count = list_lines(l, text, len, start);
     l->lines = VQ_ALLOC(a, vq_json_span, l->count, "places of the lines", e);
@@ -73,4 +77,17 @@ vq_status vq_json_line(const vq_json_lines *l, size_t i, json_t **v, vq_err *e)
     *v = NULL;
     if (parse_line(l->text + line->start, line->len, v, e) == VQ_OK) return VQ_OK;
     return vq_at(e, "%s:%zu", l->name, line->number);
+}
+
+bool vq_json_lines_likely(const char *text, size_t len)
+{
+    size_t at = after_mark(text, len);
+    vq_json_span line = {0};
+    while (at < len && blank(text + line.start, line.len)) line = take_line(text, len, &at);
+    json_t *v;
+    vq_err not_asked;
+    if (parse_line(text + line.start, line.len, &v, &not_asked) != VQ_OK) return false;
+    const bool likely = json_object_get(v, "text") || json_object_get(v, "messages");
+    json_decref(v);
+    return likely;
 }

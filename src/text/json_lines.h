@@ -6,6 +6,7 @@
 #define VQ_TEXT_JSON_LINES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/arena.h"
 
@@ -30,5 +31,9 @@ vq_status vq_json_lines_find(vq_json_lines *l, const char *name, const char *tex
 /* vq_json_line -- parse line i (from 0, below count). New reference in *v. VQ_E_INPUT "NAME:LINE >
  * cause": not UTF-8, broken JSON, a key twice, no object, too long. VQ_E_LIMIT: no memory. */
 vq_status vq_json_line(const vq_json_lines *l, size_t i, json_t **v, vq_err *e);
+
+/* vq_json_lines_likely -- is the first of the lines in len bytes an object as calibration takes them,
+ * with "text" or "messages"? */
+bool vq_json_lines_likely(const char *text, size_t len);
 
 #endif

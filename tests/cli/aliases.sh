@@ -28,6 +28,13 @@ for name in W4A16 W8A8 FP8_DYNAMIC FP8_BLOCK NVFP4A16 MXFP4 W8A16 Q4_K_M Q8_0 IQ
     run 0 recipe check $name
     grep -qi "^\`\?$name\|| $name\|\`$name\`" "$source_dir/docs/coming-from.md" || fail "docs/coming-from.md lacks $name"
 done
+# What the last column of the page calls none has a suggestion, and who runs best-4bit is said.
+for name in W4A8 W4AFP8 W3A16 W2A16 W4A8_AWQ NVFP4_AWQ Q5_0 Q5_1 Q5_K_S Q5_K_M Q6_K Q3_K_S Q3_K_M Q3_K_L Q2_K int3 fp4; do
+    refuse 2 "no recipe \"$name\" here; " plan m -r $name
+    ! grep -q best-4bit err || err_has 'vq alone runs'
+done
+err_has 'nvfp4 or mxfp4'
+for name in AWQModifier GPTQModifier SmoothQuantModifier; do run 0 recipe check $name; done
 refuse 2 'no recipe "W4A8" here; .*gptq-int4' plan m -r W4A8
 refuse 2 'no recipe "q6_k" here; .*int8-w8a16' plan m -r q6_k
 refuse 2 'no recipe "auto-round" here; .*vq recipe show learned' plan m -r auto-round
@@ -42,7 +49,7 @@ foreign 'vq recipe list' 'scheme W4A16'
 foreign 'rules.0.use=int4-g32' 'group_size 32'
 foreign 'calib.samples=' 'num_calibration_samples 512'
 foreign 'calib.seqlen=' 'seqlen 512'
-foreign 'output.format' 'format gguf'
+foreign 'output.format.*no GGUF.*converter takes .*nvfp4a16' 'format gguf'
 foreign 'on the processor' 'device cuda:0'
 foreign 'first argument' 'model m'
 foreign '-o names' 'output_dir out'
@@ -75,6 +82,15 @@ for recipe in first first/vq.json first/; do
     refuse 2 'calibrated on text .*--data FILE' plan "$tiny/model.safetensors" -r $recipe
     run 0 plan "$tiny/model.safetensors" -r $recipe --set calib.data=self
 done
+sha=$(sha256sum text.txt | cut -c1-12)
+# shellcheck disable=SC2086
+run 0 quantize "$tiny/model.safetensors" -r nvfp4 $set --data text.txt --data self -o mixed -q
+refuse 2 "calibrated on 32 tokens of text \(sha256 $sha\.\.\.\), 32 tokens of self: give them again" plan "$tiny/model.safetensors" -r mixed
+# What a recipe without samples cannot use is said.
+run 0 plan "$tiny/model.safetensors" -r nvfp4a16 --set calib.samples=64
+err_has '^warning: calib.samples=64: .* \[data-unused\]$'
+run 0 plan "$tiny/model.safetensors" -r nvfp4a16 --seed 3
+err_empty
 run 0 recipe check first
 out_has 'ok \('
 cp -r first changed

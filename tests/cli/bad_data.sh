@@ -105,7 +105,7 @@ head -c 16777217 /dev/zero | tr '\0' x >long.jsonl
 bad 3 'long.jsonl:1 > the line is 16777217 bytes long (at most 16777216)' long.jsonl
 
 # Templates.
-line 'the line holds messages, and the model has no chat template (chat_template.jinja, or "chat_template" in tokenizer_config.json): add one, or calibrate on what is said alone with calib.template: none' "$said"
+line 'the line holds messages, and the model has no chat template (chat_template.jinja, or "chat_template" in tokenizer_config.json): add one, or calibrate on what is said alone with --set calib.template=none' "$said"
 template '{% for m in messages %}
 {{ raise_exception("no " + m.role) }}{% endfor %}'
 line 'chat/chat_template.jinja > line 2: the template refuses: no user' "$said"

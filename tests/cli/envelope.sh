@@ -18,6 +18,12 @@ out_has '"ok":false,"exit":3'
 run 3 inspect "$(printf 'no\033such\377file')" --json
 one_object
 
+# Every code of a warning in the source is in the list of docs/cli.md, and no other.
+last_args='(warning codes)'
+cat $(find "$source_dir/src" -name '*.c') | tr '\n' ' ' | grep -oE 'vq_warn\([^"]*"[a-z0-9-]+"' | grep -oE '[a-z0-9-]+"$' | tr -d '"' | sort -u >codes
+sed -n '/^`warnings.code`:/,/^$/p' "$source_dir/docs/cli.md" | tail -c +17 | grep -oE '`[a-z0-9-]+`' | tr -d '`' | sort -u >listed
+[ "$(wc -l <codes)" -gt 20 ] && diff codes listed >out || fail 'docs/cli.md lists other codes of warnings (<: missing there)'
+
 need_model
 sha=$(sha256sum <"$tiny/model.safetensors" | cut -c 1-64)
 run 0 inspect "$tiny" --json

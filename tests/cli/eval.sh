@@ -74,6 +74,7 @@ before 3 'latin.txt.*UTF-8' eval ppl four --data test.txt --data latin.txt --win
 before 2 'test.txt and test.txt hold the same text: give one of them' eval ppl four --data test.txt --data test.txt --window 129
 before 2 'test.txt and copy.txt hold the same text' eval ppl four --data test.txt --data copy.txt --window 129
 before 2 'model four is given twice' eval ppl four eight four --data test.txt
+before 2 'model ./four is given twice' eval ppl four eight ./four --data test.txt
 before 2 "'valid.txt' is no model; did you mean --data valid.txt\?" eval ppl four --data test.txt valid.txt
 before 2 '17 texts: at most 16' eval ppl four $(printf -- '--data t%d ' {1..17})
 before 2 '17 models: at most 16' eval ppl m{1..17} --data test.txt

@@ -8,7 +8,11 @@ out_has 'name \* -> nvfp4'
 out_has 'weights: 4-bit floats \(e2m1\), one e4m3 scale for each block of 16 and an f32 scale over them, 4\.5 bits in all'
 out_has '^  arc: '
 out_has 'calibration data +32 samples of 512 tokens that the model writes itself'
+out_has '^      inputs: .*, one e4m3 scale for each block of 16 and an f32 scale for each token over them, made anew for each input$'
 err_empty
+# compared with docs/format-compressed-tensors.md: input_global_scale is stored, one for all tokens.
+run 0 recipe explain nvfp4
+out_has '^      inputs: .*, made anew for each input, and an f32 scale over them, made once from what calibration saw and stored$'
 run 0 recipe explain nvfp4-arc "$tiny"
 out_has '28 tensors, 1\.12 MiB -> 324\.1 KiB: model\.layers\.0\.mlp\.down_proj,.* \.\.\.$'
 out_has 'nothing of this model'

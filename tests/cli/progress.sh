@@ -24,13 +24,26 @@ run 0 quantize $tiny -r nvfp4 --set calib.samples=2 --set calib.seqlen=32 --data
 err_has '^[a-z ]+.* [0-9]+%  [0-9:]+ left$'
 # An estimate before the work; the window is the model's context where that is shorter than 2048.
 run 0 eval ppl artifact --data $tiny/test.txt --max-windows 2
-err_has '^2 windows of 512 tokens: about (under )?[0-9.]+ s on idle cores$'
+err_has '^2 windows of 512 tokens: (about|under) [0-9.]+ s on idle cores$'
 out_has '1022 tokens in 2 windows of 512'
 run 0 eval ppl artifact --data $tiny/test.txt --max-windows 2 --json -q
 out_has '"windows":2,"window":512'
 err_empty
 run 0 $quantize --progress json
 grep -E '^\{"event":"progress","phase":"[^"]+","done":[0-9]+,"total":[0-9]+,"seconds":' err >lines || fail "no JSON lines"
+grep -vE '^\{"event":"' err && fail "talk that is not JSON"
+# A signal is an object, too.
+(
+    trap - INT
+    exec "$vq" eval ppl "$tiny" --data "$tiny/train.txt" --window 257 --stride 8 --progress json >out 2>err
+) &
+pid=$!
+while kill -0 $pid 2>/dev/null && ! grep -q '"evaluating"' err; do sleep 0.01; done
+kill -INT $pid
+wait $pid
+code=$? last_args='eval ppl --progress json, SIGINT'
+[ $code = 7 ] || fail "exit code $code, not 7"
+err_has '^\{"event":"line","text":"stopping at the next step; once more to stop at once"\}$'
 grep -vE '^\{"event":"' err && fail "talk that is not JSON"
 run 0 $quantize --progress tty
 grep -q "$escape\[K" err || fail "no bar"

@@ -22,6 +22,8 @@ out_has '^  rtn +round'
 run 0 recipe show arc
 out_has 'source +arXiv'
 out_has '^  option +default \(range\): meaning'
+run 0 recipe show learned
+out_has '^  tokens +512 \(1\.\.1048576\):'
 refuse 2 "did you mean 'nvfp4'" recipe show nvfp
 run 0 recipe list --json
 one_object

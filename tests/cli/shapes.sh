@@ -86,6 +86,15 @@ err_has 'model.layers.0.self_attn.q_proj.bias: 1 tensor of the model is read by 
 run 0 plan "$tiny/model.safetensors" -r nvfp4a16
 err_empty
 
+# A matrix that lies the other way round (Conv1D): inspect has the shape of the file, plan that of the linear.
+mkdir turned
+st_make turned/model.safetensors '{"h.0.attn.c_attn.weight":{"dtype":"F32","shape":[8,24],"data_offsets":[0,768]},"h.0.attn.c_attn.bias":{"dtype":"F32","shape":[24],"data_offsets":[768,864]}}' 864
+printf '{"model_type": "gpt2-like"}' >turned/config.json
+run 0 inspect turned --json
+out_has '"h.0.attn.c_attn.weight","dtype":"F32","shape":\[8,24\]'
+run 0 plan turned -r int8-w8a16 --set output.format=vq --json
+out_has '"h.0.attn.c_attn","role":"[a-z.]*","shape":\[24,8\]'
+
 # Heads that read the embedding and are not stored are linears all the same: no loader may look for their scales.
 mkdir bert
 st_make bert/model.safetensors '{"bert.encoder.layer.0.output.dense.weight":{"dtype":"F32","shape":[32,64],"data_offsets":[0,8192]},"cls.predictions.bias":{"dtype":"F32","shape":[40],"data_offsets":[8192,8352]},"vocab_projector.bias":{"dtype":"F32","shape":[40],"data_offsets":[8352,8512]}}' 8512

@@ -36,6 +36,19 @@ printf 'bad \377' >latin.txt
 # shellcheck disable=SC2086
 refuse 3 'latin.txt' plan "$tiny" -r nvfp4-arc $small --data a.txt --data latin.txt
 
+# Twice the same text, by the same file or the same bytes.
+cp a.txt copy.txt
+for again in ./a.txt copy.txt; do bad "a.txt and $again hold the same text: give one of them" --data a.txt --data $again; done
+bad 'the calibration data name `self` 2 times' --data 0.5:self --data self
+# JSON lines under another name: said, with what reads them.
+sed 's/["\\]//g; s/.*/{"text": "&"}/' a.txt >lines.json
+# shellcheck disable=SC2086
+run 0 plan "$tiny" -r nvfp4-arc $small --data lines.json
+err_has '^warning: lines.json: .*--set calib.kind=jsonl.* \[looks-like-jsonl\]$'
+# shellcheck disable=SC2086
+run 0 plan "$tiny" -r nvfp4-arc $small --data lines.json --set calib.kind=jsonl
+err_empty
+
 # A file that is called like a share and a name is that file.
 cp a.txt 0.5:b
 # shellcheck disable=SC2086

@@ -8,6 +8,14 @@ refuse 2 "unknown command 'zzzzzzzz'; .vq help. lists the commands" zzzzzzzz
 for word in ppl perplexity evaluate; do refuse 2 "unknown command '$word'; did you mean .vq eval ppl.\?" $word m; done
 refuse 2 'did you mean `vq generate`' chat m
 refuse 2 'did you mean `vq recipe list`' list
+for word in quant gen tok; do refuse 2 "unknown command '$word'; did you mean .vq (quantize|generate|tokenize)" $word m; done
+# With --progress json every line of stderr is an object, of errors before it too.
+for words in 'quantise m --progress json' 'quantize --bogus m --progress=json' '--progress json plan'; do
+    # shellcheck disable=SC2086
+    run 2 $words
+    err_has '^\{"event":"error","text":".*"\}$'
+    [ "$(wc -l <err)" = 1 ] || fail 'not one line'
+done
 run 2 --json plan
 one_object
 err_is "vq: error: the command comes first, then its options; \`vq help\` lists the commands"
@@ -48,6 +56,9 @@ refuse 2 'did you mean --against words.txt\?' verify m words.txt
 refuse 2 'one argument too many; usage: vq quantize MODEL' quantize m words.txt -r nvfp4 --data x
 refuse 2 'an argument is empty' inspect ''
 refuse 2 '--seed and --set calib.seed' plan m -r nvfp4 --seed 1 --set calib.seed=2
+refuse 2 '--data and --set calib.data both give' quantize m -r nvfp4 --data t --set calib.data=self
+refuse 2 '--tokens and --set calib.data both give' plan m -r nvfp4 --tokens t --set calib.data=u
+refuse 2 '300KB" is no size: .* kB, MB, GB, KiB' recipe check nvfp4 --set output.shard=300KB
 refuse 2 'needs KEY=VALUE' plan m -r nvfp4 --set calib.samples
 
 refuse 2 "'pppl' is none of ppl" eval pppl m --data t

@@ -1,6 +1,7 @@
 /* cmd_eval.c -- vq eval ppl MODEL ...: perplexity, and paired differences from a reference model. */
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "cli/command.h"
@@ -14,13 +15,31 @@ static vq_status check_count(const char *what, int n, vq_err *e)
     return n <= MOST ? VQ_OK : vq_fail(e, VQ_E_RECIPE, "%d %s: at most %d at once", n, what, MOST);
 }
 
+/* One file or folder, by whatever name. */
+static bool same_place(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (strcmp(a, b) == 0) return true;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A model may be compared with itself, to see what that is; in a table the reference has a row. */
+static void tell_twice(const vq_session *s)
+{
+    const vq_args *a = s->args;
+    for (int i = 1; a->ref && !a->weights_only && i < a->noperands; i++)
+        if (same_place(a->operands[i], a->ref))
+            vq_say(&s->job.reporter, 0, "%s is the reference too, and runs twice%s", a->operands[i],
+                   a->noperands > 2 ? "; the table has a row for --ref without it" : "");
+}
+
 /* What `--data *.txt` leaves behind the first one. */
 static vq_status check_operands(const vq_args *a, vq_err *e)
 {
     char meant[VQ_HINT_BYTES] = "";
     for (int i = 2; i < a->noperands; i++) {
         for (int j = 1; j < i; j++)
-            if (strcmp(a->operands[j], a->operands[i]) == 0)
+            if (same_place(a->operands[j], a->operands[i]))
                 return vq_fail(e, VQ_E_RECIPE, "model %s is given twice", a->operands[i]);
         if (!vq_ends_with(a->operands[i], ".txt")) continue;
         vq_hint_word(meant, sizeof meant, "--data");
@@ -51,6 +70,7 @@ static vq_status run_eval(vq_session *s, json_t **result, bool *answer, vq_err *
     const vq_args *a = s->args;
     (void)answer;
     VQ_TRY(check_arguments(a, e));
+    tell_twice(s);
     const vq_text_list *texts = a->sources.n ? &a->sources : &a->token_sources;
     const vq_eval_options o = {
         .models = a->operands + 1,

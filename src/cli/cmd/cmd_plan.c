@@ -171,12 +171,12 @@ static void show_sizes(FILE *out, const json_t *r)
 /* "about 9 s on idle cores: text 4 s, rounding 5 s": the stages that there are. */
 static void show_time(FILE *out, const json_t *r)
 {
-    char line[256], time[32];
+    char line[256], time[40];
     const double all = vq_result_real(r, "seconds");
     const json_t *stages = json_object_get(r, "stages");
     if (isnan(all)) return;
     size_t n =
-        (size_t)snprintf(line, sizeof line, "about %s on idle cores", vq_forecast_text(all, time));
+        (size_t)snprintf(line, sizeof line, "%s on idle cores", vq_forecast_about(all, time));
     const char *between = ": ";
     for (int i = 0; i < VQ_STAGES; i++) {
         const double t = vq_result_real(stages, vq_stage_names[i]);
@@ -196,10 +196,10 @@ static void show_sources(FILE *out, const json_t *sources)
     json_array_foreach(sources, i, one)
     {
         const char *path = vq_result_text(one, "path");
+        const long long tokens = (long long)vq_result_int(one, "tokens");
         char clean[512];
         vq_show_clean(path, clean, sizeof clean);
-        vq_show_field(out, i ? "" : "text", "%lld tokens %s",
-                      (long long)vq_result_int(one, "tokens"),
+        vq_show_field(out, i ? "" : "text", "%lld token%s %s", tokens, tokens == 1 ? "" : "s",
                       *path ? clean
                       : json_array_size(sources) > 1
                           ? "that the model writes itself"

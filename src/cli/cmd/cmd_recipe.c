@@ -170,8 +170,9 @@ static const char legend[] =
     "\ndata: calibrates on text that you give with --data, or that the model writes. time: fast "
     "reads and rounds, about a second for 135 million weights on two cores; medium runs samples "
     "through the model too, 15 to 60 seconds; slow also computes gradients or tries candidates, 3 "
-    "to 12 minutes. loads in: vLLM (and SGLang), HF: transformers with compressed-tensors, GGUF: "
-    "llama.cpp's converter, vq: vq alone. `vq recipe list -v` says what each does.";
+    "to 12 minutes. loads in: vLLM (and SGLang), HF: transformers with compressed-tensors (asym: "
+    "with dequantize=True; mixtures of experts: docs/using-the-output.md), GGUF: llama.cpp's "
+    "converter, vq: vq alone. `vq recipe list -v` says what each does.";
 
 static void show_recipes(FILE *out, const vq_session *s, json_t *rows)
 {

@@ -51,9 +51,10 @@ static vq_status run_tokenize(vq_session *s, json_t **result, bool *answer, vq_e
         (void)fwrite(r.text, 1, r.bytes, stdout);
         if (isatty(STDOUT_FILENO)) putchar('\n');
     } else if (a->chat.n) {
-        vq_say(&s->job.reporter, 0, "%zu tokens", r.count);
+        vq_say(&s->job.reporter, 0, "%zu token%s", r.count, r.count == 1 ? "" : "s");
     } else if (!a->decode) {
-        vq_say(&s->job.reporter, 0, "%zu tokens of %zu bytes", r.count, r.bytes);
+        vq_say(&s->job.reporter, 0, "%zu token%s of %zu byte%s", r.count, r.count == 1 ? "" : "s",
+               r.bytes, r.bytes == 1 ? "" : "s");
     }
     VQ_TRY(vq_report_tokenize(&r, result, e));
     if (!a->json || !file) return VQ_OK;

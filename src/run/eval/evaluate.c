@@ -268,15 +268,15 @@ static double expected(const evaluation *v, const side *s, const vq_windows *t,
 static void say_work(const evaluation *v, double seconds)
 {
     const long long windows = all_windows(v);
-    char texts[40] = "", models[40] = "", time[32];
+    char texts[40] = "", models[40] = "", time[40];
     if (v->o->ntexts > 1) (void)snprintf(texts, sizeof texts, " in %d texts", v->o->ntexts);
     if (v->o->nmodels > 1)
         (void)snprintf(models, sizeof models, ", %d models%s", v->o->nmodels,
                        v->ref ? " and the reference" : "");
-    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s%s: about %s on idle cores",
-           windows, windows == 1 ? "" : "s", (long long)v->window, texts,
+    vq_say(&v->job->reporter, 0, "%lld window%s of %lld tokens%s%s: %s on idle cores", windows,
+           windows == 1 ? "" : "s", (long long)v->window, texts,
            v->ref && v->o->nmodels == 1 ? ", both models" : models,
-           vq_forecast_text(seconds, time));
+           vq_forecast_about(seconds, time));
 }
 
 /* Before the work: how much it is, and how long that takes here. */

@@ -12,8 +12,8 @@ static vq_status count_windows(vq_windows *t, const vq_eval_options *o, vq_err *
     if (have < need)
         return vq_fail(
             e, VQ_E_INPUT,
-            "%s: %lld tokens do not fill one window of %lld; give more text or a smaller --window",
-            t->path, (long long)have, (long long)t->window);
+            "%s: %lld token%s not fill one window of %lld; give more text or a smaller --window",
+            t->path, (long long)have, have == 1 ? " does" : "s do", (long long)t->window);
     t->stride = o->stride > 0 ? o->stride : need;
     t->count = (have - need) / t->stride + 1;
     if (o->max_windows > 0 && t->count > o->max_windows) t->count = o->max_windows;

@@ -37,8 +37,8 @@ static const char *takes(const vq_rule_recipe *r, vq_arena *a, vq_err *e)
     return vq_arena_text(a, e, "%s", *text ? text : "everything");
 }
 
-static vq_status explain_rule(const vq_rule_recipe *r, vq_explained_rule *out, vq_arena *a,
-                              vq_err *e)
+static vq_status explain_rule(const vq_rule_recipe *r, const vq_target *t, vq_explained_rule *out,
+                              vq_arena *a, vq_err *e)
 {
     char words[TEXT];
     *out = (vq_explained_rule){
@@ -47,7 +47,7 @@ static vq_status explain_rule(const vq_rule_recipe *r, vq_explained_rule *out, v
         .scheme = vq_arena_text(a, e, "%s", r->keep ? "keep" : r->scheme->id),
         .means = vq_arena_text(a, e, "%s",
                                r->keep ? "stays as it is"
-                                       : vq_scheme_words(r->scheme, words, sizeof words)),
+                                       : vq_scheme_words(r->scheme, t, words, sizeof words)),
         .optional = r->optional};
     return out->rule && out->takes && out->scheme && out->means ? VQ_OK : e->status;
 }
@@ -99,7 +99,8 @@ static vq_status explain_recipe(const vq_recipe *r, vq_explain_result *out, vq_a
     vq_explained_rule *rules = VQ_ALLOC(a, vq_explained_rule, r->nrules, "rules", e);
     vq_explained_pass *passes = VQ_ALLOC(a, vq_explained_pass, r->npasses, "passes", e);
     if (!rules || !passes) return e->status;
-    for (int i = 0; i < r->nrules; i++) VQ_TRY(explain_rule(&r->rules[i], &rules[i], a, e));
+    const vq_target *t = vq_target_find(r->format);
+    for (int i = 0; i < r->nrules; i++) VQ_TRY(explain_rule(&r->rules[i], t, &rules[i], a, e));
     for (int i = 0; i < r->npasses; i++) VQ_TRY(explain_pass(&r->passes[i], &passes[i], a, e));
     *out = (vq_explain_result){.name = vq_arena_text(a, e, "%s", r->name),
                                .about = vq_arena_text(a, e, "%s", r->about ? r->about : ""),
@@ -113,8 +114,8 @@ static vq_status explain_recipe(const vq_recipe *r, vq_explain_result *out, vq_a
     return out->name && out->about && out->path && out->data && out->format ? VQ_OK : e->status;
 }
 
-static vq_status count_weight(const vq_plan_weight *w, vq_explained_rule *rule, vq_arena *a,
-                              vq_err *e)
+static vq_status count_weight(const vq_plan_weight *w, const vq_target *t, vq_explained_rule *rule,
+                              vq_arena *a, vq_err *e)
 {
     if (rule->count < VQ_EXPLAIN_NAMES) {
         rule->names[rule->count] = vq_arena_text(a, e, "%s", w->module);
@@ -122,7 +123,8 @@ static vq_status count_weight(const vq_plan_weight *w, vq_explained_rule *rule, 
     }
     if (w->quantized && !rule->count) {
         char words[TEXT];
-        rule->means = vq_arena_text(a, e, "%s", vq_scheme_words(&w->scheme, words, sizeof words));
+        rule->means =
+            vq_arena_text(a, e, "%s", vq_scheme_words(&w->scheme, t, words, sizeof words));
         if (!rule->means) return e->status;
     }
     rule->count++;
@@ -140,7 +142,7 @@ static vq_status explain_plan(const vq_plan *p, vq_explain_result *out, vq_expla
         if (w->rule < 0)
             out->unruled++;
         else
-            VQ_TRY(count_weight(w, &rules[w->rule], a, e));
+            VQ_TRY(count_weight(w, p->target, &rules[w->rule], a, e));
     }
     out->with_model = true;
     out->statistics = vq_arena_text(a, e, "%s", vq_stats_needs_text(p->needs, needs, sizeof needs));

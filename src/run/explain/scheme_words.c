@@ -37,24 +37,34 @@ static void add_scale(char *buf, size_t len, const vq_num *n)
     if (g->kind == VQ_PER_BLOCK && g->rows > 1)
         add(buf, len, "each block of %d x %d", g->rows, g->cols);
     if (n->zero == VQ_ZERO_INT) add(buf, len, " with a zero point");
-    if (n->global_scale) add(buf, len, " and an f32 scale over them");
 }
 
-const char *vq_scheme_words(const vq_scheme *s, char *buf, size_t len)
+static void add_inputs(char *buf, size_t len, const vq_num *n, bool stored)
+{
+    static const char once[] = "made once from what calibration saw",
+                      anew[] = "made anew for each input";
+    add_grid(buf, len, &n->grid);
+    add_scale(buf, len, n);
+    if (n->when == VQ_STATIC)
+        add(buf, len, "%s, %s", n->global_scale ? " and an f32 scale over them" : "", once);
+    else if (n->global_scale && stored)
+        add(buf, len, ", %s, and an f32 scale over them, %s and stored", anew, once);
+    else
+        add(buf, len, "%s, %s", n->global_scale ? " and an f32 scale for each token over them" : "",
+            anew);
+}
+
+const char *vq_scheme_words(const vq_scheme *s, const vq_target *t, char *buf, size_t len)
 {
     buf[0] = 0;
     add(buf, len, "weights: ");
     add_grid(buf, len, &s->weight.grid);
     add_scale(buf, len, &s->weight);
+    if (s->weight.global_scale) add(buf, len, " and an f32 scale over them");
     add(buf, len, ", %.4g bits in all; inputs: ", vq_num_bits(&s->weight, MATRIX, MATRIX));
-    if (!s->has_act) {
+    if (s->has_act)
+        add_inputs(buf, len, &s->act, t->act_global_scale);
+    else
         add(buf, len, "as they are");
-        return buf;
-    }
-    add_grid(buf, len, &s->act.grid);
-    add_scale(buf, len, &s->act);
-    add(buf, len,
-        s->act.when == VQ_STATIC ? ", made once from what calibration saw"
-                                 : ", made anew for each input");
     return buf;
 }

@@ -27,6 +27,15 @@ static vq_count *place(tally *t, const char *name, vq_arena *a, vq_err *e)
     return one;
 }
 
+/* As the file has it: the matrices of a Conv1D were turned when the model was opened. */
+static void stored_shape(const vq_tensor *t, int64_t *shape)
+{
+    memcpy(shape, t->shape, sizeof t->shape);
+    if (!t->transposed) return;
+    shape[0] = t->shape[1];
+    shape[1] = t->shape[0];
+}
+
 static vq_status describe_tensors(vq_model_description *d, const vq_tensor_set *s, vq_arena *a,
                                   vq_err *e)
 {
@@ -41,7 +50,7 @@ static vq_status describe_tensors(vq_model_description *d, const vq_tensor_set *
                                      .ndim = t->ndim,
                                      .bytes = t->bytes};
         if (!of_type || !list[i].name) return e->status;
-        memcpy(list[i].shape, t->shape, sizeof t->shape);
+        stored_shape(t, list[i].shape);
         of_type->count += t->bytes;
     }
     d->tensors = list;

@@ -67,6 +67,22 @@ static void measure_outside(vq_job *job, bool multiplies, bool factors)
     job->budget.outside += others;
 }
 
+/* Values of calib that count for samples alone; calib.seed is whatever is drawn, and with statistics
+ * calib.propagate says whether there are samples. */
+static void tell_unused_sets(const quantization *q)
+{
+    for (int i = 0; i < q->o->nsets; i++) {
+        const char *set = q->o->sets[i];
+        if (strncmp(set, "calib.", 6) != 0 || strncmp(set + 6, "seed=", 5) == 0 ||
+            strcmp(set + 6, "data=none") == 0 ||
+            (q->schedule.given.statistics && strncmp(set + 6, "propagate=", 10) == 0))
+            continue;
+        vq_warn(&q->job->reporter, "data-unused", set,
+                "the %s calibrates on no samples; the value is not used",
+                q->schedule.by_blocks ? "run" : "recipe");
+    }
+}
+
 /* What the user gave beside recipe and model, and the run makes nothing of. */
 static vq_status check_given(const quantization *q, vq_err *e)
 {
@@ -76,6 +92,7 @@ static vq_status check_given(const quantization *q, vq_err *e)
         vq_warn(&q->job->reporter, "own-text", o->statistics,
                 "the recipe runs samples through the model beside the statistics, and the model "
                 "writes them itself; --data TEXT takes those of a text");
+    if (!s->samples) tell_unused_sets(q);
     if (!s->samples && o->data.n && o->data.list[0].path)
         vq_warn(&q->job->reporter, "data-unused", o->data.list[0].path,
                 "the %s gathers no statistics; the data is not used",

@@ -100,11 +100,22 @@ vq_status vq_summary_entries(const vq_rounded *rounded, const vq_manifest_module
     return VQ_OK;
 }
 
-static bool has_scaled_experts(const vq_plan *p)
+/* docs/using-the-output.md has what was tried: with second-level scales it computes something else; with
+ * zero points, integers whose inputs are quantized, or more than 4 bits under powers of two it does
+ * not load. */
+static bool joins_wrongly(const vq_scheme *s)
+{
+    const vq_num *w = &s->weight;
+    return w->global_scale || w->zero != VQ_ZERO_NONE ||
+           (w->grid.kind == VQ_GRID_INT && s->has_act) ||
+           (w->scale == VQ_SCALE_E8M0 && w->grid.bits > 4);
+}
+
+static bool has_unjoinable_experts(const vq_plan *p)
 {
     const char *rest;
     for (int i = 0; i < p->nweights; i++)
-        if (p->weights[i].quantized && p->weights[i].scheme.weight.global_scale &&
+        if (p->weights[i].quantized && joins_wrongly(&p->weights[i].scheme) &&
             vq_name_expert(p->weights[i].module, &rest))
             return true;
     return false;
@@ -112,7 +123,7 @@ static bool has_scaled_experts(const vq_plan *p)
 
 void vq_summary_loaders(const vq_plan *p, const char *list[VQ_SUMMARY_RUNTIMES + 1])
 {
-    const bool joined = has_scaled_experts(p);
+    const bool joined = has_unjoinable_experts(p);
     int n = 0;
     vq_summary_runtimes(p->target->name, p->recipe->schemes[0], list);
     if (!p->model->arch) list[0] = NULL;

@@ -268,7 +268,8 @@ static void test_mistakes(void **state)
         {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: gguf}\n",
          "f.yaml:5:18: format: gguf is not supported by this version"},
         {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, shard: 5 parsecs}\n",
-         "f.yaml:5:29: shard: \"5 parsecs\" is no size (none, 5GB, 512MiB, ...)"},
+         "f.yaml:5:29: shard: \"5 parsecs\" is no size: none, or a number of bytes, kB, MB, GB, "
+         "KiB, MiB or GiB"},
         {HEAD RULES "passes: [{do: round, method: rtn}]\noutput: {format: vq, runtime: vllm}\n",
          "f.yaml:5:31: runtime: vllm reads the format compressed-tensors, not vq"},
         {HEAD RULES
