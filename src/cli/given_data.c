@@ -21,11 +21,12 @@ static vq_status add(vq_calib_source *list, int *n, const vq_text_list *texts, b
     return VQ_OK;
 }
 
-/* One of the two would silently lose. */
+/* One of the two would silently lose; that some are required is no second source. */
 static vq_status check_sets(const vq_args *a, vq_err *e)
 {
     for (int i = 0; i < a->sets.n; i++)
-        if (strncmp(a->sets.text[i], "calib.data=", 11) == 0)
+        if (strncmp(a->sets.text[i], "calib.data=", 11) == 0 &&
+            strcmp(a->sets.text[i] + 11, "required") != 0)
             return vq_fail(e, VQ_E_RECIPE, "%s and --set calib.data both give the calibration data",
                            a->sources.n ? "--data" : "--tokens");
     return VQ_OK;

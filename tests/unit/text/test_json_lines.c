@@ -92,10 +92,23 @@ static void test_long_line(void **state)
     free(text);
 }
 
+static void test_likely(void **state)
+{
+    static const char *const yes[] = {"{\"text\":\"a\"}",
+                                      "\xef\xbb\xbf\n \r\n{\"messages\":[]}\nx"},
+                             *const no[] = {"",          "\n", "a {\"text\":1}", "[{\"text\":1}]",
+                                            "{\"a\":1}", "{",  "{\"text\":\n1}"};
+    (void)state;
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        assert_true(vq_json_lines_likely(yes[i], strlen(yes[i])));
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        assert_false(vq_json_lines_likely(no[i], strlen(no[i])));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_nothing),
-                                       cmocka_unit_test(test_bad_lines),
-                                       cmocka_unit_test(test_long_line)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines), cmocka_unit_test(test_nothing), cmocka_unit_test(test_likely),
+        cmocka_unit_test(test_bad_lines), cmocka_unit_test(test_long_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
