@@ -103,6 +103,12 @@ while ! memory "four eight" $limit && [ $limit -lt 100 ]; do limit=$((limit + 2)
 last_args="eval ppl of six models with --mem-limit $((limit + 2))M; two need ${limit}M"
 memory "four eight four1 four2 four3 four4" $((limit + 2)) || fail "too much memory"
 
+# A model that is the reference too runs twice, and that is said; without the quantized inputs it is another one.
+run 0 eval ppl four eight --ref ./four --data test.txt --window 129 --max-windows 2
+err_has '^four is the reference too, and runs twice; the table has a row for --ref without it$'
+run 0 eval ppl four --ref four --weights-only --data test.txt --window 129 --max-windows 2
+! grep -q 'runs twice' err || fail 'says that weights alone are the reference'
+
 # A signal while it works, which takes half a minute if none comes: exit code 7.
 (
     trap - INT
