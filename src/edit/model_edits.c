@@ -174,40 +174,52 @@ static vq_status order_graph(vq_model_edits *m, const pass *p, int32_t *const *o
                 VQ_TRY(vq_rope_set_orders(&m->graph, ropes[j], orders[i], p->heads[i].kv_heads,
                                           m->edits.arena, e));
     }
-    m->ordered = true;
     return VQ_OK;
 }
 
-static vq_status check_pass(const vq_model_edits *m, const vq_transform *t, const vq_option_set *o,
-                            const pass *p, vq_err *e)
+static vq_status check_pass(const vq_model_edits *m, const vq_transform *t, const vq_model_job *job,
+                            vq_err *e)
 {
     if (t->orders_keys && m->ordered)
         return vq_fail(e, VQ_E_RECIPE, "keys are in order already: leave the second pass out");
-    if (!t->needs || !t->needs(o) || p->no_stream ||
-        !vq_edits_touch(&m->edits, p->stream.embedding))
-        return VQ_OK;
-    return vq_fail(e, VQ_E_RECIPE,
-                   "it goes by statistics of the residual stream as it is stored: put it before "
-                   "the pass that changes the stream");
+    if (t->needs && t->needs(job->options) && m->streamed)
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "it goes by statistics of the residual stream as it is stored: put it before "
+            "the pass that changes the stream");
+    return t->takes_model ? t->takes_model(job, e) : VQ_OK;
+}
+
+static void note_pass(vq_model_edits *m, const vq_transform *t, const vq_option_set *o)
+{
+    m->ordered |= t->orders_keys;
+    m->streamed |= t->changes_stream && t->changes_stream(o);
+}
+
+static vq_status find_sites(pass *p, vq_model_job *job, vq_arena *names, vq_err *e)
+{
+    VQ_TRY(name_stream(p, names, e));
+    VQ_TRY(name_heads(p, e));
+    job->stream = &p->stream;
+    job->no_stream = p->no_stream;
+    job->heads = p->heads;
+    job->nheads = p->nheads;
+    return VQ_OK;
 }
 
 static vq_status run_pass(vq_model_edits *m, const vq_transform *t, const vq_option_set *o, pass *p,
                           vq_err *e)
 {
-    VQ_TRY(name_stream(p, m->edits.arena, e));
-    VQ_TRY(name_heads(p, e));
-    VQ_TRY(check_pass(m, t, o, p, e));
     vq_model_job job = {.options = o,
-                        .stream = &p->stream,
-                        .no_stream = p->no_stream,
-                        .heads = p->heads,
-                        .nheads = p->nheads,
                         .load = load_tensor,
                         .has = has_tensor,
                         .ctx = p,
                         .scratch = p->scratch,
                         .edits = &m->edits};
+    VQ_TRY(find_sites(p, &job, m->edits.arena, e));
+    VQ_TRY(check_pass(m, t, &job, e));
     VQ_TRY(t->run_model(&job, e));
+    note_pass(m, t, o);
     if (job.untie) VQ_TRY(untie_graph(m, e));
     return job.orders ? order_graph(m, p, job.orders, e) : VQ_OK;
 }
@@ -216,6 +228,19 @@ void vq_model_edits_init(vq_model_edits *m, const vq_graph *g, vq_arena *a)
 {
     *m = (vq_model_edits){.graph = *g};
     vq_edits_init(&m->edits, a);
+}
+
+vq_status vq_model_edits_check(vq_model_edits *m, const vq_transform *t, const vq_option_set *o,
+                               vq_arena *scratch, vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(scratch);
+    pass p = {.graph = &m->graph, .scratch = scratch};
+    vq_model_job job = {.options = o, .scratch = scratch};
+    vq_status s = find_sites(&p, &job, scratch, e);
+    if (s == VQ_OK) s = check_pass(m, t, &job, e);
+    vq_arena_rewind(scratch, mark);
+    note_pass(m, t, o);
+    return s == VQ_OK ? VQ_OK : vq_at(e, "%s", t->name);
 }
 
 vq_status vq_model_edits_pass(vq_model_edits *m, const vq_transform *t, const vq_option_set *o,

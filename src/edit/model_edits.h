@@ -26,11 +26,17 @@ typedef struct vq_model_edits {
     bool untied;  /* config: tie_word_embeddings is false, and lm_head.weight is a tensor of its own
                  * (vq_edited_load knows where from) */
     bool ordered; /* config: graph.key_orders must be stored, else the model cannot be run */
+    bool streamed; /* the residual stream is another one than that of the stored model */
 } vq_model_edits;
 
 /* vq_model_edits_init -- no edits yet; everything made later is in the arena. */
 void vq_model_edits_init(vq_model_edits *m, const vq_graph *g, vq_arena *a);
 
+/* vq_model_edits_check -- would the model take this transform after those that were checked before? Reads
+ * no tensor and makes no edit; refusals as those of vq_model_edits_pass. test
+ * tests/families/test_transforms.sh */
+vq_status vq_model_edits_check(vq_model_edits *m, const vq_transform *t, const vq_option_set *o,
+                               vq_arena *scratch, vq_err *e);
 /* vq_model_edits_pass -- run one transform of scope MODEL after those before it. stream: statistics
  * that the transform needs (t->needs), of the model as it is stored: NULL when it needs none.
  * scratch: another arena than that of the edits. VQ_E_RECIPE: the transform does not fit the model

@@ -4,13 +4,25 @@
 
 #include "edit/function_check.h"
 
-enum { CHECK_TOKENS = 64 };
+enum { CHECK_TOKENS = 32 };
 
 bool vq_model_passes_any(const vq_plan *p)
 {
     for (int i = 0; i < p->npasses; i++)
         if (p->passes[i].transform->scope == VQ_SCOPE_MODEL) return true;
     return false;
+}
+
+vq_status vq_model_passes_check(const vq_plan *p, vq_arena *scratch, vq_err *e)
+{
+    vq_model_edits m;
+    vq_model_edits_init(&m, &p->model->graph, scratch);
+    for (int i = 0; p->model->arch && i < p->npasses; i++) {
+        const vq_plan_pass *pass = &p->passes[i];
+        if (pass->transform->scope == VQ_SCOPE_MODEL)
+            VQ_TRY(vq_model_edits_check(&m, pass->transform, pass->options, scratch, e));
+    }
+    return VQ_OK;
 }
 
 static unsigned needs_of(const vq_plan *p)
@@ -68,16 +80,19 @@ static vq_status sweep_stream(vq_residual_stats *stream, const vq_plan *p, const
     return vq_calib_forward(base, samples, &o, &sink, w, scratch, e);
 }
 
-/* Any tokens do: an exact transform keeps the logits of all of them. */
+/* Any tokens do, as many as the model knows positions: an exact transform keeps the logits of all of
+ * them. */
 static vq_status check_function(const vq_model_edits *m, const vq_plan *p, const vq_exec *base,
                                 const char *pass, const vq_reporter *w, vq_err *e)
 {
-    int32_t ids[CHECK_TOKENS];
+    int32_t ids[2 * CHECK_TOKENS];
+    const int64_t most = base->graph->max_position,
+                  length = most > 0 && most < CHECK_TOKENS ? most : CHECK_TOKENS;
     double distance;
     const vq_edited d = {&m->graph, base->source, base->kernels, &m->edits};
-    for (int64_t i = 0; i < CHECK_TOKENS; i++)
+    for (int64_t i = 0; i < 2 * length; i++)
         ids[i] = (int32_t)((7919 * i * i + 31) % base->graph->vocab);
-    VQ_TRY(vq_function_model(base, &d, ids, 2, CHECK_TOKENS / 2, &distance, e));
+    VQ_TRY(vq_function_model(base, &d, ids, 2, length, &distance, e));
     vq_say(w, 2, "%s: outputs change by %.1e of their size", pass, distance);
     return vq_function_judge(pass, distance, p->recipe->function == VQ_SEVERITY_ERROR, w, e);
 }

@@ -10,6 +10,10 @@
 /* vq_model_passes_any -- has the plan transforms of scope MODEL? */
 bool vq_model_passes_any(const vq_plan *p);
 
+/* vq_model_passes_check -- VQ_E_RECIPE, VQ_E_INPUT: the model cannot take one of them. By the graph alone.
+ */
+vq_status vq_model_passes_check(const vq_plan *p, vq_arena *scratch, vq_err *e);
+
 /* vq_model_passes_run -- the plan's transforms of scope MODEL in order, into m; each is checked to
  * keep the logits (checks.function).
  *   base: the model as stored, in f32, with scratch of its own. samples, sweep: for statistics of

@@ -9,11 +9,11 @@
 #include "model/op/op.h"
 #include "model/walk/groups.h"
 #include "plan/fused.h"
+#include "plan/model_passes.h"
 #include "plan/names.h"
 #include "plan/op_check.h"
 #include "plan/pass_order.h"
 #include "plan/rule_hint.h"
-#include "plan/sample_set.h"
 
 static bool is_weight(const vq_tensor *t)
 {
@@ -456,8 +456,8 @@ vq_status vq_plan_make(vq_plan *p, const vq_recipe *r, const vq_model *m, vq_are
     VQ_TRY(check_passes(p, e));
     VQ_TRY(check_finish(p, e));
     VQ_TRY(vq_pass_order_check(p, e));
+    VQ_TRY(vq_model_passes_check(p, a, e));
     VQ_TRY(vq_op_check(p, e));
     add_observer_needs(p);
-    if (p->needs || p->finish) VQ_TRY(vq_samples_check(p, e));
     return VQ_OK;
 }

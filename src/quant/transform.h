@@ -113,9 +113,14 @@ typedef struct vq_transform {
     vq_status (*applies)(const vq_option_set *options, const vq_scheme *s, int64_t k, vq_err *e);
     vq_status (*run)(vq_transform_job *job,
                      vq_err *e); /* GROUP. A map of all defaults: nothing to do for this group */
+    /* takes_model -- MODEL: what can be said without weights and statistics: VQ_E_RECIPE or VQ_E_INPUT
+     * says why this model cannot take it; NULL: any does. job: load, has and edits are not there */
+    vq_status (*takes_model)(const vq_model_job *job, vq_err *e);
+    bool (*changes_stream)(const vq_option_set *options); /* MODEL; NULL: no */
     vq_status (*run_model)(
         vq_model_job *job,
-        vq_err *e); /* MODEL. needs: of the readers of the stream, before any edit */
+        vq_err *
+            e); /* MODEL, after takes_model. needs: of the readers of the stream, before any edit */
 } vq_transform;
 
 extern const vq_transform vq_transform_arc, vq_transform_smooth, vq_transform_awq,

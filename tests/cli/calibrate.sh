@@ -65,6 +65,10 @@ for command in plan 'quantize -o lacking'; do
 done
 run 0 quantize "$tiny" -r fp8 --set rules.0.use=fp8-static --set calib.data=required --set calib.samples=2 --data first.txt --set calib.seqlen=64 -o static -q
 
+# How long samples would be is nothing to a run that takes none.
+run 0 quantize "$tiny" -r hessian.yaml --stats h1.vqs --set calib.seqlen=100000 -o long -q
+refuse 3 'first.txt' quantize "$tiny" -r hessian.yaml --stats first.txt --set calib.seqlen=100000 -o longer
+
 # Statistics of a model of another shape are told by that, of plan too, before digests are looked at.
 copy_model short
 sed -i 's/"num_hidden_layers": 4/"num_hidden_layers": 3/' short/config.json

@@ -49,6 +49,8 @@ try() {
         note "$1" "$2" "refused: ${line#vq: error: }"
         [ "$(grep -c '^vq: error: ' err)" = 1 ] && [ ! -s out ] || fail "not one line of error"
         [ ! -e made ] || fail "something is left of what was refused"
+        "$vq" plan "$1" -r "$2" >out 2>err # says the same, for no refusal is of the weights
+        [ $? = $code ] && grep -qxF -- "$line" err || fail "plan does not say '$line'"
         ;;
     *) fail "exit code $code" ;;
     esac
@@ -79,6 +81,7 @@ for case in llama granite phi3 phi3_partial phi3_longrope_long; do
     for name in balanced propagated folded rotate turned ksort; do expect $case $name "$small"; done
     for name in online arc; do expect $case $name applied; done
 done
+for name in turned ksort; do expect gpt2_prefixed $name applied; done # a context shorter than the check is long
 for name in balanced propagated folded turned ksort; do expect olmo2 $name "$small"; done
 for name in rotate aligned; do expect olmo2 $name 'refused: [a-z_]+ > rms_norm model.layers.0.post_attention_layernorm.weight is added to'; done
 end_checks

@@ -141,14 +141,18 @@ static vq_status sort_keys(vq_model_job *job, int i, vq_ksort_mode mode, vq_err 
     return edit_side(job, h, true, order, e);
 }
 
+static vq_status takes_model(const vq_model_job *job, vq_err *e)
+{
+    if (job->nheads) return VQ_OK;
+    return vq_fail(e, VQ_E_RECIPE,
+                   "it needs attention over queries and keys that linears make, through norms "
+                   "and rope at most, and this model has none: leave the pass out");
+}
+
 static vq_status run(vq_model_job *job, vq_err *e)
 {
     static const char *const names[] = {"free", "pairs", "interleaved"};
     const char *mode = vq_option_get(job->options, "mode")->s;
-    if (job->nheads == 0)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "it needs attention over queries and keys that linears make, through norms "
-                       "and rope at most, and this model has none: leave the pass out");
     job->orders = VQ_NEW(job->edits->arena, int32_t *, job->nheads, "orders of keys", e);
     if (!job->orders) return VQ_E_LIMIT;
     for (int i = 0; i < job->nheads; i++) {
@@ -178,5 +182,6 @@ const vq_transform vq_transform_ksort = {
     .folds = true,
     .orders_keys = true,
     .scope = VQ_SCOPE_MODEL,
+    .takes_model = takes_model,
     .run_model = run,
 };

@@ -12,18 +12,53 @@ static int64_t largest_power(int64_t n)
     return n & -n;
 }
 
-/* 0: none; VQ_E_RECIPE: no such block in this width. */
-static vq_status stream_block(const vq_model_job *job, int64_t *block, vq_err *e)
+/* 0: none */
+static int64_t stream_block(const vq_option_set *o, int64_t width)
 {
-    const char *r1 = vq_option_get(job->options, "r1")->s;
-    const int64_t width = job->stream->width, most = largest_power(width);
-    *block = strcmp(r1, "none") == 0 ? 0 : strcmp(r1, "full") == 0 ? width : strtoll(r1, NULL, 10);
-    if (*block > 0) VQ_TRY(vq_need_stream(job, e));
-    if (*block == 0 || most % *block == 0 || (*block == width && vq_hadamard_core(width) > 0))
-        return VQ_OK;
+    const char *r1 = vq_option_get(o, "r1")->s;
+    return strcmp(r1, "none") == 0 ? 0 : strcmp(r1, "full") == 0 ? width : strtoll(r1, NULL, 10);
+}
+
+static bool changes_stream(const vq_option_set *o)
+{
+    return stream_block(o, 1) > 0;
+}
+
+static vq_status check_stream(const vq_model_job *job, vq_err *e)
+{
+    const int64_t width = job->stream->width, most = largest_power(width),
+                  block = stream_block(job->options, width);
+    if (block == 0) return VQ_OK;
+    VQ_TRY(vq_need_stream(job, e));
+    if (most % block == 0 || (block == width && vq_hadamard_core(width) > 0)) return VQ_OK;
     return vq_fail(e, VQ_E_RECIPE,
                    "r1: %s does not rotate a hidden size of %lld: Hadamard blocks up to %lld do",
-                   r1, (long long)width, (long long)most);
+                   vq_option_get(job->options, "r1")->s, (long long)width, (long long)most);
+}
+
+static vq_status check_heads(const vq_model_job *job, vq_err *e)
+{
+    if (job->nheads == 0)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "r2 needs attention over values that linears make and linears read, and "
+                       "this model has none: set r2: false");
+    for (int i = 0; i < job->nheads; i++)
+        if (largest_power(job->heads[i].head_dim) != job->heads[i].head_dim)
+            return vq_fail(e, VQ_E_RECIPE,
+                           "r2 needs heads of a power of two channels, not %lld: set r2: false",
+                           (long long)job->heads[i].head_dim);
+    return VQ_OK;
+}
+
+static vq_status takes_model(const vq_model_job *job, vq_err *e)
+{
+    const bool r2 = vq_option_get(job->options, "r2")->b;
+    VQ_TRY(check_stream(job, e));
+    if (r2) return check_heads(job, e);
+    return changes_stream(job->options)
+               ? VQ_OK
+               : vq_fail(e, VQ_E_RECIPE,
+                         "r1: none and r2: false leave nothing to rotate: leave the pass out");
 }
 
 /* Gives tied readers of the embedding (lm_head) a matrix of their own. So far they were the
@@ -94,10 +129,6 @@ static vq_status rotate_stream(vq_model_job *job, int64_t block, vq_err *e)
 
 static vq_status rotate_heads(vq_model_job *job, const vq_heads_site *h, vq_err *e)
 {
-    if (largest_power(h->head_dim) != h->head_dim)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "r2 needs heads of a power of two channels, not %lld: set r2: false",
-                       (long long)h->head_dim);
     vq_edit d = {.kind = VQ_EDIT_HADAMARD, .block = h->head_dim, .n = h->kv_heads * h->head_dim};
     VQ_TRY(vq_add_range_edit(job->edits, h->v, h->v_rows, d, e));
     d.side = VQ_EDIT_COLS;
@@ -110,15 +141,7 @@ static vq_status rotate_heads(vq_model_job *job, const vq_heads_site *h, vq_err 
 static vq_status run(vq_model_job *job, vq_err *e)
 {
     const bool r2 = vq_option_get(job->options, "r2")->b;
-    int64_t block;
-    VQ_TRY(stream_block(job, &block, e));
-    if (r2 && job->nheads == 0)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "r2 needs attention over values that linears make and linears read, and "
-                       "this model has none: set r2: false");
-    if (block == 0 && !r2)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "r1: none and r2: false leave nothing to rotate: leave the pass out");
+    const int64_t block = stream_block(job->options, job->stream->width);
     if (block > 0) VQ_TRY(rotate_stream(job, block, e));
     for (int i = 0; r2 && i < job->nheads; i++) VQ_TRY(rotate_heads(job, &job->heads[i], e));
     return VQ_OK;
@@ -145,5 +168,7 @@ const vq_transform vq_transform_rotate = {
     .folds = true,
     .unties = true,
     .scope = VQ_SCOPE_MODEL,
+    .takes_model = takes_model,
+    .changes_stream = changes_stream,
     .run_model = run,
 };

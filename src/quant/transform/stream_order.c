@@ -22,7 +22,6 @@ static vq_status run(vq_model_job *job, vq_err *e)
 {
     const vq_residual_site *s = job->stream;
     int32_t *order = NULL;
-    VQ_TRY(vq_need_stream(job, e));
     VQ_TRY(make_order(job, &order, e));
     vq_edit d = {.kind = VQ_EDIT_GATHER, .side = VQ_EDIT_COLS, .order = order, .n = s->width};
     VQ_TRY(vq_add_edit(job->edits, s->embedding, NULL, d, e));
@@ -34,6 +33,12 @@ static vq_status run(vq_model_job *job, vq_err *e)
     d.side = VQ_EDIT_ROWS;
     for (int i = 0; i < s->nnorms; i++) VQ_TRY(vq_add_edit(job->edits, s->norms[i], NULL, d, e));
     return VQ_OK;
+}
+
+static bool always(const vq_option_set *o)
+{
+    (void)o;
+    return true;
 }
 
 static unsigned needs(const vq_option_set *o)
@@ -57,5 +62,7 @@ const vq_transform vq_transform_stream_order = {
     .folds = true,
     .scope = VQ_SCOPE_MODEL,
     .needs = needs,
+    .takes_model = vq_need_stream,
+    .changes_stream = always,
     .run_model = run,
 };

@@ -87,6 +87,7 @@ vq_status vq_schedule_make(vq_schedule *s, const vq_plan *plan, vq_given given, 
     s->steps = VQ_ALLOC(a, vq_scheduled_step, OF_A_BLOCK * layers + OF_THE_RUN, "schedule", e);
     if (!s->steps) return e->status;
     decide(s, a);
+    if (s->samples) VQ_TRY(vq_samples_check(plan, e));
     fill(s);
     return VQ_OK;
 }
