@@ -58,4 +58,14 @@ cmp plain/vq.json again/vq.json || fail 'the recorded recipe gives other bytes'
 run 0 quantize "$tiny" -r own --set output.format=compressed-tensors --set schemes.s.act=$'{grid: i8, group: token}' -o moved
 cmp plain/model.safetensors moved/model.safetensors || fail 'another format does not take its own type'
 refuse 2 "say scale: bf16" plan "$tiny" -r plain --set schemes.s.weight.scale=f32
+# Who loads a mix of schemes: transformers, unless one has zero points, and then not with dequantize=True.
+printf 'vq: 1\nname: mix\nextends: int4-g64\nrules:\n  - {match: {layers: 0-1}, use: int8-w8a16}\npasses:\n  - {do: round, method: rtn}\n' >mix.yaml
+run 0 quantize "$tiny" -r mix.yaml -o mix
+out_has 'loads in vllm, sglang, transformers$'
+err_has '^warning: mix.yaml: transformers reads .* with dequantize=True all of them by the first .mixed-schemes.$'
+sed 's/extends: int4-g64/extends: gptq-int4/; /^passes/,$d' mix.yaml >zeros.yaml
+echo 'passes: [{do: round, method: rtn}]' >>zeros.yaml
+run 0 quantize "$tiny" -r zeros.yaml -o zeros
+out_has 'loads in vllm, sglang$'
+grep -q mixed-schemes err && fail 'warns of what it does not say'
 end_checks

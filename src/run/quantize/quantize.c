@@ -308,6 +308,7 @@ static vq_status tell(const quantization *q, vq_err *e)
     VQ_TRY(vq_sample_parts_copy(&r->calibration.parts, r->calibration.nparts, q->results, e));
     r->runs = q->model.arch != NULL;
     vq_summary_loaders(&q->plan, r->runtimes);
+    vq_summary_warn(&q->plan, r->runtimes, &q->job->reporter);
     r->finish = q->plan.finish ? q->plan.finish->name : NULL;
     return vq_summary_modules(&q->rounded, r, q->results, e);
 }

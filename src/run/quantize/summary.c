@@ -121,13 +121,48 @@ static bool has_unjoinable_experts(const vq_plan *p)
     return false;
 }
 
+static bool is_one_group(const vq_scheme *a, const vq_scheme *b)
+{
+    return vq_num_equal(&a->weight, &b->weight) && a->has_act == b->has_act &&
+           (!a->has_act || vq_num_equal(&a->act, &b->act));
+}
+
+/* Do the quantized weights make several config groups? *zeros: has one of them zero points? */
+static bool mixes_schemes(const vq_plan *p, bool *zeros)
+{
+    const vq_scheme *first = NULL;
+    bool mixed = false;
+    *zeros = false;
+    for (int i = 0; i < p->nweights; i++) {
+        const vq_scheme *s = &p->weights[i].scheme;
+        if (!p->weights[i].quantized) continue;
+        if (!first) first = s;
+        mixed |= !is_one_group(first, s);
+        *zeros |= s->weight.zero == VQ_ZERO_INT;
+    }
+    return mixed;
+}
+
 void vq_summary_loaders(const vq_plan *p, const char *list[VQ_SUMMARY_RUNTIMES + 1])
 {
-    const bool joined = has_unjoinable_experts(p);
+    bool zeros;
+    const bool mixed = mixes_schemes(p, &zeros),
+               misread = has_unjoinable_experts(p) || (mixed && zeros);
     int n = 0;
     vq_summary_runtimes(p->target->name, p->recipe->schemes[0], list);
     if (!p->model->arch) list[0] = NULL;
     for (int i = 0; list[i]; i++)
-        if (!joined || strcmp(list[i], "transformers") != 0) list[n++] = list[i];
+        if (!misread || strcmp(list[i], "transformers") != 0) list[n++] = list[i];
     list[n] = NULL;
+}
+
+void vq_summary_warn(const vq_plan *p, const char *const *runtimes, const vq_reporter *w)
+{
+    bool zeros;
+    if (!mixes_schemes(p, &zeros)) return;
+    for (; *runtimes; runtimes++)
+        if (strcmp(*runtimes, "transformers") == 0)
+            vq_warn(w, "mixed-schemes", p->recipe->path,
+                    "transformers reads every layer by its own scheme when it loads the folder as "
+                    "it is, but with dequantize=True all of them by the first");
 }
