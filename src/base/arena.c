@@ -142,10 +142,11 @@ static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, v
 {
     const vq_budget *b = a->budget;
     if (!b || !b->limit)
-        return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; the system has no more memory", what,
-                       bytes);
-    return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes; %zu of the %zu-byte limit are left", what,
-                   bytes, vq_budget_left(b), b->limit);
+        return vq_fail(e, VQ_E_LIMIT, "%s: %zu bytes are needed, and the system has no more memory",
+                       what, bytes);
+    return vq_fail(e, VQ_E_LIMIT,
+                   "%s: %zu bytes are needed, and %zu of the %zu-byte limit are left", what, bytes,
+                   vq_budget_left(b), b->limit);
 }
 
 static vq_arena_chunk *chunk_make(size_t size)
@@ -191,8 +192,9 @@ static vq_status chunk_new(vq_arena *a, size_t bytes, const char *what, vq_err *
 void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, vq_err *e)
 {
     if (size && count > (SIZE_MAX - ALIGN) / size) {
-        (void)vq_fail(e, VQ_E_LIMIT, "%s needs %zu x %zu bytes, more than this machine can address",
-                      what, count, size);
+        (void)vq_fail(e, VQ_E_LIMIT,
+                      "%s: %zu x %zu bytes are needed, more than this machine can address", what,
+                      count, size);
         return NULL;
     }
     const size_t bytes = (count * size + ALIGN - 1) / ALIGN * ALIGN;
@@ -212,8 +214,8 @@ void *vq_arena_alloc(vq_arena *a, size_t count, size_t size, const char *what, v
 vq_status vq_arena_reserve(vq_arena *a, size_t bytes, const char *what, vq_err *e)
 {
     if (bytes > SIZE_MAX - ALIGN)
-        return vq_fail(e, VQ_E_LIMIT, "%s needs %zu bytes, more than this machine can address",
-                       what, bytes);
+        return vq_fail(e, VQ_E_LIMIT,
+                       "%s: %zu bytes are needed, more than this machine can address", what, bytes);
     const size_t rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
     if (a->chunk && a->chunk->size - a->chunk->used >= rounded) return VQ_OK;
     return chunk_new(a, rounded, what, e);
@@ -244,7 +246,7 @@ char *vq_arena_text(vq_arena *a, vq_err *e, const char *fmt, ...)
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = n < 0 ? NULL : vq_arena_alloc(a, (size_t)n + 1, 1, "a name or a message", e);
+    char *text = n < 0 ? NULL : vq_arena_alloc(a, (size_t)n + 1, 1, "names and messages", e);
     if (text) (void)vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);
     return text;

@@ -28,7 +28,7 @@ typedef struct vq_err {
 #define VQ_PRINTF(f, a)
 #endif
 
-/* vq_fail -- write the cause into e (control characters become '?', long text is cut) and return
+/* vq_fail -- write the cause into e (control characters become '?', of long text the middle is left out) and return
  * status.
  *   e may be NULL: then only the status is returned.
  *   test tests/unit/base/test_status.c */

@@ -340,7 +340,7 @@ static int session(const vq_command *c, int argc, char **argv)
     json_t *result = NULL;
     bool answer = true;
     vq_status status = vq_args_parse(&args, c->bit, argc - skip, argv + skip, &e);
-    args.json = args.json || (wants_json(argc, argv) && vq_flag_find("json", 4, c->bit));
+    args.json = args.json || wants_json(argc, argv);
     if (status == VQ_OK && args.help) {
         vq_help_page(stdout, c, args.noperands ? vq_command_word(c, args.operands[0]) : NULL);
         return flush_stdout(&s, 0);

@@ -40,6 +40,9 @@ run 0 help recipe list
 grep -q -- --set out && fail "offers an option that recipe list does not know"
 refuse 2 "\`vq recipe list\` does not know --set" recipe list --set a=b
 refuse 2 "'pppl' has no page" help eval pppl
+run 2 help --json
+one_object
+out_has '"error":"help > unknown option --json"'
 # On a terminal everything fits 80 columns.
 run 0 quantize "$tiny" -r nvfp4-arc --set calib.samples=1 --set calib.seqlen=16 -o arc
 for list in "recipe list" "recipe show passes" "recipe show schemes" "recipe explain nvfp4-arc $tiny" "plan -v $tiny/model.safetensors -r nvfp4-arc --progress none" "inspect $tiny --progress none" "inspect arc --progress none" "diff $tiny arc --progress none"; do

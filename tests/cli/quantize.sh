@@ -47,7 +47,13 @@ for out in "$odd" "-$odd"; do
     [ "$name" = "$out." ] || fail "--json has '$name' for the output"
     rm -r "./$out"
 done
-rm -r both ./-both ids.i32 "$odd.safetensors"
+mkdir "$odd"
+cp "$tiny"/{config.json,generation_config.json,tokenizer.json,model.safetensors} "$odd" # the files in it have names of their own
+run 0 quantize "$odd" -r nvfp4a16 -o odd
+run 0 verify odd --against "$odd"
+touch "$odd/"$'caf\xe9.json'
+refuse 3 'the name of this file is not UTF-8; rename it' quantize "$odd" -r nvfp4a16 -o odder
+rm -r both ./-both ids.i32 "$odd.safetensors" "$odd" odd
 # The memory that plan tells is enough as a limit, and three quarters of it are refused at once.
 for some in "nvfp4a16" "nvfp4 --set calib.samples=2 --set calib.seqlen=32" "gptq-nvfp4 --set calib.samples=2 --set calib.seqlen=32"; do
     run 0 plan model.safetensors -r $some --json

@@ -56,6 +56,13 @@ rm -rf whole
 run 0 $common -o whole $recipe
 stop_in_sweep stopped
 refuse 2 'stopped.run holds a stopped run; continue it with --resume' $common -o stopped $recipe
+cp stopped.run/layer-0002.vqs good
+printf 'x' | dd of=stopped.run/layer-0002.vqs bs=1 seek=$(($(wc -c <good) - 9)) conv=notrunc status=none
+refuse 3 'stopped.run/layer-0002.vqs: not the statistics that the run wrote; start anew with --force$' $common -o stopped $recipe --resume
+head -c 5000 good >stopped.run/layer-0002.vqs
+refuse 3 'stopped.run/layer-0002.vqs: not the statistics that the run wrote; start anew with --force$' $common -o stopped $recipe --resume
+rm -r stopped.run
+stop_in_sweep stopped
 refuse 2 'the stopped run had another recipe' $common -o stopped -r arc-gptq --set passes.0.max_fraction=0.5 --resume
 refuse 2 'the stopped run had another data' quantize $tiny --data $tiny/test.txt $sizes -o stopped $recipe --resume
 run 0 $common -o stopped $recipe --resume

@@ -20,6 +20,7 @@ run 2 --json plan
 one_object
 err_is "vq: error: the command comes first, then its options; \`vq help\` lists the commands"
 out_has '^\{"schema":"vq.usage/1".*"exit":2,.*"error":"the command comes first, then its options; .*"result":null\}$'
+refuse 5 "^vq: error: .*xxx\.\.\.xxx.*: the (path|name) is too long$|^vq: error: .*xxx\.\.\.xxx.*: File name too long$" quantize "$tiny" -r nvfp4a16 -o "$(printf 'x%.0s' {1..6000})"
 run 2 quantise m --json
 one_object
 out_has '"error":"unknown command .quantise.; did you mean .*"result":null\}$'

@@ -87,9 +87,10 @@ static vq_status check_place(const char *path, const char *folder, vq_arena *a, 
                    "%s: this link leads out of the model folder; put the file itself there", path);
 }
 
-static vq_status check_name(const char *path, vq_err *e)
+/* The name in the model's folder; how that is called is no part of the artifact. */
+static vq_status check_name(const char *name, const char *path, vq_err *e)
 {
-    if (vq_is_utf8(path)) return VQ_OK;
+    if (vq_is_utf8(name)) return VQ_OK;
     return vq_fail(e, VQ_E_INPUT, "%s: the name of this file is not UTF-8; rename it", path);
 }
 
@@ -175,7 +176,7 @@ static vq_status look_at(const vq_checkpoint *c, const listing *all, const char 
             (st.st_size > LARGEST_INSIDE || holds_weights(all->names, all->n, name));
     *copied = *copied && !*said;
     if (!*copied) return VQ_OK;
-    VQ_TRY(check_name(path, e));
+    VQ_TRY(check_name(name, path, e));
     return vq_is_link(path) ? check_place(path, c->dir, a, e) : VQ_OK;
 }
 

@@ -9,7 +9,11 @@ static vq_status open_file(vq_run *r, vq_block *b, vq_err *e)
     if (r->schedule->given.statistics) return VQ_OK; /* one file for all blocks, open already */
     const char *path = vq_run_layer_file(r, b->layer, &b->arena, e);
     if (!path) return e->status;
-    VQ_TRY(vq_stats_load(&r->statistics.file, path, r->models.graph, &b->arena, e));
+    const vq_status s = vq_stats_load(&r->statistics.file, path, r->models.graph, &b->arena, e);
+    if (s == VQ_E_INPUT) /* what a reader of files in general would advise does not help here */
+        return vq_fail(e, s, "%s: not the statistics that the run wrote; start anew with --force",
+                       path);
+    VQ_TRY(s);
     r->statistics.open = true;
     return VQ_OK;
 }

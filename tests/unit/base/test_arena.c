@@ -36,7 +36,7 @@ static void test_limit(void **state)
     assert_non_null(VQ_ALLOC(&a, char, 100000, "first", &e));
     assert_null(VQ_ALLOC(&a, char, 150000, "Hessian", &e));
     assert_int_equal(e.status, VQ_E_LIMIT);
-    assert_non_null(strstr(e.text, "Hessian needs 150016 bytes"));
+    assert_non_null(strstr(e.text, "Hessian: 150016 bytes are needed"));
     vq_arena_done(&a);
     assert_int_equal(b.used, 0);
     assert_ge(b.peak, 100000);

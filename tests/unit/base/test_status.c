@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/reporter.h"
+#include "base/shell_word.h"
 #include "base/status.h"
 
 static void test_path(void **state)
@@ -39,6 +40,18 @@ static void test_long_text_is_cut(void **state)
     assert_int_equal(strlen(e.text), sizeof e.text - 1);
     (void)vq_at(&e, "%s", text);
     assert_int_equal(strlen(e.text), sizeof e.text - 1);
+    (void)vq_fail(&e, VQ_E_IO, "path %s: the reason", text);
+    assert_memory_equal(e.text, "path x", 6);
+    assert_non_null(strstr(e.text, "x...x"));
+    (void)vq_at(&e, "model %s", text);
+    assert_memory_equal(e.text, "model x", 7);
+    assert_string_equal(e.text + strlen(e.text) - 14, "xx: the reason");
+    for (size_t i = 0; i + 2 < sizeof text; i += 2) memcpy(text + i, "\xc3\xa9", 2);
+    for (int i = 0; i < 2; i++) { /* both ways that two bytes can lie */
+        (void)vq_fail(&e, VQ_E_IO, "%s%s", i ? "a" : "", text);
+        assert_true(vq_is_utf8(e.text));
+        assert_in_range(strlen(e.text), sizeof e.text - 4, sizeof e.text - 1);
+    }
 }
 
 static void test_no_error_object(void **state)
