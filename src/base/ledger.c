@@ -72,7 +72,7 @@ bool vq_ledger_has(const char *path)
     const char *name = name_of(path);
     bool has = false;
     for (size_t at = 0; name && at < list.n; at += strlen(list.text + at) + 1)
-        if (strcmp(list.text + at + 1, name) == 0) has = list.text[at] == '+';
+        if (list.text[at] && strcmp(list.text + at + 1, name) == 0) has = list.text[at] == '+';
     return has;
 }
 
@@ -125,8 +125,9 @@ static vq_status forget_missing(vq_err *e)
 {
     for (size_t at = 0, end = list.n; at < end; at += strlen(list.text + at) + 1) {
         char path[8192];
+        if (list.text[at] != '+') continue; /* nor has one without a sign a name */
         const int n = snprintf(path, sizeof path, "%s/%s", list.folder, list.text + at + 1);
-        if (list.text[at] != '+' || n < 0 || (size_t)n >= sizeof path) continue;
+        if (n < 0 || (size_t)n >= sizeof path) continue;
         if (vq_ledger_has(path) && !is_there(path)) VQ_TRY(append("-", name_of(path), e));
     }
     return VQ_OK;

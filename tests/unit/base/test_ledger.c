@@ -130,6 +130,10 @@ static void test_cut_anywhere(void **state)
         assert_eq(vq_ledger_has(in(&p, "a-long")), false);
         assert_eq(unlink(in(&p, "c")), 0);
     }
+    assert_eq(ftruncate(p.fd, header), 0);
+    assert_eq(ftruncate(p.fd, header + 1), 0); /* an entry without a sign */
+    assert_eq(open_again(&p), VQ_OK);
+    assert_eq(vq_ledger_has(in(&p, "a-long")), false);
     assert_eq(ftruncate(p.fd, header - 1), 0);
     assert_eq(open_again(&p), VQ_E_RECIPE);
     assert_eq(ftruncate(p.fd, 0), 0);
