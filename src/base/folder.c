@@ -122,7 +122,7 @@ vq_status vq_check_space(const char *dir, uint64_t bytes, vq_err *e)
     if (have >= bytes) return VQ_OK;
     return vq_fail(
         e, VQ_E_LIMIT,
-        "%s: the output needs %llu bytes; %llu are free: make space or choose another folder", dir,
+        "%s: %llu bytes are needed and %llu are free: make space or choose another folder", dir,
         (unsigned long long)bytes, (unsigned long long)have);
 }
 

@@ -23,7 +23,8 @@ typedef struct vq_plan_result {
         bits_per_weight; /* of the quantized weights without ARC's channels; NaN: there are none */
     double bits_per_weight_most; /* with as many channels as the passes may append */
     uint64_t bytes, bytes_most;  /* of all weights as they would be stored, likewise */
-    uint64_t disk;               /* bytes of all files of the artifact at most */
+    uint64_t disk, disk_work;    /* bytes of all files of the artifact at most; of those that it is
+                                  * made from, until it is whole */
     uint64_t peak_bytes;         /* anonymous memory that a run holds at most */
     uint64_t outside_bytes;      /* of them in no arena: JSON, tables, stacks, the program's data */
     const char *out;             /* folder of the artifact when no other one is named */

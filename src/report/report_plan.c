@@ -51,6 +51,7 @@ vq_status vq_report_plan(const vq_plan_result *r, const vq_option_row *options, 
     vq_put_int(&m, o, "peak_ram", (int64_t)r->peak_bytes);
     vq_put_int(&m, o, "outside_ram", (int64_t)r->outside_bytes);
     vq_put_int(&m, o, "disk", (int64_t)r->disk);
+    vq_put_int(&m, o, "disk_work", (int64_t)r->disk_work);
     vq_put_text(&m, o, "out", r->out);
     vq_put_flag(&m, o, "own_text", r->own_text);
     put_sources(&m, o, r);

@@ -42,4 +42,25 @@ passes:
 output: {format: vq}
 END
 holds 3 -r all.yaml --data "$tiny/train.txt"
+
+# What a run holds on disk at any moment is at most that and disk_work; a disk that has no room for both is told before the work.
+watch() {
+    local most=$1 seen=0 now
+    shift
+    "$vq" quantize "$tiny" "$@" -o watched >out 2>err &
+    local run=$!
+    while kill -0 $run 2>/dev/null; do
+        now=$(find watched watched.run -type f -printf '%s\n' 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }')
+        [ "$now" -le "$seen" ] || seen=$now
+        sleep 0.02
+    done
+    wait $run || fail "exit code $?"
+    [ "$seen" -le "$most" ] || fail "holds $seen bytes, and plan says $most at most"
+    [ "$seen" -ge $((most * 6 / 10)) ] || fail "plan says $most bytes, and at most $seen are held"
+    rm -rf watched
+}
+for r in best-4bit gptq-int4; do
+    run 0 plan "$tiny" -r $r $small --json
+    watch "$(grep -oE '"disk(_work)?":[0-9]+' out | cut -d: -f2 | awk '{ sum += $1 } END { print sum }')" -r $r $small
+done
 end_checks

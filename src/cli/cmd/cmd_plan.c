@@ -216,7 +216,8 @@ static void show_plan(FILE *out, const vq_session *s, const json_t *r)
         const char *key, *name;
     } sizes[] = {{"peak_ram", "memory at most"},
                  {"outside_ram", "  outside of tensors"},
-                 {"disk", "disk at most"}};
+                 {"disk", "disk at most"},
+                 {"disk_work", "  beside it, for a run"}};
     const json_t *fits = json_object_get(r, "fits");
     char text[32], folder[512];
     show_tensors(out, json_object_get(r, "tensors"), s->args->verbose > 0);

@@ -18,16 +18,28 @@ vq_batch vq_calibration_batch(const vq_plan *p)
     return (vq_batch){.sequences = samples && samples < most ? samples : most, .length = len};
 }
 
-/* Bytes of memory for the activations of all samples between two blocks. What exceeds a quarter of
- * the memory limit (without a limit: SPOOL_BYTES) goes to a file. */
-static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
+/* The activations of all samples between two blocks. */
+static size_t all_activations(const vq_plan *p, unsigned needs)
 {
     const size_t kept = needs & VQ_NEED_GRADIENT ? (size_t)p->model->graph.layers + 1
                                                  : 1; /* the way back needs every block's input */
-    const size_t all = kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) *
-                       (size_t)vq_record_most(&p->model->graph, 1, 1) * sizeof(float);
-    const size_t room = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES;
+    return kept * (size_t)p->recipe->calib.samples * (size_t)vq_sample_tokens(p) *
+           (size_t)vq_record_most(&p->model->graph, 1, 1) * sizeof(float);
+}
+
+/* Bytes of them that may lie in memory: what exceeds a quarter of the memory limit (without a limit:
+ * SPOOL_BYTES) goes to a file. */
+static size_t spool_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
+{
+    const size_t all = all_activations(p, needs),
+                 room = job->budget.limit ? job->budget.limit / SPOOL_SHARE : SPOOL_BYTES;
     return all > room ? room : all;
+}
+
+uint64_t vq_activation_file_bytes(const vq_plan *p, const vq_job *job, unsigned needs)
+{
+    const size_t all = all_activations(p, needs);
+    return all > spool_bytes(p, job, needs) ? all : 0;
 }
 
 /* Sweeps use bf16 products for a model stored in bf16, as runtimes do. Strict mode has no such

@@ -25,6 +25,9 @@ void vq_cost_add_files(vq_cost *c, const vq_plan *p);
 
 /* vq_statistics_bytes -- bytes of the statistics of `needs` (vq_need bits) of the largest block. */
 uint64_t vq_statistics_bytes(const vq_plan *p, unsigned needs);
+/* vq_activation_file_bytes -- bytes of the file that these activations go to when memory has no room
+ * for them, else 0. test tests/cli/disk.sh */
+uint64_t vq_activation_file_bytes(const vq_plan *p, const vq_job *job, unsigned needs);
 /* vq_activation_bytes -- bytes of the activations of all samples between two blocks (as far as they
  * stay in memory), those of the batch under way (and their gradients), and weights packed for it.
  */

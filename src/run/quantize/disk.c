@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plan/cost/budget.h"
+#include "plan/sample_set.h"
 #include "run/quantize/outputs.h"
 
 enum {
     INDEXED = 48,   /* of an index, beside a tensor's name */
     RECORDED = 320, /* of vq.json, beside the names of a linear and its scheme */
     LISTED = 120,   /* of vq.json, beside a file's name */
+    SECTION = 2048, /* of headers of sections and statistics, for each linear */
     FRAME = 2048,   /* of vq.json, what is there once; of a file of weights, its first bytes */
 };
 
@@ -119,4 +122,24 @@ vq_status vq_disk_most(const vq_plan *p, const vq_sidecars *beside, const char *
     VQ_TRY(vq_outputs_config_bytes(p, modules, n, &config, a, e));
     *bytes += config;
     return VQ_OK;
+}
+
+/* Sections of the finished blocks, statistics of all of them, activations that memory has no room for
+ * (the inputs of a block, its original ones or outputs beside them, and what tune keeps), ids of own
+ * text. */
+uint64_t vq_disk_work(const vq_schedule *s, const vq_job *job)
+{
+    const vq_plan *p = s->plan;
+    const unsigned forwards = p->needs & ~(unsigned)VQ_NEED_GRADIENT;
+    const uint64_t ids =
+        (uint64_t)p->recipe->calib.samples * (uint64_t)vq_sample_tokens(p) * sizeof(int32_t);
+    if (!s->by_blocks) return FRAME;
+    uint64_t bytes = FRAME + ids;
+    for (int i = 0; i < p->nweights; i++)
+        if (p->weights[i].quantized) bytes += vq_plan_most_bytes(p, &p->weights[i]) + SECTION;
+    if (s->sweeps) bytes += (p->finish ? 3 : 2) * vq_activation_file_bytes(p, job, forwards);
+    if (!s->gradients) return bytes;
+    const uint64_t layers = (uint64_t)p->model->graph.layers;
+    return bytes + layers * (vq_statistics_bytes(p, p->needs) + FRAME) +
+           vq_activation_file_bytes(p, job, p->needs);
 }

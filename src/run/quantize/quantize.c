@@ -163,15 +163,14 @@ static vq_status check_memory(quantization *q, vq_err *e)
         shorter);
 }
 
-/* A full disk is found before the work: the artifact, and of a run block by block what it is put
- * together from, which a resumed run has written in part. */
-static vq_status check_space(const quantization *q, vq_err *e)
+/* A full disk is found before the work: the artifact, and what it is made from, which a resumed run has
+ * written in part. */
+static vq_status check_space(quantization *q, vq_err *e)
 {
-    const vq_plan *p = &q->plan;
-    uint64_t bytes = vq_plan_bytes(p);
-    for (int i = 0; q->schedule.by_blocks && i < p->nweights; i++)
-        if (p->weights[i].quantized) bytes += vq_plan_stored_bytes(&p->weights[i]);
-    return q->folders.resumes ? VQ_OK : vq_check_space(q->folders.work, bytes, e);
+    uint64_t bytes;
+    if (q->folders.resumes) return VQ_OK;
+    VQ_TRY(vq_disk_most(&q->plan, &q->beside, q->recipe.resolved, &bytes, &q->arena, e));
+    return vq_check_space(q->folders.work, bytes + vq_disk_work(&q->schedule, q->job), e);
 }
 
 static vq_status write_manifest(quantization *q, vq_err *e)
@@ -428,6 +427,7 @@ static vq_status tell_plan(quantization *q, vq_plan_result *r, vq_arena *a, vq_e
     VQ_TRY(check_named(q, &samples, e));
     VQ_TRY(vq_plan_tell(&q->plan, r, a, e));
     VQ_TRY(vq_disk_most(&q->plan, &q->beside, q->recipe.resolved, &r->disk, &q->arena, e));
+    r->disk_work = vq_disk_work(&q->schedule, q->job);
     const vq_folders_request names = {
         .inputs = &q->o->model, .ninputs = 1, .recipe = q->recipe.name};
     VQ_TRY(vq_folders_name(&q->folders, &names, a, e));
