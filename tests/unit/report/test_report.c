@@ -24,6 +24,7 @@ static const vq_plan_result plan = {.tensors = planned,
                                     .bytes = 6,
                                     .bytes_most = 8,
                                     .disk = 9,
+                                    .disk_work = 11,
                                     .out = "o",
                                     .own_text = true,
                                     .peak_bytes = 7,
@@ -223,7 +224,7 @@ static const sample samples[] = {
     {report_plan,
      "{\"tensors\":[{\"name\":\"m\",\"role\":\"attn.q\",\"shape\":[2,3],\"scheme\":\"int4\","
      "\"rule\":\"rule 1\",\"bytes\":6}],\"bits_per_weight\":4.5,\"bits_per_weight_most\":9.5,"
-     "\"bytes\":6,\"bytes_most\":8,\"peak_ram\":7,\"outside_ram\":3,\"disk\":9,"
+     "\"bytes\":6,\"bytes_most\":8,\"peak_ram\":7,\"outside_ram\":3,\"disk\":9,\"disk_work\":11,"
      "\"out\":\"o\",\"own_text\":true,\"sources\":[],"
      "\"fits\":true,\"seconds\":28.0,"
      "\"stages\":{\"text\":1.0,\"gradients\":2.0,"
