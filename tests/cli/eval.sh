@@ -109,7 +109,8 @@ err_has '^four is the reference too, and runs twice; the table has a row for --r
 run 0 eval ppl four --ref four --weights-only --data test.txt --window 129 --max-windows 2
 ! grep -q 'runs twice' err || fail 'says that weights alone are the reference'
 
-# A signal while it works, which takes half a minute if none comes: exit code 7.
+# A signal while it works, which takes half a minute if none comes: exit code 7. What is waited for must not be of the run before.
+rm -f err
 (
     trap - INT
     exec "$vq" eval ppl four eight --data test.txt --data valid.txt --data "$tiny/train.txt" --ref "$tiny" --window 257 --stride 8 >out 2>err
