@@ -122,9 +122,11 @@ vq_watch *vq_folder_watch(const char *path)
     return stat(path, &st) == 0 ? watch(NULL, 0, &st, path) : NULL;
 }
 
-/* Frees what is closed and of no use: of this path, or (NULL) of folders that nobody watches. */
+/* Frees what is closed and of no use: of this path, or (NULL) of folders that nobody watches. The path
+ * may be that of one of them, which goes last. */
 static void drop_closed(const char *path)
 {
+    vq_watch *own = NULL;
     for (vq_watch *w = watched, *before = NULL, *next; w; w = next) {
         next = w->next;
         if (!w->closed ||
@@ -136,8 +138,12 @@ static void drop_closed(const char *path)
             before->next = next;
         else
             watched = next;
-        free(w);
+        if (w->path == path)
+            own = w;
+        else
+            free(w);
     }
+    free(own);
 }
 
 void vq_unwatch(vq_watch *w)
