@@ -62,8 +62,11 @@ for some in "nvfp4a16" "nvfp4 --set calib.samples=2 --set calib.seqlen=32" "gptq
     refuse 4 'the plan needs' quantize model.safetensors -r $some -o limited --force --mem-limit $((peak * 3 / 4))
 done
 # Only advice that helps: shorter samples where there are samples, and of a length that fits.
-refuse 4 'the limit is [0-9.]* MiB; raise --mem-limit$' quantize model.safetensors -r nvfp4a16 -o limited --force --mem-limit 2M
-refuse 4 'the limit is [0-9.]* MiB; raise --mem-limit$' quantize model.safetensors -r gptq-nvfp4 -o limited --force --mem-limit 4M
+for some in nvfp4a16 "gptq-nvfp4 --set calib.seqlen=16"; do
+    run 0 plan model.safetensors -r $some --json
+    peak=$(grep -oE '"peak_ram":[0-9]+' out | cut -d: -f2)
+    refuse 4 'the limit is [0-9.]* MiB; raise --mem-limit$' quantize model.safetensors -r ${some%% *} -o limited --force --mem-limit $((peak * 3 / 4))
+done
 run 0 plan model.safetensors -r gptq-nvfp4 --set calib.seqlen=40 --json
 peak=$(grep -oE '"peak_ram":[0-9]+' out | cut -d: -f2)
 refuse 4 'or take shorter samples: --set calib.seqlen=32$' quantize model.safetensors -r gptq-nvfp4 -o limited --force --mem-limit "$peak"
