@@ -20,6 +20,7 @@ bool vq_is_utf8(const char *text)
 
 size_t vq_shell_word(char *buf, size_t len, const char *text)
 {
+    /* cppcheck-suppress ctunullpointer ; len is 0 then */
     size_t n = (size_t)snprintf(buf, len, "$'");
     for (; *text; text++) {
         const unsigned char c = (unsigned char)*text;
