@@ -84,7 +84,7 @@ bool vq_json_lines_likely(const char *text, size_t len)
     size_t at = after_mark(text, len);
     vq_json_span line = {0};
     while (at < len && blank(text + line.start, line.len)) line = take_line(text, len, &at);
-    json_t *v;
+    json_t *v = NULL;
     vq_err not_asked;
     if (parse_line(text + line.start, line.len, &v, &not_asked) != VQ_OK) return false;
     const bool likely = json_object_get(v, "text") || json_object_get(v, "messages");

@@ -59,8 +59,8 @@ static vq_status render(const vq_prompt *p, const char *dir, vq_arena *a, char *
 vq_status vq_prompt_ids(const vq_prompt *p, const char *dir, const vq_tokenizer *t, vq_arena *a,
                         int32_t **ids, size_t *n, vq_err *e)
 {
-    char *text;
-    size_t len;
+    char *text = NULL;
+    size_t len = 0;
     if (p->text) return vq_tokenizer_encode(t, p->text, p->len, p->special, a, ids, n, e);
     VQ_TRY(render(p, dir, a, &text, &len, e));
     return vq_tokenizer_encode(t, text, len, false, a, ids, n, e);
