@@ -122,15 +122,14 @@ vq_watch *vq_folder_watch(const char *path)
     return stat(path, &st) == 0 ? watch(NULL, 0, &st, path) : NULL;
 }
 
-/* Frees what is closed and of no use: of this path, or (NULL) of folders that nobody watches. The path
- * may be that of one of them, which goes last. */
+/* Frees what is closed and of no use: what may change, and of this path, or (NULL) of folders that
+ * nobody watches. The path is of none that is closed. */
 static void drop_closed(const char *path)
 {
-    vq_watch *own = NULL;
     for (vq_watch *w = watched, *before = NULL, *next; w; w = next) {
         next = w->next;
-        if (!w->closed ||
-            (w->data && (path ? strcmp(w->path, path) != 0 : is_in_watched_folder(w->path)))) {
+        if (!w->closed || (w->data && !w->may_change &&
+                           (path ? strcmp(w->path, path) != 0 : is_in_watched_folder(w->path)))) {
             before = w;
             continue;
         }
@@ -138,12 +137,8 @@ static void drop_closed(const char *path)
             before->next = next;
         else
             watched = next;
-        if (w->path == path)
-            own = w;
-        else
-            free(w);
+        free(w);
     }
-    free(own);
 }
 
 void vq_unwatch(vq_watch *w)
@@ -154,7 +149,7 @@ void vq_unwatch(vq_watch *w)
     if (w->data) drop_closed(w->path);
     w->closed = true;
     w->size = 0;
-    drop_closed(w->may_change ? w->path : NULL);
+    drop_closed(NULL);
     (void)pthread_mutex_unlock(&changing);
 }
 

@@ -54,7 +54,7 @@ class walk:
     def __init__(self, o):
         self.o, self.bad, self.runs, self.place = o, 0, 0, 0.5
         self.tiny = os.path.join(o.source, "examples/models/tiny-llama")
-        self.env = dict(os.environ, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", LC_ALL="C")  # no second start of vq
+        self.env = dict(os.environ, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", OMP_STACKSIZE="4M", LC_ALL="C")  # no second start of vq
         os.makedirs(o.work)
         os.chdir(o.work)
         self.made = os.path.join(o.work, "ready")

@@ -363,10 +363,7 @@ vq_status vq_folders_check(const vq_folders *o, vq_arena *a, vq_err *e)
 {
     const char *path;
     VQ_TRY(vq_own_foreign(o->run, vq_base_name(o->work), &path, a, e));
-    if (!path) return VQ_OK;
-    return vq_fail(e, VQ_E_IO,
-                   "%s: vq did not write it, and makes the output in this folder; move it out",
-                   path);
+    return path ? vq_ledger_check(path, e) : VQ_OK;
 }
 
 /* What was there goes from OUT.run then, and in between it may be aside. */
