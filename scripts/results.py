@@ -194,7 +194,7 @@ def run(step, done={}):
     shared = os.environ.get("VQ_SHARED", "../shared")
     env = {"DATA": f"{shared}/data", "VQ": "build/release/vq", "OUT": f"{tempfile.gettempdir()}/vq-results", **os.environ}
     if step not in done:
-        line = ["sh", "-c", re.sub(r"^vq ", '"$VQ" ', step) + " --json -q" + (" --force" if step.startswith("vq quantize") else "")]
+        line = ["sh", "-c", re.sub(r"^vq ", '"$VQ" ', step) + " --json -q" + (" --force" if re.match("vq (quantize|calibrate)", step) else "")]
         os.makedirs(env["OUT"], exist_ok=True)
         done[step] = json.loads(subprocess.run(line, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout)["result"]
     return done[step]
@@ -249,10 +249,29 @@ def put(t, command, measured):
         row.update(texts)
 
 
+def from_statistics(commands):
+    """{step: step} for `run`: recipes that calibrate one model on the same samples share one statistics file, which gives the bytes of a file of their own."""
+    sharing = {}
+    for step in dict.fromkeys(step for command in commands for step in command.split(" && ")):
+        found = re.fullmatch(r"vq quantize (\S+) -r (\S+) (--data \S+) -o \S+", step)
+        if found:
+            calib = re.search(r"^calib: .*", (ROOT / f"recipes/{found[2]}.yaml").read_text(), flags=re.M)[0]
+            sharing.setdefault((found[1], found[3], calib), {})[step] = found[2]
+    steps = {}
+    for i, ((model, data, _), recipes) in enumerate(sharing.items()):
+        if len(recipes) > 1:
+            file = f"$OUT/statistics-{i}.vqs"
+            calibrate = f"vq calibrate {model} -r {' -r '.join(recipes.values())} {data} -o {file}"
+            steps.update({step: (calibrate, step.replace(data, f"--stats {file}")) for step in recipes})
+    return steps
+
+
 def remake(t, recipes):
-    for options, batch in batches(old_commands(t, recipes)):
+    commands = old_commands(t, recipes)
+    shared = from_statistics(commands)
+    for options, batch in batches(commands):
         print("\n".join(batch.values()), flush=True)
-        made = [[run(step) for step in command.split(" && ")[:-1]] for command in batch.values()]
+        made = [[run(s) for step in command.split(" && ")[:-1] for s in shared.get(step, (step,))] for command in batch.values()]
         result = run(f"vq eval ppl {' '.join(batch)}{options}")
         evaluated = [m["texts"][0] for m in result["models"]] if len(batch) > 1 else [result]
         for command, steps, e in zip(batch.values(), made, evaluated):

@@ -8,6 +8,13 @@ sh scripts/packages.sh
 export OMP_WAIT_POLICY=passive
 jobs=$(nproc)
 failed=0
+# vq waits until the disk holds what it wrote: thousands of times here, and of no use for files that a test throws away. In memory, where that has a GiB
+# to spare, the tests take a third less time.
+if [ -w /dev/shm ] && [ "$(df -Pk /dev/shm | awk 'END { print $4 }')" -gt 1048576 ]; then
+    TMPDIR=$(mktemp -d /dev/shm/vq-tests.XXXXXX)
+    export TMPDIR
+    trap 'rm -rf "$TMPDIR"' EXIT
+fi
 
 # tests PRESET ARGS... -- builds and runs; what was skipped goes to build/skipped, a line each, with the reason that the test gives.
 tests() {
