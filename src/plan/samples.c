@@ -224,17 +224,28 @@ static vq_status check_once(const vq_sample_part *parts, int i, vq_err *e)
     return VQ_OK;
 }
 
+static vq_status read_part(vq_sample_set *set, vq_sample_part *parts, reading *list, int i,
+                           const vq_exec *x, const int32_t *own, vq_err *e)
+{
+    reading *r = &list[i];
+    VQ_TRY(vq_step(&r->job->reporter, "reading text", i, set->nparts, e));
+    r->part = &parts[i];
+    VQ_TRY(read_source(r, x, own, e));
+    VQ_TRY(check_once(parts, i, e));
+    if (r->source.kind != VQ_KIND_SELF) return VQ_OK;
+    set->own = r->samples.ids;
+    set->own_samples = r->samples.count;
+    return VQ_OK;
+}
+
+/* Files first: what is wrong with one is said before the model writes for minutes. */
 static vq_status read_all(vq_sample_set *set, vq_sample_part *parts, reading *list,
                           const vq_exec *x, const int32_t *own, vq_arena *a, vq_err *e)
 {
-    for (int i = 0; i < set->nparts; i++) {
-        VQ_TRY(vq_step(&list[i].job->reporter, "reading text", i, set->nparts, e));
-        list[i].part = &parts[i];
-        VQ_TRY(read_source(&list[i], x, own, e));
-        VQ_TRY(check_once(parts, i, e));
-        if (list[i].source.kind == VQ_KIND_SELF) set->own = list[i].samples.ids;
-        if (list[i].source.kind == VQ_KIND_SELF) set->own_samples = list[i].samples.count;
-    }
+    for (int i = 0; i < set->nparts; i++)
+        if (list[i].source.kind != VQ_KIND_SELF) VQ_TRY(read_part(set, parts, list, i, x, own, e));
+    for (int i = 0; i < set->nparts; i++)
+        if (list[i].source.kind == VQ_KIND_SELF) VQ_TRY(read_part(set, parts, list, i, x, own, e));
     if (set->nparts > 1) {
         set->kind = "mix";
         return mix(set, list, a, e);

@@ -39,6 +39,10 @@ refuse 3 'latin.txt' plan "$tiny" -r nvfp4-arc $small --data a.txt --data latin.
 # Twice the same text, by the same file or the same bytes.
 cp a.txt copy.txt
 for again in ./a.txt copy.txt; do bad "a.txt and $again hold the same text: give one of them" --data a.txt --data $again; done
+# ... and before the model writes its own.
+# shellcheck disable=SC2086
+refuse 2 'hold the same text' quantize "$tiny" -r nvfp4-arc $small --data self --data a.txt --data copy.txt -o result -v
+! grep -q 'the model writes itself' err || fail "wrote its own text first"
 bad 'the calibration data name `self` 2 times' --data 0.5:self --data self
 # JSON lines under another name: said, with what reads them.
 sed 's/["\\]//g; s/.*/{"text": "&"}/' a.txt >lines.json
