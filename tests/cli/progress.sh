@@ -22,6 +22,10 @@ run 0 verify artifact
 # A run of several stages: time left of the whole, from the first line on.
 run 0 quantize $tiny -r nvfp4 --set calib.samples=2 --set calib.seqlen=32 --data $tiny/train.txt -o staged --force
 err_has '^[a-z ]+.* [0-9]+%  [0-9:]+ left$'
+# One job also where calibrate writes its own text first: what is done of it never falls.
+run 0 calibrate $tiny -r best-4bit --set calib.samples=16 --set calib.seqlen=256 -o staged.vqs --progress tty
+tr '\r' '\n' <err | sed -nE 's/^.*(writing text|gradients) .* ([0-9]+)%  .*/\1 \2/p' >bars
+awk '$NF < most { exit 1 } { most = $NF; phases[$1] = 1 } END { exit length(phases) != 2 }' bars || fail "falls, or is not both: $(tr '\n' ';' <bars)"
 # An estimate before the work; the window is the model's context where that is shorter than 2048.
 run 0 eval ppl artifact --data $tiny/test.txt --max-windows 2
 err_has '^2 windows of 512 tokens: (about|under) [0-9.]+ s on idle cores$'

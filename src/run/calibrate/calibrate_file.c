@@ -12,6 +12,7 @@
 #include "run/quantize/folders.h"
 #include "run/recipe_open.h"
 #include "run/run.h"
+#include "run/schedule/schedule.h"
 
 typedef struct calibration_job {
     vq_job *job;
@@ -28,8 +29,8 @@ typedef struct calibration_job {
     vq_coverage coverage; /* of several sources */
     vq_coverage_result found;
     vq_arena *results;
-    double started;
-    int unseen; /* experts that no token went to */
+    double started, text_seconds, sweep_seconds; /* the last two: expected */
+    int unseen;                                  /* experts that no token went to */
 } calibration_job;
 
 static vq_status open_recipes(calibration_job *c, vq_err *e)
@@ -105,10 +106,31 @@ static vq_status sweep(calibration_job *c, const vq_exec *x, vq_err *e)
                               &c->job->reporter, &c->arena, e);
 }
 
+/* What writing the text takes and what the sweep, as quantize would have it as steps of its run. */
+static vq_status expect(calibration_job *c, vq_err *e)
+{
+    vq_schedule s;
+    VQ_TRY(vq_schedule_make(&s, &c->plan, (vq_given){.data = c->o->data}, &c->arena, e));
+    VQ_TRY(vq_schedule_expect(&s, c->job, e));
+    c->text_seconds = vq_schedule_seconds(&s, &vq_step_text);
+    c->sweep_seconds = vq_schedule_seconds(&s, s.gradients ? &vq_step_gradients : &vq_step_gather);
+    return VQ_OK;
+}
+
+static vq_status find_samples(calibration_job *c, const vq_exec *x, vq_err *e)
+{
+    VQ_TRY(expect(c, e));
+    const double all = c->text_seconds + c->sweep_seconds;
+    vq_expect(&c->job->reporter, &(vq_forecast){0, c->text_seconds, all, true});
+    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, x, NULL, c->job, &c->arena, e));
+    vq_expect(&c->job->reporter, &(vq_forecast){c->text_seconds, c->sweep_seconds, all, true});
+    return VQ_OK;
+}
+
 static vq_status gather(calibration_job *c, vq_err *e)
 {
     const vq_exec x = vq_model_exec(&c->model, c->job, &c->scratch, false);
-    VQ_TRY(vq_samples_find(&c->set, &c->plan, c->o->data, &x, NULL, c->job, &c->arena, e));
+    VQ_TRY(find_samples(c, &x, e));
     char model[VQ_SHA256_TEXT];
     VQ_TRY(vq_origin_model(&c->inputs, &c->model, model, &c->arena, e));
     c->origin = vq_origin_of(&c->plan, &c->set.samples, model);

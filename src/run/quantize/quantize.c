@@ -247,14 +247,6 @@ static vq_made_from made_from(const quantization *q, const char *model_sha, cons
                                  [VQ_MADE_NUMERIC] = q->job->kernels.strict ? "strict" : "fast"}};
 }
 
-/* Runs that only read and round are over soon, and count their weights anyhow. Measuring takes some
- * memory of its own. */
-static bool worth_a_forecast(const quantization *q)
-{
-    const size_t enough = (size_t)64 << 20, limit = q->job->budget.limit;
-    return q->job->reporter.forecast && q->schedule.by_blocks && (!limit || limit >= enough);
-}
-
 static vq_status round_all(quantization *q, vq_err *e)
 {
     const vq_quantize_options *o = q->o;
@@ -271,7 +263,7 @@ static vq_status round_all(quantization *q, vq_err *e)
                               .model_sha = model,
                               .made_from = &made};
     VQ_TRY(vq_rounded_init(&q->rounded, &q->plan, &q->arena, e));
-    if (worth_a_forecast(q)) VQ_TRY(vq_schedule_expect(&q->schedule, q->job, e));
+    VQ_TRY(vq_schedule_expect(&q->schedule, q->job, e));
     if (q->schedule.by_blocks) VQ_TRY(vq_origin_model(&q->inputs, &q->model, model, &q->arena, e));
     vq_sha256_of(q->recipe.resolved, strlen(q->recipe.resolved), recipe);
     return vq_walk_all(&r, &q->schedule, &q->rounded, &q->calibration, &q->arena, e);

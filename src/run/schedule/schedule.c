@@ -153,9 +153,18 @@ void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_
         if (s->steps[i].kind->cost) s->steps[i].kind->cost(s, job, s->steps[i].layer, cost);
 }
 
+/* Runs that only read and round are over soon, and count their weights anyhow. Measuring takes some
+ * memory of its own. */
+static bool worth_a_forecast(const vq_schedule *s, const vq_job *job)
+{
+    const size_t enough = (size_t)64 << 20, limit = job->budget.limit;
+    return job->reporter.forecast && s->by_blocks && (!limit || limit >= enough);
+}
+
 vq_status vq_schedule_expect(vq_schedule *s, const vq_job *job, vq_err *e)
 {
     vq_rates rates;
+    if (!worth_a_forecast(s, job)) return VQ_OK;
     VQ_TRY(vq_rates_measure(&rates, s->plan, job, e));
     for (int i = 0; i < s->count; i++) {
         vq_cost cost[VQ_STAGES] = {0};
@@ -167,6 +176,14 @@ vq_status vq_schedule_expect(vq_schedule *s, const vq_job *job, vq_err *e)
                 vq_cost_seconds(&cost[c], &rates) / (job->threads > 0 ? job->threads : 1);
     }
     return VQ_OK;
+}
+
+double vq_schedule_seconds(const vq_schedule *s, const vq_step_kind *kind)
+{
+    double seconds = 0;
+    for (int i = 0; i < s->count; i++)
+        if (s->steps[i].kind == kind) seconds += s->steps[i].seconds;
+    return seconds;
 }
 
 vq_forecast vq_schedule_forecast(const vq_schedule *s, int step)

@@ -55,8 +55,10 @@ bool vq_schedule_fits(uint64_t bytes, const vq_job *job);
 /* vq_schedule_costs -- the work of every stage: the sum over the steps. */
 void vq_schedule_costs(const vq_schedule *s, const vq_job *job, vq_cost cost[VQ_STAGES]);
 /* vq_schedule_expect -- the seconds of every step on this machine, which is measured in a fraction of
- * a second. VQ_E_LIMIT. */
+ * a second; all stay 0 where nobody asked for a forecast or it is not worth that. VQ_E_LIMIT. */
 vq_status vq_schedule_expect(vq_schedule *s, const vq_job *job, vq_err *e);
+/* vq_schedule_seconds -- what is expected of all steps of a kind. */
+double vq_schedule_seconds(const vq_schedule *s, const vq_step_kind *kind);
 /* vq_schedule_forecast -- what is expected when `step` begins; steps that a stopped run finished count
  * nothing. */
 vq_forecast vq_schedule_forecast(const vq_schedule *s, int step);
