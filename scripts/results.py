@@ -262,7 +262,7 @@ def from_statistics(commands):
         if len(recipes) > 1:
             file = f"$OUT/statistics-{i}.vqs"
             calibrate = f"vq calibrate {model} -r {' -r '.join(recipes.values())} {data} -o {file}"
-            steps.update({step: (calibrate, step.replace(data, f"--stats {file}")) for step in recipes})
+            steps.update({step: (calibrate, f"{step} --stats {file}") for step in recipes})
     return steps
 
 

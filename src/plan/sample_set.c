@@ -99,7 +99,7 @@ vq_status vq_sources_samples(const vq_plan *p, vq_calib_sources s, int64_t *coun
     for (int i = 0; i < s.n; i++)
         if (counts[i] < 1)
             return vq_fail(e, VQ_E_RECIPE,
-                           "%s: its share of %.4g of %lld calibration samples is less than one: "
+                           "%s: its share of %.4g gives it none of the %lld calibration samples: "
                            "raise calib.samples or its share, or leave it out",
                            s.list[i].path ? s.list[i].path : "self", shares[i], (long long)samples);
     return VQ_OK;

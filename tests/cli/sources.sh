@@ -24,7 +24,7 @@ bad '-0.5:a.txt: the share before' --data -0.5:a.txt
 bad '1e999:a.txt: the share before' --data 1e999:a.txt
 bad '0.5:: no file behind the share' --data 0.5:
 bad '--tokens self: ' --tokens self
-bad 'b.txt: its share of 0.01 of 8 calibration samples is less than one' --data a.txt --data 0.01:b.txt
+bad 'b.txt: its share of 0.01 gives it none of the 8 calibration samples' --data a.txt --data 0.01:b.txt
 bad '--set calib.data=[]:1:4: data: the list holds 0 sources' --set 'calib.data=[]'
 bad '--set calib.data=[{from: a.txt, share: 0.25}]:1:4: data: the shares' --set 'calib.data=[{from: a.txt, share: 0.25}]'
 bad '--set calib.data=[{from: a.txt, share: 0}, self]:1:' --set 'calib.data=[{from: a.txt, share: 0}, self]'
