@@ -142,10 +142,7 @@ static vq_status over_limit(const vq_arena *a, size_t bytes, const char *what, v
 {
     const vq_budget *b = a->budget;
     if (!b || !b->limit)
-        return vq_fail(e, VQ_E_LIMIT,
-                       "%s: %zu bytes are needed, and the system has no more memory; free some, or "
-                       "raise the limit on it (ulimit -v)",
-                       what, bytes);
+        return vq_fail(e, VQ_E_LIMIT, "%s: %zu bytes are needed, and " VQ_NO_MEMORY, what, bytes);
     return vq_fail(e, VQ_E_LIMIT,
                    "%s: %zu bytes are needed, and %zu of the %zu-byte limit are left", what, bytes,
                    vq_budget_left(b), b->limit);

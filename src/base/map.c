@@ -170,7 +170,7 @@ static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
     m->watch = watch(m->data, m->size, &st, path);
     if (m->watch) return VQ_OK;
     vq_map_close(m);
-    return vq_fail(e, VQ_E_LIMIT, "%s: the system has no more memory", path);
+    return vq_fail(e, VQ_E_LIMIT, "%s: " VQ_NO_MEMORY, path);
 }
 
 vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)

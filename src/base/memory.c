@@ -28,7 +28,20 @@ void *vq_memory_alloc(size_t size)
 vq_status vq_memory_check(vq_err *e)
 {
     if (!vq_memory_refused()) return VQ_OK;
-    return vq_fail(e, VQ_E_LIMIT, "the system has no more memory; something is missing");
+    return vq_fail(e, VQ_E_LIMIT, VQ_NO_MEMORY);
+}
+
+/* The first three fields of /proc/self/statm, in bytes: address space, pages in memory, those of files. */
+static bool read_statm(size_t bytes[3])
+{
+    char text[128] = "", *at = text;
+    const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const ssize_t n = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    for (int i = 0; i < 3; i++)
+        bytes[i] = (size_t)strtoull(at, &at, 10) * (size_t)sysconf(_SC_PAGESIZE);
+    return n > 0;
 }
 
 size_t vq_memory_anonymous(void)
@@ -36,13 +49,12 @@ size_t vq_memory_anonymous(void)
 #ifdef __SANITIZE_ADDRESS__
     return 0; /* what the sanitizer keeps beside every block is not vq's */
 #endif
-    char text[128] = "", *at = text;
-    const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    const ssize_t n = read(fd, text, sizeof text - 1);
-    (void)close(fd);
-    if (n <= 0) return 0;
-    (void)strtoull(text, &at, 10); /* address space; then pages in memory, and those of files */
-    const unsigned long long all = strtoull(at, &at, 10), files = strtoull(at, &at, 10);
-    return all > files ? (size_t)(all - files) * (size_t)sysconf(_SC_PAGESIZE) : 0;
+    size_t bytes[3];
+    return read_statm(bytes) && bytes[1] > bytes[2] ? bytes[1] - bytes[2] : 0;
+}
+
+size_t vq_memory_mapped(void)
+{
+    size_t bytes[3];
+    return read_statm(bytes) ? bytes[0] : 0;
 }

@@ -219,7 +219,7 @@ static vq_status judge(const vq_session *s, vq_status status, vq_err *e)
     if (vq_maps_broken()) return vq_maps_check(e);
     if (!vq_memory_refused() || status == VQ_E_LIMIT) return status;
     snprintf(text, sizeof text, "%s", status == VQ_OK ? "something is missing" : e->text);
-    return vq_fail(e, VQ_E_LIMIT, "the system has no more memory (%s)", text);
+    return vq_fail(e, VQ_E_LIMIT, VQ_NO_MEMORY " (%s)", text);
 }
 
 static vq_status run_command(const vq_command *c, vq_session *s, json_t **result, bool *answer,

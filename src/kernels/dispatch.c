@@ -1,11 +1,8 @@
 /* dispatch.c -- which level of kernels runs: asked for by name, or the best that this machine has.
  */
 #include <cblas.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/memory.h"
 #include "kernels/bf16_product.h"
 
 /* One declaration per kernel and level, and one table row per level, all from kernels.inc. */
@@ -89,48 +86,4 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
     out->strict = strict;
     if (strcmp(out->isa, "avx512") == 0) out->pairs = vq_bf16_pairs_avx512();
     return VQ_OK;
-}
-
-enum { BLAS_BUFFER_MB = 128 };
-
-/* x: zeros, of the result too. Sizes of tiles of gemm.c and of factors. */
-static void multiply(float *x, bool factors)
-{
-    enum { ROWS = 512, COLS = 3072, DEPTH = 384, SIDE = 384, TOKENS = 2048 };
-    float *out = x + COLS * DEPTH;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, COLS, DEPTH, 1.0F, x, DEPTH, x,
-                DEPTH, 0.0F, out, COLS);
-    if (!factors) return;
-    const double *a = (const double *)(const void *)x;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE,
-                0.0, (double *)(void *)out, SIDE);
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, SIDE, TOKENS, 1.0F, x, SIDE, 0.0F, out,
-                SIDE);
-}
-
-size_t vq_kernels_buffers(int threads, bool factors)
-{
-    enum { INPUT = 3072 * 384, OUTPUT = 512 * 3072 };
-    float *x = calloc(INPUT + OUTPUT, sizeof *x);
-    if (!x) return 0; /* whoever multiplies next says so */
-    const size_t before = vq_memory_anonymous();
-    multiply(x, factors);
-    free(x);
-    const size_t after = vq_memory_anonymous();
-    return after > before ? (after - before) * (size_t)(threads - 1) : 0;
-}
-
-vq_status vq_kernels_room(int threads, vq_err *e)
-{
-    const size_t mb = (size_t)BLAS_BUFFER_MB * (size_t)threads;
-    void *room =
-        mmap(NULL, mb << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room != MAP_FAILED) {
-        (void)munmap(room, mb << 20);
-        return VQ_OK;
-    }
-    return vq_fail(e, VQ_E_LIMIT,
-                   "OpenBLAS needs %zu MiB of address space (%d for each thread), which the system "
-                   "refuses; raise the limit (ulimit -v) or lower --threads",
-                   mb, BLAS_BUFFER_MB);
 }

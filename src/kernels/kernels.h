@@ -52,8 +52,8 @@ typedef struct vq_kernels {
  *   this machine lacks it. */
 vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_err *e);
 /* vq_kernels_room -- before the first matrix product: OpenBLAS maps a buffer for each thread that
- * multiplies, and waits for ever where the address space (ulimit -v) has no room for it.
- * VQ_E_LIMIT then. test tests/cli/address_space.sh */
+ * multiplies, and waits for ever where the address space (ulimit -v) has no room for it. So all are
+ * mapped here, where VQ_E_LIMIT can be said. test tests/cli/address_space.sh */
 vq_status vq_kernels_room(int threads, vq_err *e);
 /* vq_kernels_buffers -- multiplies once, as large as a tile (factors: also sums of outer products and
  * in f64): OpenBLAS keeps the pages of its buffer. Bytes that the buffers of the other threads will

@@ -315,6 +315,20 @@ vq_status vq_model_check_ids(const vq_model *m, const int32_t *ids, size_t n, vq
     return VQ_OK;
 }
 
+/* Ids that were written in 64 bits are every one followed by a zero, which is an id, too. */
+static void tell_wide(const vq_ids *ids, const char *path, const vq_reporter *w)
+{
+    bool zeros = ids->count >= 16, others = false;
+    for (size_t i = 0; zeros && i < ids->count; i += 2) {
+        others = others || ids->ids[i] != 0;
+        zeros = i + 1 < ids->count && ids->ids[i + 1] == 0;
+    }
+    if (zeros && others)
+        vq_warn(w, "looks-like-int64", path,
+                "every second id is 0, as in a file of 64-bit ids; --tokens reads 32 bits an id, "
+                "little-endian (numpy: ids.astype('<i4').tofile)");
+}
+
 vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, const vq_reporter *w,
                        vq_ids *out, vq_arena *a, vq_err *e)
 {
@@ -326,6 +340,7 @@ vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, const v
         tokens ? ids_from_file(&map, out, path, a, e) : ids_from_text(m, &map, out, w, path, a, e);
     if (s == VQ_OK && vq_model_check_ids(m, out->ids, out->count, e) != VQ_OK)
         s = vq_at(e, "%s", path);
+    if (s == VQ_OK && tokens) tell_wide(out, path, w);
     vq_map_close(&map);
     return s;
 }

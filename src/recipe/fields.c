@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,20 @@ static int choice_index(const char *const *choices, const char *text)
     return -1;
 }
 
+static vq_status unknown_choice(vq_reader *rd, const vq_yaml *n, const vq_field *f)
+{
+    char list[256] = "";
+    size_t at = 0;
+    int count = 0;
+    for (; f->choices[count]; count++)
+        if (at < sizeof list)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", count ? ", " : "",
+                                   f->choices[count]);
+    if (vq_nearest(n->text, f->choices, count) || at >= sizeof list)
+        return vq_unknown(rd, n, f->key, f->choices, count);
+    return vq_yaml_fail(rd->e, n, "unknown %s \"%s\": one of %s", f->key, n->text, list);
+}
+
 vq_status vq_read_choice(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)
 {
     const char *text;
@@ -89,9 +104,7 @@ vq_status vq_read_choice(vq_reader *rd, const vq_yaml *n, const vq_field *f, voi
     }
     if (choice_index(f->later, text) >= 0)
         return vq_yaml_fail(rd->e, n, "%s: %s is not supported by this version", f->key, text);
-    int count = 0;
-    while (f->choices[count]) count++;
-    return vq_unknown(rd, n, f->key, f->choices, count);
+    return unknown_choice(rd, n, f);
 }
 
 vq_status vq_read_int(vq_reader *rd, const vq_yaml *n, const vq_field *f, void *at)

@@ -70,7 +70,7 @@ vq_status vq_shares_fill(double *shares, int n, const char *whole, const char *e
     for (int i = 0; i < n; i++) open += shares[i] == 0;
     if (said > 1 + 1e-6 || (open && said > 1 - 1e-6) || (!open && said < 1 - 1e-6))
         return vq_fail(e, VQ_E_RECIPE,
-                       "the shares of the %s are %.6g together%s%s%s, and must be 1", whole, said,
+                       "the shares of the %s are %.12g together%s%s%s, and must be 1", whole, said,
                        open ? ", which leaves nothing to the " : "", open ? each : "",
                        open ? " without a share" : "");
     for (int i = 0; i < n; i++)

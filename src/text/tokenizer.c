@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "text/steps/added_tokens.h"
 #include "text/steps/decode.h"
 #include "text/steps/normalize.h"
@@ -155,7 +156,7 @@ static vq_status parse_file(vq_tokenizer *t, const char *path, vq_err *e)
 vq_status vq_tokenizer_open(vq_tokenizer **t, const char *path, vq_err *e)
 {
     *t = calloc(1, sizeof **t);
-    if (!*t) return vq_fail(e, VQ_E_LIMIT, "tokenizer: the system has no more memory");
+    if (!*t) return vq_fail(e, VQ_E_LIMIT, "tokenizer: " VQ_NO_MEMORY);
     vq_arena_init(&(*t)->arena, NULL);
     (*t)->pool = VQ_ALLOC(&(*t)->arena, double, 1, "tokenizer", e);
     if ((*t)->pool) *(*t)->pool = VQ_EFFORT_POOL_MS / 1e3;

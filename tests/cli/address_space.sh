@@ -27,9 +27,16 @@ for kib in 150000 180000 200000 250000 3000000; do
     limited $kib eval ppl --threads 2 --data "$model/valid.txt" --window 32 --max-windows 1 "$model"
 done
 
+# Little above what OpenBLAS asks for: what comes after must not take its room, and it must not wait for that for ever.
+"$vq" tokenize "$model" --data "$model/valid.txt" -o "$work/ids" -q
+for kib in $(seq 180000 5000 215000); do
+    for threads in 1 2; do
+        limited $((kib + (threads - 1) * 131072)) calibrate "$model" -r best-4bit --tokens "$work/ids" --set calib.samples=2 --set calib.seqlen=64 --threads $threads -q -f -o "$work/s.vqs"
+    done
+done
+
 # Stacks: of the first thread, which only the system can make larger, and of the others.
 small=(quantize "$model" -r gptq-nvfp4 --tokens "$work/ids" --set calib.samples=2 --set calib.seqlen=64 -q)
-"$vq" tokenize "$model" --data "$model/valid.txt" -o "$work/ids" -q
 (ulimit -s 512 && exec "$vq" "${small[@]}" -o "$work/a") >"$work/log" 2>&1
 code=$?
 [ $code = 0 ] || { [ $code = 4 ] && grep -q 'ulimit -s' "$work/log"; } || { echo "ulimit -s 512: exit $code"; cat "$work/log"; exit 1; }

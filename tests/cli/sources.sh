@@ -53,6 +53,14 @@ err_has '^warning: lines.json: .*--set calib.kind=jsonl.* \[looks-like-jsonl\]$'
 run 0 plan "$tiny" -r nvfp4-arc $small --data lines.json --set calib.kind=jsonl
 err_empty
 
+# Ids of 64 bits: each is followed by a zero.
+awk 'BEGIN { for (i = 0; i < 1000; i++) printf "%c\1\1\1\1\1\1\1", 33 + i * i % 90 }' | LC_ALL=C tr '\1' '\0' >wide.ids
+# shellcheck disable=SC2086
+run 0 plan "$tiny" -r nvfp4-arc $small --tokens wide.ids
+err_has '^warning: wide.ids: every second id is 0.* \[looks-like-int64\]$'
+bad '--set calib.select=some: unknown select "some": one of spread, first, random' --data a.txt --set calib.select=some
+bad 'the shares of the calibration data are 0.999999999 together' --data 0.999999999:a.txt --data b.txt
+
 # A file that is called like a share and a name is that file.
 cp a.txt 0.5:b
 # shellcheck disable=SC2086

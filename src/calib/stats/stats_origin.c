@@ -132,6 +132,11 @@ vq_status vq_origin_read(vq_stats_origin *o, char sha256[VQ_SHA256_TEXT], const 
     if (strlen(version) >= sizeof o->version)
         return vq_fail(e, VQ_E_INPUT, "metadata version is too long");
     memcpy(o->version, version, strlen(version) + 1);
+    if (!samples || !seqlen || samples > INT32_MAX || seqlen > INT32_MAX)
+        return vq_fail(e, VQ_E_INPUT,
+                       "metadata says %llu samples of %llu tokens: the file is damaged; calibrate "
+                       "again",
+                       (unsigned long long)samples, (unsigned long long)seqlen);
     o->samples = (int64_t)samples;
     o->seqlen = (int64_t)seqlen;
     o->needs = needs_of(needs);

@@ -171,10 +171,10 @@ static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena
     return s;
 }
 
-static bool is_made(const void *ctx, const char *path)
+static vq_status is_made(const void *ctx, const char *path, bool *made, vq_err *e)
 {
     (void)ctx;
-    return vq_stats_made(path);
+    return vq_stats_made(path, made, e);
 }
 static const vq_file_kind statistics = {.name = "a statistics file of vq", .made = is_made};
 

@@ -180,6 +180,7 @@ static bool is_mounted(const char *path)
 /* Of an output that is one file. */
 static vq_status check_file(const vq_folders *o, vq_err *e)
 {
+    bool made = false;
     if (vq_is_dir(o->out) && !vq_is_link(o->out))
         return vq_fail(e, VQ_E_RECIPE, "%s is a folder; name a file with -o", o->out);
     if (!vq_is_file(o->out))
@@ -188,7 +189,8 @@ static vq_status check_file(const vq_folders *o, vq_err *e)
             "%s exists already and is no regular file (a link, a pipe, a device); choose "
             "another name with -o",
             o->out);
-    if (!o->kind->made(o->kind->ctx, o->out))
+    VQ_TRY(o->kind->made(o->kind->ctx, o->out, &made, e));
+    if (!made)
         return vq_fail(
             e, VQ_E_RECIPE,
             "%s exists already and is not %s; --force replaces nothing else: move it, or "

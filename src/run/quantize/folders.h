@@ -10,10 +10,10 @@
 #include "base/reporter.h"
 
 /* Of outputs that are one file: what it is called in messages, and did vq make the one at PATH (a
- * regular file)? Only such a one is replaced. */
+ * regular file)? Only such a one is replaced. VQ_E_LIMIT: without memory nobody can tell. */
 typedef struct vq_file_kind {
     const char *name;
-    bool (*made)(const void *ctx, const char *path);
+    vq_status (*made)(const void *ctx, const char *path, bool *made, vq_err *e);
     const void *ctx;
 } vq_file_kind;
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "text/steps/piece.h"
 
 vq_pattern vq_pattern_text(const char *literal, size_t len)
@@ -44,8 +45,7 @@ vq_status vq_pattern_start(const vq_pattern *p, vq_regex_work *w, vq_effort *eff
     if (!p->re) return VQ_OK;
     w->data = pcre2_match_data_create_from_pattern(p->re, NULL);
     w->context = pcre2_match_context_create(NULL);
-    if (!w->data || !w->context)
-        return vq_fail(e, VQ_E_LIMIT, "regular expression: the system has no more memory");
+    if (!w->data || !w->context) return vq_fail(e, VQ_E_LIMIT, "regular expression: " VQ_NO_MEMORY);
     pcre2_set_heap_limit(w->context, 256 << 10); /* KiB */
     return VQ_OK;
 }
