@@ -12,6 +12,7 @@ failed=0
 # to spare, the tests take a third less time.
 if [ -w /dev/shm ] && [ "$(df -Pk /dev/shm | awk 'END { print $4 }')" -gt 1048576 ]; then
     TMPDIR=$(mktemp -d /dev/shm/vq-tests.XXXXXX)
+    chmod 755 "$TMPDIR" # some tests run vq as another user
     export TMPDIR
     trap 'rm -rf "$TMPDIR"' EXIT
 fi
