@@ -18,8 +18,8 @@ static const char *const words[] = {"caf\xe9",
                                     "\\\\x41\xff",
                                     "\n\t\x7f\x01",
                                     "-x \xff$'",
-                                    "gr\xc3\xbc\xff"
-                                    "9",
+                                    ("gr\xc3\xbc\xff"
+                                     "9"),
                                     "$'a\\xff'"};
 enum { WORDS = sizeof words / sizeof *words };
 
