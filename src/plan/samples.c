@@ -139,13 +139,34 @@ static vq_status read_lines(reading *r, vq_err *e)
     return accept_fewer(r, fits, holds, e);
 }
 
-/* Texts that only repeat themselves teach little; a small model, or one that is broken, writes them. */
-static void tell_repeats(const reading *r, const vq_self_texts *t)
+/* Are more than a quarter of the texts mostly what they said before? Their beginnings tell. */
+static bool repeat(const int32_t *ids, int64_t count, int64_t length, int64_t *loops)
 {
-    int64_t loops = 0;
-    for (int64_t i = 0; i < t->count; i++)
-        loops += vq_calib_self_distinct(t->ids + i * t->length, t->length) < 0.5;
-    if (4 * loops > t->count)
+    enum { BEGINNING = 512 };
+    *loops = 0;
+    for (int64_t i = 0; i < count; i++)
+        *loops +=
+            vq_calib_self_distinct(ids + i * length, length < BEGINNING ? length : BEGINNING) < 0.5;
+    return 4 * *loops > count;
+}
+
+/* Texts that only repeat themselves teach little. */
+static void tell_repeats(const reading *r)
+{
+    const vq_samples *s = &r->samples;
+    int64_t loops;
+    if (repeat(s->ids, s->count, s->length, &loops))
+        vq_warn(&r->job->reporter, "data-repeats", r->source.path,
+                "%lld of the %lld samples mostly repeat what they said before; statistics of a "
+                "text that varies are better",
+                (long long)loops, (long long)s->count);
+}
+
+/* A small model, or one that is broken, writes such texts. */
+static void tell_own_repeats(const reading *r, const vq_self_texts *t)
+{
+    int64_t loops;
+    if (repeat(t->ids, t->count, t->length, &loops))
         vq_warn(&r->job->reporter, "own-text-repeats", NULL,
                 "%lld of the %lld texts that the model wrote repeat themselves; statistics of a "
                 "text of yours are better: --data TEXT",
@@ -176,7 +197,7 @@ static vq_status write_own(reading *r, const vq_exec *x, const int32_t *own, vq_
            (long long)r->samples.count, (long long)r->samples.length, (unsigned long long)seed);
     VQ_TRY(vq_own_text_begin(&texts, r->plan, &r->job->reporter, r->a, e));
     VQ_TRY(vq_calib_self(x, &texts, &r->job->reporter, r->a, e));
-    tell_repeats(r, &texts);
+    tell_own_repeats(r, &texts);
     return cut_samples(&r->samples, &texts, r->a, e);
 }
 
@@ -185,10 +206,12 @@ static vq_status read_source(reading *r, const vq_exec *x, const int32_t *own, v
     const vq_data_kind kind = r->source.kind;
     r->part->path = r->source.path;
     r->part->kind = kind == VQ_KIND_SELF ? "self" : vq_kind_texts[kind];
-    if (kind == VQ_KIND_SELF)
+    if (kind == VQ_KIND_SELF) {
         VQ_TRY(write_own(r, x, own, e));
-    else
+    } else {
         VQ_TRY(kind == VQ_KIND_JSONL ? read_lines(r, e) : read_text(r, e));
+        tell_repeats(r);
+    }
     r->part->samples = r->samples.count;
     return VQ_OK;
 }

@@ -116,7 +116,8 @@ typedef struct vq_pass_table {
 } vq_pass_table;
 
 /* vq_share_read -- "FILE" or "0.25:FILE": *path is a part of `text`, *share 0 where none is said. A
- * file that is there under the whole name is that file. VQ_E_RECIPE: no share. */
+ * file that is there under the whole name is that file. VQ_E_RECIPE: what stands before the ':', or behind
+ * the name of a file, is no share. */
 vq_status vq_share_read(const char *text, const char **path, double *share, vq_err *e);
 /* vq_shares_fill -- those that are 0 get equal parts of what the others leave, so that the sum is 1;
  * the same for every order of them. whole, each: what they are shares of, in words. VQ_E_RECIPE: what

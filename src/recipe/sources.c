@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "recipe/recipe_read.h"
 
+#define LEAST_SHARE 1e-6 /* and how far from 1 they may be together */
+
 const char *const vq_kind_texts[] = {"text", "jsonl", "tokens", NULL};
 
 static bool ends_in(const char *text, const char *end)
@@ -20,17 +22,30 @@ static vq_calib_source source_of(const char *from, vq_data_kind kind)
     return (vq_calib_source){.path = from, .kind = ends_in(from, ".jsonl") ? VQ_KIND_JSONL : kind};
 }
 
+/* "nan:FILE", "50%:FILE", "FILE:0.5": meant as a share, and a file of that name is nowhere. */
+static bool is_meant_as_share(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    char before[4096];
+    if (!colon || colon == text || (size_t)(colon - text) >= sizeof before) return false;
+    memcpy(before, text, (size_t)(colon - text));
+    before[colon - text] = '\0';
+    return vq_exists(colon + 1) || strcmp(colon + 1, "self") == 0 || vq_exists(before);
+}
+
 vq_status vq_share_read(const char *text, const char **path, double *share, vq_err *e)
 {
     const size_t n = strspn(text, "0123456789.eE+-");
     *path = text;
     *share = 0;
-    if (n == 0 || text[n] != ':' || vq_exists(text)) return VQ_OK;
-    char *end;
-    const double said = strtod(text, &end);
-    if (end != text + n || !(said > 0 && said <= 1))
-        return vq_fail(e, VQ_E_RECIPE, "%s: the share before ':' is no number above 0, at most 1",
-                       text);
+    if (vq_exists(text)) return VQ_OK;
+    const bool number = n > 0 && text[n] == ':';
+    if (!number && !is_meant_as_share(text)) return VQ_OK;
+    char *end = NULL;
+    const double said = number ? strtod(text, &end) : 0;
+    if (!number || end != text + n || !(said >= LEAST_SHARE && said <= 1))
+        return vq_fail(e, VQ_E_RECIPE, "%s: a share stands before the ':', a number from %g to 1",
+                       text, LEAST_SHARE);
     if (!end[1]) return vq_fail(e, VQ_E_RECIPE, "%s: no file behind the share", text);
     *path = end + 1;
     *share = said;
@@ -68,7 +83,8 @@ vq_status vq_shares_fill(double *shares, int n, const char *whole, const char *e
     const double said = sum_of(shares, n);
     int open = 0;
     for (int i = 0; i < n; i++) open += shares[i] == 0;
-    if (said > 1 + 1e-6 || (open && said > 1 - 1e-6) || (!open && said < 1 - 1e-6))
+    if (said > 1 + LEAST_SHARE || (open && said > 1 - LEAST_SHARE) ||
+        (!open && said < 1 - LEAST_SHARE))
         return vq_fail(e, VQ_E_RECIPE,
                        "the shares of the %s are %.12g together%s%s%s, and must be 1", whole, said,
                        open ? ", which leaves nothing to the " : "", open ? each : "",

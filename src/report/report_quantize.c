@@ -130,6 +130,8 @@ vq_status vq_report_calibrate(const vq_calibrate_result *r, json_t **out, vq_err
     vq_put_real(&m, o, "seconds", r->seconds);
     vq_put_int(&m, o, "peak_bytes", (int64_t)r->peak_bytes);
     vq_put_int(&m, o, "unseen_experts", r->unseen_experts);
+    json_t *sampled = vq_put_array(&m, o, "samples_too");
+    for (int i = 0; i < r->nsampled; i++) vq_add(&m, sampled, vq_make_text(&m, r->sampled[i]));
     put_coverage(&m, o, r);
     return vq_make_done(&m, o, "result", out, e);
 }

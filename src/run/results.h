@@ -84,7 +84,9 @@ typedef struct vq_calibrate_result {
     vq_calibrated calibration;  /* `statistics` stays empty */
     double seconds;
     size_t peak_bytes;
-    int unseen_experts; /* to which no token of the samples went */
+    int unseen_experts;         /* to which no token of the samples went */
+    const char *const *sampled; /* recipes, as they were named, that take samples beside the file */
+    int nsampled;
     vq_coverage_result coverage;
 } vq_calibrate_result;
 

@@ -44,6 +44,18 @@ for command in plan 'quantize -o result'; do
 done
 
 # Too little data says how much is needed.
+# One that says the same over and over is used, and told of; ids as well.
+for ((i = 0; i < 400; i++)); do echo 'All work and no play.'; done >dull.txt
+head -c 4096 /dev/zero >zeros.i32
+for data in '--data dull.txt' '--tokens zeros.i32'; do
+    # shellcheck disable=SC2086
+    run 0 quantize chat -r nvfp4-arc $small $data -o dull --force
+    err_has "^warning: ${data#* }: 4 of the 4 samples mostly repeat what they said before; .* \[data-repeats\]$"
+done
+# shellcheck disable=SC2086
+run 0 plan chat -r nvfp4-arc $small --data "$tiny/train.txt"
+grep data-repeats err && fail 'stories repeat themselves'
+
 need='4 samples of 64 need 256: give more text, or lower calib.samples or calib.seqlen'
 : >empty.txt
 bad 3 "empty.txt: 0 tokens; $need" empty.txt

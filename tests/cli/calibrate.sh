@@ -36,7 +36,8 @@ run 0 calibrate "$tiny"/model.safetensors -r both.yaml --data first.txt -o named
 cmp -s one.vqs named.vqs || fail "bytes depend on how the model is named"
 run 0 calibrate "$tiny" -r both.yaml --data first.txt -o seeded.vqs --seed 6 --set calib.samples=3
 hint=$(sed -n 's/^next: //p' err)
-bash -c "$hint -o hinted -q" >out 2>err || fail "'$hint' ends with $?"
+bash -c "$hint -o hinted" >out 2>err || fail "'$hint' ends with $?"
+grep '^warning:' err && fail "'$hint' warns"
 grep -q 'seed: 6' hinted/vq.json || fail "the hint forgets --seed"
 cmp -s one.vqs seeded.vqs && fail "--seed changes nothing"
 run 0 calibrate "$tiny" -r hessian.yaml --data first.txt -o h1.vqs
@@ -89,7 +90,13 @@ recipe learned 'learned, steps: 4' | sed 's/^passes:/&\n  - {do: smooth}/' >lear
 recipe means gptq | sed 's/^passes:/&\n  - {do: awq}/' >means.yaml
 run 0 calibrate "$tiny" -r learned.yaml -r hessian.yaml -r means.yaml -r both.yaml --data first.txt -o union.vqs
 out_has '^  holds +range,mean,hessian,fisher,output$'
-[ "$(grep -cE '^next: .*/vq quantize .* -r [a-z]+.yaml --stats union.vqs$' err)" = 4 ] || fail "not a command for each recipe"
+sed -n 's/^next: //p' err >hints
+[ "$(grep -cE '/vq quantize .* -r [a-z]+.yaml --stats union.vqs( --data first.txt)?$' hints)" = 4 ] || fail "not a command for each recipe"
+[ "$(grep -cE ' -r (learned|means).yaml --stats union.vqs --data first.txt$' hints)" = 2 ] || fail "data where it is used, and only there"
+while IFS= read -r hint; do
+    bash -c "$hint -o hinted --force" >out 2>err || fail "'$hint' ends with $?"
+    grep '^warning:' err && fail "'$hint' warns"
+done <hints
 for r in learned hessian means both; do
     run 0 calibrate "$tiny" -r $r.yaml --data first.txt -o alone-$r.vqs -q
     run 0 quantize "$tiny" -r $r.yaml --data first.txt --stats alone-$r.vqs -o alone-$r -q

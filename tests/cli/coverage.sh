@@ -16,9 +16,12 @@ sweep() {
 coverage() { grep -o '"coverage":.*' "$1"; }
 
 sweep 12 --data a.txt --data digits.txt
-out_has '^  samples +angle +halves +farthest +in layer +alone +most in +source$'
-out_has '^ +6 +[3-8][0-9]\.[0-9] +[0-9.]+ +[5-9][0-9]\.[0-9] +[0-3] +[0-9]+ +[0-3-] +a.txt$'
-out_has '^ +6 +[3-8][0-9]\.[0-9] +[0-9.]+ +[5-9][0-9]\.[0-9] +[0-3] +[1-9][0-9]* +[0-3] +digits.txt$'
+out_has '^  samples +angle +halves +farthest +alone +source$'
+out_has '^ +6 +[3-8][0-9]\.[0-9] +[0-9.]+ +[5-9][0-9]\.[0-9] +[0-9]+ +a.txt$'
+out_has '^ +6 +[3-8][0-9]\.[0-9] +[0-9.]+ +[5-9][0-9]\.[0-9] +[1-9][0-9]* +digits.txt$'
+out_has '^  farthest in +model\.layers\.[0-3]\.[a-z_.]* \(a.txt\)$'
+out_has '^ +model\.layers\.[0-3]\.[a-z_.]* \(digits.txt\)$'
+out_has '^  most alone in +model\.layers\.[0-3]\.[a-z_.]* \((a|digits).txt\)$'
 grep -q '^warning:' err && fail 'warns of sources that are worth their shares'
 mv s.vqs text.vqs
 

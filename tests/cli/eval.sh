@@ -73,6 +73,7 @@ before 3 'short.txt: [0-9]+ tokens do not fill one window of 129' eval ppl four 
 before 3 'latin.txt.*UTF-8' eval ppl four --data test.txt --data latin.txt --window 129
 before 2 'test.txt and test.txt hold the same text: give one of them' eval ppl four --data test.txt --data test.txt --window 129
 before 2 'test.txt and copy.txt hold the same text' eval ppl four --data test.txt --data copy.txt --window 129
+before 2 '0.5:test.txt: a test text counts as a whole; name test.txt alone' eval ppl four --data 0.5:test.txt
 before 2 'model four is given twice' eval ppl four eight four --data test.txt
 before 2 'model ./four is given twice' eval ppl four eight ./four --data test.txt
 before 2 "'valid.txt' is no model; did you mean --data valid.txt\?" eval ppl four --data test.txt valid.txt

@@ -77,7 +77,7 @@ refuse 2 'the shares of the files are 0.75 together, and must be 1' calibrate --
 refuse 2 'the shares of the files are 1.2 together, and must be 1' calibrate --merge 0.6:a.vqs 0.6:b.vqs -o no.vqs
 refuse 2 'the shares of the files are 1 together, which leaves nothing to the files without a share' calibrate --merge 1:a.vqs b.vqs -o no.vqs
 for share in -0.5 0 2 1e999 1e; do
-    refuse 2 "^vq: error: $share:a.vqs: the share before ':' is no number above 0, at most 1$" calibrate --merge $share:a.vqs b.vqs -o no.vqs
+    refuse 2 "^vq: error: $share:a.vqs: a share stands before the ':', a number from 1e-06 to 1$" calibrate --merge $share:a.vqs b.vqs -o no.vqs
 done
 refuse 2 '0.5:: no file behind the share' calibrate --merge 0.5: b.vqs -o no.vqs
 refuse 2 'two statistics files' calibrate --merge 1:a.vqs -o no.vqs

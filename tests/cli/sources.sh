@@ -20,8 +20,9 @@ bad() {
 bad 'the shares of the calibration data are 0.5 together, and must be 1' --data 0.5:a.txt
 bad 'the shares of the calibration data are 1.2 together, and must be 1' --data 0.6:a.txt --data 0.6:b.txt
 bad 'the shares of the calibration data are 1 together, which leaves nothing to the sources without a share' --data 0.6:a.txt --data 0.4:self --data b.txt
-bad '-0.5:a.txt: the share before' --data -0.5:a.txt
-bad '1e999:a.txt: the share before' --data 1e999:a.txt
+for share in -0.5 1e999 nan 50% 0,5 1e-7; do bad "$share:a.txt: a share stands before the ':', a number from 1e-06 to 1" --data $share:a.txt; done
+bad "a.txt:0.5: a share stands before" --data a.txt:0.5
+bad "half:self: a share stands before" --data half:self
 bad '0.5:: no file behind the share' --data 0.5:
 bad '--tokens self: ' --tokens self
 bad 'b.txt: its share of 0.01 gives it none of the 8 calibration samples' --data a.txt --data 0.01:b.txt

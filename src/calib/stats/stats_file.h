@@ -86,8 +86,8 @@ const vq_tensor *vq_stats_find(const vq_stats_file *f, const char *name);
  * ids, samples, sequence length or (gradients) seed. */
 vq_status vq_stats_check_origin(const vq_stats_origin *have, const vq_stats_origin *want,
                                 bool same_data, const char *path, vq_err *e);
-/* vq_stats_made -- is the file at PATH statistics, of whatever version and whole or not? Only its
- * header is looked at. VQ_E_LIMIT: no memory to look. */
-vq_status vq_stats_made(const char *path, bool *made, vq_err *e);
+/* vq_stats_made -- is the file statistics, of whatever version and whole or not? Only its header is
+ * looked at. */
+bool vq_stats_made(const vq_map *m);
 
 #endif

@@ -122,6 +122,31 @@ static vq_status read_all(const vq_stats_file *f, vq_sealed *sealed, const char 
     return VQ_OK;
 }
 
+/* NULL: the module has none. */
+static const void *part_of(const vq_stats_file *f, const vq_tensor *t, size_t module,
+                           const char *suffix)
+{
+    char name[1024];
+    if ((size_t)snprintf(name, sizeof name, "%.*s%s", (int)module, t->name, suffix) >= sizeof name)
+        return NULL;
+    const vq_tensor *other = vq_stats_find(f, name);
+    return other && (t->bytes == other->bytes || other->dtype == VQ_U64) ? other->data : NULL;
+}
+
+/* An expert that no token went to has a range that is none. */
+static vq_status check_range(const vq_stats_file *f, const vq_tensor *t, vq_err *e)
+{
+    size_t module;
+    if (vq_stats_part_of(t->name, &module)->merge != VQ_MERGE_LEAST) return VQ_OK;
+    const float *min = t->data, *max = part_of(f, t, module, ".max");
+    const uint64_t *counts = part_of(f, t, module, ".counts");
+    for (int64_t c = 0; max && counts && counts[0] > 0 && c < t->shape[0]; c++)
+        if (min[c] > max[c])
+            return vq_fail(e, VQ_E_INPUT, "%s is above .max at channel %lld", t->name,
+                           (long long)c);
+    return VQ_OK;
+}
+
 static vq_status check_data(const vq_stats_file *f, vq_arena *a, vq_err *e)
 {
     for (size_t i = 0; i < f->file.count; i++) VQ_TRY(check_kind(&f->file.tensors[i], e));
@@ -130,6 +155,8 @@ static vq_status check_data(const vq_stats_file *f, vq_arena *a, vq_err *e)
     const char **flaws = sealed ? VQ_ALLOC(a, const char *, f->file.count, "digests", e) : NULL;
     const vq_status s = flaws ? read_all(f, sealed, flaws, e) : e->status;
     vq_arena_rewind(a, mark);
+    for (size_t i = 0; s == VQ_OK && i < f->file.count; i++)
+        VQ_TRY(check_range(f, &f->file.tensors[i], e));
     return s;
 }
 
@@ -206,9 +233,6 @@ static vq_status end_range(vq_stats *s, vq_arena *a, vq_err *e)
     for (int64_t c = 0; c < s->k; c++) {
         s->absmax[c] = 0;
         if (s->tokens == 0) continue; /* an expert that no token went to */
-        if (s->min[c] > s->max[c])
-            return vq_fail(e, VQ_E_INPUT, "%s.min is above .max at channel %lld", s->name,
-                           (long long)c);
         s->absmax[c] = fmaxf(fabsf(s->min[c]), fabsf(s->max[c]));
     }
     return VQ_OK;

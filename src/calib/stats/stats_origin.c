@@ -126,13 +126,13 @@ vq_status vq_origin_read(vq_stats_origin *o, char sha256[VQ_SHA256_TEXT], const 
     VQ_TRY(sha_of(f, "model", o->model, a, e));
     VQ_TRY(sha_of(f, "data", o->data, a, e));
     VQ_TRY(sha_of(f, "sha256", sha256, a, e));
-    VQ_TRY(number_of(f, "samples", INT64_MAX, &samples, a, e));
-    VQ_TRY(number_of(f, "seqlen", INT64_MAX, &seqlen, a, e));
+    VQ_TRY(number_of(f, "samples", INT32_MAX, &samples, a, e));
+    VQ_TRY(number_of(f, "seqlen", INT32_MAX, &seqlen, a, e));
     VQ_TRY(number_of(f, "seed", UINT64_MAX, &o->seed, a, e));
     if (strlen(version) >= sizeof o->version)
         return vq_fail(e, VQ_E_INPUT, "metadata version is too long");
     memcpy(o->version, version, strlen(version) + 1);
-    if (!samples || !seqlen || samples > INT32_MAX || seqlen > INT32_MAX)
+    if (!samples || !seqlen)
         return vq_fail(e, VQ_E_INPUT,
                        "metadata says %llu samples of %llu tokens: the file is damaged; calibrate "
                        "again",

@@ -77,18 +77,12 @@ static vq_status open_writer(vq_stats_writer *w, const char *path, int count, vq
 }
 
 /* A safetensors file: the bytes of its header as u64 in little-endian, the header. */
-vq_status vq_stats_made(const char *path, bool *made, vq_err *e)
+bool vq_stats_made(const vq_map *m)
 {
     static const char schema[] = "\"vq.statistics/";
-    vq_map m;
     uint64_t n = 0;
-    *made = false;
-    const vq_status s = vq_map_open(&m, path, e);
-    if (s != VQ_OK) return s == VQ_E_LIMIT ? s : VQ_OK;
-    for (size_t i = 8; m.size > 8 && i-- > 0;) n = n << 8 | m.data[i];
-    *made = m.size > 8 && n <= m.size - 8 && memmem(m.data + 8, n, schema, sizeof schema - 1);
-    vq_map_close(&m);
-    return VQ_OK;
+    for (size_t i = 8; m->size > 8 && i-- > 0;) n = n << 8 | m->data[i];
+    return m->size > 8 && n <= m->size - 8 && memmem(m->data + 8, n, schema, sizeof schema - 1);
 }
 
 vq_status vq_stats_create(vq_stats_writer **w, const char *path, const vq_stats_origin *o,

@@ -1,6 +1,7 @@
 /* cmd_calibrate.c -- vq calibrate MODEL -r R ... -o S.vqs, and vq calibrate --merge [SHARE:]A.vqs
  * [SHARE:]B.vqs -o S.vqs. */
 #include <math.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/hints.h"
@@ -96,22 +97,56 @@ static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_
     return s->args->merge ? merge(s, result, e) : gather(s, result, e);
 }
 
-/* What was overridden for the sweep is for the run, too. */
-static void show_next(const vq_session *s)
+typedef struct words {
+    const char *list[8 + 2 * (VQ_MAX_SETS + 1) + 4 * (VQ_SOURCES_MAX + 1) + 1];
+    int n;
+} words;
+
+static void add_word(words *w, const char *flag, const char *value)
 {
-    enum { OWN = 6 };
+    w->list[w->n++] = flag;
+    w->list[w->n++] = value;
+}
+
+/* Of calib, what says something without samples: what is drawn, and whether there are samples. */
+static bool counts(const char *set, bool sampled)
+{
+    return sampled || strncmp(set, "calib.", 6) != 0 || strncmp(set + 6, "seed=", 5) == 0 ||
+           strncmp(set + 6, "propagate=", 10) == 0;
+}
+
+/* Data and settings of the sweep are those of the run, as far as it makes something of them. */
+static void add_given(words *w, const vq_args *a, bool sampled)
+{
+    for (int i = 0; sampled && i < a->sources.n; i++) add_word(w, "--data", a->sources.text[i]);
+    for (int i = 0; sampled && i < a->token_sources.n; i++)
+        add_word(w, "--tokens", a->token_sources.text[i]);
+    for (int i = 0; i < a->sets.n; i++)
+        if (counts(a->sets.text[i], sampled)) add_word(w, "--set", a->sets.text[i]);
+}
+
+static bool lists(const json_t *texts, const char *text)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(texts, i, one)
+    {
+        if (strcmp(json_string_value(one), text) == 0) return true;
+    }
+    return false;
+}
+
+static void show_next(const vq_session *s, const json_t *r)
+{
     const vq_args *a = s->args;
     char model[VQ_HINT_PATH], recipe[VQ_HINT_PATH], stats[VQ_HINT_PATH];
-    const char *words[OWN + 2 * (VQ_MAX_SETS + 1) + 1] = {
-        "quantize", vq_hint_path(a->operands[0], model), "-r", NULL,
-        "--stats",  vq_hint_path(a->out, stats)};
-    for (int i = 0; i < a->sets.n; i++) {
-        words[OWN + 2 * i] = "--set";
-        words[OWN + 2 * i + 1] = a->sets.text[i];
-    }
     for (int i = 0; i < a->recipes.n; i++) {
-        words[3] = vq_hint_path(a->recipes.text[i], recipe);
-        vq_session_next(s, words);
+        words w = {{NULL}, 0};
+        add_word(&w, "quantize", vq_hint_path(a->operands[0], model));
+        add_word(&w, "-r", vq_hint_path(a->recipes.text[i], recipe));
+        add_word(&w, "--stats", vq_hint_path(a->out, stats));
+        add_given(&w, a, lists(json_object_get(r, "samples_too"), a->recipes.text[i]));
+        vq_session_next(s, w.list);
     }
 }
 
@@ -126,21 +161,35 @@ static void show_shares(FILE *out, const json_t *parts)
     }
 }
 
+/* At which input a figure of each source is largest. */
+static void show_places(FILE *out, const json_t *coverage, const char *key, const char *title)
+{
+    char text[512];
+    size_t i;
+    const json_t *source;
+    json_array_foreach(json_object_get(coverage, "sources"), i, source)
+    {
+        const char *at = vq_result_text(source, key);
+        if (!*at) continue;
+        vq_show_field(out, title, "%s (%s)", at,
+                      vq_show_clean(vq_result_text(source, "name"), text, sizeof text));
+        title = "";
+    }
+}
+
 static void show_coverage(FILE *out, const json_t *coverage)
 {
-    static const vq_column columns[] = {{"samples", "samples", VQ_CELL_COUNT, 0},
-                                        {"angle", "angle", VQ_CELL_REAL, 1},
-                                        {"halves", "halves", VQ_CELL_REAL, 1},
-                                        {"farthest_angle", "farthest", VQ_CELL_REAL, 1},
-                                        {"farthest_layer", "in layer", VQ_CELL_COUNT, 0},
-                                        {"alone", "alone", VQ_CELL_COUNT, 0},
-                                        {"alone_layer", "most in", VQ_CELL_COUNT, 0},
-                                        {"name", "source", VQ_CELL_TEXT, 0}};
+    static const vq_column columns[] = {
+        {"samples", "samples", VQ_CELL_COUNT, 0}, {"angle", "angle", VQ_CELL_REAL, 1},
+        {"halves", "halves", VQ_CELL_REAL, 1},    {"farthest_angle", "farthest", VQ_CELL_REAL, 1},
+        {"alone", "alone", VQ_CELL_COUNT, 0},     {"name", "source", VQ_CELL_TEXT, 0}};
     vq_show_field(out, "coverage", "%s",
                   "degrees between what a source and all the others make of the inputs of linears, "
                   "and between its own halves; channels that it alone excites");
     vq_show_table(out, json_object_get(coverage, "sources"), columns,
                   (int)(sizeof columns / sizeof *columns));
+    show_places(out, coverage, "farthest", "farthest in");
+    show_places(out, coverage, "alone_most", "most alone in");
 }
 
 static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
@@ -166,7 +215,7 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
         vq_show_field(out, "took", "%.1f s, %s of memory", vq_result_real(r, "seconds"),
                       vq_show_bytes(memory, peak, sizeof peak));
     if (json_object_get(r, "coverage")) show_coverage(out, json_object_get(r, "coverage"));
-    if (c) show_next(s);
+    if (c) show_next(s, r);
 }
 
 const vq_command vq_command_calibrate = {

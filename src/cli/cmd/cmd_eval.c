@@ -49,12 +49,28 @@ static vq_status check_operands(const vq_args *a, vq_err *e)
     return check_count("models", a->noperands - 1, e);
 }
 
+/* Shares are of calibration data. */
+static vq_status check_whole(const vq_text_list *texts, vq_err *e)
+{
+    const char *path;
+    double share;
+    for (int i = 0; i < texts->n; i++) {
+        VQ_TRY(vq_share_read(texts->text[i], &path, &share, e));
+        if (share > 0)
+            return vq_fail(e, VQ_E_RECIPE, "%s: a test text counts as a whole; name %s alone",
+                           texts->text[i], path);
+    }
+    return VQ_OK;
+}
+
 static vq_status check_arguments(const vq_args *a, vq_err *e)
 {
     VQ_TRY(check_operands(a, e));
     if (!a->sources.n == !a->token_sources.n)
         return vq_fail(e, VQ_E_RECIPE, "give the test text as --data TEXT or as --tokens FILE%s",
                        a->sources.n ? ", not both" : "");
+    VQ_TRY(check_whole(&a->sources, e));
+    VQ_TRY(check_whole(&a->token_sources, e));
     return check_count("texts", a->sources.n + a->token_sources.n, e);
 }
 

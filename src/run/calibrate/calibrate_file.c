@@ -29,6 +29,8 @@ typedef struct calibration_job {
     vq_coverage coverage; /* of several sources */
     vq_coverage_result found;
     vq_arena *results;
+    const char **sampled; /* recipes that take samples beside the statistics */
+    int nsampled;
     double started, text_seconds, sweep_seconds; /* the last two: expected */
     int unseen;                                  /* experts that no token went to */
 } calibration_job;
@@ -60,13 +62,29 @@ static vq_status plan_one(calibration_job *c, const vq_recipe *recipe, vq_plan *
     return VQ_OK;
 }
 
+/* Is the data needed again where the statistics are used? */
+static vq_status note_sampled(calibration_job *c, const vq_plan *p, const char *recipe, vq_err *e)
+{
+    vq_schedule s;
+    const vq_given given = {.data = c->o->data, .statistics = true};
+    VQ_TRY(vq_schedule_make(&s, p, given, &c->arena, e));
+    if (!s.samples) return VQ_OK;
+    c->sampled[c->nsampled] = vq_arena_text(c->results, e, "%s", recipe);
+    return c->sampled[c->nsampled++] ? VQ_OK : e->status;
+}
+
 static vq_status plan_all(calibration_job *c, vq_err *e)
 {
+    const vq_calibrate_options *o = c->o;
+    c->sampled = VQ_ALLOC(c->results, const char *, o->nrecipes, "recipes", e);
+    if (!c->sampled) return e->status;
     VQ_TRY(plan_one(c, &c->recipes[0], &c->plan, e));
-    for (int i = 1; i < c->o->nrecipes; i++) {
+    VQ_TRY(note_sampled(c, &c->plan, o->recipes[0], e));
+    for (int i = 1; i < o->nrecipes; i++) {
         vq_plan other;
         VQ_TRY(plan_one(c, &c->recipes[i], &other, e));
-        VQ_TRY(vq_samples_agree(&c->plan, &other, c->o->data, e));
+        VQ_TRY(vq_samples_agree(&c->plan, &other, o->data, e));
+        VQ_TRY(note_sampled(c, &other, o->recipes[i], e));
         c->plan.needs |= other.needs;
     }
     return VQ_OK;
@@ -152,6 +170,8 @@ static vq_status tell(const calibration_job *c, vq_calibrate_result *r, vq_arena
     r->seconds = vq_seconds() - c->started;
     r->peak_bytes = c->job->budget.peak;
     r->unseen_experts = c->unseen;
+    r->sampled = c->sampled;
+    r->nsampled = c->nsampled;
     r->coverage = c->found;
     VQ_TRY(vq_sample_parts_copy(&r->calibration.parts, r->calibration.nparts, a, e));
     vq_source_coverage_warn(&r->coverage, r->calibration.parts, &c->job->reporter);
@@ -171,10 +191,10 @@ static vq_status run_opened(calibration_job *c, vq_calibrate_result *r, vq_arena
     return s;
 }
 
-static vq_status is_made(const void *ctx, const char *path, bool *made, vq_err *e)
+static bool is_made(const void *ctx, const vq_map *m)
 {
     (void)ctx;
-    return vq_stats_made(path, made, e);
+    return vq_stats_made(m);
 }
 static const vq_file_kind statistics = {.name = "a statistics file of vq", .made = is_made};
 

@@ -58,22 +58,17 @@ static vq_status name_tokens(tokenizing *t, vq_err *e)
 
 /* Ids and nothing else: four letters are no id of any vocabulary. Text in UTF-32 is the same bytes as
  * ids, so nothing tells them apart. */
-static vq_status are_ids(const void *ctx, const char *path, bool *ids, vq_err *e)
+static bool are_ids(const void *ctx, const vq_map *m)
 {
     const tokenizing *t = ctx;
     const int64_t size = vq_tokenizer_size(t->tokenizer);
-    vq_map m;
     int32_t id = 0;
-    *ids = false;
-    const vq_status s = vq_map_open(&m, path, e);
-    if (s != VQ_OK) return s == VQ_E_LIMIT ? s : VQ_OK;
-    *ids = m.size % sizeof id == 0;
-    for (size_t at = 0; *ids && at < m.size; at += sizeof id) {
-        memcpy(&id, m.data + at, sizeof id);
-        *ids = id >= 0 && id < size;
+    bool ids = m->size % sizeof id == 0;
+    for (size_t at = 0; ids && at < m->size; at += sizeof id) {
+        memcpy(&id, m->data + at, sizeof id);
+        ids = id >= 0 && id < size;
     }
-    vq_map_close(&m);
-    return VQ_OK;
+    return ids;
 }
 
 /* What is wrong with what a file says is said with its name. */

@@ -177,10 +177,20 @@ static bool is_mounted(const char *path)
            x.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
+/* A file that cannot be read is not vq's; without memory nobody can tell. */
+static vq_status is_of_kind(const vq_file_kind *k, const char *path, bool *made, vq_err *e)
+{
+    vq_map m;
+    const vq_status s = vq_map_open(&m, path, e);
+    *made = s == VQ_OK && k->made(k->ctx, &m);
+    if (s == VQ_OK) vq_map_close(&m);
+    return s == VQ_E_LIMIT ? s : VQ_OK;
+}
+
 /* Of an output that is one file. */
 static vq_status check_file(const vq_folders *o, vq_err *e)
 {
-    bool made = false;
+    bool made;
     if (vq_is_dir(o->out) && !vq_is_link(o->out))
         return vq_fail(e, VQ_E_RECIPE, "%s is a folder; name a file with -o", o->out);
     if (!vq_is_file(o->out))
@@ -189,7 +199,7 @@ static vq_status check_file(const vq_folders *o, vq_err *e)
             "%s exists already and is no regular file (a link, a pipe, a device); choose "
             "another name with -o",
             o->out);
-    VQ_TRY(o->kind->made(o->kind->ctx, o->out, &made, e));
+    VQ_TRY(is_of_kind(o->kind, o->out, &made, e));
     if (!made)
         return vq_fail(
             e, VQ_E_RECIPE,

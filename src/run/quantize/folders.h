@@ -7,13 +7,14 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/reporter.h"
 
-/* Of outputs that are one file: what it is called in messages, and did vq make the one at PATH (a
- * regular file)? Only such a one is replaced. VQ_E_LIMIT: without memory nobody can tell. */
+/* Of outputs that are one file: what it is called in messages, and did vq make the one that is there?
+ * Only such a one is replaced. */
 typedef struct vq_file_kind {
     const char *name;
-    vq_status (*made)(const void *ctx, const char *path, bool *made, vq_err *e);
+    bool (*made)(const void *ctx, const vq_map *m);
     const void *ctx;
 } vq_file_kind;
 

@@ -205,6 +205,9 @@ static void test_values(void **state)
     f.stats[0][0].min[3] = 7;
     save(&f);
     refuse(&f, f.path, "q_proj.min is above .max at channel 3");
+    vq_stats_file without; /* a model, as --merge reads it */
+    vq_err e;
+    assert_int_equal(vq_stats_load(&without, f.path, NULL, &f.a, &e), VQ_E_INPUT);
     f.stats[0][0].min[3] = -7;
     f.stats[2][1].abs_sum[0] = -1;
     save(&f);
@@ -214,6 +217,28 @@ static void test_values(void **state)
     save(&f);
     refuse(&f, f.path, "counts no tokens");
     close_fixture(&f);
+}
+
+/* How much was seen: digests are right, the numbers cannot be. */
+static void test_numbers(void **state)
+{
+    static const struct {
+        int64_t samples, seqlen;
+        const char *says;
+    } cases[] = {{0, 7, "0 samples of 7 tokens"},
+                 {2, 0, "2 samples of 0 tokens"},
+                 {INT64_C(1) << 31, 7, "metadata samples is not a number that can be: 2147483648"},
+                 {2, INT64_C(1) << 31, "metadata seqlen is not a number that can be: 2147483648"},
+                 {-1, 7, "metadata samples is not a number that can be: -1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture f;
+        open_fixture(&f, state, VQ_NEED_HESSIAN);
+        f.origin.samples = cases[i].samples;
+        f.origin.seqlen = cases[i].seqlen;
+        save(&f);
+        refuse(&f, f.path, cases[i].says);
+        close_fixture(&f);
+    }
 }
 
 /* Statistics of a model with another width, another depth, other needs. */
@@ -333,9 +358,10 @@ static void test_incomplete(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
-    const struct CMUnitTest tests[] = {
-        TEST(test_round_trip),          TEST(test_one_layer), TEST(test_flipped_bits),
-        TEST(test_truncated),           TEST(test_values),    TEST(test_another_model),
-        cmocka_unit_test(test_origins), TEST(test_no_space),  TEST(test_incomplete)};
+    const struct CMUnitTest tests[] = {TEST(test_round_trip),   TEST(test_one_layer),
+                                       TEST(test_flipped_bits), TEST(test_truncated),
+                                       TEST(test_values),       TEST(test_another_model),
+                                       TEST(test_numbers),      cmocka_unit_test(test_origins),
+                                       TEST(test_no_space),     TEST(test_incomplete)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

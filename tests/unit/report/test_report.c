@@ -63,7 +63,9 @@ static const vq_calibrate_result calibrated = {
     .calibration = {.kind = "text", .sha256 = "22", .samples = 2, .seqlen = 8},
     .seconds = 5,
     .peak_bytes = 6,
-    .unseen_experts = 7};
+    .unseen_experts = 7,
+    .sampled = (const char *const[]){"r.yaml"},
+    .nsampled = 1};
 static const double mixed_angles[] = {0, 30, 30, 0}, mixed_others[] = {30, 30},
                     mixed_halves[] = {2.5, NAN};
 static const int64_t mixed_alone[] = {0, 3};
@@ -244,12 +246,13 @@ static const sample samples[] = {
     {report_calibrate,
      "{\"out\":\"s.vqs\",\"holds\":\"range,hessian\",\"layers\":4,\"model\":\"44\","
      "\"calibration\":{\"kind\":\"text\",\"sha256\":\"22\",\"tokens\":16,\"seqlen\":8},"
-     "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":7}"},
+     "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":7,\"samples_too\":[\"r.yaml\"]}"},
     {report_mixed,
      "{\"out\":\"s.vqs\",\"holds\":\"range\",\"layers\":4,\"model\":\"44\",\"calibration\":{"
      "\"kind\":\"mix\",\"sha256\":\"\",\"tokens\":16,\"seqlen\":8,\"sources\":[{\"kind\":\"text\","
      "\"sha256\":\"22\",\"tokens\":8},{\"kind\":\"self\",\"sha256\":\"\",\"tokens\":8}]},"
-     "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":0,\"coverage\":{\"sources\":["
+     "\"seconds\":5.0,\"peak_bytes\":6,\"unseen_experts\":0,\"samples_too\":[],\"coverage\":{"
+     "\"sources\":["
      "{\"name\":\"a.txt\",\"samples\":1,\"angle\":30.0,\"halves\":2.5,\"angles\":[0.0,30.0],"
      "\"farthest_angle\":30.0,\"farthest\":\"q\",\"farthest_layer\":2,\"alone\":0,"
      "\"alone_most\":null,\"alone_layer\":null},"
