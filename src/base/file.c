@@ -45,7 +45,7 @@ static vq_status write_error(const char *path, int error, uint64_t size, vq_err 
             e, VQ_E_LIMIT,
             "%s: no space for %llu bytes: %s; free some or choose another folder with -o", path,
             (unsigned long long)size, vq_why(error));
-    return vq_fail(e, VQ_E_IO, "%s: cannot write: %s", path, vq_why(error));
+    return vq_fail(e, vq_refusal(error), "%s: cannot write: %s", path, vq_why(error));
 }
 
 vq_status vq_out_open(vq_out *o, const char *path, uint64_t size, vq_err *e)

@@ -32,8 +32,7 @@ bool vq_is_file(const char *path)
 vq_status vq_make_dir(const char *path, vq_err *e)
 {
     if (mkdir(path, 0777) == 0 || (errno == EEXIST && vq_is_dir(path))) return VQ_OK;
-    return vq_fail(e, errno == ENOSPC ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot make the folder: %s",
-                   path, vq_why(errno));
+    return vq_fail(e, vq_refusal(errno), "%s: cannot make the folder: %s", path, vq_why(errno));
 }
 
 /* Renames survive a power cut only once the folder that holds them is synced. */
@@ -149,8 +148,8 @@ vq_status vq_list_dir(const char *path, vq_arena *a, const char *const **names, 
 {
     DIR *dir = opendir(path);
     if (!dir)
-        return vq_fail(e, errno == ENOENT ? VQ_E_INPUT : VQ_E_IO, "%s: cannot read the folder: %s",
-                       path, vq_why(errno));
+        return vq_fail(e, errno == ENOENT ? VQ_E_INPUT : vq_refusal(errno),
+                       "%s: cannot read the folder: %s", path, vq_why(errno));
     const size_t room = count_entries(dir);
     const char **list = VQ_NEW(a, const char *, room, "folder listing", e);
     size_t count = 0;
@@ -236,11 +235,12 @@ vq_status vq_remove(const char *path, vq_err *e)
     if (lstat(path, &st) != 0) return VQ_OK;
     const bool is_dir = S_ISDIR(st.st_mode);
     DIR *dir = is_dir ? opendir(path) : NULL;
-    if (is_dir && !dir) return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, vq_why(errno));
+    if (is_dir && !dir)
+        return vq_fail(e, vq_refusal(errno), "%s: cannot remove: %s", path, vq_why(errno));
     const vq_status s = dir ? remove_entries(dir, path, e) : VQ_OK;
     if (dir) (void)closedir(dir);
     if (s != VQ_OK || (is_dir ? rmdir(path) : unlink(path)) == 0 || errno == ENOENT) return s;
-    return vq_fail(e, VQ_E_IO, "%s: cannot remove: %s", path, vq_why(errno));
+    return vq_fail(e, vq_refusal(errno), "%s: cannot remove: %s", path, vq_why(errno));
 }
 
 char *vq_join(vq_arena *a, const char *dir, const char *name, vq_err *e)

@@ -20,9 +20,8 @@ static struct ledger {
 
 static vq_status cannot_write(vq_err *e)
 {
-    const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return vq_fail(e, full ? VQ_E_LIMIT : VQ_E_IO, "%s: cannot write the list of its files: %s",
-                   list.folder, vq_why(errno));
+    return vq_fail(e, vq_refusal(errno), "%s: cannot write the list of its files: %s", list.folder,
+                   vq_why(errno));
 }
 
 static vq_status make_room(size_t n, vq_err *e)

@@ -35,8 +35,7 @@ vq_status vq_lock_open(const char *path, int *fd, vq_err *e)
         int owner;
         *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (*fd < 0)
-            return vq_fail(e, errno == ENOSPC || errno == EDQUOT ? VQ_E_LIMIT : VQ_E_IO,
-                           "%s: cannot open: %s", path, vq_why(errno));
+            return vq_fail(e, vq_refusal(errno), "%s: cannot open: %s", path, vq_why(errno));
         const bool taken = is_taken(*fd, &owner);
         if (!taken && still_named(*fd, path)) return VQ_OK;
         (void)close(*fd);

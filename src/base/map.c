@@ -156,7 +156,7 @@ void vq_unwatch(vq_watch *w)
 static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0) return vq_fail(e, VQ_E_IO, "%s: %s", path, vq_why(errno));
+    if (fstat(fd, &st) != 0) return vq_fail(e, vq_refusal(errno), "%s: %s", path, vq_why(errno));
     if (!S_ISREG(st.st_mode)) return vq_fail(e, VQ_E_INPUT, "%s: not a regular file", path);
     if (!is_as_before(path, &st)) return vq_maps_check(e);
     void *p = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
@@ -165,7 +165,8 @@ static vq_status map_file(vq_map *m, int fd, const char *path, vq_err *e)
         return vq_fail(e, VQ_E_LIMIT,
                        "%s: no address space for its %lld bytes; raise the limit (ulimit -v)", path,
                        (long long)st.st_size);
-    if (p == MAP_FAILED) return vq_fail(e, VQ_E_IO, "%s: cannot map: %s", path, vq_why(errno));
+    if (p == MAP_FAILED)
+        return vq_fail(e, vq_refusal(errno), "%s: cannot map: %s", path, vq_why(errno));
     *m = (vq_map){.data = p, .size = (size_t)st.st_size};
     m->watch = watch(m->data, m->size, &st, path);
     if (m->watch) return VQ_OK;
@@ -180,7 +181,7 @@ vq_status vq_map_open(vq_map *m, const char *path, vq_err *e)
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return is_as_before(path, NULL) ? vq_fail(e, VQ_E_INPUT, "%s: no such file", path)
                                         : vq_maps_check(e);
-    if (fd < 0) return vq_fail(e, VQ_E_IO, "%s: cannot open: %s", path, vq_why(errno));
+    if (fd < 0) return vq_fail(e, vq_refusal(errno), "%s: cannot open: %s", path, vq_why(errno));
     const vq_status s = map_file(m, fd, path, e);
     (void)close(fd);
     return s;

@@ -57,6 +57,12 @@ vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...)
     return status;
 }
 
+vq_status vq_refusal(int error)
+{
+    return error == ENOMEM || error == ENOSPC || error == EDQUOT || error == EFBIG ? VQ_E_LIMIT
+                                                                                   : VQ_E_IO;
+}
+
 const char *vq_why(int error)
 {
     return error == EMFILE ? "too many open files; raise the limit (ulimit -n)" : strerror(error);

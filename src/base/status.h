@@ -34,6 +34,9 @@ typedef struct vq_err {
  *   test tests/unit/base/test_status.c */
 vq_status vq_fail(vq_err *e, vq_status status, const char *fmt, ...) VQ_PRINTF(3, 4);
 
+/* vq_refusal -- of a call that the system refused with this errno: VQ_E_LIMIT where memory or space is
+ * short, else VQ_E_IO. */
+vq_status vq_refusal(int error);
 /* vq_why -- what errno says, and for a limit of the system how it is raised; until the next call.
  *   test tests/cli/outputs.sh */
 const char *vq_why(int error);

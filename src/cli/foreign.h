@@ -2,8 +2,9 @@
 #ifndef VQ_CLI_FOREIGN_H
 #define VQ_CLI_FOREIGN_H
 
-/* vq_foreign_option -- what to do here, for the name of an option without its dashes, '_' as '-';
- * NULL: no tool that is known has it. */
-const char *vq_foreign_option(const char *name);
+enum { VQ_FOREIGN = 512 };
+/* vq_foreign_option -- what to do here, for the name of an option without its dashes, '_' as '-', and
+ * its value (NULL: none); in buf. NULL: no tool that is known has it. */
+const char *vq_foreign_option(const char *name, const char *value, char buf[VQ_FOREIGN]);
 
 #endif

@@ -380,27 +380,8 @@ static int usage_error(int argc, char **argv, const char *text)
     return code;
 }
 
-/* Waiting threads of the OpenMP runtimes spin for milliseconds by default; where other programs want
- * the cores too (any CI machine), that costs several times the work itself. OpenBLAS would make a
- * pool of its own, which only waits, for its tiles are spread over OpenMP's threads. The runtimes
- * read these variables before main, so they are set once and the program starts anew. */
-static void start_with_own_threads(char **argv)
-{
-    const bool spins = !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"),
-               pools = !getenv("OPENBLAS_NUM_THREADS");
-    const char *stack = getenv("OMP_STACKSIZE");
-    const bool stacks = !stack || strcmp(stack, VQ_THREAD_STACK) != 0;
-    if (!spins && !pools && !stacks) return;
-    if (spins && setenv("GOMP_SPINCOUNT", "1000", 1) != 0) return;
-    if (spins && setenv("KMP_BLOCKTIME", "0", 0) != 0) return;
-    if (pools && setenv("OPENBLAS_NUM_THREADS", "1", 0) != 0) return;
-    if (stacks && setenv("OMP_STACKSIZE", VQ_THREAD_STACK, 1) != 0) return;
-    (void)execv("/proc/self/exe", argv); /* without /proc the defaults stay */
-}
-
 /* A file must not get the number of a closed standard stream: what is said would be written into
- * it. What goes to stdout is wanted, so writing to one that was closed stays an error, also in the
- * program that starts anew. */
+ * it. What goes to stdout is wanted, so writing to one that was closed stays an error. */
 static void open_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -411,7 +392,6 @@ static void open_standard_streams(void)
 int main(int argc, char **argv)
 {
     open_standard_streams();
-    start_with_own_threads(argv);
     vq_arena_begin();
     static char *version[] = {"version"}, *help[] = {"help"};
     vq_err e = {VQ_OK, ""};

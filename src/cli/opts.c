@@ -26,15 +26,16 @@ static const vq_flag *find_letter(char letter, unsigned mask)
     return NULL;
 }
 
-static vq_status unknown_option(const char *name, size_t len, unsigned mask, vq_err *e)
+static vq_status unknown_option(const char *name, size_t len, const char *value, unsigned mask,
+                                vq_err *e)
 {
     const char *known[64];
-    char given[64];
+    char given[64], text[VQ_FOREIGN];
     int n = 0;
     for (const vq_flag *f = vq_flags; f->name; f++)
         if (f->commands & mask) known[n++] = f->name;
     snprintf(given, sizeof given, "%.*s", (int)(len < 60 ? len : 60), name);
-    const char *here = vq_foreign_option(given);
+    const char *here = vq_foreign_option(given, value, text);
     if (here) return vq_fail(e, VQ_E_RECIPE, "no option --%s here: %s", given, here);
     const char *near = vq_nearest(given, known, n);
     if (near)
@@ -184,7 +185,7 @@ static vq_status parse_long(vq_args *a, unsigned command, int *i, int argc, char
     const size_t len = strcspn(name, "=");
     const vq_flag *f = vq_flag_find(name, len, command);
     const char *text = name[len] ? name + len + 1 : NULL;
-    if (!f) return unknown_option(name, len, command, e);
+    if (!f) return unknown_option(name, len, text ? text : argv[*i + 1], command, e);
     if (!takes_value(f) && text) return vq_fail(e, VQ_E_RECIPE, "--%s takes no value", f->name);
     if (takes_value(f) && !text) {
         if (*i + 1 >= argc)
@@ -288,6 +289,18 @@ vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_
     return seed_to_set(a, e);
 }
 
+/* As set_size reads it. */
+static void put_size(char *buf, size_t len, int64_t bytes)
+{
+    static const char units[] = "KMGT";
+    int u = 0;
+    while (bytes && bytes % 1024 == 0 && units[u]) bytes /= 1024, u++;
+    if (bytes == 0)
+        snprintf(buf, len, "none");
+    else
+        snprintf(buf, len, "%lld%.*s", (long long)bytes, u > 0, u > 0 ? &units[u - 1] : "");
+}
+
 const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t len)
 {
     const void *at = (const char *)a + f->offset;
@@ -297,8 +310,8 @@ const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t l
         text = *(const bool *)at ? "yes" : "no";
     else if (f->type == VQ_FLAG_TEXT || f->type == VQ_FLAG_CHOICE)
         text = *(const char *const *)at;
-    else if (f->type == VQ_FLAG_SIZE && *(const int64_t *)at == 0)
-        text = "none";
+    else if (f->type == VQ_FLAG_SIZE)
+        put_size(buf, len, *(const int64_t *)at);
     else if (f->type == VQ_FLAG_REAL)
         snprintf(buf, len, "%g", *(const double *)at);
     else if (f->type != VQ_FLAG_LIST && f->type != VQ_FLAG_TEXTS)

@@ -187,8 +187,8 @@ void vq_show_field(FILE *f, const char *name, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    char line[CELL_BYTES + FIELD_BYTES];
-    (void)snprintf(line, sizeof line, "%s %s", vq_show_clean(name, clean, sizeof clean), text);
+    char line[CELL_BYTES + 1 + FIELD_BYTES];
+    (void)snprintf(line, sizeof line, "%s: %s", vq_show_clean(name, clean, sizeof clean), text);
     if (strlen(clean) >= NAME_COLUMNS) { /* some names are sentences */
         fputs("  ", f);
         vq_wrap_shown(f, 2, 4, line);

@@ -8,10 +8,10 @@
 #include "cli/show.h"
 
 /* One window has no spread: then nothing stands behind the figure. */
-static const char *spread(char *buf, size_t len, double error)
+static const char *spread(char *buf, size_t len, double error, int digits)
 {
     if (isnan(error)) return "";
-    (void)snprintf(buf, len, " +- %.5f", error);
+    (void)snprintf(buf, len, " +- %.*f", digits, error);
     return buf;
 }
 
@@ -20,8 +20,8 @@ static void show_perplexity(FILE *out, const char *name, const json_t *r)
 {
     const double ppl = vq_result_real(r, "perplexity"), error = vq_result_real(r, "nll_stderr");
     char a[32], b[32];
-    vq_show_field(out, name, "%.4f%s   (loss %.5f%s)", ppl, spread(a, sizeof a, ppl * error),
-                  vq_result_real(r, "nll"), spread(b, sizeof b, error));
+    vq_show_field(out, name, "%.4f%s   (loss %.5f%s)", ppl, spread(a, sizeof a, ppl * error, 4),
+                  vq_result_real(r, "nll"), spread(b, sizeof b, error, 5));
 }
 
 static void show_pair(FILE *out, const json_t *r)
@@ -29,9 +29,10 @@ static void show_pair(FILE *out, const json_t *r)
     const double delta = vq_result_real(r, "delta_nll");
     char a[32], b[32];
     vq_show_field(out, "loss difference", "%+.5f%s   (perplexity %+.2f %%)", delta,
-                  spread(a, sizeof a, vq_result_real(r, "delta_nll_stderr")), 100 * expm1(delta));
+                  spread(a, sizeof a, vq_result_real(r, "delta_nll_stderr"), 5),
+                  100 * expm1(delta));
     vq_show_field(out, "KL divergence", "%.5f%s", vq_result_real(r, "kl"),
-                  spread(b, sizeof b, vq_result_real(r, "kl_stderr")));
+                  spread(b, sizeof b, vq_result_real(r, "kl_stderr"), 5));
     vq_show_field(out, "same top token", "%.2f %%", 100 * vq_result_real(r, "top1_agreement"));
 }
 
@@ -74,7 +75,7 @@ static void put_pair(json_t *row, const json_t *figures)
     (void)snprintf(buf, sizeof buf, "%+.5f", vq_result_real(figures, "delta_nll"));
     put_cell(row, "delta", buf);
     (void)snprintf(buf, sizeof buf, "%.5f%s", vq_result_real(figures, "kl"),
-                   spread(error, sizeof error, vq_result_real(figures, "kl_stderr")));
+                   spread(error, sizeof error, vq_result_real(figures, "kl_stderr"), 5));
     put_cell(row, "kl", buf);
     (void)snprintf(buf, sizeof buf, "%.2f %%", 100 * vq_result_real(figures, "top1_agreement"));
     put_cell(row, "top1", buf);
@@ -140,7 +141,7 @@ static void show_worst(FILE *out, const json_t *models, const json_t *model)
                                            vq_result_text(worst, "data")),
                                 text, sizeof text),
                   vq_result_real(worst, "kl"),
-                  spread(error, sizeof error, vq_result_real(worst, "kl_stderr")));
+                  spread(error, sizeof error, vq_result_real(worst, "kl_stderr"), 5));
 }
 
 /* The models of a result, a list of one where it has only texts: a new reference. */

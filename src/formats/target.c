@@ -70,7 +70,7 @@ static bool maps_input(const vq_module *m)
     return m->arc_s > 0 || m->hadamard > 0;
 }
 
-/* "; use output.format: vq" -- the first other target that could hold the module; nothing when none
+/* "; use --set output.format=vq" -- the first other target that could hold the module; nothing when none
  * can. */
 static const char *advice(const vq_target *t, const vq_module *m, const char *before,
                           const char *after, char *buf, size_t len)
@@ -81,7 +81,7 @@ static const char *advice(const vq_target *t, const vq_module *m, const char *be
         if (o == t || !vq_layout_for(o->layouts, m->scheme) || (maps_input(m) && !o->input_maps) ||
             (o->takes && o->takes(m, NULL) != VQ_OK))
             continue;
-        (void)snprintf(buf, len, "; %soutput.format: %s%s", before, o->name, after);
+        (void)snprintf(buf, len, "; %s--set output.format=%s%s", before, o->name, after);
     }
     return buf;
 }

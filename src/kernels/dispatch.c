@@ -1,6 +1,7 @@
 /* dispatch.c -- which level of kernels runs: asked for by name, or the best that this machine has.
  */
 #include <cblas.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/bf16_product.h"
@@ -67,6 +68,16 @@ static size_t best_level(void)
 const char *vq_kernels_best(void)
 {
     return levels[best_level()].isa;
+}
+
+const char *vq_kernels_blas(void)
+{
+    static char text[64];
+    const char *config = openblas_get_config();
+    const size_t name = strcspn(config, " ");
+    const int both = (int)(name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0));
+    (void)snprintf(text, sizeof text, "%s, %.*s", openblas_get_corename(), both, config);
+    return text;
 }
 
 vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_err *e)

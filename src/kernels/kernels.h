@@ -51,6 +51,9 @@ typedef struct vq_kernels {
  * for an unknown name, VQ_E_LIMIT when
  *   this machine lacks it. */
 vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_err *e);
+/* vq_kernels_blas -- which of its kernels OpenBLAS took for this machine, and its version: two of them
+ * round sums in another order. */
+const char *vq_kernels_blas(void);
 /* vq_kernels_room -- before the first matrix product: OpenBLAS maps a buffer for each thread that
  * multiplies, and waits for ever where the address space (ulimit -v) has no room for it. So all are
  * mapped here, where VQ_E_LIMIT can be said. test tests/cli/address_space.sh */

@@ -9,6 +9,7 @@
 #include "load/sides.h"
 #include "load/stacked.h"
 #include "model/op/op.h"
+#include "text/json_lines.h"
 
 static bool holds(const vq_model *m, int node)
 {
@@ -329,6 +330,16 @@ static void tell_wide(const vq_ids *ids, const char *path, const vq_reporter *w)
                 "little-endian (numpy: ids.astype('<i4').tofile)");
 }
 
+/* Read as text, the braces and names of each line count, too. */
+static void tell_json(const vq_map *map, const char *path, const vq_reporter *w)
+{
+    if (vq_json_lines_likely((const char *)map->data, map->size))
+        vq_warn(w, "looks-like-jsonl", path,
+                "its first line is a JSON object, and the file is read as it stands, braces and "
+                "all; calibration takes what the lines hold with --set calib.kind=jsonl, or where "
+                "the name ends in .jsonl, and vq eval takes text alone");
+}
+
 vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, const vq_reporter *w,
                        vq_ids *out, vq_arena *a, vq_err *e)
 {
@@ -341,6 +352,7 @@ vq_status vq_model_ids(const vq_model *m, const char *path, bool tokens, const v
     if (s == VQ_OK && vq_model_check_ids(m, out->ids, out->count, e) != VQ_OK)
         s = vq_at(e, "%s", path);
     if (s == VQ_OK && tokens) tell_wide(out, path, w);
+    if (s == VQ_OK && !tokens) tell_json(&map, path, w);
     vq_map_close(&map);
     return s;
 }

@@ -57,12 +57,12 @@ vq_status vq_pass_place_check(const vq_transform *t, const vq_target *to, vq_err
     if (t->at_run_time && !t->augments && !to->input_maps)
         return vq_fail(e, VQ_E_RECIPE,
                        "pass %s leaves a rotation of inputs to the runtime, which only format "
-                       "vq stores: set output.format: vq",
+                       "vq stores: --set output.format=vq",
                        t->name);
     if (t->orders_keys && !to->key_orders)
         return vq_fail(e, VQ_E_RECIPE,
                        "pass %s needs rope to know the order of channels, which only format vq "
-                       "stores: set output.format: vq",
+                       "stores: --set output.format=vq",
                        t->name);
     return VQ_OK;
 }

@@ -8,6 +8,7 @@
 #include "load/draft_heads.h"
 #include "model/op/op.h"
 #include "model/walk/groups.h"
+#include "plan/block_hint.h"
 #include "plan/fused.h"
 #include "plan/model_passes.h"
 #include "plan/names.h"
@@ -88,10 +89,11 @@ static vq_status check_format(const vq_plan *p, const vq_plan_weight *w, vq_err 
                        "calib.data=required --data FILE",
                        r->path, w->scheme.id);
     if (!p->target->input_maps && w->tensor->transposed)
-        return vq_fail(e, VQ_E_RECIPE,
-                       "%s: %s has no layer for a matrix that the model stores as "
-                       "[in][out] (Conv1D), and no runtime would load it; use output.format: vq",
-                       w->module, p->target->name);
+        return vq_fail(
+            e, VQ_E_RECIPE,
+            "%s: %s has no layer for a matrix that the model stores as "
+            "[in][out] (Conv1D), and no runtime would load it; use --set output.format=vq",
+            w->module, p->target->name);
     return vq_target_takes(p->target, &m, e) == VQ_OK ? VQ_OK : vq_at(e, "%s", w->module);
 }
 
@@ -183,17 +185,17 @@ static vq_status decide(vq_plan *p, vq_plan_weight *w, bool *used, vq_err *e)
 /* The first weight whose width the groups do not divide, and how many others there are. */
 static vq_status check_widths(const vq_plan *p, vq_err *e)
 {
-    int bad = 0;
+    const vq_plan_weight *first = NULL;
+    int others = 0;
     vq_err again;
-    for (int i = 0; i < p->nweights; i++)
-        if (p->weights[i].quantized && check_groups(&p->weights[i], bad ? &again : e) != VQ_OK)
-            bad++;
-    const size_t n = bad ? strlen(e->text) : 0;
-    if (bad > 1)
-        (void)snprintf(e->text + n, sizeof e->text - n,
-                       "; so with %d more weights: keep them, or give them another scheme",
-                       bad - 1);
-    return bad ? e->status : VQ_OK;
+    for (int i = 0; i < p->nweights; i++) {
+        const vq_plan_weight *w = &p->weights[i];
+        if (!w->quantized || check_groups(w, first ? &again : e) == VQ_OK) continue;
+        others += first != NULL;
+        if (!first) first = w;
+    }
+    if (first) vq_block_hint(p, first, others, e);
+    return first ? e->status : VQ_OK;
 }
 
 static vq_status decide_all(vq_plan *p, vq_arena *a, vq_err *e)
@@ -302,7 +304,7 @@ static vq_status check_kept(const vq_plan *p, const vq_plan_weight *leader, vq_e
         return vq_fail(
             e, VQ_E_RECIPE,
             "%s and %s are fused by runtimes and need one scheme, but the rules keep %s; "
-            "keep both, or use output.format: vq",
+            "keep both, or use --set output.format=vq",
             leader->module, name, leader->quantized ? name : leader->module);
     }
     return VQ_OK;

@@ -7,7 +7,6 @@
 #include "base/rng.h"
 #include "plan/conversations.h"
 #include "plan/own/own_text.h"
-#include "text/json_lines.h"
 
 /* A source that is read: what is wanted of it, and what it gives. */
 typedef struct reading {
@@ -94,23 +93,8 @@ static vq_status pick_samples(reading *r, const vq_ids *ids, vq_err *e)
     return VQ_OK;
 }
 
-/* Read as text, the braces and names of each line would be calibrated on, too. */
-static vq_status tell_json(const reading *r, vq_err *e)
-{
-    vq_map map;
-    VQ_TRY(vq_map_open(&map, r->source.path, e));
-    if (vq_json_lines_likely((const char *)map.data, map.size))
-        vq_warn(&r->job->reporter, "looks-like-jsonl", r->source.path,
-                "its first line is a JSON object, and the file is calibrated on as it stands, "
-                "braces and all; --set calib.kind=jsonl, or a name that ends in .jsonl, takes what "
-                "the lines hold");
-    vq_map_close(&map);
-    return VQ_OK;
-}
-
 static vq_status read_text(reading *r, vq_err *e)
 {
-    if (r->source.kind == VQ_KIND_TEXT) VQ_TRY(tell_json(r, e));
     vq_ids ids;
     vq_arena text; /* whose ids are as many as the file has */
     vq_arena_init(&text, r->a->budget);
@@ -136,6 +120,12 @@ static vq_status read_lines(reading *r, vq_err *e)
     r->samples.count = wanted;
     snprintf(holds, sizeof holds, "%lld tokens in %zu line%s", (long long)c.tokens, c.used,
              c.used == 1 ? "" : "s");
+    if (2 * fits < wanted && wanted * r->samples.length <= c.tokens)
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: %s; a line is cut to calib.seqlen %lld, so they hold %lld of %lld "
+                       "samples: give more lines, or lower calib.samples",
+                       r->source.path, holds, (long long)r->samples.length, (long long)fits,
+                       (long long)wanted);
     return accept_fewer(r, fits, holds, e);
 }
 

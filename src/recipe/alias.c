@@ -200,6 +200,12 @@ vq_status vq_alias_unknown(const char *name, vq_err *e)
     low[n] = 0;
     const vq_alias *a = vq_alias_find(name);
     if (a) return vq_fail(e, VQ_E_RECIPE, "no recipe \"%s\" here; %s", name, a->note);
+    vq_scheme scheme;
+    if (vq_scheme_find(low, &scheme))
+        return vq_fail(e, VQ_E_RECIPE,
+                       "no recipe \"%s\": it is a scheme, which a recipe gives to weights: -r "
+                       "int4-g64 --set rules.0.use=%s",
+                       name, low);
     const char *near = nearest(low);
     if (!near) add_prefixed(low, list, sizeof list);
     const char *means = *list ? list : meaning(low);

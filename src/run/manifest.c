@@ -369,7 +369,7 @@ vq_status vq_manifest_changed(const char *dir, const vq_manifest *m, const char 
         if (!path) return e->status;
         if (!vq_exists(path)) continue;
         VQ_TRY(digest_file(path, f->name, &now, a, e));
-        if (!f->sha256 || strcmp(f->sha256, now.sha256) != 0) *name = f->name;
+        if (vq_is_link(path) || !f->sha256 || strcmp(f->sha256, now.sha256) != 0) *name = f->name;
     }
     return VQ_OK;
 }

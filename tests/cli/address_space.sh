@@ -19,6 +19,9 @@ limited() {
     exit 1
 }
 
+# Where OpenBLAS could start no thread, it would end the program before main.
+for kib in $(seq 52000 1500 60000); do limited $kib version --json; done
+
 for kib in 150000 180000 200000 250000 3000000; do
     limited $kib version
     limited $kib doctor --threads 2
@@ -29,6 +32,9 @@ done
 
 # Little above what OpenBLAS asks for: what comes after must not take its room, and it must not wait for that for ever.
 "$vq" tokenize "$model" --data "$model/valid.txt" -o "$work/ids" -q
+for kib in $(seq 329000 3001 341000); do # the stack of the first thread grows where others take the room
+    limited $kib quantize "$model" -r gptq-nvfp4 --tokens "$work/ids" --set calib.samples=2 --set calib.seqlen=64 --threads 2 -q -f -o "$work/q"
+done
 for kib in $(seq 180000 5000 215000); do
     for threads in 1 2; do
         limited $((kib + (threads - 1) * 131072)) calibrate "$model" -r best-4bit --tokens "$work/ids" --set calib.samples=2 --set calib.seqlen=64 --threads $threads -q -f -o "$work/s.vqs"

@@ -46,8 +46,11 @@ foreign 'use: keep' 'ignore lm_head'
 foreign 'vq plan' dry-run
 foreign 'vq recipe list' 'bits 4'
 foreign 'vq recipe list' 'scheme W4A16'
-foreign 'rules.0.use=int4-g32' 'group_size 32'
-foreign 'calib.samples=' 'num_calibration_samples 512'
+foreign 'rules.0.use=int4-g128, with zero points int4-g128-asym' 'group_size 128'
+foreign 'rules.0.use=int4-g32,' group-size
+foreign 'calib.samples=512$' 'num_calibration_samples 512'
+foreign 'calib.samples=64$' nsamples
+foreign '-r W4A16,' 'scheme W4A16'
 foreign 'calib.seqlen=' 'seqlen 512'
 foreign 'output.format.*no GGUF.*converter takes .*nvfp4a16' 'format gguf'
 foreign 'on the processor' 'device cuda:0'
@@ -56,6 +59,7 @@ foreign '-o names' 'output_dir out'
 foreign '--data takes' 'dataset wikitext2'
 # shellcheck disable=SC2086
 run 0 $plan gptq-int4 --set rules.0.use=int4-g32
+refuse 2 'no recipe "int4-g32": it is a scheme, .*: -r int4-g64 --set rules.0.use=int4-g32$' plan m -r int4-g32
 # A name that is a pass and, for -r, a recipe: both are said; of a recipe and a scheme too.
 run 0 recipe show awq
 out_has '^  awq +transform: '

@@ -68,6 +68,8 @@ printf '\n \r\n\t\n' >blank.jsonl
 bad 3 'blank.jsonl: no line holds anything; one JSON object a line is needed' blank.jsonl
 printf '{"text":""}\n' >void.jsonl
 bad 3 "void.jsonl: 0 tokens in 1 line; $need" void.jsonl
+printf '{"text":"%s"}\n' "$(head -c 4000 "$tiny/train.txt" | tr -d '"\\\n')" >long-line.jsonl
+refuse 3 'long-line.jsonl: [0-9]+ tokens in 1 line; a line is cut to calib.seqlen 64, so they hold 1 of 4 samples: give more lines, or lower calib.samples$' plan chat -r nvfp4-arc $small --data long-line.jsonl
 printf '{"text":"a"}\n{"text":"b"}\n' >few.jsonl
 bad 3 "few.jsonl: 2 tokens in 2 lines; $need" few.jsonl
 : >empty.i32

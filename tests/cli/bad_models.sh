@@ -151,7 +151,7 @@ run 0 plan partial -r nvfp4a16
 absent result
 
 # Rotations that are left to the runtime have a place in format vq alone; tables are read as they are.
-refuse 2 'pass hadamard.*output.format: vq' plan "$tiny" -r mr-gptq-mxfp4 --set output.format=compressed-tensors
+refuse 2 'pass hadamard.*output.format=vq' plan "$tiny" -r mr-gptq-mxfp4 --set output.format=compressed-tensors
 refuse 2 'pass hadamard' quantize "$tiny" -r mr-gptq-mxfp4 --set output.format=compressed-tensors -o result
 grep -v 'embed' "$source_dir/recipes/nvfp4a16.yaml" >all.yaml
 refuse 2 'embed_tokens is a table' plan "$tiny" -r all.yaml

@@ -86,6 +86,9 @@ rm -r short short.vqs
 
 # One file for several recipes: each takes what it asks for, and the bytes are those of its own file, also where a rounder makes use
 # of whatever is there. What they must agree on is told.
+refuse 2 'name.vqs/ is a folder; name a file with -o' calibrate "$tiny" -r hessian.yaml --data first.txt -o name.vqs/
+refuse 2 '--merge adds up two statistics files or more' calibrate --merge -o none.vqs
+refuse 2 'MODEL is missing' calibrate -r hessian.yaml -o none.vqs
 recipe learned 'learned, steps: 4' | sed 's/^passes:/&\n  - {do: smooth}/' >learned.yaml
 recipe means gptq | sed 's/^passes:/&\n  - {do: awq}/' >means.yaml
 run 0 calibrate "$tiny" -r learned.yaml -r hessian.yaml -r means.yaml -r both.yaml --data first.txt -o union.vqs

@@ -73,6 +73,9 @@ before 3 'short.txt: [0-9]+ tokens do not fill one window of 129' eval ppl four 
 before 3 'latin.txt.*UTF-8' eval ppl four --data test.txt --data latin.txt --window 129
 before 2 'test.txt and test.txt hold the same text: give one of them' eval ppl four --data test.txt --data test.txt --window 129
 before 2 'test.txt and copy.txt hold the same text' eval ppl four --data test.txt --data copy.txt --window 129
+printf '{"text":"%s"}\n' {1..200} >lines.jsonl
+run 0 eval ppl four --data lines.jsonl --window 129 --max-windows 1
+err_has '^warning: lines.jsonl: .*vq eval takes text alone \[looks-like-jsonl\]$'
 before 2 '0.5:test.txt: a test text counts as a whole; name test.txt alone' eval ppl four --data 0.5:test.txt
 before 2 'model four is given twice' eval ppl four eight four --data test.txt
 before 2 'model ./four is given twice' eval ppl four eight ./four --data test.txt

@@ -45,6 +45,8 @@ run 0 generate bare --tokens prompt.i32 -n 4
 out_is '76 65 319 259'
 run 3 generate bare -p The
 err_has 'tokenizer'
+run 0 generate bare -n 3
+[ "$(wc -w <out)" = 3 ] || fail "does not begin from the first token"
 
 # An artifact: one prompt at once gives what it gave over the cache, with quantized inputs and without.
 run 0 quantize "$tiny" -r nvfp4 -o four
@@ -100,7 +102,7 @@ sed -i 's/"max_position_embeddings": 10/"max_position_embeddings": 9/' ends/conf
 run 0 generate ends -p 'The quick' --json
 says 76,65
 out_has '"stopped":"context"'
-refuse 3 'the prompt is 12 tokens long, the context of ends 9' generate ends -p 'Once upon a time'
+refuse 3 'the prompt is 12 tokens long, and the context of ends holds 9 with what follows: shorten it' generate ends -p 'Once upon a time'
 run 0 generate "$tiny" -n 3 --json
 out_has '"prompt_tokens":1'
 

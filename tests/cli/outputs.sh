@@ -53,6 +53,10 @@ for file in generation_config.json vq.json; do
     truncate -s -1 edited/$file
 done
 [ ! -e edited.run ] || fail "edited.run is left"
+mv edited/model.safetensors elsewhere && ln -s ../elsewhere edited/model.safetensors
+refuse 2 'edited/model.safetensors was changed after vq wrote it' quantize "$model" -r nvfp4a16 -o edited --force
+[ -L edited/model.safetensors ] || fail "--force removes a link of somebody's"
+mv elsewhere edited/model.safetensors
 run 0 quantize "$model" -r nvfp4a16 -o edited --force
 mkdir aside && echo mine >aside/file && ln -s aside linked.run
 refuse 2 'linked.run' quantize "$model" -r nvfp4a16 -o linked.run --force

@@ -31,7 +31,7 @@ grep -aq 'layers.2.self_attn.k_proj.key_order' sorted/model.safetensors || fail 
 run 0 $common -r plain -o plain
 awk "BEGIN {exit !($(kl_of sorted) < 1.3 * $(kl_of plain))}" || fail "sorted keys cost $(kl_of sorted), not $(kl_of plain)"
 recipe elsewhere compressed-tensors ksort
-refuse 2 'pass ksort .* set output.format: vq' plan $tiny -r elsewhere
+refuse 2 'pass ksort .* --set output.format=vq' plan $tiny -r elsewhere
 
 # orders of passes that cannot be
 recipe turned vq rotate

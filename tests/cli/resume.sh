@@ -65,9 +65,27 @@ rm -r stopped.run
 stop_in_sweep stopped
 refuse 2 'the stopped run had another recipe' $common -o stopped -r arc-gptq --set passes.0.max_fraction=0.5 --resume
 refuse 2 'the stopped run had another data' quantize $tiny --data $tiny/test.txt $sizes -o stopped $recipe --resume
+if [ "$(uname -m)" = x86_64 ]; then # products round sums as the kernel does that OpenBLAS takes
+    OPENBLAS_CORETYPE=Nehalem refuse 2 'the stopped run had another BLAS kernel \(.*, now Nehalem, OpenBLAS' $common -o stopped $recipe --resume
+fi
 run 0 $common -o stopped $recipe --resume
 err_has 'resuming the gradients below layer [12]'
 same stopped
+
+# Something takes the name meanwhile: it stays, and so does what is finished.
+"$vq" $common -o taken $recipe >out 2>err &
+pid=$!
+while [ ! -e taken.run ] && kill -0 $pid 2>/dev/null; do sleep 0.005; done
+mkdir taken && echo mine >taken/file
+wait $pid
+last_code=$?
+[ $last_code = 2 ] || fail "exit $last_code where the name was taken meanwhile"
+err_has 'taken exists already and vq did not write it; .*; the same command with --resume goes on$'
+[ "$(cat taken/file)" = mine ] || fail "loses what took the name"
+rm -r taken
+run 0 $common -o taken $recipe --resume
+same taken
+rm -r taken
 stop_in_sweep stopped
 run 0 $common -o stopped $recipe --force
 same stopped

@@ -22,7 +22,7 @@ done
 recipe "$row" "$token, range: narrow" && never 'differ from range: full'
 recipe "grid: e2m1, group: block:32, scale: e8m0" "grid: e2m1, group: block:32, scale: e8m0, rule: ceil" && never 'differ from rule: bump'
 recipe "grid: iq4nl, group: block:32, scale: f16" '' && never 'cannot hold scheme s'
-recipe "$row" '' compressed-tensors $'  - {do: hadamard, block: 16, fold: online}\n  - {do: round, method: rtn}' && never 'set output.format: vq'
+recipe "$row" '' compressed-tensors $'  - {do: hadamard, block: 16, fold: online}\n  - {do: round, method: rtn}' && never '--set output.format=vq'
 for m in mse gptq learned; do
     recipe 'grid: bfp16, group: block:64' '' vq "  - {do: round, method: $m}"
     never "$m takes grids of at most 8 bits, not 16; use rtn"
@@ -61,11 +61,11 @@ refuse 2 "say scale: bf16" plan "$tiny" -r plain --set schemes.s.weight.scale=f3
 # Who loads a mix of schemes: transformers, unless one has zero points, and then not with dequantize=True.
 printf 'vq: 1\nname: mix\nextends: int4-g64\nrules:\n  - {match: {layers: 0-1}, use: int8-w8a16}\npasses:\n  - {do: round, method: rtn}\n' >mix.yaml
 run 0 quantize "$tiny" -r mix.yaml -o mix
-out_has 'loads in vllm, sglang, transformers$'
+out_has 'loads in vllm, sglang, transformers \(docs'
 err_has '^warning: mix.yaml: transformers reads .* with dequantize=True all of them by the first .mixed-schemes.$'
 sed 's/extends: int4-g64/extends: gptq-int4/; /^passes/,$d' mix.yaml >zeros.yaml
 echo 'passes: [{do: round, method: rtn}]' >>zeros.yaml
 run 0 quantize "$tiny" -r zeros.yaml -o zeros
-out_has 'loads in vllm, sglang$'
+out_has 'loads in vllm, sglang \(docs'
 grep -q mixed-schemes err && fail 'warns of what it does not say'
 end_checks

@@ -31,7 +31,7 @@ run 0 plan "$tiny" -r nvfp4a16 --threads=2
 out_has '^ *threads +2 +flag'
 unset VQ_THREADS
 run 0 plan "$tiny" -r nvfp4a16 --mem-limit 1.5GiB --seed 7
-out_has '^ *mem-limit +1610612736 +flag'
+out_has '^ *mem-limit +1536M +flag'
 out_has '^ *seed +7 +flag'
 out_has '^ *numeric +fast +built-in'
 # What a folder holds, by role: parameters of quantized linears are those of the matrix, scales count in bytes.

@@ -61,7 +61,7 @@ awk "BEGIN {exit !(${kl:-1} < 0.01)}" || fail "KL to the model is ${kl:-missing}
 
 # compressed-tensors has no such layer.
 for recipe in nvfp4a16 gptq-nvfp4 int8-w8a16; do
-    refuse 2 'c_attn: compressed-tensors has no layer .*output.format: vq' quantize gpt2 -r $recipe -o result
+    refuse 2 'c_attn: compressed-tensors has no layer .*output.format=vq' quantize gpt2 -r $recipe -o result
     absent result
 done
 

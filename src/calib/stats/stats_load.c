@@ -133,11 +133,16 @@ static const void *part_of(const vq_stats_file *f, const vq_tensor *t, size_t mo
     return other && (t->bytes == other->bytes || other->dtype == VQ_U64) ? other->data : NULL;
 }
 
-/* An expert that no token went to has a range that is none. */
-static vq_status check_range(const vq_stats_file *f, const vq_tensor *t, vq_err *e)
+/* Against what else the file says. An expert that no token went to has a range that is none. */
+static vq_status check_beside(const vq_stats_file *f, const vq_tensor *t, vq_err *e)
 {
     size_t module;
-    if (vq_stats_part_of(t->name, &module)->merge != VQ_MERGE_LEAST) return VQ_OK;
+    const vq_stats_part *p = vq_stats_part_of(t->name, &module);
+    if (p->shape == VQ_PART_COUNTS && ((const uint64_t *)t->data)[1] > (uint64_t)f->origin.samples)
+        return vq_fail(e, VQ_E_INPUT, "%s counts %llu samples, and all together are %lld", t->name,
+                       (unsigned long long)((const uint64_t *)t->data)[1],
+                       (long long)f->origin.samples);
+    if (p->merge != VQ_MERGE_LEAST) return VQ_OK;
     const float *min = t->data, *max = part_of(f, t, module, ".max");
     const uint64_t *counts = part_of(f, t, module, ".counts");
     for (int64_t c = 0; max && counts && counts[0] > 0 && c < t->shape[0]; c++)
@@ -156,7 +161,7 @@ static vq_status check_data(const vq_stats_file *f, vq_arena *a, vq_err *e)
     const vq_status s = flaws ? read_all(f, sealed, flaws, e) : e->status;
     vq_arena_rewind(a, mark);
     for (size_t i = 0; s == VQ_OK && i < f->file.count; i++)
-        VQ_TRY(check_range(f, &f->file.tensors[i], e));
+        VQ_TRY(check_beside(f, &f->file.tensors[i], e));
     return s;
 }
 

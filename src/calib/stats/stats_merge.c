@@ -196,6 +196,10 @@ static vq_status same_origin(const merging *m, int i, vq_err *e)
     char have[128], want[128];
     vq_stats_origin same = *a;
     same.needs = 0; /* what they hold is compared below */
+    if (strcmp(a->version, b->version) != 0)
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: made by vq %s, and %s by vq %s: calibrate one of them again",
+                       m->in[i].path, b->version, m->in[0].path, a->version);
     VQ_TRY(vq_stats_check_origin(b, &same, false, m->in[i].path, e));
     if (a->needs != b->needs && !m->common)
         return vq_fail(e, VQ_E_INPUT,

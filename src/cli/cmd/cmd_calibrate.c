@@ -18,6 +18,10 @@ static vq_status check_arguments(const vq_args *a, vq_err *e)
         return vq_fail(e, VQ_E_RECIPE, "--merge adds up two statistics files or more");
     if (a->common && !a->merge) return vq_fail(e, VQ_E_RECIPE, "--common belongs to --merge");
     if (a->merge) return VQ_OK;
+    if (a->noperands < 1)
+        return vq_fail(e, VQ_E_RECIPE,
+                       "MODEL is missing; usage: vq calibrate MODEL -r RECIPE ... [--data TEXT "
+                       "...] -o S.vqs; `vq help calibrate` says more");
     if (a->noperands > 1)
         return vq_fail(e, VQ_E_RECIPE,
                        "'%s' is one argument too many: vq calibrate takes one model, and with "
@@ -221,7 +225,7 @@ static void show_calibrate(FILE *out, const vq_session *s, const json_t *r)
 const vq_command vq_command_calibrate = {
     .name = "calibrate",
     .bit = VQ_CMD_CALIBRATE,
-    .operands_min = 1,
+    .operands_min = 0,
     .operands_max = VQ_MAX_OPERANDS,
     .usage =
         "MODEL -r RECIPE ... [--data TEXT ...] -o S.vqs | --merge [SHARE:]A.vqs [SHARE:]B.vqs ... "

@@ -58,7 +58,8 @@ static void show_ways(FILE *out, const json_t *tensors)
     }
     json_array_foreach(ways, i, tensor)
     {
-        fprintf(out, "  %lld tensors", (long long)vq_result_int(tensor, "count"));
+        const long long count = (long long)vq_result_int(tensor, "count");
+        fprintf(out, "  %lld tensor%s", count, count == 1 ? "" : "s");
         show_pair(out, tensor);
     }
     json_decref(ways);

@@ -112,6 +112,7 @@ static void show_last(FILE *out, const json_t *r, const char *folder)
     json_array_foreach(json_object_get(r, "runtimes"), i, one) n +=
         snprintf(line + n, sizeof line - (size_t)n, "%s%s", i ? ", " : "; loads in ",
                  json_string_value(one));
+    if (i > 1) (void)snprintf(line + n, sizeof line - (size_t)n, " (docs/using-the-output.md)");
     vq_wrap_shown(out, 0, 2, line);
 }
 

@@ -128,10 +128,11 @@ static void show_options(FILE *out, const json_t *r)
 static void show_check(FILE *out, const vq_session *s, const json_t *r)
 {
     char path[512];
-    fprintf(out, "%s: ok (%lld rules, %lld passes, format %s)\n",
-            vq_show_clean(vq_result_text(r, "path"), path, sizeof path),
-            (long long)vq_result_int(r, "rules"), (long long)vq_result_int(r, "passes"),
-            vq_result_text(r, "format"));
+    const long long rules = (long long)vq_result_int(r, "rules"),
+                    passes = (long long)vq_result_int(r, "passes");
+    fprintf(out, "%s: ok (%lld rule%s, %lld pass%s, format %s)\n",
+            vq_show_clean(vq_result_text(r, "path"), path, sizeof path), rules,
+            rules == 1 ? "" : "s", passes, passes == 1 ? "" : "es", vq_result_text(r, "format"));
     if (s->args->verbose) fputs(vq_result_text(r, "resolved"), out);
 }
 
@@ -170,9 +171,9 @@ static const char legend[] =
     "\ndata: calibrates on text that you give with --data, or that the model writes. time: fast "
     "reads and rounds, about a second for 135 million weights on two cores; medium runs samples "
     "through the model too, 15 to 60 seconds; slow also computes gradients or tries candidates, 3 "
-    "to 12 minutes. loads in: vLLM (and SGLang), HF: transformers with compressed-tensors (asym: "
+    "to 20 minutes. loads in: vLLM (and SGLang), HF: transformers with compressed-tensors (asym: "
     "with dequantize=True; mixtures of experts: docs/using-the-output.md), GGUF: llama.cpp's "
-    "converter, vq: vq alone. `vq recipe list -v` says what each does.";
+    "converter, vq: vq alone.";
 
 static void show_recipes(FILE *out, const vq_session *s, json_t *rows)
 {
@@ -189,6 +190,7 @@ static void show_recipes(FILE *out, const vq_session *s, json_t *rows)
     }
     vq_show_table(out, rows, columns, 7);
     vq_wrap(out, 0, 0, legend);
+    if (!s->args->verbose) vq_wrap(out, 0, 0, "`vq recipe list -v` says what each does.");
     if (!s->args->verbose) return;
     fputc('\n', out);
     json_array_foreach(rows, i, row)

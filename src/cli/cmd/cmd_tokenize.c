@@ -83,7 +83,7 @@ const vq_command vq_command_tokenize = {
     .bit = VQ_CMD_TOKENIZE,
     .operands_min = 1,
     .operands_max = 2,
-    .usage = "MODEL TEXT | --data FILE | --chat TEXT [--ids | -o FILE]",
+    .usage = "MODEL TEXT | --data FILE | --chat TEXT [--ids | -o FILE] | --decode \"12 7 99\"",
     .about = "token ids of a text, or with --decode the text of ids",
     .operands = "  MODEL                       a model's folder, or its tokenizer.json\n"
                 "  TEXT                        a text; with --decode ids: \"12 7 99\"\n",

@@ -23,7 +23,7 @@ static vq_status other_scale(const char *id, const char *of, const char *why, vq
     static const char *const names[] = {"f32", "f16", "bf16"};
     return vq_fail(e, VQ_E_RECIPE,
                    "scheme %s: compressed-tensors has the scales of %s in %s: say scale: %s, or "
-                   "nothing; output.format: vq has others",
+                   "nothing; --set output.format=vq has others",
                    id, of, why, names[t]);
 }
 
@@ -50,7 +50,7 @@ static vq_status check_dynamic(const char *id, const vq_num *n, vq_err *e)
     return vq_fail(
         e, VQ_E_RECIPE,
         "scheme %s: compressed-tensors cannot say how scales of %s differ from %s: leave "
-        "it out, or use output.format: vq",
+        "it out, or use --set output.format=vq",
         id, of, key);
 }
 

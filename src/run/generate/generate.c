@@ -30,9 +30,10 @@ typedef struct generation {
 
 static vq_status open_tokenizer(generation *g, vq_err *e)
 {
+    const vq_prompt *p = &g->o->prompt;
     const char *path = vq_join(&g->arena, g->model.checkpoint.dir, "tokenizer.json", e);
     if (!path) return e->status;
-    if (g->o->tokens && !vq_exists(path)) return VQ_OK;
+    if (!p->text && !p->nchat && !p->system && !vq_exists(path)) return VQ_OK;
     return vq_model_tokenizer(&g->model, &g->tokenizer, &g->arena, e);
 }
 
@@ -70,7 +71,9 @@ static vq_status set_prompt(generation *g, vq_err *e)
     g->prompt = g->n = (int64_t)n;
     g->room = g->o->max_tokens < INT64_MAX - g->n ? g->n + g->o->max_tokens : INT64_MAX;
     if (context > 0 && g->n >= context)
-        return vq_fail(e, VQ_E_INPUT, "the prompt is %lld tokens long, the context of %s %lld",
+        return vq_fail(e, VQ_E_INPUT,
+                       "the prompt is %lld tokens long, and the context of %s holds %lld with what "
+                       "follows: shorten it",
                        (long long)n, g->model.checkpoint.path, (long long)context);
     if (context > 0 && g->room > context) g->room = context;
     g->ids = VQ_ALLOC(g->results, int32_t, g->room, "token ids", e);

@@ -44,10 +44,11 @@ static vq_status render(const vq_prompt *p, const char *dir, vq_arena *a, char *
                        "so their number is odd");
     VQ_TRY(vq_chat_template_open(&t, dir, a, e));
     if (!t)
-        return vq_fail(e, VQ_E_INPUT,
-                       "%s: the model has no chat template (chat_template.jinja, or "
-                       "\"chat_template\" in tokenizer_config.json); give plain text with --prompt",
-                       dir);
+        return vq_fail(
+            e, VQ_E_INPUT,
+            "%s: the model has no chat template (chat_template.jinja, or "
+            "\"chat_template\" in tokenizer_config.json); give plain text instead of --chat",
+            dir);
     vq_chat_template_ask(t);
     vq_chat_template_heed(t, p->heed);
     VQ_TRY(messages_of(p, &messages, e));

@@ -240,11 +240,13 @@ static void phase(quantization *q, vq_phase of)
 /* What a resumed run must share with the one that stopped; borrows the digests. */
 static vq_made_from made_from(const quantization *q, const char *model_sha, const char *recipe_sha)
 {
+    const bool strict = q->job->kernels.strict;
     return (vq_made_from){.of = {[VQ_MADE_VERSION] = VQ_VERSION,
                                  [VQ_MADE_MODEL] = model_sha,
                                  [VQ_MADE_RECIPE] = recipe_sha,
                                  [VQ_MADE_ISA] = q->job->kernels.isa,
-                                 [VQ_MADE_NUMERIC] = q->job->kernels.strict ? "strict" : "fast"}};
+                                 [VQ_MADE_NUMERIC] = strict ? "strict" : "fast",
+                                 [VQ_MADE_BLAS] = strict ? "none" : vq_kernels_blas()}};
 }
 
 static vq_status round_all(quantization *q, vq_err *e)
@@ -313,11 +315,12 @@ static void clean(quantization *q)
                 why.text);
 }
 
-/* What is finished is kept when the system refused something; the other errors would come again. */
+/* What is finished is kept when the system refused something, or the name is taken meanwhile; the
+ * other errors would come again. */
 static void say_how_to_go_on(const quantization *q, vq_status s, vq_err *e)
 {
     const size_t n = strlen(e->text);
-    if ((s == VQ_E_LIMIT || s == VQ_E_IO) && q->result->kept)
+    if (s != VQ_OK && q->result->kept)
         (void)snprintf(e->text + n, sizeof e->text - n, "; the same command with --resume goes on");
 }
 
@@ -349,13 +352,14 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
                                 &q->arena, e);
     if (s == VQ_OK) s = vq_model_blame(&q->model, &q->job->kernels, make_artifact(q, e), e);
     if (s == VQ_OK) s = tell(q, e);
-    if (s == VQ_OK) s = vq_folders_commit(&q->folders, &q->arena, e);
+    const bool made = s == VQ_OK; /* what is in the way of its name can go */
+    if (made) s = vq_folders_commit(&q->folders, &q->arena, e);
     if (s == VQ_OK) clean(q);
     vq_err unsaid;
-    if (another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, &unsaid);
+    if (!made && another_try_fails(s) && !o->resume) (void)vq_folders_clean(&q->folders, &unsaid);
     vq_folders_drop(&q->folders);
     q->result->kept = vq_run_state_exists(q->folders.run, &q->arena);
-    say_how_to_go_on(q, s, e);
+    if (made || s == VQ_E_LIMIT || s == VQ_E_IO) say_how_to_go_on(q, s, e);
     q->result->seconds = vq_seconds() - q->started;
     q->result->peak_bytes = q->job->budget.peak;
     return s;

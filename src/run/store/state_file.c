@@ -14,8 +14,8 @@
 
 static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
-const char *const vq_made_names[VQ_MADE_FIELDS] = {"version", "model", "recipe",    "isa",
-                                                   "numeric", "data",  "statistics"};
+const char *const vq_made_names[VQ_MADE_FIELDS] = {
+    "version", "model", "recipe", "isa", "numeric", "BLAS kernel", "data", "statistics"};
 
 vq_status vq_made_note(vq_made_from *made, vq_made_field field, const char *value, vq_arena *a,
                        vq_err *e)

@@ -16,6 +16,7 @@ typedef enum vq_made_field {
     VQ_MADE_RECIPE,     /* digest of the resolved text */
     VQ_MADE_ISA,        /* level of the kernels */
     VQ_MADE_NUMERIC,    /* "strict" or "fast" */
+    VQ_MADE_BLAS,       /* kernel and version of the matrix products; "none" where strict */
     VQ_MADE_DATA,       /* digest of the token ids */
     VQ_MADE_STATISTICS, /* digest of the .vqs file */
     VQ_MADE_FIELDS

@@ -216,6 +216,10 @@ static void test_values(void **state)
     f.stats[2][1].tokens = 0;
     save(&f);
     refuse(&f, f.path, "counts no tokens");
+    f.stats[2][1].tokens = 77;
+    f.stats[2][1].samples = 3;
+    save(&f);
+    refuse(&f, f.path, ".counts counts 3 samples, and all together are 2");
     close_fixture(&f);
 }
 

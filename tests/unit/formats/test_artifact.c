@@ -215,7 +215,7 @@ static void rotated(void **state)
     assert_int_equal(made_module(&m, "a.b", vq_scheme_find("nvfp4", NULL), 5, 96, 0), VQ_E_RECIPE);
     assert_string_equal(
         m.err.text,
-        "compressed-tensors has no place for the rotation of an input; use output.format: vq");
+        "compressed-tensors has no place for the rotation of an input; use --set output.format=vq");
     vq_arena_done(&m.arena);
 }
 
@@ -331,7 +331,7 @@ static void refusals(void **state)
     made_init(&m, CT);
     expect_refusal(&m, vq_scheme_find("nvfp4", NULL), 32, 16, "arc");
     expect_refusal(&m, vq_scheme_find("mxfp6-e3m2", NULL), 32, 0, "mxfp6-e3m2");
-    expect_refusal(&m, vq_scheme_find("bfp12-16", &s), 32, 0, "format: vq");
+    expect_refusal(&m, vq_scheme_find("bfp12-16", &s), 32, 0, "--set output.format=vq can");
     expect_refusal(&m, vq_scheme_find("int4-g32", NULL), 33, 0, "do not divide");
     s = *vq_scheme_find("mxfp4", NULL);
     s.weight.rule = VQ_RULE_FOUR_THIRDS;

@@ -167,7 +167,7 @@ static void advice(void **state)
     vq_module m = {.name = "a", .n = 4, .k = 64, .scheme = &s, .model_dtype = VQ_BF16, .arc_s = 32};
     assert_int_equal(vq_target_takes(CT, &m, &e), VQ_E_RECIPE);
     assert_string_equal(e.text, "compressed-tensors has no place for the augmented channels of "
-                                "arc; use output.format: vq");
+                                "arc; use --set output.format=vq");
     assert_int_equal(vq_target_takes(OWN, &m, &e), VQ_OK);
     m.arc_s = 0;
     assert_int_equal(vq_target_takes(CT, &m, &e), VQ_OK);

@@ -221,7 +221,7 @@ static void test_order_of_passes(void **state)
     REFUSED(TINY,
             HEAD DATA ALL("int4-g64")
                 PASSES("  - {do: ksort}\n") "output: {format: compressed-tensors}\n",
-            VQ_E_RECIPE, "set output.format: vq");
+            VQ_E_RECIPE, "--set output.format=vq");
     static const char *const fine[] = {
         HEAD DATA ALL("nvfp4") PASSES(
             "  - {do: rotate}\n  - {do: ksort}\n  - {do: smooth}\n  - {do: arc, count: all}\n")

@@ -1,0 +1,59 @@
+/* start.c -- what libraries read before main has to be said before they do. Waiting threads of the
+ * OpenMP runtimes spin for milliseconds by default; where other programs want the cores too (any CI
+ * machine), that costs several times the work itself. OpenBLAS would make a pool of its own, which
+ * only waits, for its tiles are spread over OpenMP's threads, and would end the program where the
+ * system refuses it a thread. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/threads.h"
+
+#define STACK "OMP_STACKSIZE="
+enum { MOST = 4096, OWN = 4 };
+
+static char **find(char **env, const char *name)
+{
+    while (*env && strncmp(*env, name, strlen(name)) != 0) env++;
+    return *env ? env : NULL;
+}
+
+/* What is missing in env, as variables; returns how many. */
+static size_t missing(char **env, const char *own[OWN])
+{
+    size_t n = 0;
+    char **stack = find(env, STACK);
+    if (!find(env, "OMP_WAIT_POLICY=") && !find(env, "GOMP_SPINCOUNT=")) {
+        own[n++] = "GOMP_SPINCOUNT=1000";
+        if (!find(env, "KMP_BLOCKTIME=")) own[n++] = "KMP_BLOCKTIME=0";
+    }
+    if (!find(env, "OPENBLAS_NUM_THREADS=")) own[n++] = "OPENBLAS_NUM_THREADS=1";
+    if (!stack || strcmp(*stack, STACK VQ_THREAD_STACK) != 0) own[n++] = STACK VQ_THREAD_STACK;
+    return n;
+}
+
+/* A size of stacks that is not vq's gives way. */
+static bool replaced(const char *variable, const char *const *own, size_t n)
+{
+    return strncmp(variable, STACK, sizeof STACK - 1) == 0 && n > 0 &&
+           strcmp(own[n - 1], STACK VQ_THREAD_STACK) == 0;
+}
+
+/* The program starts anew with them; without /proc the defaults stay. */
+static void start_with_own_threads(int argc, char **argv, char **env)
+{
+    const char *all[OWN + MOST + 1];
+    const size_t n = missing(env, all);
+    size_t rest = 0;
+    (void)argc;
+    for (char **variable = env; *variable && rest < MOST; variable++)
+        if (!replaced(*variable, all, n)) all[n + rest++] = *variable;
+    all[n + rest] = NULL;
+    if (n && rest < MOST) (void)execve("/proc/self/exe", argv, (char **)(uintptr_t)all);
+}
+
+/* Runs before the constructors of the libraries. */
+__attribute__((section(".preinit_array"),
+               used)) static void (*const start)(int, char **, char **) = start_with_own_threads;
