@@ -169,15 +169,14 @@ static void show_shares(FILE *out, const json_t *parts)
 static void show_places(FILE *out, const json_t *coverage, const char *key, const char *title)
 {
     char text[512];
-    size_t i;
+    size_t i, shown = 0;
     const json_t *source;
     json_array_foreach(json_object_get(coverage, "sources"), i, source)
     {
         const char *at = vq_result_text(source, key);
         if (!*at) continue;
-        vq_show_field(out, title, "%s (%s)", at,
+        vq_show_field(out, shown++ ? "" : title, "%s (%s)", at,
                       vq_show_clean(vq_result_text(source, "name"), text, sizeof text));
-        title = "";
     }
 }
 
