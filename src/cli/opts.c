@@ -292,13 +292,13 @@ vq_status vq_args_parse(vq_args *a, unsigned command, int argc, char **argv, vq_
 /* As set_size reads it. */
 static void put_size(char *buf, size_t len, int64_t bytes)
 {
-    static const char units[] = "KMGT";
+    static const char *const units[] = {"", "K", "M", "G", "T"};
     int u = 0;
-    while (bytes && bytes % 1024 == 0 && units[u]) bytes /= 1024, u++;
+    for (; bytes && bytes % 1024 == 0 && u < 4; u++) bytes /= 1024;
     if (bytes == 0)
         snprintf(buf, len, "none");
     else
-        snprintf(buf, len, "%lld%.*s", (long long)bytes, u > 0, u > 0 ? &units[u - 1] : "");
+        snprintf(buf, len, "%lld%s", (long long)bytes, units[u]);
 }
 
 const char *vq_flag_text(const vq_args *a, const vq_flag *f, char *buf, size_t len)
