@@ -62,6 +62,7 @@ bad 3 "empty.txt: 0 tokens; $need" empty.txt
 head -c 100 "$tiny/train.txt" >short.txt
 bad 3 "short.txt: 34 tokens; $need" short.txt
 bad 3 "short.txt: 34 tokens; $need" short.txt --set calib.select=random
+bad 3 'short.txt: 34 tokens; 1000000 samples of 64 need 64000000: give more text, or lower calib.samples or calib.seqlen' short.txt --set calib.samples=1000000
 : >empty.jsonl
 bad 3 'empty.jsonl: no line holds anything; one JSON object a line is needed' empty.jsonl
 printf '\n \r\n\t\n' >blank.jsonl

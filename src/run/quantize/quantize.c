@@ -145,6 +145,19 @@ static int64_t seqlen_that_fits(quantization *q)
     return fits;
 }
 
+/* What more samples than the data hold would take is not what is missing: the data say so first. */
+static vq_status blame_data(quantization *q, vq_status s, vq_err *e)
+{
+    vq_sample_set samples;
+    vq_err why;
+    if (s == VQ_OK || !q->schedule.samples) return s;
+    const vq_status data =
+        vq_samples_find(&samples, &q->plan, q->o->data, NULL, NULL, q->job, &q->arena, &why);
+    if (data != VQ_E_INPUT) return s;
+    *e = why;
+    return data;
+}
+
 static vq_status check_memory(quantization *q, vq_err *e)
 {
     char shorter[80] = "";
@@ -332,7 +345,7 @@ static bool another_try_fails(vq_status s)
 
 static vq_status quantize_opened(quantization *q, vq_err *e)
 {
-    VQ_TRY(check_memory(q, e));
+    VQ_TRY(blame_data(q, check_memory(q, e), e));
     const vq_quantize_options *o = q->o;
     const char *inputs[VQ_SOURCES_MAX + 3] = {o->model, o->recipe, o->statistics};
     for (int i = 0; i < o->data.n; i++) inputs[3 + i] = o->data.list[i].path;
@@ -346,7 +359,7 @@ static vq_status quantize_opened(quantization *q, vq_err *e)
     if (q->folders.cached)
         vq_say(&q->job->reporter, 0, "the model lies in a cache of downloads: the output is %s",
                q->folders.out);
-    vq_status s = check_space(q, e);
+    vq_status s = blame_data(q, check_space(q, e), e);
     if (s == VQ_OK)
         s = vq_input_hash_begin(&q->inputs, &q->model.checkpoint.weights, q->job->threads,
                                 &q->arena, e);
