@@ -3,7 +3,6 @@
  * machine), that costs several times the work itself. OpenBLAS would make a pool of its own, which
  * only waits, for its tiles are spread over OpenMP's threads, and would end the program where the
  * system refuses it a thread. */
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,7 +19,7 @@ static char **find(char **env, const char *name)
     return *env ? env : NULL;
 }
 
-/* What is missing in env, as variables; returns how many. */
+/* What is missing in env, as variables; returns how many. The size of stacks, if anything, is there. */
 static size_t missing(char **env, const char *own[OWN])
 {
     size_t n = 0;
@@ -30,18 +29,11 @@ static size_t missing(char **env, const char *own[OWN])
         if (!find(env, "KMP_BLOCKTIME=")) own[n++] = "KMP_BLOCKTIME=0";
     }
     if (!find(env, "OPENBLAS_NUM_THREADS=")) own[n++] = "OPENBLAS_NUM_THREADS=1";
-    if (!stack || strcmp(*stack, STACK VQ_THREAD_STACK) != 0) own[n++] = STACK VQ_THREAD_STACK;
+    if (n || !stack || strcmp(*stack, STACK VQ_THREAD_STACK) != 0) own[n++] = STACK VQ_THREAD_STACK;
     return n;
 }
 
-/* A size of stacks that is not vq's gives way. */
-static bool replaced(const char *variable, const char *const *own, size_t n)
-{
-    return strncmp(variable, STACK, sizeof STACK - 1) == 0 && n > 0 &&
-           strcmp(own[n - 1], STACK VQ_THREAD_STACK) == 0;
-}
-
-/* The program starts anew with them; without /proc the defaults stay. */
+/* The program starts anew with them, another size of stacks left out; without /proc the defaults stay. */
 static void start_with_own_threads(int argc, char **argv, char **env)
 {
     const char *all[OWN + MOST + 1];
@@ -49,7 +41,7 @@ static void start_with_own_threads(int argc, char **argv, char **env)
     size_t rest = 0;
     (void)argc;
     for (char **variable = env; *variable && rest < MOST; variable++)
-        if (!replaced(*variable, all, n)) all[n + rest++] = *variable;
+        if (strncmp(*variable, STACK, sizeof STACK - 1) != 0) all[n + rest++] = *variable;
     all[n + rest] = NULL;
     if (n && rest < MOST) (void)execve("/proc/self/exe", argv, (char **)(uintptr_t)all);
 }

@@ -102,7 +102,7 @@ static vq_status run_calibrate(vq_session *s, json_t **result, bool *answer, vq_
 }
 
 typedef struct words {
-    const char *list[8 + 2 * (VQ_MAX_SETS + 1) + 4 * (VQ_SOURCES_MAX + 1) + 1];
+    const char *list[6 + 2 * (VQ_MAX_SETS + 1 + VQ_SOURCES_MAX) + 1];
     int n;
 } words;
 

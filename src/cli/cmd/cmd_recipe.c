@@ -190,8 +190,10 @@ static void show_recipes(FILE *out, const vq_session *s, json_t *rows)
     }
     vq_show_table(out, rows, columns, 7);
     vq_wrap(out, 0, 0, legend);
-    if (!s->args->verbose) vq_wrap(out, 0, 0, "`vq recipe list -v` says what each does.");
-    if (!s->args->verbose) return;
+    if (!s->args->verbose) {
+        vq_wrap(out, 0, 0, "`vq recipe list -v` says what each does.");
+        return;
+    }
     fputc('\n', out);
     json_array_foreach(rows, i, row)
     {
