@@ -233,17 +233,18 @@ static void run_pairs(bench *b)
 {
     const uint32_t *panels = (const uint32_t *)(const void *)b->x;
     for (int64_t r = 0; r < b->m; r++)
-        b->kr.pairs->tile(panels, VQ_PAIRS_ROWS, panels + 2048, (size_t)b->k / 2, false, b->z,
-                          VQ_PAIRS_COLS);
+        b->kr.pairs->tile(panels,
+                          b->kr.pairs->same_sides ? (size_t)b->kr.pairs->rows : (size_t)b->k / 2,
+                          panels + 4096, (size_t)b->k / 2, false, b->z, VQ_PAIRS_COLS);
 }
 
 static void bench_pairs(bench *b)
 {
     if (!b->kr.pairs) return;
     b->format = "bf16";
-    b->m = 4096, b->n = VQ_PAIRS_COLS, b->k = 200;
+    b->m = 4096, b->n = VQ_PAIRS_COLS, b->k = 192;
     report(b, "bf16_pairs_peak", run_pairs, 0,
-           2.0 * (double)b->m * VQ_PAIRS_ROWS * VQ_PAIRS_COLS * (double)b->k);
+           2.0 * (double)b->m * (double)b->kr.pairs->rows * VQ_PAIRS_COLS * (double)b->k);
 }
 
 static void fill(float *x, size_t n)

@@ -14,9 +14,11 @@ if(TARGET vq_kernels)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     vq_isa_level(avx2 32 -mavx2)
     vq_isa_level(avx512 64 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
-    # One instruction set more, for one file: asked for by cpuid beside the level.
-    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kernels/bf16_pairs.c PROPERTIES COMPILE_OPTIONS
-      "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512bf16;$<$<CONFIG:Release,RelWithDebInfo>:-O3>")
+    # More instruction sets, for one file each: asked for by cpuid beside the level.
+    set(pairs_options "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512bf16;$<$<CONFIG:Release,RelWithDebInfo>:-O3>")
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kernels/bf16_pairs.c PROPERTIES COMPILE_OPTIONS "${pairs_options}")
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kernels/bf16_amx.c PROPERTIES COMPILE_OPTIONS
+      "${pairs_options};-mamx-tile;-mamx-bf16")
   endif()
   add_executable(bench_kernels EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/bench_kernels.c)
   target_link_libraries(bench_kernels PRIVATE vq_kernels)

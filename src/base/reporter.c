@@ -60,7 +60,7 @@ const char *vq_forecast_text(double seconds, char buf[32])
     if (seconds < 0.05)
         (void)snprintf(buf, 32, "under 0.1 s");
     else if (seconds < 9.5)
-        (void)snprintf(buf, 32, "%.1g s", seconds);
+        (void)snprintf(buf, 32, "%.1g s", fmax(seconds, 0.1));
     else if (seconds < 57.5)
         (void)snprintf(buf, 32, "%.0f s", 5 * round(seconds / 5));
     else if (minutes < 89.5)

@@ -7,11 +7,12 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "kernels/bf16_product.h"
 #include "model/exec/exec.h"
 #include "model/op/attention/kv_cache.h"
 
 #define CACHE_BYTES                                                                                \
-    ((size_t)512                                                                                   \
+    ((size_t)540                                                                                   \
      << 20) /* keys, values and logits of a batch at most, and a quarter of what the memory limit  \
              * leaves */
 enum { RUN = 4, PIECE = 512 };
@@ -41,8 +42,9 @@ int64_t vq_calib_self_batch(const vq_graph *g, const vq_self_texts *t, const vq_
         const size_t left = vq_budget_left(budget) / 4;
         if (left < room) room = left;
     }
-    const int64_t n = (int64_t)(room / text_bytes(g, t->length));
-    return n < 1 ? 1 : n < t->count ? n : t->count;
+    const int64_t most = (int64_t)(room / text_bytes(g, t->length)), n = most < 1 ? 1 : most;
+    const int64_t batches = t->count ? (t->count + n - 1) / n : 1;
+    return (t->count + batches - 1) / batches;
 }
 
 size_t vq_calib_self_bytes(const vq_graph *g, const vq_self_texts *t, const vq_budget *budget)
@@ -168,21 +170,33 @@ static vq_status write_batch(writing *w, const vq_reporter *reporter, vq_arena *
     return VQ_OK;
 }
 
-vq_status vq_calib_self(const vq_exec *x, vq_self_texts *t, const vq_reporter *w, vq_arena *a,
-                        vq_err *e)
+static vq_status write_batches(const vq_exec *x, vq_self_texts *t, const vq_reporter *w,
+                               vq_arena *a, vq_err *e)
 {
-    vq_exec quiet = *x;
-    quiet.hook = NULL;
     const int64_t most = vq_calib_self_batch(x->graph, t, a->budget);
     vq_status s = VQ_OK;
     for (int64_t first = 0; s == VQ_OK && first < t->count; first += most) {
         const int64_t left = t->count - first;
         writing work = {
-            .exec = &quiet, .texts = t, .first = first, .sequences = left < most ? left : most};
+            .exec = x, .texts = t, .first = first, .sequences = left < most ? left : most};
         const vq_arena_mark mark = vq_arena_here(a);
         s = write_batch(&work, w, a, e);
         vq_arena_rewind(a, mark);
     }
+    return s;
+}
+
+vq_status vq_calib_self(const vq_exec *x, vq_self_texts *t, const vq_reporter *w, vq_arena *a,
+                        vq_err *e)
+{
+    const vq_arena_mark mark = vq_arena_here(a);
+    vq_kernels kernels = *x->kernels;
+    vq_exec quiet = *x;
+    quiet.hook = NULL;
+    quiet.kernels = &kernels;
+    vq_status s = t->bf16 ? vq_bf16_take(&kernels, a, e) : VQ_OK;
+    if (s == VQ_OK) s = write_batches(&quiet, t, w, a, e);
+    vq_arena_rewind(a, mark);
     return s == VQ_OK ? VQ_OK : vq_at(e, "calibration text of the model's own");
 }
 

@@ -14,6 +14,7 @@ typedef struct vq_self_texts {
     const int64_t *given;  /* [count], each at least 1 */
     double temperature;    /* logits are divided by it */
     uint64_t seed;
+    bool bf16; /* matrix products as the runtimes of a model stored in BF16 (vq_kernels.bf16) */
 } vq_self_texts;
 
 /* vq_calib_self -- writes the texts on to their full length, each token drawn from the softmax of the

@@ -87,7 +87,7 @@ const vq_flag vq_flags[] = {
      "threads (default: the processors of this machine)"},
     {"mem-limit", 0, VQ_FLAG_SIZE, VQ_CMD_LONG, AT(mem_limit), "SIZE", 0, 0, "VQ_MEM_LIMIT",
      "refuse to use more memory: 512M, 16G (default: no limit)"},
-    {"isa", 0, VQ_FLAG_CHOICE, VQ_CMD_LONG, AT(isa), "auto|ref|avx2|avx512", 0, 0, "VQ_ISA",
+    {"isa", 0, VQ_FLAG_CHOICE, VQ_CMD_LONG, AT(isa), "auto|ref|avx2|avx512|amx", 0, 0, "VQ_ISA",
      "kernels, by default the best here"},
     {"numeric", 0, VQ_FLAG_CHOICE, VQ_CMD_LONG, AT(numeric), "fast|strict", 0, 0, "VQ_NUMERIC",
      "strict gives the same bytes on every machine"},

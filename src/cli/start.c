@@ -2,7 +2,9 @@
  * OpenMP runtimes spin for milliseconds by default; where other programs want the cores too (any CI
  * machine), that costs several times the work itself. OpenBLAS would make a pool of its own, which
  * only waits, for its tiles are spread over OpenMP's threads, and would end the program where the
- * system refuses it a thread. */
+ * system refuses it a thread. And it would guess its kernels from the processor's model number: one
+ * that is newer than the library runs the slowest, a tenth as fast, and two processors of one
+ * instruction set sum in two orders. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,12 +13,26 @@
 #include "cli/threads.h"
 
 #define STACK "OMP_STACKSIZE="
-enum { MOST = 4096, OWN = 4 };
+#define CORE "OPENBLAS_CORETYPE="
+enum { MOST = 4096, OWN = 5 };
 
 static char **find(char **env, const char *name)
 {
     while (*env && strncmp(*env, name, strlen(name)) != 0) env++;
     return *env ? env : NULL;
+}
+
+/* The variable that names OpenBLAS's kernels for this instruction set; NULL leaves them to it. */
+static const char *blas_kernels(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return CORE "SkylakeX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CORE "Haswell";
+#endif
+    return NULL;
 }
 
 /* What is missing in env, as variables; returns how many. The size of stacks, if anything, is there. */
@@ -29,6 +45,8 @@ static size_t missing(char **env, const char *own[OWN])
         if (!find(env, "KMP_BLOCKTIME=")) own[n++] = "KMP_BLOCKTIME=0";
     }
     if (!find(env, "OPENBLAS_NUM_THREADS=")) own[n++] = "OPENBLAS_NUM_THREADS=1";
+    const char *kernels = find(env, CORE) ? NULL : blas_kernels();
+    if (kernels) own[n++] = kernels;
     if (n || !stack || strcmp(*stack, STACK VQ_THREAD_STACK) != 0) own[n++] = STACK VQ_THREAD_STACK;
     return n;
 }

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #define LANES 16
+#define TILE_ROWS 8
 #define TILE_VECTORS (VQ_PAIRS_COLS / LANES)
 
 /* Where the pair p of 16 lanes goes: two panels of 8, or a part of a wider one. */
@@ -54,17 +55,26 @@ static inline void transpose(__m512i r[LANES])
     }
 }
 
-/* 32 values of a row as 16 pairs; what lies beyond `left` is 0. */
-static inline __m512i row_pairs(const float *x, size_t left)
+/* 32 values of a row, from value `at` on, as 16 pairs; what lies beyond `left` is 0. */
+static inline __m512i pairs_of_f32(const void *row, size_t at, size_t left)
 {
+    const float *x = (const float *)row + at;
     const __m512 low = _mm512_maskz_loadu_ps(first_of(left), x);
     const __m512 high = left > LANES ? _mm512_maskz_loadu_ps(first_of(left - LANES), x + LANES)
                                      : _mm512_setzero_ps();
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
-                      uint32_t *out)
+static inline __m512i pairs_of_bf16(const void *row, size_t at, size_t left)
+{
+    const __mmask32 here = left >= 2 * (size_t)LANES ? 0xFFFFFFFFU : (1U << left) - 1;
+    return _mm512_maskz_loadu_epi16(here, (const unsigned char *)row + at * sizeof(uint16_t));
+}
+
+/* Bytes of a row, and how its pairs are read. */
+static inline __attribute__((always_inline)) void
+pack_lanes(const void *x, size_t row, __m512i (*pairs_at)(const void *, size_t, size_t),
+           size_t lanes, size_t k, size_t width, size_t pitch, uint32_t *out)
 {
     const size_t pairs = (k + 1) / 2, padded = (lanes + width - 1) / width * width;
     for (size_t lane = 0; lane < padded; lane += LANES) {
@@ -72,13 +82,26 @@ static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t 
             const size_t rows = lane >= lanes ? 0 : lanes - lane;
             __m512i r[LANES];
             for (size_t i = 0; i < LANES; i++)
-                r[i] = i < rows ? row_pairs(x + (lane + i) * ld + 2 * p, k - 2 * p)
-                                : _mm512_setzero_si512();
+                r[i] = i < rows
+                           ? pairs_at((const unsigned char *)x + (lane + i) * row, 2 * p, k - 2 * p)
+                           : _mm512_setzero_si512();
             transpose(r);
             for (size_t i = 0; i < LANES && p + i < pairs; i++)
                 put(out, lane, padded, width, pitch, p + i, r[i]);
         }
     }
+}
+
+static void pack_rows(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
+                      uint32_t *out)
+{
+    pack_lanes(x, ld * sizeof *x, pairs_of_f32, lanes, k, width, pitch, out);
+}
+
+static void pack_stored(const void *x, size_t ld, size_t lanes, size_t k, size_t width,
+                        size_t pitch, uint32_t *out)
+{
+    pack_lanes(x, ld * sizeof(uint16_t), pairs_of_bf16, lanes, k, width, pitch, out);
 }
 
 static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t width, size_t pitch,
@@ -105,8 +128,8 @@ static void pack_cols(const float *x, size_t ld, size_t lanes, size_t k, size_t 
 static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs, bool add,
                  float *c, size_t ldc)
 {
-    __m512 sum[VQ_PAIRS_ROWS][TILE_VECTORS];
-    for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
+    __m512 sum[TILE_ROWS][TILE_VECTORS];
+    for (int i = 0; i < TILE_ROWS; i++) {
         for (int j = 0; j < TILE_VECTORS; j++) {
             sum[i][j] = _mm512_setzero_ps();
             _mm_prefetch((const char *)(c + (size_t)i * ldc + (size_t)j * LANES), _MM_HINT_T0);
@@ -115,13 +138,13 @@ static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs
     for (size_t p = 0; p < pairs; p++, a += step, b += VQ_PAIRS_COLS) {
         __m512bh col[TILE_VECTORS];
         for (int j = 0; j < TILE_VECTORS; j++) col[j] = (__m512bh)_mm512_loadu_si512(b + j * LANES);
-        for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
+        for (int i = 0; i < TILE_ROWS; i++) {
             const __m512bh row = (__m512bh)_mm512_set1_epi32((int)a[i]);
             for (int j = 0; j < TILE_VECTORS; j++)
                 sum[i][j] = _mm512_dpbf16_ps(sum[i][j], row, col[j]);
         }
     }
-    for (int i = 0; i < VQ_PAIRS_ROWS; i++) {
+    for (int i = 0; i < TILE_ROWS; i++) {
         for (int j = 0; j < TILE_VECTORS; j++) {
             float *to = c + (size_t)i * ldc + (size_t)j * LANES;
             _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), sum[i][j]) : sum[i][j]);
@@ -131,8 +154,14 @@ static void tile(const uint32_t *a, size_t step, const uint32_t *b, size_t pairs
 
 const vq_bf16_pairs *vq_bf16_pairs_avx512(void)
 {
-    static const vq_bf16_pairs pairs = {
-        .pack_rows = pack_rows, .pack_cols = pack_cols, .tile = tile};
+    static const vq_bf16_pairs pairs = {.name = "avx512_bf16",
+                                        .rows = TILE_ROWS,
+                                        .whole = 1,
+                                        .same_sides = true,
+                                        .pack_a = {pack_rows, pack_cols},
+                                        .pack_b = {pack_rows, pack_cols},
+                                        .pack_stored = pack_stored,
+                                        .tile = tile};
     return __builtin_cpu_supports("avx512bf16") ? &pairs : NULL;
 }
 #else

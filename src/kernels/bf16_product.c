@@ -5,6 +5,7 @@
 
 #include <cblas.h>
 #include <stdalign.h>
+#include <string.h>
 
 #include "base/parallel.h"
 
@@ -48,12 +49,22 @@ static const float *at(const vq_bf16_side *s, int64_t lane, int64_t p)
     return s->across ? s->x + p * s->ld + lane : s->x + lane * s->ld + p;
 }
 
-static void pack(const vq_bf16_pairs *pairs, const vq_bf16_side *s, const block *of, size_t width,
+static const void *stored_at(const vq_bf16_side *s, int64_t lane, int64_t p)
+{
+    return (const unsigned char *)s->stored + (lane * s->ld + p) * (int64_t)sizeof(uint16_t);
+}
+
+static void pack(vq_pack_pairs *const how[2], const vq_bf16_side *s, const block *of, int64_t width,
                  int64_t pitch, uint32_t *out)
 {
-    (s->across ? pairs->pack_cols : pairs->pack_rows)(at(s, of->lane, of->p), (size_t)s->ld,
-                                                      (size_t)of->lanes, (size_t)of->depth, width,
-                                                      (size_t)pitch, out);
+    how[s->across](at(s, of->lane, of->p), (size_t)s->ld, (size_t)of->lanes, (size_t)of->depth,
+                   (size_t)width, (size_t)pitch, out);
+}
+
+/* Pairs of a depth, with the zeros behind them. */
+static int64_t pairs_of(const vq_bf16_pairs *pairs, int64_t depth)
+{
+    return ((depth + 1) / 2 + pairs->whole - 1) / pairs->whole * pairs->whole;
 }
 
 /* Columns of B in the room: panels of 48, each as deep as the block. */
@@ -90,10 +101,19 @@ static void pack_task(const packed *b, int64_t i)
         part.lane += i * VQ_PAIRS_COLS;
         part.lanes = least(VQ_PAIRS_COLS, b->b.lanes - i * VQ_PAIRS_COLS);
     }
-    pack(b->pairs, &b->of->b, &part, VQ_PAIRS_COLS, b->pitch, panel(b, part.lane, part.p));
+    uint32_t *out = panel(b, part.lane, part.p);
+    const vq_bf16_side *s = &b->of->b;
+    if (s->stored)
+        b->pairs->pack_stored(stored_at(s, part.lane, part.p), (size_t)s->ld, (size_t)part.lanes,
+                              (size_t)part.depth, VQ_PAIRS_COLS, (size_t)b->pitch, out);
+    else
+        pack(b->pairs->pack_b, s, &part, VQ_PAIRS_COLS, b->pitch, out);
+    const int64_t had = (part.depth + 1) / 2, lacks = pairs_of(b->pairs, part.depth) - had;
+    for (int64_t lane = 0; lacks > 0 && lane < part.lanes; lane += VQ_PAIRS_COLS, out += b->pitch)
+        memset(out + had * VQ_PAIRS_COLS, 0, (size_t)(lacks * VQ_PAIRS_COLS) * sizeof *out);
 }
 
-/* Eight rows of A: where their panel is and how wide it is. */
+/* Some rows of A: where their panel is, and the step in it. */
 typedef struct strip {
     const uint32_t *a;
     size_t step, pairs;
@@ -104,7 +124,7 @@ typedef struct strip {
 static void ragged(const packed *b, const strip *s, const uint32_t *cols, const area *t)
 {
     const vq_bf16_product *q = b->of;
-    float made[VQ_PAIRS_ROWS * VQ_PAIRS_COLS];
+    float made[VQ_PAIRS_ROWS_MOST * VQ_PAIRS_COLS];
     b->pairs->tile(s->a, s->step, cols, s->pairs, false, made, VQ_PAIRS_COLS);
     for (int64_t r = 0; r < t->rows; r++) {
         const int64_t end = q->lower ? least(t->cols, t->i + r + 1 - t->j) : t->cols;
@@ -118,7 +138,7 @@ static void multiply(const packed *b, const strip *s, int64_t p, const area *t)
     const vq_bf16_product *q = b->of;
     const uint32_t *cols = panel(b, t->j, p);
     if (q->lower && t->i + t->rows <= t->j) return;
-    if (t->rows < VQ_PAIRS_ROWS || t->cols < VQ_PAIRS_COLS ||
+    if (t->rows < b->pairs->rows || t->cols < VQ_PAIRS_COLS ||
         (q->lower && t->i < t->j + t->cols - 1))
         ragged(b, s, cols, t);
     else
@@ -131,23 +151,34 @@ static void multiply_rows(const packed *b, int64_t i, int64_t rows)
 {
     alignas(64) uint32_t a[PACKED_ROWS * PAIRS_DEPTH / 2];
     const vq_bf16_product *q = b->of;
-    const int64_t most = even_part(b->b.depth, PAIRS_DEPTH, 2), end = b->b.p + b->b.depth,
+    const int64_t height = b->pairs->rows, end = b->b.p + b->b.depth,
+                  most = even_part(b->b.depth, PAIRS_DEPTH, 2 * b->pairs->whole),
                   cols_end = b->b.lane + b->b.lanes;
     for (int64_t p = b->b.p; p < end; p += most) {
         const block here = {i, rows, p, least(most, end - p)};
-        const int64_t pairs = (here.depth + 1) / 2;
-        if (!b->shares_a) pack(b->pairs, &q->a, &here, VQ_PAIRS_ROWS, pairs * VQ_PAIRS_ROWS, a);
+        const int64_t pairs = pairs_of(b->pairs, here.depth);
+        if (!b->shares_a) pack(b->pairs->pack_a, &q->a, &here, height, pairs * height, a);
         for (int64_t j = b->b.lane; j < cols_end; j += VQ_PAIRS_COLS) {
-            for (int64_t r = 0; r < rows; r += VQ_PAIRS_ROWS) {
+            for (int64_t r = 0; r < rows; r += height) {
                 const strip s = {b->shares_a ? panel(b, i + r, p) : a + r * pairs,
-                                 b->shares_a ? VQ_PAIRS_COLS : VQ_PAIRS_ROWS, (size_t)pairs,
-                                 q->add || p > 0};
-                multiply(b, &s, p,
-                         &(area){i + r, least(VQ_PAIRS_ROWS, rows - r), j,
-                                 least(VQ_PAIRS_COLS, cols_end - j)});
+                                 (size_t)(b->shares_a            ? VQ_PAIRS_COLS
+                                          : b->pairs->same_sides ? height
+                                                                 : pairs),
+                                 (size_t)pairs, q->add || p > 0};
+                multiply(
+                    b, &s, p,
+                    &(area){i + r, least(height, rows - r), j, least(VQ_PAIRS_COLS, cols_end - j)});
             }
         }
     }
+}
+
+/* On the calling thread: a team of one would cost more than a small product. */
+static void multiply_alone(const packed *b)
+{
+    const int64_t fills = pack_tasks(b), m = b->of->m;
+    for (int64_t i = 0; i < fills; i++) pack_task(b, i);
+    for (int64_t i = 0; i < m; i += PACKED_ROWS) multiply_rows(b, i, least(PACKED_ROWS, m - i));
 }
 
 /* The rows below and on the diagonal are the longest at the end: they go first. */
@@ -155,7 +186,7 @@ static void multiply_packed(const packed *b)
 {
     const vq_bf16_product *q = b->of;
     const int64_t fills = pack_tasks(b), tiles = (q->m + PACKED_ROWS - 1) / PACKED_ROWS;
-#pragma omp parallel if (q->m * b->b.lanes * b->b.depth > VQ_PARALLEL_MIN_MACS)
+#pragma omp parallel
     {
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < fills; i++) pack_task(b, i);
@@ -166,9 +197,9 @@ static void multiply_packed(const packed *b)
 }
 
 static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs, uint32_t *room,
-                           int64_t size)
+                           int64_t size, bool together)
 {
-    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2),
+    const int64_t depth = even_part(q->k, ROOM_DEPTH, 2 * pairs->whole),
                   most = size / (depth / 2) / VQ_PAIRS_COLS * VQ_PAIRS_COLS;
     const int64_t cols = even_part(q->n, most, VQ_PAIRS_COLS);
     for (int64_t j = 0; j < q->n; j += cols) {
@@ -177,9 +208,12 @@ static void multiply_pairs(const vq_bf16_product *q, const vq_bf16_pairs *pairs,
                         .pairs = pairs,
                         .room = room,
                         .b = {j, least(cols, q->n - j), p, least(depth, q->k - p)}};
-            b.pitch = (b.b.depth + 1) / 2 * VQ_PAIRS_COLS;
-            b.shares_a = q->lower && cols >= q->n;
-            multiply_packed(&b);
+            b.pitch = pairs_of(pairs, b.b.depth) * VQ_PAIRS_COLS;
+            b.shares_a = pairs->same_sides && q->lower && cols >= q->n;
+            if (together && q->m * b.b.lanes * b.b.depth > VQ_PARALLEL_MIN_MACS)
+                multiply_packed(&b);
+            else
+                multiply_alone(&b);
         }
     }
 }
@@ -190,6 +224,11 @@ static void copy_rounded(const vq_kernels *kr, const vq_bf16_side *s, int64_t la
 {
     uint16_t half[COPY_DEPTH];
     const int64_t rows = s->across ? depth : lanes, cols = s->across ? lanes : depth;
+    if (s->stored) {
+        for (int64_t r = 0; r < rows; r++)
+            kr->bf16_to_f32(stored_at(s, lane + r, p), out + r * cols, (size_t)cols);
+        return;
+    }
     for (int64_t r = 0; r < rows; r++) {
         const float *row = at(s, lane, p) + r * s->ld;
         for (int64_t c = 0; r + ROWS_AHEAD < rows && c < cols; c += CACHE_LINE)
@@ -223,45 +262,57 @@ static void tile_of_copies(const vq_bf16_product *q, const vq_kernels *kr, const
     }
 }
 
+static void nth_tile_of_copies(const vq_bf16_product *q, const vq_kernels *kr, int64_t n,
+                               int64_t rows, int64_t cols)
+{
+    const int64_t across = (q->n + cols - 1) / cols, i = n / across * rows, j = n % across * cols;
+    const area t = {i, least(rows, q->m - i), j, least(cols, q->n - j)};
+    if (!q->lower || t.i >= t.j) tile_of_copies(q, kr, &t);
+}
+
 static void clear(const vq_bf16_product *q)
 {
     for (int64_t i = 0; i < q->m; i++)
         for (int64_t j = 0; j < q->n; j++) q->c[i * q->ldc + j] = 0;
 }
 
-static void multiply_copies(const vq_bf16_product *q, const vq_kernels *kr)
+static void multiply_copies(const vq_bf16_product *q, const vq_kernels *kr, bool together)
 {
     const int64_t cols = even_part(q->n, COPY_SIDE, 16),
                   rows = q->lower ? cols : even_part(q->m, COPY_SIDE, 16);
     const int64_t across = (q->n + cols - 1) / cols, tiles = (q->m + rows - 1) / rows * across;
-#pragma omp parallel for schedule(dynamic) if (q->m * q->n * q->k > VQ_PARALLEL_MIN_MACS)
-    for (int64_t tile = tiles - 1; tile >= 0; tile--) {
-        const int64_t i = tile / across * rows, j = tile % across * cols;
-        const area t = {i, least(rows, q->m - i), j, least(cols, q->n - j)};
-        if (!q->lower || t.i >= t.j) tile_of_copies(q, kr, &t);
+    if (tiles == 1 || !together) {
+        for (int64_t t = tiles - 1; t >= 0; t--) nth_tile_of_copies(q, kr, t, rows, cols);
+        return;
     }
+#pragma omp parallel for schedule(dynamic) if (q->m * q->n * q->k > VQ_PARALLEL_MIN_MACS)
+    for (int64_t t = tiles - 1; t >= 0; t--) nth_tile_of_copies(q, kr, t, rows, cols);
 }
 
-static void multiply_all(const vq_kernels *kr, const vq_bf16_product *q, uint32_t *room,
-                         int64_t size)
+/* Is there nothing to multiply? */
+static bool is_empty(const vq_bf16_product *q)
 {
     if (q->k == 0 && !q->add) clear(q);
-    if (q->m == 0 || q->n == 0 || q->k == 0) return;
-    if (kr->pairs)
-        multiply_pairs(q, kr->pairs, room, size);
-    else
-        multiply_copies(q, kr);
+    return q->m == 0 || q->n == 0 || q->k == 0;
 }
 
 void vq_bf16_multiply(const vq_kernels *kr, const vq_bf16_product *q)
 {
-    multiply_all(kr, q, kr->bf16, VQ_BF16_ROOM);
+    if (is_empty(q)) return;
+    if (kr->pairs)
+        multiply_pairs(q, kr->pairs, kr->bf16, VQ_BF16_ROOM, true);
+    else
+        multiply_copies(q, kr, true);
 }
 
 void vq_bf16_multiply_tile(const vq_kernels *kr, const vq_bf16_product *q)
 {
     alignas(64) uint32_t room[TILE_ROOM];
-    multiply_all(kr, q, room, TILE_ROOM);
+    if (is_empty(q)) return;
+    if (kr->pairs)
+        multiply_pairs(q, kr->pairs, room, TILE_ROOM, false);
+    else
+        multiply_copies(q, kr, false);
 }
 
 vq_status vq_bf16_take(vq_kernels *kr, vq_arena *a, vq_err *e)

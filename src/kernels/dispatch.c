@@ -43,6 +43,12 @@ static const vq_kernels levels[] = {
 #include "kernels/kernels.inc"
 #undef VQ_KERNEL
     },
+    {
+        .isa = "amx", /* products of bf16 (pairs); all else as avx512 */
+#define VQ_KERNEL(ret, name, args) .name = vq_##name##_avx512,
+#include "kernels/kernels.inc"
+#undef VQ_KERNEL
+    },
 #endif
 };
 #define LEVELS (sizeof levels / sizeof levels[0])
@@ -54,6 +60,7 @@ static bool machine_has(size_t level)
     if (level == 2)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (level == 3) return machine_has(2) && vq_bf16_pairs_amx();
 #endif
     return level == 0;
 }
@@ -70,13 +77,14 @@ const char *vq_kernels_best(void)
     return levels[best_level()].isa;
 }
 
-const char *vq_kernels_blas(void)
+const char *vq_kernels_blas(const vq_kernels *kr)
 {
-    static char text[64];
+    static char text[96];
     const char *config = openblas_get_config();
     const size_t name = strcspn(config, " ");
     const int both = (int)(name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0));
-    (void)snprintf(text, sizeof text, "%s, %.*s", openblas_get_corename(), both, config);
+    (void)snprintf(text, sizeof text, "%s, %.*s%s%s", openblas_get_corename(), both, config,
+                   kr->pairs ? ", " : "", kr->pairs ? kr->pairs->name : "");
     return text;
 }
 
@@ -88,7 +96,8 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
     else
         while (level < LEVELS && strcmp(levels[level].isa, isa) != 0) level++;
     if (level == LEVELS)
-        return vq_fail(e, VQ_E_RECIPE, "no kernels named %s: use auto, ref, avx2 or avx512", isa);
+        return vq_fail(e, VQ_E_RECIPE, "no kernels named %s: use auto, ref, avx2, avx512 or amx",
+                       isa);
     if (!machine_has(level))
         return vq_fail(e, VQ_E_LIMIT, "this machine has no %s; its best is %s", isa,
                        vq_kernels_best());
@@ -96,5 +105,6 @@ vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_er
     *out = levels[level];
     out->strict = strict;
     if (strcmp(out->isa, "avx512") == 0) out->pairs = vq_bf16_pairs_avx512();
+    if (strcmp(out->isa, "amx") == 0) out->pairs = vq_bf16_pairs_amx();
     return VQ_OK;
 }

@@ -34,7 +34,7 @@ typedef struct vq_code_search {
 typedef struct vq_bf16_pairs vq_bf16_pairs; /* bf16_product.h */
 
 typedef struct vq_kernels {
-    const char *isa; /* "ref", "avx2", "avx512" */
+    const char *isa; /* "ref", "avx2", "avx512", "amx" */
     bool strict;     /* gemm by fixed-order loops instead of BLAS: same bits on every machine */
     uint32_t
         *bf16; /* set by who runs a model as its stored type says (vq_bf16_take): matrix products
@@ -51,9 +51,9 @@ typedef struct vq_kernels {
  * for an unknown name, VQ_E_LIMIT when
  *   this machine lacks it. */
 vq_status vq_kernels_select(vq_kernels *out, const char *isa, bool strict, vq_err *e);
-/* vq_kernels_blas -- which of its kernels OpenBLAS took for this machine, and its version: two of them
- * round sums in another order. */
-const char *vq_kernels_blas(void);
+/* vq_kernels_blas -- what makes matrix products: OpenBLAS's kernels for this machine, its version, and
+ * what multiplies pairs of bf16; two of them round sums in another order. */
+const char *vq_kernels_blas(const vq_kernels *kr);
 /* vq_kernels_room -- before the first matrix product: OpenBLAS maps a buffer for each thread that
  * multiplies, and waits for ever where the address space (ulimit -v) has no room for it. So all are
  * mapped here, where VQ_E_LIMIT can be said. test tests/cli/address_space.sh */
@@ -71,6 +71,10 @@ const char *vq_kernels_best(void);
  *   regions. */
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                 const float *b, int64_t ldb, float *c, int64_t ldc);
+/* vq_gemm_nt_stored -- the same where kr->bf16 is set and not strict, of a B that is stored in BF16, rows
+ * one after another, at any address. */
+void vq_gemm_nt_stored(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a,
+                       int64_t lda, const void *b, float *c, int64_t ldc);
 /* vq_gemm_nn -- C[M][N] = A[M][K] B[K][N]; _nn_add: C += that. Threads and bits as vq_gemm_nt. */
 void vq_gemm_nn(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                 const float *b, int64_t ldb, float *c, int64_t ldc);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # address_space.sh VQ REPO -- under limits on address space every command ends: done, or exit 4 with one line that says so.
 set -uo pipefail
-unset OMP_WAIT_POLICY OPENBLAS_NUM_THREADS OMP_STACKSIZE # as a user starts it
+unset OMP_WAIT_POLICY OPENBLAS_NUM_THREADS OMP_STACKSIZE OPENBLAS_CORETYPE # as a user starts it
 vq=$1 model=$2/examples/models/tiny-llama
 grep -q __asan_init "$vq" && { echo "AddressSanitizer reserves address space of its own"; exit 77; }
 work=$(mktemp -d)

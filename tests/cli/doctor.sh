@@ -11,6 +11,18 @@ for check in hashes 'number formats' kernels 'matrix products'; do
     out_has "^  $check +ok$"
 done
 err_empty
+# OpenBLAS takes the kernels of the instruction set, whatever the processor's model number is; those that the user names stay.
+unset OPENBLAS_CORETYPE
+flags=" $(sed -n '/^flags/ { s/.*: //p; q }' /proc/cpuinfo) "
+case $flags in
+*" avx512vl "*) core=SkylakeX ;;
+*" avx2 "*) core=Haswell ;;
+*) core='[A-Za-z0-9]+' ;;
+esac
+run 0 doctor
+out_has "running as $core\$"
+OPENBLAS_CORETYPE=Nehalem run 0 doctor
+out_has 'running as Nehalem$'
 run 0 doctor --json -t 2
 one_object
 out_has "\"threads\":2,\"processors\":$(getconf _NPROCESSORS_ONLN),\"memory\":$(($(awk '/^MemTotal/ { print $2 }' /proc/meminfo) * 1024)),"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Help of every command fits a screen; the man page and the completions are well formed; version.
 . "$2/tests/cli/check.bash"
-unset OMP_WAIT_POLICY OPENBLAS_NUM_THREADS OMP_STACKSIZE # as a user starts it
+unset OMP_WAIT_POLICY OPENBLAS_NUM_THREADS OMP_STACKSIZE OPENBLAS_CORETYPE # as a user starts it
 need_model
 
 fits() {

@@ -2,7 +2,7 @@
 # The same artifact, byte for byte, from one and two threads: every shipped recipe that calibrates, and passes that none of them has.
 . "$2/tests/cli/check.bash"
 need_model
-unset OMP_WAIT_POLICY OPENBLAS_NUM_THREADS OMP_STACKSIZE # as a user starts it
+unset OMP_WAIT_POLICY OPENBLAS_NUM_THREADS OMP_STACKSIZE OPENBLAS_CORETYPE # as a user starts it
 few="--data $tiny/valid.txt --set calib.samples=5 --set calib.seqlen=48 --progress none"
 
 # same NAME RECIPE SETTINGS...

@@ -11,7 +11,7 @@ for size in '' x -1 1X 1.2.3 0 nan inf 1e400 0x10; do
     run 2 plan m -r nvfp4 --mem-limit "$size"
     err_has '--mem-limit needs a (size such as 512M or 16G|value)'
 done
-refuse 2 "--isa is one of auto\|ref\|avx2\|avx512; got 'sse'" plan m -r nvfp4 --isa sse
+refuse 2 "--isa is one of auto\|ref\|avx2\|avx512\|amx; got 'sse'" plan m -r nvfp4 --isa sse
 refuse 2 "got 'av'" plan m -r nvfp4 --isa av
 refuse 2 "--numeric is one of fast\|strict" plan m -r nvfp4 --numeric exact
 refuse 2 "--progress is one of" plan m -r nvfp4 --progress bar

@@ -86,7 +86,7 @@ static void assert_product(const vq_bf16_product *q, const float *before)
 static vq_bf16_side side(int64_t lanes, int64_t k, bool across, uint32_t seed)
 {
     const int64_t ld = (across ? lanes : k) + 3;
-    return (vq_bf16_side){values((across ? k : lanes) * ld, seed), ld, across};
+    return (vq_bf16_side){.x = values((across ? k : lanes) * ld, seed), .ld = ld, .across = across};
 }
 
 static float *copy_of(const float *x, int64_t n)
@@ -155,15 +155,37 @@ static void test_room(void **state)
     check(&kr, (vq_bf16_product){1104, 1104, 2000, wide, wide, NULL, 0, true, true});
 }
 
+/* Weights as they are stored, at an odd address: the bits of the same weights in f32. */
+static void assert_stored(const vq_kernels *kr)
+{
+    for (size_t i = 0; i < SHAPES; i++) {
+        const int64_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+        const vq_arena_mark mark = vq_arena_here(&arena);
+        const float *a = values(m * k, 1);
+        float *b = values(n * k, 2), *c = room(m * n), *d = room(m * n);
+        unsigned char *stored = (unsigned char *)room(n * k) + 1;
+        for (int64_t j = 0; j < n * k; j++) {
+            const uint16_t bits = vq_f32_to_bf16(b[j]);
+            memcpy(stored + j * 2, &bits, sizeof bits);
+        }
+        vq_gemm_nt(kr, m, n, k, a, k, b, k, c, n);
+        vq_gemm_nt_stored(kr, m, n, k, a, k, stored, d, n);
+        assert_memory_equal(c, d, (size_t)(m * n) * sizeof *c);
+        vq_arena_rewind(&arena, mark);
+    }
+}
+
 /* The level, and where it multiplies pairs, also BLAS on copies. */
 static void each_way(const char *isa)
 {
     vq_kernels kr;
     if (!open_kernels(&kr, isa)) return;
     all_shapes(&kr);
+    assert_stored(&kr);
     if (!kr.pairs) return;
     kr.pairs = NULL;
     all_shapes(&kr);
+    assert_stored(&kr);
 }
 
 static void test_levels(void **state)
@@ -172,6 +194,7 @@ static void test_levels(void **state)
     each_way("ref");
     each_way("avx2");
     each_way("avx512");
+    each_way("amx");
 }
 
 /* Nothing to sum over: zeros, or what was there. */
@@ -181,12 +204,26 @@ static void test_empty(void **state)
     vq_kernels kr;
     float c[6] = {1, 2, 3, 4, 5, 6};
     assert_true(open_kernels(&kr, NULL));
-    vq_bf16_multiply(&kr,
-                     &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, true, false});
+    vq_bf16_multiply(&kr, &(vq_bf16_product){2,
+                                             2,
+                                             0,
+                                             {.x = c, .ld = 1, .across = false},
+                                             {.x = c, .ld = 1, .across = false},
+                                             c,
+                                             3,
+                                             true,
+                                             false});
     assert_eq(c[0], 1);
     assert_eq(c[4], 5);
-    vq_bf16_multiply(&kr,
-                     &(vq_bf16_product){2, 2, 0, {c, 1, false}, {c, 1, false}, c, 3, false, false});
+    vq_bf16_multiply(&kr, &(vq_bf16_product){2,
+                                             2,
+                                             0,
+                                             {.x = c, .ld = 1, .across = false},
+                                             {.x = c, .ld = 1, .across = false},
+                                             c,
+                                             3,
+                                             false,
+                                             false});
     assert_eq(c[0], 0);
     assert_eq(c[1], 0);
     assert_eq(c[2], 3);
@@ -206,8 +243,15 @@ static void test_not_finite(void **state)
     uint32_t low = 0x7F800001; /* rounding alone would make an infinity of it */
     memcpy(&a[3 * K + 36], &low, sizeof low);
     a[11 * K + 5] = INFINITY;
-    vq_bf16_multiply(&kr,
-                     &(vq_bf16_product){M, N, K, {a, K, false}, {b, K, false}, c, N, false, false});
+    vq_bf16_multiply(&kr, &(vq_bf16_product){M,
+                                             N,
+                                             K,
+                                             {.x = a, .ld = K, .across = false},
+                                             {.x = b, .ld = K, .across = false},
+                                             c,
+                                             N,
+                                             false,
+                                             false});
     for (int i = 0; i < M; i++)
         for (int j = 0; j < N; j++)
             assert_true(i == 3    ? isnan(c[i * N + j])
@@ -232,10 +276,12 @@ static void test_table(void **state)
     assert_memory_equal(c, d, M * N * sizeof *c);
     kr.strict = false;
     memset(c, 0, M * N * sizeof *c);
-    vq_bf16_product q = {M, N, K, {a, K, false}, {b, K, false}, d, N, false, false};
+    vq_bf16_product q = {
+        M, N,     K,    {.x = a, .ld = K, .across = false}, {.x = b, .ld = K, .across = false}, d,
+        N, false, false};
     vq_gemm_nt(&kr, M, N, K, a, K, b, K, d, N);
     assert_product(&q, c);
-    q.b = (vq_bf16_side){bn, N, true};
+    q.b = (vq_bf16_side){.x = bn, .ld = N, .across = true};
     vq_gemm_nn(&kr, M, N, K, a, K, bn, N, d, N);
     assert_product(&q, c);
     memcpy(c, d, M * N * sizeof *c);
@@ -245,19 +291,23 @@ static void test_table(void **state)
     q.add = false;
     vq_gemm_tile_nn(&kr, M, N, K, a, K, bn, N, d, N);
     assert_product(&q, c);
-    q.b = (vq_bf16_side){b, K, false};
+    q.b = (vq_bf16_side){.x = b, .ld = K, .across = false};
     vq_gemm_tile_nt(&kr, M, N, K, 1, a, K, b, K, d, N);
     assert_product(&q, c);
     vq_gemm_tile_nt(&kr, M, N, K, 0.25F, a, K, b, K, c, N);
     for (int i = 0; i < M * N; i++) assert_eq(c[i], 0.25F * d[i]);
-    q = (vq_bf16_product){K, N, M, {a, K, true}, {bt, N, true}, d, N, true, false};
+    q = (vq_bf16_product){
+        K, N,    M,    {.x = a, .ld = K, .across = true}, {.x = bt, .ld = N, .across = true}, d,
+        N, true, false};
     memcpy(c, d, K * N * sizeof *c);
     vq_gemm_tile_tn_add(&kr, M, K, N, a, K, bt, N, d, N);
     assert_product(&q, c);
     memcpy(c, d, K * N * sizeof *c);
     vq_gemm_tn_add(&kr, M, K, N, a, K, bt, N, d, N);
     assert_product(&q, c);
-    q = (vq_bf16_product){K, K, M, {a, K, true}, {a, K, true}, d, K, true, true};
+    q = (vq_bf16_product){
+        K, K,    M,   {.x = a, .ld = K, .across = true}, {.x = a, .ld = K, .across = true}, d,
+        K, true, true};
     memcpy(c, d, K * K * sizeof *c);
     vq_gemm_tn_add_lower(&kr, M, K, a, K, d, K);
     assert_product(&q, c);

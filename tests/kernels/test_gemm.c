@@ -200,7 +200,7 @@ static void test_threads(void **state)
         all_products(&fast, a, b, c);
         assert_memory_equal(c, first, (size_t)size * sizeof *c);
     }
-    const char *const levels[] = {"ref", "avx2", "avx512"};
+    const char *const levels[] = {"ref", "avx2", "avx512", "amx"};
     all_products(&strict, a, b, first);
     for (int l = 0; l < 3; l++) {
         vq_kernels kr;

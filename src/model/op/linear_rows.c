@@ -99,11 +99,26 @@ static vq_status decode_slice(const vq_exec *x, const vq_linear *l, const slice 
     return vq_dense_rows(x->kernels, &l->dense, s->r0, s->rows, k, *w, e);
 }
 
+/* Rows of a weight that meets a product of bf16 as it is stored; NULL: it has to be decoded. */
+static const void *as_stored(const vq_exec *x, const vq_linear *l, int64_t r0)
+{
+    const vq_tensor *t = &l->dense;
+    if (!x->kernels->bf16 || x->kernels->strict || l->quantized || t->coded || t->transposed ||
+        t->dtype != VQ_BF16)
+        return NULL;
+    return (const unsigned char *)t->data + r0 * l->k * (int64_t)sizeof(uint16_t);
+}
+
 static vq_status apply_slice(const vq_exec *x, const vq_linear *l, const float *in, int64_t m,
                              const slice *s, float *out, int64_t ld, vq_err *e)
 {
     const bool plain = is_plain(x, l);
     const int64_t k = plain ? l->k : l->k_stored;
+    const void *stored = as_stored(x, l, s->r0 + s->skip);
+    if (stored) {
+        vq_gemm_nt_stored(x->kernels, m, s->want, k, in, k, stored, out, ld);
+        return VQ_OK;
+    }
     float *w;
     VQ_TRY(decode_slice(x, l, s, plain, &w, e));
     vq_gemm_nt(x->kernels, m, s->want, k, in, k, w + s->skip * k, k, out, ld);

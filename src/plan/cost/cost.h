@@ -5,17 +5,15 @@
 
 /* What one thread does in a second, by kind of work. */
 typedef struct vq_rates {
-    double
-        products;   /* multiply-adds of a sweep's matrix products, in bf16 where the model is stored
-                   * so */
-    double plain;   /* of products in f32: the model's own text, candidates tried out, training */
-    double outer;   /* of sums of outer products */
-    double tiles;   /* of f32 products of tiles: attention, errors fed back */
-    double factors; /* of factors in f64, as vq_tiles_macs counts */
-    double values;  /* activations through a norm or an activation function */
-    double decoded; /* weights read from the checkpoint */
-    double rounded; /* weights through the plan's rounder, without its products and factors */
-    double hashed;  /* bytes through SHA-256 */
+    double products; /* multiply-adds of matrix products, in bf16 where the model is stored so */
+    double plain;    /* of products in f32: evaluation */
+    double outer;    /* of sums of outer products */
+    double tiles;    /* of f32 products of tiles: attention, errors fed back */
+    double factors;  /* of factors in f64, as vq_tiles_macs counts */
+    double values;   /* activations through a norm or an activation function */
+    double decoded;  /* weights read from the checkpoint */
+    double rounded;  /* weights through the plan's rounder, without its products and factors */
+    double hashed;   /* bytes through SHA-256 */
 } vq_rates;
 
 /* Work, in the units of vq_rates. */

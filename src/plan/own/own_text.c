@@ -37,7 +37,8 @@ vq_self_texts vq_own_texts(const vq_plan *p, int64_t samples)
     return (vq_self_texts){.count = samples * parts,
                            .length = (vq_sample_tokens(p) + parts - 1) / parts,
                            .temperature = TEMPERATURE,
-                           .seed = p->recipe->calib.seed};
+                           .seed = p->recipe->calib.seed,
+                           .bf16 = p->model->dtype == VQ_BF16};
 }
 
 /* A conversation of one message, up to where the model answers; text and len stay as they are where

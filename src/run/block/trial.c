@@ -3,16 +3,22 @@
 
 #include <string.h>
 
+#include "kernels/bf16_product.h"
+
 static vq_status run_block(const vq_block_trial *t, float *out, vq_err *e)
 {
+    vq_exec x = t->run->models.current;
+    x.kernels = &t->kernels;
     const size_t n = (size_t)(t->shape.sequences * t->shape.length *
                               vq_record_width(t->run->models.graph, 1 + t->block->layer));
     memcpy(out, t->input, n * sizeof *out);
-    return vq_exec_block(&t->run->models.current, &t->shape, t->block->layer, out, e);
+    return vq_exec_block(&x, &t->shape, t->block->layer, out, e);
 }
 
-vq_status vq_block_trial_open(vq_block_trial *t, vq_err *e)
+vq_status vq_block_trial_open(vq_block_trial *t, bool bf16, vq_err *e)
 {
+    t->kernels = t->run->job->kernels;
+    if (bf16) VQ_TRY(vq_bf16_take(&t->kernels, &t->run->scratch, e));
     VQ_TRY(vq_calib_batch(t->run->activations.current, 0, &t->shape, &t->input, e));
     const int64_t most =
         VQ_TRIAL_TOKENS / t->shape.length > 1 ? VQ_TRIAL_TOKENS / t->shape.length : 1;

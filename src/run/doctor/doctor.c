@@ -103,7 +103,7 @@ static bool compare_schemes(world *t, const vq_kernels *kr, vq_err *e)
 
 static bool check_kernels(world *t, vq_err *e)
 {
-    static const char *const levels[] = {"ref", "avx2", "avx512"};
+    static const char *const levels[] = {"ref", "avx2", "avx512", "amx"};
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         vq_kernels kr;
         vq_err absent;

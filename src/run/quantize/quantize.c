@@ -259,7 +259,7 @@ static vq_made_from made_from(const quantization *q, const char *model_sha, cons
                                  [VQ_MADE_RECIPE] = recipe_sha,
                                  [VQ_MADE_ISA] = q->job->kernels.isa,
                                  [VQ_MADE_NUMERIC] = strict ? "strict" : "fast",
-                                 [VQ_MADE_BLAS] = strict ? "none" : vq_kernels_blas()}};
+                                 [VQ_MADE_BLAS] = strict ? "none" : vq_kernels_blas(&q->job->kernels)}};
 }
 
 static vq_status round_all(quantization *q, vq_err *e)

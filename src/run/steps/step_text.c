@@ -50,19 +50,20 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
                         .length = 1,
                         .position = t.length - 1};
     return (vq_step_bytes){.most = vq_calib_self_bytes(x.graph, &t, &job->budget) +
-                                   vq_exec_bytes(&x, &b)};
+                                   vq_packed_bytes(s->plan, job) + vq_exec_bytes(&x, &b)};
 }
 
 static void cost(const vq_schedule *s, const vq_job *job, int layer, vq_cost cost[VQ_STAGES])
 {
-    (void)job, (void)layer;
+    (void)layer;
     if (!s->own_text) return;
     const vq_self_texts t = vq_own_texts(s->plan, s->own_text);
+    const int64_t most = vq_calib_self_batch(&s->plan->model->graph, &t, &job->budget),
+                  batches = (t.count + most - 1) / most;
     const vq_pass_shape shape = {.graph = &s->plan->model->graph,
                                  .tokens = (double)(t.count * t.length),
-                                 .batches = (double)t.length,
-                                 .keys = (double)t.length / 2,
-                                 .plain = true};
+                                 .batches = (double)(t.length * batches),
+                                 .keys = (double)t.length / 2};
     for (int i = 0; i < shape.graph->layers; i++)
         vq_cost_add_block(&cost[VQ_STAGE_TEXT], &shape, i);
     vq_cost_add_head(&cost[VQ_STAGE_TEXT], &shape, 1);

@@ -131,7 +131,8 @@ static vq_status run_pass(vq_run *r, vq_block *b, const vq_plan_pass *pass, int 
         job.nconsumers = g->count;
     }
     if (pass->transform->trials) {
-        VQ_TRY(vq_block_trial_open(&t, e));
+        const bool bf16 = vq_calibration_options(r->plan, r->job, 0, NULL).bf16;
+        VQ_TRY(vq_block_trial_open(&t, bf16, e));
         job.trial = vq_block_try;
         job.trial_ctx = &t;
     }
@@ -188,7 +189,8 @@ static vq_step_bytes bytes(const vq_schedule *s, const vq_job *job, int layer)
     (void)layer;
     const vq_exec x = vq_model_exec(s->plan->model, job, NULL, false);
     const vq_batch b = vq_calibration_batch(s->plan);
-    return (vq_step_bytes){.most = s->tries ? vq_exec_bytes(&x, &b) : 0};
+    return (vq_step_bytes){.most = s->tries ? vq_exec_bytes(&x, &b) + vq_packed_bytes(s->plan, job)
+                                            : 0};
 }
 
 /* Cost of `trials` candidates: the weights of a group rounded, some samples through the block. */
@@ -198,8 +200,7 @@ static void add_trials(vq_cost *c, const vq_plan *p, const vq_pass_shape *s, con
     const vq_pass_shape each = {.graph = s->graph,
                                 .tokens = trials * fmin(s->tokens, VQ_TRIAL_TOKENS),
                                 .batches = trials,
-                                .keys = s->keys,
-                                .plain = true};
+                                .keys = s->keys};
     vq_cost_add_block(c, &each, g->layer);
     for (int m = 0; m < g->count; m++)
         c->rounded += trials * (double)vq_tensor_numel(p->weights[g->weights[m]].tensor);

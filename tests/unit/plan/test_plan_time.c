@@ -80,7 +80,7 @@ static void forward_statistics(void **state)
     assert_eq(s->tiles, layers * tokens * attention());
     assert_eq(s->outer, layers * tokens * (3 * triangle(128) + triangle(256)));
     assert_eq(t.cost[VQ_STAGE_GRADIENTS].products, 0);
-    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].plain, 0);
+    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].products, 0);
     assert_eq(r->rounded, layers * linears());
     double feedback = 0;
     for (int i = 0; i < 7; i++) feedback += layers * shapes[i][0] * shapes[i][1] * shapes[i][1] / 2;
@@ -92,12 +92,12 @@ static void forward_statistics(void **state)
     assert_near(r->factors, factors, 1e-9 * factors);
     /* the model's own text: every token once through the model, half of the keys on average, and
      * the head */
-    assert_eq(t.cost[VQ_STAGE_TEXT].plain, layers * tokens * linears() + tokens * vocab * 128);
+    assert_eq(t.cost[VQ_STAGE_TEXT].products, layers * tokens * linears() + tokens * vocab * 128);
     give(&t, (vq_given){.data = {&text, 1}});
-    assert_eq(t.cost[VQ_STAGE_TEXT].plain, 0);
+    assert_eq(t.cost[VQ_STAGE_TEXT].products, 0);
     assert_gt(t.cost[VQ_STAGE_STATISTICS].products, 0);
     give(&t, (vq_given){.statistics = true});
-    assert_eq(t.cost[VQ_STAGE_TEXT].plain, 0);
+    assert_eq(t.cost[VQ_STAGE_TEXT].products, 0);
     assert_eq(t.cost[VQ_STAGE_STATISTICS].products, 0);
     plan_world_close(&t.p);
 }
@@ -141,7 +141,7 @@ static void trials(void **state)
     (void)state;
     planned t;
     plan_make(&t, "original", "  - {do: awq}\n", "rtn");
-    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].plain, 20 * 4 * layers * tokens * linears());
+    assert_eq(t.cost[VQ_STAGE_TRANSFORMS].products, 20 * 4 * layers * tokens * linears());
     assert_eq(t.cost[VQ_STAGE_TRANSFORMS].rounded, 20 * layers * linears());
     assert_eq(t.cost[VQ_STAGE_ROUNDING].tiles, 0);
     assert_eq(t.cost[VQ_STAGE_ROUNDING].factors, 0);

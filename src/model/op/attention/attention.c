@@ -155,6 +155,10 @@ static vq_status forward(const vq_node *n, int id, vq_frame *f, vq_err *e)
     attention a = attention_of(n, f);
     a.out = f->values[id];
     VQ_TRY(find_keys(&a, f, f->node[id], e));
+    /* One query that asks a cache: packing its keys as bf16 would cost more than the product. */
+    vq_kernels plain = *a.kernels;
+    plain.bf16 = NULL;
+    if (f->batch->cache) a.kernels = &plain;
     const vq_arena_mark mark = vq_arena_here(f->exec->arena);
     const int64_t per_thread = tile_scores(f->batch);
     float *scores =
