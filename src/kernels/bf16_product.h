@@ -48,6 +48,14 @@ typedef struct vq_bf16_side {
     bool across;
     const void *stored;
 } vq_bf16_side;
+static inline vq_bf16_side vq_bf16_rows(const float *x, int64_t ld)
+{
+    return (vq_bf16_side){.x = x, .ld = ld};
+}
+static inline vq_bf16_side vq_bf16_columns(const float *x, int64_t ld)
+{
+    return (vq_bf16_side){.x = x, .ld = ld, .across = true};
+}
 
 typedef struct vq_bf16_product {
     int64_t m, n, k;

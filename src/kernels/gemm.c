@@ -72,15 +72,8 @@ void vq_gemm_tile_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, floa
                      int64_t ldc)
 {
     if (m == 0 || n == 0) return;
-    if (tile_in_bf16(kr, &(vq_bf16_product){m,
-                                            n,
-                                            k,
-                                            {.x = a, .ld = lda, .across = false},
-                                            {.x = b, .ld = ldb, .across = false},
-                                            c,
-                                            ldc,
-                                            false,
-                                            false})) {
+    if (tile_in_bf16(kr, &(vq_bf16_product){m, n, k, vq_bf16_rows(a, lda), vq_bf16_rows(b, ldb), c,
+                                            ldc, false, false})) {
         scale_tile(m, n, alpha, c, ldc);
         return;
     }
@@ -96,15 +89,8 @@ static void tile_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int6
                     const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     if (m == 0 || n == 0) return;
-    if (tile_in_bf16(kr, &(vq_bf16_product){m,
-                                            n,
-                                            k,
-                                            {.x = a, .ld = lda, .across = false},
-                                            {.x = b, .ld = ldb, .across = true},
-                                            c,
-                                            ldc,
-                                            keep != 0,
-                                            false}))
+    if (tile_in_bf16(kr, &(vq_bf16_product){m, n, k, vq_bf16_rows(a, lda), vq_bf16_columns(b, ldb),
+                                            c, ldc, keep != 0, false}))
         return;
     if (!kr->strict) {
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k,
@@ -126,15 +112,8 @@ void vq_gemm_tile_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, 
                          int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     if (n == 0 || k == 0) return;
-    if (tile_in_bf16(kr, &(vq_bf16_product){n,
-                                            k,
-                                            m,
-                                            {.x = a, .ld = lda, .across = true},
-                                            {.x = b, .ld = ldb, .across = true},
-                                            c,
-                                            ldc,
-                                            true,
-                                            false}))
+    if (tile_in_bf16(kr, &(vq_bf16_product){n, k, m, vq_bf16_columns(a, lda),
+                                            vq_bf16_columns(b, ldb), c, ldc, true, false}))
         return;
     if (kr->strict) {
         strict_tn(m, n, k, a, lda, b, ldb, c, ldc);
@@ -152,15 +131,8 @@ static int64_t least(int64_t a, int64_t b)
 void vq_gemm_nt(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                 const float *b, int64_t ldb, float *c, int64_t ldc)
 {
-    if (in_bf16(kr, &(vq_bf16_product){m,
-                                       n,
-                                       k,
-                                       {.x = a, .ld = lda, .across = false},
-                                       {.x = b, .ld = ldb, .across = false},
-                                       c,
-                                       ldc,
-                                       false,
-                                       false}))
+    if (in_bf16(kr, &(vq_bf16_product){m, n, k, vq_bf16_rows(a, lda), vq_bf16_rows(b, ldb), c, ldc,
+                                       false, false}))
         return;
     const int64_t cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_FLAT;
     const int64_t across = (n + cols - 1) / cols, tiles = (m + TILE_ROWS - 1) / TILE_ROWS * across;
@@ -177,21 +149,14 @@ void vq_gemm_nt_stored(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, co
 {
     vq_bf16_multiply(
         kr, &(vq_bf16_product){
-                m, n, k, {.x = a, .ld = lda}, {.ld = k, .stored = b}, c, ldc, false, false});
+                m, n, k, vq_bf16_rows(a, lda), {.ld = k, .stored = b}, c, ldc, false, false});
 }
 
 static void all_nn(const vq_kernels *kr, float keep, int64_t m, int64_t n, int64_t k,
                    const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
-    if (in_bf16(kr, &(vq_bf16_product){m,
-                                       n,
-                                       k,
-                                       {.x = a, .ld = lda, .across = false},
-                                       {.x = b, .ld = ldb, .across = true},
-                                       c,
-                                       ldc,
-                                       keep != 0,
-                                       false}))
+    if (in_bf16(kr, &(vq_bf16_product){m, n, k, vq_bf16_rows(a, lda), vq_bf16_columns(b, ldb), c,
+                                       ldc, keep != 0, false}))
         return;
     const int64_t rows = m > TILE_ROWS ? TILE_ROWS : TILE_ROWS_DEEP,
                   cols = m > TILE_ROWS ? TILE_COLS : TILE_COLS_DEEP;
@@ -227,15 +192,8 @@ void vq_gemm_tn_add(const vq_kernels *kr, int64_t m, int64_t n, int64_t k, const
                     int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc)
 {
     if (n == 0 || k == 0) return;
-    if (in_bf16(kr, &(vq_bf16_product){n,
-                                       k,
-                                       m,
-                                       {.x = a, .ld = lda, .across = true},
-                                       {.x = b, .ld = ldb, .across = true},
-                                       c,
-                                       ldc,
-                                       true,
-                                       false}))
+    if (in_bf16(kr, &(vq_bf16_product){n, k, m, vq_bf16_columns(a, lda), vq_bf16_columns(b, ldb), c,
+                                       ldc, true, false}))
         return;
     const int64_t rows = outer_tile(n), cols = outer_tile(k), across = (k + cols - 1) / cols,
                   tiles = (n + rows - 1) / rows * across;
@@ -272,15 +230,8 @@ void vq_gemm_tn_add_lower(const vq_kernels *kr, int64_t m, int64_t n, const floa
                           float *c, int64_t ldc)
 {
     if (n == 0) return;
-    if (in_bf16(kr, &(vq_bf16_product){n,
-                                       n,
-                                       m,
-                                       {.x = a, .ld = lda, .across = true},
-                                       {.x = a, .ld = lda, .across = true},
-                                       c,
-                                       ldc,
-                                       true,
-                                       true}))
+    if (in_bf16(kr, &(vq_bf16_product){n, n, m, vq_bf16_columns(a, lda), vq_bf16_columns(a, lda), c,
+                                       ldc, true, true}))
         return;
     const int64_t tile = outer_tile(n), side = (n + tile - 1) / tile;
 #pragma omp parallel for schedule(dynamic) if (m * n * n / 2 > VQ_PARALLEL_MIN_MACS)

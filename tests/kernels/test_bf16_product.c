@@ -204,26 +204,12 @@ static void test_empty(void **state)
     vq_kernels kr;
     float c[6] = {1, 2, 3, 4, 5, 6};
     assert_true(open_kernels(&kr, NULL));
-    vq_bf16_multiply(&kr, &(vq_bf16_product){2,
-                                             2,
-                                             0,
-                                             {.x = c, .ld = 1, .across = false},
-                                             {.x = c, .ld = 1, .across = false},
-                                             c,
-                                             3,
-                                             true,
-                                             false});
+    vq_bf16_multiply(&kr, &(vq_bf16_product){2, 2, 0, vq_bf16_rows(c, 1), vq_bf16_rows(c, 1), c, 3,
+                                             true, false});
     assert_eq(c[0], 1);
     assert_eq(c[4], 5);
-    vq_bf16_multiply(&kr, &(vq_bf16_product){2,
-                                             2,
-                                             0,
-                                             {.x = c, .ld = 1, .across = false},
-                                             {.x = c, .ld = 1, .across = false},
-                                             c,
-                                             3,
-                                             false,
-                                             false});
+    vq_bf16_multiply(&kr, &(vq_bf16_product){2, 2, 0, vq_bf16_rows(c, 1), vq_bf16_rows(c, 1), c, 3,
+                                             false, false});
     assert_eq(c[0], 0);
     assert_eq(c[1], 0);
     assert_eq(c[2], 3);
@@ -243,15 +229,8 @@ static void test_not_finite(void **state)
     uint32_t low = 0x7F800001; /* rounding alone would make an infinity of it */
     memcpy(&a[3 * K + 36], &low, sizeof low);
     a[11 * K + 5] = INFINITY;
-    vq_bf16_multiply(&kr, &(vq_bf16_product){M,
-                                             N,
-                                             K,
-                                             {.x = a, .ld = K, .across = false},
-                                             {.x = b, .ld = K, .across = false},
-                                             c,
-                                             N,
-                                             false,
-                                             false});
+    vq_bf16_multiply(&kr, &(vq_bf16_product){M, N, K, vq_bf16_rows(a, K), vq_bf16_rows(b, K), c, N,
+                                             false, false});
     for (int i = 0; i < M; i++)
         for (int j = 0; j < N; j++)
             assert_true(i == 3    ? isnan(c[i * N + j])
@@ -276,12 +255,10 @@ static void test_table(void **state)
     assert_memory_equal(c, d, M * N * sizeof *c);
     kr.strict = false;
     memset(c, 0, M * N * sizeof *c);
-    vq_bf16_product q = {
-        M, N,     K,    {.x = a, .ld = K, .across = false}, {.x = b, .ld = K, .across = false}, d,
-        N, false, false};
+    vq_bf16_product q = {M, N, K, vq_bf16_rows(a, K), vq_bf16_rows(b, K), d, N, false, false};
     vq_gemm_nt(&kr, M, N, K, a, K, b, K, d, N);
     assert_product(&q, c);
-    q.b = (vq_bf16_side){.x = bn, .ld = N, .across = true};
+    q.b = vq_bf16_columns(bn, N);
     vq_gemm_nn(&kr, M, N, K, a, K, bn, N, d, N);
     assert_product(&q, c);
     memcpy(c, d, M * N * sizeof *c);
@@ -291,23 +268,20 @@ static void test_table(void **state)
     q.add = false;
     vq_gemm_tile_nn(&kr, M, N, K, a, K, bn, N, d, N);
     assert_product(&q, c);
-    q.b = (vq_bf16_side){.x = b, .ld = K, .across = false};
+    q.b = vq_bf16_rows(b, K);
     vq_gemm_tile_nt(&kr, M, N, K, 1, a, K, b, K, d, N);
     assert_product(&q, c);
     vq_gemm_tile_nt(&kr, M, N, K, 0.25F, a, K, b, K, c, N);
     for (int i = 0; i < M * N; i++) assert_eq(c[i], 0.25F * d[i]);
-    q = (vq_bf16_product){
-        K, N,    M,    {.x = a, .ld = K, .across = true}, {.x = bt, .ld = N, .across = true}, d,
-        N, true, false};
+    q = (vq_bf16_product){K, N,    M,    vq_bf16_columns(a, K), vq_bf16_columns(bt, N), d,
+                          N, true, false};
     memcpy(c, d, K * N * sizeof *c);
     vq_gemm_tile_tn_add(&kr, M, K, N, a, K, bt, N, d, N);
     assert_product(&q, c);
     memcpy(c, d, K * N * sizeof *c);
     vq_gemm_tn_add(&kr, M, K, N, a, K, bt, N, d, N);
     assert_product(&q, c);
-    q = (vq_bf16_product){
-        K, K,    M,   {.x = a, .ld = K, .across = true}, {.x = a, .ld = K, .across = true}, d,
-        K, true, true};
+    q = (vq_bf16_product){K, K, M, vq_bf16_columns(a, K), vq_bf16_columns(a, K), d, K, true, true};
     memcpy(c, d, K * K * sizeof *c);
     vq_gemm_tn_add_lower(&kr, M, K, a, K, d, K);
     assert_product(&q, c);

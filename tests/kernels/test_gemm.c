@@ -202,7 +202,7 @@ static void test_threads(void **state)
     }
     const char *const levels[] = {"ref", "avx2", "avx512", "amx"};
     all_products(&strict, a, b, first);
-    for (int l = 0; l < 3; l++) {
+    for (int l = 0; l < (int)(sizeof levels / sizeof *levels); l++) {
         vq_kernels kr;
         vq_err e;
         if (vq_kernels_select(&kr, levels[l], true, &e) != VQ_OK) continue;
