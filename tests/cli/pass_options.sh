@@ -9,14 +9,15 @@ declare -A values=(
     [smooth.strength]=0.8 [awq.grid]=8 [arc.max_fraction]=0.25
     [hadamard.block]="16 64 128 full" # no wider one divides an input of 128
     [rotate.r1]="none 16 32 64"       # full is 128 here
-    [gptq.damp]=0.1 [gptq.shrink]=0.5 [gptq.shrink_output]=0.5
+    [gptq.damp]=0.1 [gptq.shrink]=0.5 [gptq.shrink_output]=0.5 [gptq.descent]=2
     [learned.steps]=3 [learned.tokens]=64 [learned.rate]=0.05 [learned.clip_rate]=0.01 [learned.momentum]=0.5 [learned.damp]=0.1
+    [learned.shrink]=0.5 [learned.shrink_output]=0.5 [learned.descent]=2
     [tune.steps]=3 [tune.tokens]=64 [tune.rate]=0.01
 )
 # Other options of the pass that an option needs to matter (a row of the pass: all of its options).
 declare -A beside=(
     [awq.duo]="grid: 6" [arc.granularity]="count: paper" [gptq.refit]="order: original" [gptq.shrink_output]="curvature: kronecker" [learned]="steps: 6" [learned.steps]=""
-    [learned.refit]="steps: 6, order: original" [learned.search]="steps: 6, init: mse" [learned.weigh]="steps: 6, init: mse"
+    [learned.refit]="steps: 6, order: original" [learned.shrink_output]="steps: 6, curvature: kronecker" [learned.search]="steps: 6, init: mse" [learned.weigh]="steps: 6, init: mse"
     [tune]="steps: 6" [tune.steps]=""
 )
 # The scheme where it is not NVFP4: one order is best for all matrices of most schemes, and then auto is that one.

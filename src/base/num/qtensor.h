@@ -56,6 +56,8 @@ vq_global_scale vq_global_scale_from_amax(const vq_num *num, float amax, vq_dtyp
  * measured is what is stored. */
 vq_global_scale vq_global_scale_as_divisor(vq_global_scale s);
 
+/* vq_scale_real -- type of a float scale; F32 for coded ones, which are computed in it. */
+vq_dtype vq_scale_real(vq_scale_type t);
 /* vq_qmax -- how far from zero the codes reach in units of the scale: the largest value; for
  * full-range ints half of their 2^bits - 1 steps, for tables half the way from the lowest to the
  * largest value. */

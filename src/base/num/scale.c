@@ -16,8 +16,7 @@ const vq_grid *vq_scale_grid(vq_scale_type t)
     return t < VQ_SCALE_E4M3 ? NULL : &coded_scales[t];
 }
 
-/* Type of a float scale; coded scales are computed in f32. */
-static vq_dtype scale_dtype(vq_scale_type t)
+vq_dtype vq_scale_real(vq_scale_type t)
 {
     return t == VQ_SCALE_BF16 ? VQ_BF16 : t == VQ_SCALE_F16 ? VQ_F16 : VQ_F32;
 }
@@ -136,7 +135,7 @@ static float store(vq_dtype t, float x)
 
 static float nonzero(const vq_num *num, float s)
 {
-    const vq_dtype t = scale_dtype(num->scale);
+    const vq_dtype t = vq_scale_real(num->scale);
     return s > 0                          ? s
            : vq_grid_has_zero(&num->grid) ? epsilon_of(t)
            : t == VQ_F16                  ? 0x1p-24F
@@ -164,7 +163,7 @@ static void range_scale(const vq_num *num, float lo, float hi, vq_dtype arith, f
                         int16_t *zero)
 {
     const int least = code_min(&num->grid), most = code_max(&num->grid);
-    const float s = store(scale_dtype(num->scale),
+    const float s = store(vq_scale_real(num->scale),
                           vq_round_to(arith, vq_round_to(arith, hi - lo) / (float)(most - least)));
     *scale = nonzero(num, s);
     *zero = 0;
@@ -188,7 +187,7 @@ void vq_group_scale(const vq_num *num, float lo, float hi, vq_global_scale globa
         range_scale(num, lo, hi, arith, scale, zero);
     else
         *scale =
-            nonzero(num, store(scale_dtype(num->scale), vq_round_to(arith, amax / vq_qmax(num))));
+            nonzero(num, store(vq_scale_real(num->scale), vq_round_to(arith, amax / vq_qmax(num))));
 }
 
 /* ModelOpt's MXFP4 encoder counts the decision points below |t|, so a tie goes toward zero, and
@@ -217,7 +216,7 @@ static uint32_t encode_int_at(const vq_num *num, float t)
 uint32_t vq_encode_at(const vq_num *num, float x, float scale, int zero)
 {
     const vq_dtype step =
-        num->compat == VQ_COMPAT_CT && !num->global_scale ? scale_dtype(num->scale) : VQ_F32;
+        num->compat == VQ_COMPAT_CT && !num->global_scale ? vq_scale_real(num->scale) : VQ_F32;
     float t = vq_round_to(step, x / scale);
     if (zero) t = vq_round_to(step, t + (float)zero);
     if (num->grid.kind == VQ_GRID_INT) return encode_int_at(num, t);

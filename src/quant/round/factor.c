@@ -162,6 +162,7 @@ static vq_status factor(vq_factor *f, const float *h, const vq_factor_spec *s, d
         load(&from, &t);
         if (!vq_tiles_cholesky(&t, least_pivot * mean, s->strict)) continue;
         store(f, &t);
+        f->kept = from.kept, f->added = from.added;
         return VQ_OK;
     }
     leave_out(f, s->damp * mean);

@@ -26,9 +26,10 @@ typedef struct vq_factor_spec {
 
 typedef struct vq_factor {
     int64_t k, width;
-    int32_t *order; /* [k] channel at each position */
-    float *diag;    /* [k] of H as given, by channel */
-    double *d;      /* [k] D by position, damping included; scaled as H is */
+    int32_t *order;     /* [k] channel at each position */
+    float *diag;        /* [k] of H as given, by channel */
+    double *d;          /* [k] D by position, damping included; scaled as H is */
+    double kept, added; /* what was factored: kept H off the diagonal, H + added on it */
     float *u; /* panels of `width` positions, each [end of the panel][width]: rows are the positions
             * before, and those of the panel */
     int tries; /* factorizations that failed */

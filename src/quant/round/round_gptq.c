@@ -2,6 +2,7 @@
  * by token, of the loss on both sides. */
 #include <string.h>
 
+#include "quant/round/descend.h"
 #include "quant/round/gptq_walk.h"
 #include "quant/round/tiled_cholesky.h"
 #include "quant/search/mse_search.h"
@@ -16,6 +17,7 @@ enum { TILE = 128 };
 typedef struct choice {
     const char *curvature, *order, *scales;
     double damp, shrink, shrink_output;
+    int64_t descent;
     bool refit, zero_dead;
 } choice;
 
@@ -28,6 +30,7 @@ static choice choice_of(const vq_option_set *o)
         .damp = vq_option_get(o, "damp")->r,
         .shrink = vq_option_get(o, "shrink")->r,
         .shrink_output = vq_option_get(o, "shrink_output")->r,
+        .descent = vq_option_get(o, "descent")->i,
         .refit = vq_option_get(o, "refit")->b,
         .zero_dead = vq_option_is(o, "dead", "zero"),
     };
@@ -86,7 +89,9 @@ static uint64_t scratch_bytes(const vq_option_set *o, const vq_num *num, int64_t
     const uint64_t codes =
         (uint64_t)n * (uint64_t)k + (uint64_t)groups * (sizeof(float) + sizeof(int16_t));
     const uint64_t second = both ? codes : 0; /* codes and scales of both orders */
-    return second + (uint64_t)k * 4 + (first > walk ? first : walk);
+    const uint64_t descent = c.descent ? out + other + codes + vq_descend_bytes(num, n, k) : 0;
+    const uint64_t most = first > walk ? first : walk;
+    return second + (uint64_t)k * 4 + (most > descent ? most : descent);
 }
 
 static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, int64_t k)
@@ -96,7 +101,9 @@ static vq_round_work work(const vq_option_set *o, const vq_num *num, int64_t n, 
     const double walks = strcmp(c.order, "auto") == 0 ? 2 : 1, area = (double)n * (double)k;
     (void)num;
     const double factors = walks * vq_tiles_macs(&in);
+    const double passes = (double)c.descent; /* and a product before them, one of outputs after */
     vq_round_work w = {.products = walks * area * (double)k / 2};
+    if (passes > 0) w.products += (passes + 1) * area * (double)(k + (two_sided(&c) ? n : 0));
     if (of_input(&c))
         w.shared = factors;
     else
@@ -114,7 +121,8 @@ typedef struct rounding {
     const float *w, *input, *output; /* output NULL: one-sided */
     const float *d;                  /* weights of the scale search */
     vq_factor out;
-    int worst; /* most failed factorizations of a factor in use */
+    vq_side in; /* what was factored of the input's curvature */
+    int worst;  /* most failed factorizations of a factor in use */
     bool none;
 } rounding;
 
@@ -195,12 +203,13 @@ static vq_status input_factor(rounding *r, bool sorted, const vq_qtensor *q, con
     vq_arena *a = cache ? &cache->arena : r->job->scratch;
     shared_factors *all = cache ? cache->made : NULL;
     if (!all) all = VQ_NEW(a, shared_factors, 1, "factors", e);
-    if (!all) return e->status;
+    if (!all) return VQ_E_LIMIT;
     if (cache) cache->made = all;
     *in = &all->in[sorted];
     if (all->in[sorted].width != width)
         VQ_TRY(factor(&all->in[sorted], r, r->input, k, width, sorted, a, e));
     count_failures(r, *in);
+    r->in = (vq_side){r->input, k, (*in)->kept, (*in)->added};
     return VQ_OK;
 }
 
@@ -258,6 +267,27 @@ static vq_status walk_both(rounding *r, vq_qtensor *q, vq_gptq_result *result, v
     return VQ_OK;
 }
 
+/* What the walk left is made better where it can be. */
+static vq_status descend(rounding *r, vq_qtensor *q, vq_gptq_result *result, vq_err *e)
+{
+    vq_qtensor before;
+    vq_gptq_result better;
+    const vq_descent d = {.job = r->job,
+                          .w = r->w,
+                          .in = r->in,
+                          .out = {r->output, q->rows, r->out.kept, r->out.added},
+                          .times = r->c.descent,
+                          .zero_dead = r->c.zero_dead};
+    VQ_TRY(vq_qtensor_new(&before, &q->num, q->rows, q->cols, r->job->scratch, e));
+    copy_codes(&before, q);
+    VQ_TRY(vq_descend(&d, q, &better, e));
+    if (better.objective < result->objective)
+        *result = better;
+    else
+        copy_codes(q, &before);
+    return VQ_OK;
+}
+
 static const char *fallback_of(const rounding *r)
 {
     static const char *const steps[] = {NULL, "damping x10", "damping x100", "damping x1000",
@@ -276,6 +306,7 @@ static vq_status run(vq_round_job *job, const float *w, vq_qtensor *q, vq_err *e
         VQ_TRY(walk_both(&r, q, &result, e));
     else
         VQ_TRY(walk(&r, strcmp(r.c.order, "activation") == 0, q, &result, e));
+    if (r.c.descent && !r.none) VQ_TRY(descend(&r, q, &result, e));
     job->noise = result.noise;
     job->fallback = fallback_of(&r);
     job->drops = r.c.zero_dead;
@@ -307,6 +338,8 @@ static const vq_option options[] = {
      "scales of a group from its weights as updated when the walk reaches it (plain or search; "
      "columns in their own order; groups in a "
      "row)"},
+    {"descent", VQ_OPT_INT, "0", 0, 100, NULL,
+     "passes of coordinate descent over codes and scales after the columns have been walked"},
     {"dead", VQ_OPT_CHOICE, "round", 0, 0, "round|zero",
      "columns whose input was always zero: rounded to nearest (FP-Quant), or set to zero "
      "(llm-compressor)"},

@@ -254,12 +254,13 @@ static void phase(quantization *q, vq_phase of)
 static vq_made_from made_from(const quantization *q, const char *model_sha, const char *recipe_sha)
 {
     const bool strict = q->job->kernels.strict;
-    return (vq_made_from){.of = {[VQ_MADE_VERSION] = VQ_VERSION,
-                                 [VQ_MADE_MODEL] = model_sha,
-                                 [VQ_MADE_RECIPE] = recipe_sha,
-                                 [VQ_MADE_ISA] = q->job->kernels.isa,
-                                 [VQ_MADE_NUMERIC] = strict ? "strict" : "fast",
-                                 [VQ_MADE_BLAS] = strict ? "none" : vq_kernels_blas(&q->job->kernels)}};
+    return (vq_made_from){
+        .of = {[VQ_MADE_VERSION] = VQ_VERSION,
+               [VQ_MADE_MODEL] = model_sha,
+               [VQ_MADE_RECIPE] = recipe_sha,
+               [VQ_MADE_ISA] = q->job->kernels.isa,
+               [VQ_MADE_NUMERIC] = strict ? "strict" : "fast",
+               [VQ_MADE_BLAS] = strict ? "none" : vq_kernels_blas(&q->job->kernels)}};
 }
 
 static vq_status round_all(quantization *q, vq_err *e)
