@@ -192,8 +192,9 @@ static int lone_source(const vq_cover_sums *s, int64_t c, double mean)
         if (here > first) most = i;
         first = fmax(first, here);
     }
-    const double least = fmin(loudness(s, 2 * most, c), loudness(s, 2 * most + 1, c));
-    return least > LOUDER * second && least > AUDIBLE * mean ? most : -1;
+    const double enough = fmax(LOUDER * second, AUDIBLE * mean);
+    /* a half without tokens is NaN, which is not above */
+    return loudness(s, 2 * most, c) > enough && loudness(s, 2 * most + 1, c) > enough ? most : -1;
 }
 
 static void count_alone(const vq_cover_sums *s, int64_t *alone)

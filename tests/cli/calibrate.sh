@@ -107,6 +107,9 @@ for r in learned hessian means both; do
     cmp -s {alone,shared}-$r/model.safetensors || fail "$r: shared statistics give other bytes than its own"
     rm -f alone-$r.vqs
 done
+run 0 quantize "$tiny" -r learned.yaml --data second.txt --stats union.vqs -o shared-learned -q -f
+err_has '^warning: union.vqs: made from other samples'
+refuse 4 'the sweep needs [0-9.]* MiB of memory and the limit is 8.0 MiB' calibrate "$tiny" -r both.yaml --data first.txt --mem-limit 8M -o small.vqs
 refuse 3 'h1.vqs: holds no fisher,output, which the recipe needs: calibrate with -r of this recipe and of all' plan "$tiny" -r both.yaml --stats h1.vqs
 recipe other gptq | sed 's/samples: 4/samples: 3/' >other.yaml
 refuse 2 'hessian.yaml has calib.samples 4 and other.yaml 3, .* --set calib.samples=4 gives it to all$' calibrate "$tiny" -r hessian.yaml -r other.yaml --data first.txt -o unlike.vqs
@@ -143,7 +146,7 @@ run 0 calibrate --merge h2.vqs h1.vqs -o all.vqs --force
 refuse 2 'all.vqs exists already' calibrate --merge h1.vqs h2.vqs -o all.vqs
 refuse 2 'one.vqs exists already' calibrate "$tiny" -r both.yaml --data first.txt -o one.vqs
 refuse 3 'same data' calibrate --merge h1.vqs h1.vqs -o twice.vqs
-refuse 3 'merges what all files hold' calibrate --merge h1.vqs one.vqs -o mixed.vqs
+refuse 3 'h1.vqs holds hessian, which have nothing in common: calibrate both' calibrate --merge h1.vqs one.vqs -o mixed.vqs
 refuse 2 'belongs to --merge' calibrate "$tiny" -r both.yaml --data second.txt --common -o wrong.vqs
 refuse 2 'two statistics files' calibrate --merge h1.vqs -o alone.vqs
 refuse 2 'takes no recipe' calibrate --merge h1.vqs h2.vqs -r both.yaml -o wrong.vqs

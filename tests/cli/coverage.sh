@@ -47,7 +47,7 @@ err_has '^warning: digits.txt: .* give it a larger share \[source-far\]$'
 
 # The model's own text is a source; one sample has no halves.
 sweep 12 --data 0.9:a.txt --data self --json
-out_has '"name":"self","samples":1,"angle":[0-9.]*,"halves":null,'
+out_has '"name":"self","samples":1,"angle":[0-9.]*,"halves":null,.*"alone":0,'
 
 # One source says nothing, and takes nothing.
 sweep 12 --data a.txt --json

@@ -25,6 +25,8 @@ refuse 2 "VQ_MEM_LIMIT needs a size" plan m -r nvfp4
 unset VQ_MEM_LIMIT
 
 need_model
+refuse 2 'shrink_output changes nothing without curvature: kronecker' plan "$tiny" -r gptq-int4 --set passes.gptq.shrink_output=0.3
+refuse 2 'descent changes nothing without init: gptq' plan "$tiny" -r gptq-int4 --set 'passes=[{do: round, method: learned, init: mse, descent: 1}]'
 run 0 plan "$tiny" -r nvfp4a16
 out_has '^ *threads +1 +environment'
 run 0 plan "$tiny" -r nvfp4a16 --threads=2

@@ -118,7 +118,9 @@ static vq_status read_all(const vq_stats_file *f, vq_sealed *sealed, const char 
             "its digest is %.12s..., and it says %.12s...: the file is damaged; calibrate again",
             sha, wanted);
     for (size_t i = 0; i < f->file.count; i++)
-        if (flaws[i]) return vq_fail(e, VQ_E_INPUT, "%s %s", f->file.tensors[i].name, flaws[i]);
+        if (flaws[i])
+            return vq_fail(e, VQ_E_INPUT, "%s %s: calibrate again", f->file.tensors[i].name,
+                           flaws[i]);
     return VQ_OK;
 }
 

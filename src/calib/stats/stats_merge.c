@@ -201,6 +201,12 @@ static vq_status same_origin(const merging *m, int i, vq_err *e)
                        "%s: made by vq %s, and %s by vq %s: calibrate one of them again",
                        m->in[i].path, b->version, m->in[0].path, a->version);
     VQ_TRY(vq_stats_check_origin(b, &same, false, m->in[i].path, e));
+    if (!(a->needs & b->needs))
+        return vq_fail(e, VQ_E_INPUT,
+                       "%s: holds %s, and %s holds %s, which have nothing in common: calibrate "
+                       "both with the same -r",
+                       m->in[i].path, vq_stats_needs_text(b->needs, have, sizeof have),
+                       m->in[0].path, vq_stats_needs_text(a->needs, want, sizeof want));
     if (a->needs != b->needs && !m->common)
         return vq_fail(e, VQ_E_INPUT,
                        "%s: holds %s, and %s holds %s: --common merges what all files hold",

@@ -281,13 +281,15 @@ static void change_row(const descent *s, int64_t row, int64_t block)
     kr->round_chain(&s->q->num, target, cols, y, effective, s->q->zero ? zero : NULL,
                     s->chain + block * area, (size_t)s->width, codes, chosen);
     double gain = 0;
+    bool empties = true; /* a group of zeros is refused later (checks.zeros) */
     for (size_t j = 0; j < cols; j++) {
+        empties = empties && chosen[j] == 0;
         const double to = (double)target[j] - (double)chosen[j],
                      from = (double)target[j] - (double)y[j];
         gain += (double)square[j * (size_t)s->width + j] * (to * to - from * from);
         change[j] = y[j] - chosen[j];
     }
-    if (!(gain < 0)) {
+    if (!(gain < 0) || empties) {
         s->q->scale[group] = old;
         return;
     }

@@ -327,8 +327,7 @@ static const vq_option options[] = {
     {"shrink", VQ_OPT_REAL, "0", 0, 1, NULL,
      "share of the curvature between input channels that is left out: less is made up for along "
      "correlations that other texts do not have"},
-    {"shrink_output", VQ_OPT_REAL, "0", 0, 1, NULL,
-     "the same between output channels (curvature kronecker)"},
+    {"shrink_output", VQ_OPT_REAL, "0", 0, 1, NULL, "the same between output channels"},
     {"scales", VQ_OPT_CHOICE, "search", 0, 0, "plain|search|memoryless|expanded|fp-quant",
      "plain: from the range of each group; search: least error weighed by the curvature over the "
      "scales that can be stored; memoryless, "

@@ -124,11 +124,37 @@ static vq_status sweep(calibration_job *c, const vq_exec *x, vq_err *e)
                               &c->job->reporter, &c->arena, e);
 }
 
+/* Found before the work, as quantize does. */
+static vq_status check_memory(const vq_schedule *s, const vq_job *job, vq_err *e)
+{
+    const uint64_t peak = vq_schedule_bytes(s, job);
+    if (vq_schedule_fits(peak, job)) return VQ_OK;
+    return vq_fail(
+        e, VQ_E_LIMIT,
+        "the sweep needs %.1f MiB of memory and the limit is %.1f MiB; raise --mem-limit, "
+        "or take shorter samples: --set calib.seqlen",
+        (double)peak / 0x1p20, (double)job->budget.limit / 0x1p20);
+}
+
+/* Steps that rounding alone would have. */
+static void leave_sweep(vq_schedule *s)
+{
+    int kept = 0;
+    for (int i = 0; i < s->count; i++) {
+        const vq_step_kind *kind = s->steps[i].kind;
+        if (kind == &vq_step_text || kind == &vq_step_gradients || kind == &vq_step_gather)
+            s->steps[kept++] = s->steps[i];
+    }
+    s->count = kept;
+}
+
 /* What writing the text takes and what the sweep, as quantize would have it as steps of its run. */
 static vq_status expect(calibration_job *c, vq_err *e)
 {
     vq_schedule s;
     VQ_TRY(vq_schedule_make(&s, &c->plan, (vq_given){.data = c->o->data}, &c->arena, e));
+    leave_sweep(&s);
+    VQ_TRY(check_memory(&s, c->job, e));
     VQ_TRY(vq_schedule_expect(&s, c->job, e));
     c->text_seconds = vq_schedule_seconds(&s, &vq_step_text);
     c->sweep_seconds = vq_schedule_seconds(&s, s.gradients ? &vq_step_gradients : &vq_step_gather);

@@ -5,6 +5,18 @@
 #include "run/block/run_scope.h"
 #include "run/origin.h"
 
+/* Samples that the run has beside the statistics should be those that the file was made from; of a merged
+ * file that cannot be told. */
+static void compare_samples(const vq_run *r, const vq_stats_origin *o)
+{
+    char ids[VQ_SHA256_TEXT];
+    vq_origin_samples(&r->samples.samples, ids);
+    if (o->nparts == 0 && strcmp(ids, o->data) != 0)
+        vq_warn(&r->job->reporter, "other-samples", r->request->statistics,
+                "made from other samples than those that the recipe runs through the model beside "
+                "them; give the same --data and calib settings");
+}
+
 static vq_status run(vq_run *r, vq_block *b, vq_err *e)
 {
     (void)b;
@@ -21,6 +33,8 @@ static vq_status run(vq_run *r, vq_block *b, vq_err *e)
         c->samples = f->origin.samples;
         c->seqlen = f->origin.seqlen;
         memcpy(c->sha256, f->origin.data, sizeof c->sha256);
+    } else {
+        compare_samples(r, &f->origin);
     }
     return vq_made_note(r->request->made_from, VQ_MADE_STATISTICS, c->statistics, r->arena, e);
 }

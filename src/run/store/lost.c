@@ -61,6 +61,13 @@ static int64_t count_lost(const vq_qtensor *q, const float *w, int64_t *first)
     return n;
 }
 
+/* What another scheme would need to have so that these groups stay. */
+static const char *finer(const vq_num *num)
+{
+    if (vq_scale_grid(num->scale)) return "f32 or bf16 scales";
+    return num->scale == VQ_SCALE_F32 ? "more bits" : "f32 scales or more bits";
+}
+
 vq_status vq_lost_check(const vq_plan *p, const vq_job *job, const char *module, const float *w,
                         const vq_qtensor *q, vq_err *e)
 {
@@ -80,7 +87,7 @@ vq_status vq_lost_check(const vq_plan *p, const vq_job *job, const char *module,
     return vq_fail(e, VQ_E_NUMERIC,
                    "row %lld, columns %lld to %lld would become all zeros, although the largest "
                    "weight there is %g (%lld of %lld groups): keep %s with a rule, give it a "
-                   "scheme with f32 or bf16 scales, or let them go with --set checks.zeros=warn",
+                   "scheme with %s, or let them go with --set checks.zeros=warn",
                    (long long)a.row, (long long)a.col, (long long)(a.col + a.cols - 1), (double)max,
-                   (long long)n, (long long)q->groups, module);
+                   (long long)n, (long long)q->groups, module, finer(&q->num));
 }

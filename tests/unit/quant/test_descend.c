@@ -149,6 +149,27 @@ static void dead_stay_zero(void **state)
     world_done(&o);
 }
 
+/* Groups of zeros are refused when the artifact is checked, so descent must not make one. */
+static void no_group_emptied(void **state)
+{
+    (void)state;
+    int changed = 0;
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        world o;
+        world_init(&o, gptq, 64, 64, seed);
+        const vq_num num = world_num(&o, "int2-g2");
+        world_set(&o, "curvature", "kronecker");
+        const vq_qtensor before = rounded(&o, &num, "0"), after = rounded(&o, &num, "5");
+        for (int64_t g = 0; g < after.groups; g++) {
+            const uint8_t *was = before.codes + 2 * g, *is = after.codes + 2 * g;
+            changed += was[0] != is[0] || was[1] != is[1];
+            if (was[0] || was[1]) assert_true(is[0] || is[1]);
+        }
+        world_done(&o);
+    }
+    assert_ge(changed, 1000);
+}
+
 static void memory(void **state)
 {
     (void)state;
@@ -179,7 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(less_every_time), cmocka_unit_test(no_better_code),
         cmocka_unit_test(rows_alike),      cmocka_unit_test(threads),
-        cmocka_unit_test(dead_stay_zero),  cmocka_unit_test(memory),
+        cmocka_unit_test(dead_stay_zero),  cmocka_unit_test(no_group_emptied),
+        cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
