@@ -54,14 +54,13 @@ static void show_rule(FILE *out, const json_t *rule)
     if (json_object_get(rule, "tensors")) show_taken(out, rule);
 }
 
-static void show_pass(FILE *out, const json_t *pass, bool options)
+static void show_pass(FILE *out, const json_t *pass)
 {
     put_text(out, 2, "%s: %s", vq_result_text(pass, "name"), vq_result_text(pass, "doc"));
-    if (options && *vq_result_text(pass, "options"))
-        put_text(out, 6, "%s", vq_result_text(pass, "options"));
+    if (*vq_result_text(pass, "options")) put_text(out, 6, "%s", vq_result_text(pass, "options"));
 }
 
-void vq_show_explained(FILE *out, const json_t *r, bool options)
+void vq_show_explained(FILE *out, const json_t *r)
 {
     const json_t *item;
     size_t i;
@@ -78,7 +77,7 @@ void vq_show_explained(FILE *out, const json_t *r, bool options)
     fprintf(out, "\npasses, in this order\n");
     json_array_foreach(json_object_get(r, "passes"), i, item)
     {
-        show_pass(out, item, options);
+        show_pass(out, item);
     }
     fputc('\n', out);
     vq_show_field(out, "calibration data", "%s",

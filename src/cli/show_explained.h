@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* vq_show_explained -- result of `vq recipe explain`; options: of passes too. */
-void vq_show_explained(FILE *out, const json_t *r, bool options);
+/* vq_show_explained -- result of `vq recipe explain`. */
+void vq_show_explained(FILE *out, const json_t *r);
 
 #endif

@@ -18,7 +18,7 @@ out_has '28 tensors, 1\.12 MiB -> 324\.1 KiB: model\.layers\.0\.mlp\.down_proj,.
 out_has 'nothing of this model'
 out_has '1 tensor, .*: model\.embed_tokens$'
 out_has 'gathered +range,mean$'
-run 0 recipe explain nvfp4-arc "$tiny" --set calib.samples=7 --set passes.arc.max_fraction=0.5 -v
+run 0 recipe explain nvfp4-arc "$tiny" --set calib.samples=7 --set passes.arc.max_fraction=0.5
 out_has '7 samples of 512'
 out_has 'max_fraction=0\.5'
 run 0 recipe explain nvfp4 "$tiny" --json

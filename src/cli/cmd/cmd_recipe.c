@@ -207,7 +207,7 @@ static void show_recipe(FILE *out, const vq_session *s, const json_t *r)
                                        {"kind", "kind", VQ_CELL_TEXT, 0},
                                        {"doc", "does", VQ_CELL_TEXT, 0}};
     if (json_object_get(r, "rules") && json_is_array(json_object_get(r, "rules")))
-        vq_show_explained(out, r, s->args->verbose > 0);
+        vq_show_explained(out, r);
     else if (json_object_get(r, "recipes"))
         show_recipes(out, s, json_object_get(r, "recipes"));
     else if (json_object_get(r, "schemes"))
