@@ -39,6 +39,7 @@ static inline const vq_option *made_up_rounder(const char *name)
         {"scales", VQ_OPT_CHOICE, "plain", 0, 0, "plain|search", "of groups"},
         {"shrink", VQ_OPT_REAL, "0", 0, 1, NULL, "left out"},
         {"shrink_output", VQ_OPT_REAL, "0", 0, 1, NULL, "left out"},
+        {"descent", VQ_OPT_INT, "0", 0, 100, NULL, "passes"},
         {.name = NULL}};
     if (strcmp(name, "gptq") == 0) return gptq;
     return strcmp(name, "rtn") == 0 || strcmp(name, "mse") == 0 ? none : NULL;
