@@ -36,7 +36,7 @@ if [ -n "${LEARN:-}" ]; then
         peer auto-round b "${ITERATIONS:-50}" "$blocks"
     done
 else
-    sed '/do: smooth/d' "$here/../recipes/gptq-nvfp4.yaml" >"$work/recipe.yaml"
+    sed '/do: smooth/d; s/, descent: [0-9]*//' "$here/../recipes/gptq-nvfp4.yaml" >"$work/recipe.yaml"
     for ((i = 0; i < runs; i++)); do
         ours "${RECIPE:-$work/recipe.yaml}" a
         peer llm-compressor b
