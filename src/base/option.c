@@ -146,30 +146,28 @@ static bool at_default(const vq_option *o, const vq_option_value *v)
     return v->i == d.i && v->r == d.r && v->b == d.b && (!d.s || strcmp(v->s, d.s) == 0);
 }
 
-/* Options that change nothing without a choice of another one, where their table has that. */
-static const struct {
-    const char *option, *beside, *choice, *text;
-} besides[] = {
-    {"shrink_output", "curvature", "kronecker", "curvature: kronecker"},
-    {"curvature", "init", "gptq", "init: gptq"},
-    {"order", "init", "gptq", "init: gptq"},
-    {"damp", "init", "gptq", "init: gptq"},
-    {"scales", "init", "gptq", "init: gptq"},
-    {"refit", "init", "gptq", "init: gptq"},
-    {"shrink", "init", "gptq", "init: gptq"},
-    {"descent", "init", "gptq", "init: gptq"},
-    {"search", "init", "mse", "init: mse"},
-    {"weigh", "init", "mse", "init: mse"},
+/* Where their table has `other`. */
+static const vq_option_beside besides[] = {
+    {"shrink_output", "curvature", "kronecker"},
+    {"curvature", "init", "gptq"},
+    {"order", "init", "gptq"},
+    {"damp", "init", "gptq"},
+    {"scales", "init", "gptq"},
+    {"refit", "init", "gptq"},
+    {"shrink", "init", "gptq"},
+    {"descent", "init", "gptq"},
+    {"search", "init", "mse"},
+    {"weigh", "init", "mse"},
 };
 
-const char *vq_option_lacks(const vq_option_set *s, const char *name)
+const vq_option_beside *vq_option_lacks(const vq_option_set *s, const char *name)
 {
     const int at = find(s, name);
     if (at < 0 || at_default(&s->table[at], &s->value[at])) return NULL;
     for (size_t i = 0; i < sizeof besides / sizeof *besides; i++)
-        if (strcmp(besides[i].option, name) == 0 && find(s, besides[i].beside) >= 0 &&
-            !vq_option_is(s, besides[i].beside, besides[i].choice))
-            return besides[i].text;
+        if (strcmp(besides[i].option, name) == 0 && find(s, besides[i].other) >= 0 &&
+            !vq_option_is(s, besides[i].other, besides[i].choice))
+            return &besides[i];
     return NULL;
 }
 

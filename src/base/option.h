@@ -37,9 +37,13 @@ void vq_option_defaults(vq_option_set *s, const vq_option *table);
  * VQ_E_RECIPE: unknown (names the nearest), wrong type, out of range. text must outlive the set. */
 vq_status vq_option_parse(vq_option_set *s, const char *name, const char *text, vq_err *e);
 const vq_option_value *vq_option_get(const vq_option_set *s, const char *name);
-/* vq_option_lacks -- what an option that is not at its default lacks to have an effect (option.c);
+/* An option that changes nothing without a choice of another one. */
+typedef struct vq_option_beside {
+    const char *option, *other, *choice;
+} vq_option_beside;
+/* vq_option_lacks -- what an option that is not at its default lacks to have an effect (static);
  * NULL: nothing. test tests/cli/values.sh */
-const char *vq_option_lacks(const vq_option_set *s, const char *name);
+const vq_option_beside *vq_option_lacks(const vq_option_set *s, const char *name);
 /* vq_option_is -- does an option of choices have this one? */
 bool vq_option_is(const vq_option_set *s, const char *name, const char *choice);
 /* vq_nearest -- the candidate with the smallest edit distance to name, NULL when none is near. */

@@ -3,7 +3,6 @@
 #define VQ_CLI_SHOW_EXPLAINED_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 /* vq_show_explained -- result of `vq recipe explain`. */

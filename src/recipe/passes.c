@@ -33,9 +33,10 @@ static vq_status pass_options(vq_reader *rd, const vq_yaml *n, const vq_option *
         VQ_TRY(pass_option(rd, c, &p->options));
     }
     for (const vq_yaml *c = n->first; c; c = c->next) {
-        const char *lacks = vq_option_lacks(&p->options, c->key);
+        const vq_option_beside *lacks = vq_option_lacks(&p->options, c->key);
         if (lacks)
-            return vq_yaml_fail_key(rd->e, c, "%s changes nothing without %s", c->key, lacks);
+            return vq_yaml_fail_key(rd->e, c, "%s changes nothing without %s: %s", c->key,
+                                    lacks->other, lacks->choice);
     }
     return VQ_OK;
 }

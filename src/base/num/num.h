@@ -112,6 +112,9 @@ uint32_t vq_encode(const vq_grid *g, float x);
 
 /* vq_scale_grid -- the grid of a coded scale type (e4m3, ue5m3, e8m0), NULL for float scales. */
 const vq_grid *vq_scale_grid(vq_scale_type t);
+/* vq_scale_away -- the value `away` codes from a value above zero of the grid, or that value where
+ * there is no such code from `first` on. */
+float vq_scale_away(const vq_grid *g, float value, int away, int first);
 /* vq_e8m0_exponent -- block exponent e (scale 2^e) under a rule: floor(log2 amax) - emax, where
  * emax = floor(log2 of the grid's largest value); bump: one more from the point where amax would
  * round past the largest value (e2m1 and 8-bit floats 1.75, e2m3 1.9375, times a power of two;

@@ -16,6 +16,12 @@ const vq_grid *vq_scale_grid(vq_scale_type t)
     return t < VQ_SCALE_E4M3 ? NULL : &coded_scales[t];
 }
 
+float vq_scale_away(const vq_grid *g, float value, int away, int first)
+{
+    const int code = (int)vq_encode(g, value) + away;
+    return code < first || code > (int)g->max_code ? value : vq_decode(g, (uint32_t)code);
+}
+
 vq_dtype vq_scale_real(vq_scale_type t)
 {
     return t == VQ_SCALE_BF16 ? VQ_BF16 : t == VQ_SCALE_F16 ? VQ_F16 : VQ_F32;

@@ -201,17 +201,14 @@ static vq_status same_origin(const merging *m, int i, vq_err *e)
                        "%s: made by vq %s, and %s by vq %s: calibrate one of them again",
                        m->in[i].path, b->version, m->in[0].path, a->version);
     VQ_TRY(vq_stats_check_origin(b, &same, false, m->in[i].path, e));
-    if (!(a->needs & b->needs))
-        return vq_fail(e, VQ_E_INPUT,
-                       "%s: holds %s, and %s holds %s, which have nothing in common: calibrate "
-                       "both with the same -r",
-                       m->in[i].path, vq_stats_needs_text(b->needs, have, sizeof have),
-                       m->in[0].path, vq_stats_needs_text(a->needs, want, sizeof want));
-    if (a->needs != b->needs && !m->common)
-        return vq_fail(e, VQ_E_INPUT,
-                       "%s: holds %s, and %s holds %s: --common merges what all files hold",
-                       m->in[i].path, vq_stats_needs_text(b->needs, have, sizeof have),
-                       m->in[0].path, vq_stats_needs_text(a->needs, want, sizeof want));
+    const char *unlike =
+        !(a->needs & b->needs) ? ", which have nothing in common: calibrate both with the same -r"
+        : a->needs != b->needs && !m->common ? ": --common merges what all files hold"
+                                             : NULL;
+    if (unlike)
+        return vq_fail(e, VQ_E_INPUT, "%s: holds %s, and %s holds %s%s", m->in[i].path,
+                       vq_stats_needs_text(b->needs, have, sizeof have), m->in[0].path,
+                       vq_stats_needs_text(a->needs, want, sizeof want), unlike);
     const bool drawn = a->needs & b->needs & VQ_NEED_GRADIENT;
     if (a->seqlen != b->seqlen || (drawn && a->seed != b->seed))
         return vq_fail(e, VQ_E_INPUT,

@@ -79,7 +79,7 @@ static int64_t width_of(const vq_num *num)
 static void make_square(const descent *s, int64_t block)
 {
     const vq_side *in = &s->d->in;
-    const int64_t j0 = block * s->width, cols = least(s->width, s->q->cols - j0);
+    const int64_t j0 = block * s->width, cols = block_cols(s, block);
     float *square = s->square + block * s->width * s->width,
           *chain = s->chain + block * s->width * s->width;
     for (int64_t i = 0; i < cols; i++) {
@@ -175,10 +175,14 @@ static void find_gradient(const descent *s, int64_t strip, int64_t block)
 static float neighbour(const vq_num *num, float stored, int away)
 {
     const vq_grid *grid = vq_scale_grid(num->scale);
-    if (!grid) return vq_round_to(vq_scale_real(num->scale), stored * (1.0F + (float)away / 64.0F));
-    const int code = (int)vq_encode(grid, fabsf(stored)) + away;
-    const bool is = code >= 1 && code <= (int)grid->max_code;
-    return is ? copysignf(vq_decode(grid, (uint32_t)code), stored) : stored;
+    if (grid) return copysignf(vq_scale_away(grid, fabsf(stored), away, 1), stored);
+    return vq_round_to(vq_scale_real(num->scale), stored * (1.0F + (float)away / 64.0F));
+}
+
+/* What is asked of an element: what it means, and a step down its gradient. */
+static float asked(float y, float gradient, float h_out, float h_in)
+{
+    return y + gradient / (h_out * h_in);
 }
 
 /* Meanings, scales and zero points of a strip in a block of columns, turned into columns; and what
@@ -197,7 +201,7 @@ static void load_strip(const descent *s, const desk *d, int64_t strip, int64_t b
         for (int64_t j = 0; j < cols; j++) {
             const int64_t to = j * STRIP + row - i0;
             d->y[to] = y[j], d->effective[to] = effective[j], d->zero[to] = zero[j];
-            d->asked[to] = y[j] + gradient[to] / (h * square[j * s->width + j]);
+            d->asked[to] = asked(y[j], gradient[to], h, square[j * s->width + j]);
         }
     }
 }
@@ -257,46 +261,66 @@ static void tell_rows(const descent *s, int64_t row, const float *carried, int64
     }
 }
 
-/* One row of a block rounded under the scale that was found for it, and kept if that is still
- * better. */
+/* A row's part of a block: what it means, what is chosen instead, and y less that. */
+typedef struct part {
+    float y[WIDEST], chosen[WIDEST], change[WIDEST];
+    uint8_t codes[WIDEST];
+} part;
+
+/* Rounds it under the scale that was found for the row, and says what becomes of the objective over
+ * the row's own curvature. */
+static double round_part(const descent *s, int64_t row, int64_t block, part *p)
+{
+    const int64_t j0 = block * s->width, cols = block_cols(s, block), area = s->width * s->width,
+                  first = row / STRIP * STRIP * s->width + row % STRIP;
+    const float *square = s->square + block * area, h = (float)at(&s->d->out, row, row);
+    float effective[WIDEST], target[WIDEST], *scale = &s->q->scale[group_of(s, row, j0)];
+    const float old = *scale;
+    int16_t zero[WIDEST];
+    element_scales(s, row, j0, cols, effective, zero);
+    meanings(s, s->q->codes + row * s->q->cols + j0, cols, effective, zero, p->y);
+    for (int64_t j = 0; j < cols; j++)
+        target[j] = asked(p->y[j], s->gradient[first + j * STRIP], h, square[j * s->width + j]);
+    if (s->whole) {
+        *scale = s->scale[row];
+        element_scales(s, row, j0, cols, effective, zero);
+        *scale = old;
+    }
+    s->d->job->kernels->round_chain(&s->q->num, target, (size_t)cols, p->y, effective,
+                                    s->q->zero ? zero : NULL, s->chain + block * area,
+                                    (size_t)s->width, p->codes, p->chosen);
+    double gain = 0;
+    for (int64_t j = 0; j < cols; j++) {
+        const double to = (double)target[j] - (double)p->chosen[j],
+                     from = (double)target[j] - (double)p->y[j];
+        gain += (double)square[j * s->width + j] * (to * to - from * from);
+        p->change[j] = p->y[j] - p->chosen[j];
+    }
+    return gain;
+}
+
+/* Groups of zeros are refused later (checks.zeros). */
+static bool is_zero(const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] != 0) return false;
+    return true;
+}
+
+/* One row of a block takes what was found for it, if that is still better. */
 static void change_row(const descent *s, int64_t row, int64_t block)
 {
-    const vq_kernels *kr = s->d->job->kernels;
-    const int64_t j0 = block * s->width, group = group_of(s, row, j0), area = s->width * s->width,
+    const int64_t j0 = block * s->width, cols = block_cols(s, block),
                   first = row / STRIP * STRIP * s->width + row % STRIP;
-    const size_t cols = (size_t)block_cols(s, block);
-    const float *square = s->square + block * area, h = (float)at(&s->d->out, row, row);
-    float effective[WIDEST], y[WIDEST], target[WIDEST], chosen[WIDEST], carried[WIDEST] = {0},
-                                                                        change[WIDEST];
-    uint8_t *now = s->q->codes + row * s->q->cols + j0, codes[WIDEST];
-    int16_t zero[WIDEST];
-    element_scales(s, row, j0, (int64_t)cols, effective, zero);
-    meanings(s, now, (int64_t)cols, effective, zero, y);
-    for (size_t j = 0; j < cols; j++)
-        target[j] =
-            y[j] + s->gradient[first + (int64_t)j * STRIP] / (h * square[j * (size_t)s->width + j]);
-    const float old = s->q->scale[group];
-    s->q->scale[group] = s->scale[row];
-    element_scales(s, row, j0, (int64_t)cols, effective, zero);
-    kr->round_chain(&s->q->num, target, cols, y, effective, s->q->zero ? zero : NULL,
-                    s->chain + block * area, (size_t)s->width, codes, chosen);
-    double gain = 0;
-    bool empties = true; /* a group of zeros is refused later (checks.zeros) */
-    for (size_t j = 0; j < cols; j++) {
-        empties = empties && chosen[j] == 0;
-        const double to = (double)target[j] - (double)chosen[j],
-                     from = (double)target[j] - (double)y[j];
-        gain += (double)square[j * (size_t)s->width + j] * (to * to - from * from);
-        change[j] = y[j] - chosen[j];
-    }
-    if (!(gain < 0) || empties) {
-        s->q->scale[group] = old;
-        return;
-    }
-    memcpy(now, codes, cols);
-    for (size_t j = 0; j < cols; j++) s->change[first + (int64_t)j * STRIP] = change[j];
-    kr->add_rows(carried, square, (size_t)s->width, change, 1, cols, cols);
-    tell_rows(s, row, carried, (int64_t)cols);
+    float carried[WIDEST] = {0};
+    part p;
+    if (!(round_part(s, row, block, &p) < 0) || is_zero(p.chosen, cols)) return;
+    memcpy(s->q->codes + row * s->q->cols + j0, p.codes, (size_t)cols);
+    if (s->whole) s->q->scale[group_of(s, row, j0)] = s->scale[row];
+    for (int64_t j = 0; j < cols; j++) s->change[first + j * STRIP] = p.change[j];
+    s->d->job->kernels->add_rows(carried, s->square + block * s->width * s->width, (size_t)s->width,
+                                 p.change, 1, (size_t)cols, (size_t)cols);
+    tell_rows(s, row, carried, cols);
 }
 
 static void look_at_strip(const descent *s, int64_t strip, int64_t block)

@@ -126,14 +126,9 @@ static void find_plain(const search *r)
  * or its value is too far away. */
 static float code_at(const search *r, int64_t g, int offset)
 {
-    const vq_grid *grid = vq_scale_grid(r->num->scale);
-    const int last = (int)grid->max_code, first = r->way == EXPONENTS ? 0 : 1;
-    const int code = (int)vq_encode(grid, r->plain[g]) + offset;
-    if (code < first || code > last) return r->plain[g];
-    const float s = vq_decode(grid, (uint32_t)code);
-    return r->way == CODES && (s < least_ratio * r->plain[g] || s > most_ratio * r->plain[g])
-               ? r->plain[g]
-               : s;
+    const float plain = r->plain[g], s = vq_scale_away(vq_scale_grid(r->num->scale), plain, offset,
+                                                       r->way == EXPONENTS ? 0 : 1);
+    return r->way == CODES && (s < least_ratio * plain || s > most_ratio * plain) ? plain : s;
 }
 
 static void propose_codes(const search *r, int step)

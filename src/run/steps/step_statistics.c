@@ -9,8 +9,7 @@
  * file that cannot be told. */
 static void compare_samples(const vq_run *r, const vq_stats_origin *o)
 {
-    char ids[VQ_SHA256_TEXT];
-    vq_origin_samples(&r->samples.samples, ids);
+    const char *ids = r->request->made_from->of[VQ_MADE_DATA]; /* step_text.c */
     if (o->nparts == 0 && strcmp(ids, o->data) != 0)
         vq_warn(&r->job->reporter, "other-samples", r->request->statistics,
                 "made from other samples than those that the recipe runs through the model beside "

@@ -126,6 +126,32 @@ static inline vq_qtensor world_round(world *o, const vq_rounder *rounder, const 
     return q;
 }
 
+/* world_memory -- what is announced is what is taken; failing: every request that fails is an error
+ * and nothing else. */
+static inline void world_memory(world *o, const vq_rounder *rounder, const vq_num *num,
+                                bool failing)
+{
+    vq_qtensor q;
+    world_round(o, rounder, num);
+    const uint64_t told = rounder->scratch_bytes(&o->options, num, o->n, o->k, false);
+    print_message("%zu bytes taken, %llu announced\n", o->budget.peak, (unsigned long long)told);
+    assert_le(o->budget.peak, told + (1U << 20));
+    assert_ge((double)o->budget.peak, 0.6 * (double)told);
+    vq_status s = VQ_E_LIMIT;
+    for (size_t n = 1; failing && s == VQ_E_LIMIT; n++) {
+        o->budget.fail_in = n;
+        s = world_try(o, rounder, num, &q);
+        assert_lt(n, 100);
+    }
+}
+
+/* world_silence -- a channel of the input that was always zero. */
+static inline void world_silence(world *o, int64_t channel)
+{
+    for (int64_t i = 0; i < o->k; i++)
+        o->stats.hessian[channel * o->k + i] = o->stats.hessian[i * o->k + channel] = 0;
+}
+
 /* world_error -- tr(A E B E^T), E = W - W^; a [n][n] or NULL for the identity, b [k][k]. */
 static inline double world_error(world *o, const vq_qtensor *q, const float *a, const float *b)
 {
